@@ -1,0 +1,103 @@
+"""Every error catflap raises on purpose.
+
+::
+
+    CatflapError                 says what was expected, what came, what to do
+    ├── BadInput                 YAML, arguments or a file that a person wrote
+    ├── UpstreamError            the API; `kind` is the run's error kind
+    │   ├── Transient            worth another try within this run
+    │   └── Terminal             trying again now changes nothing
+    ├── LandingError             the landing zone refused, or an upload is gone
+    │   └── UploadGone           a recorded upload no longer exists
+    ├── StateConflict            somebody else moved the state first (fencing)
+    ├── WarehouseError           Snowflake
+    │   ├── WarehouseUnreachable could not look: never the same as "late"
+    │   ├── ObjectMissing        the table, view or pipe is not there
+    │   └── AccessRefused        it may be there, but this role may not see it
+    └── DeliveryError            a notice could not be delivered
+
+Nobody decides by the text of a message, and no message holds a secret.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunErrorKind(StrEnum):
+    """Why a run failed, in the words of a run record and of the diagnosis."""
+
+    AUTH = "auth"
+    THROTTLED = "throttled"
+    TIMEOUT = "timeout"
+    HTTP = "http"
+    SCHEMA = "schema"
+    RESPONSE = "response"
+    INTERNAL = "internal"
+
+
+class CatflapError(Exception):
+    """The root of the tree. `str()` of it is a sentence for a person."""
+
+
+class BadInput(CatflapError):
+    """What a person wrote is not valid."""
+
+
+class UpstreamError(CatflapError):
+    """The API did not give what was asked for.
+
+    `kind` goes into the run record. `retry_after_s` is what the API itself asked
+    for, in seconds, if it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: RunErrorKind,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+
+
+class Transient(UpstreamError):
+    """Another try within this run may succeed."""
+
+
+class Terminal(UpstreamError):
+    """Another try within this run cannot succeed."""
+
+
+class LandingError(CatflapError):
+    """The landing zone refused an object."""
+
+
+class UploadGone(LandingError):
+    """A recorded upload exists neither as an upload nor as an object."""
+
+
+class StateConflict(CatflapError):
+    """A conditional write of the state was refused: somebody else was first."""
+
+
+class WarehouseError(CatflapError):
+    """Snowflake refused a statement."""
+
+
+class WarehouseUnreachable(WarehouseError):
+    """No answer from Snowflake: nothing is known about what was asked."""
+
+
+class ObjectMissing(WarehouseError):
+    """A table, view, stage or pipe does not exist."""
+
+
+class AccessRefused(WarehouseError):
+    """The role may not read or see the object."""
+
+
+class DeliveryError(CatflapError):
+    """A channel did not accept a notice."""

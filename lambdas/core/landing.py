@@ -1,0 +1,80 @@
+"""Names in the landing zone, and what can be read back from them.
+
+``raw/<dataset>/g<generation>/dt=<date>/<run_id>-<part>.ndjson.gz`` holds records,
+``runs/<dataset>/<run_id>.json`` says that a run is complete, and
+``manifests/<dataset>/<run_id>.json`` holds the parts of uploads not yet completed.
+Nothing under ``raw/`` is visible before its run is committed, and no name is ever
+written twice.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+RAW = "raw/"
+RUNS = "runs/"
+MANIFESTS = "manifests/"
+QUARANTINE = "quarantine/"
+
+ROLL_OVER_BYTES = 128 * 1024 * 1024
+"""Compressed size at which an object is closed and the next one begun; Snowpipe is
+cheapest between 100 and 250 MB (Snowflake: "Preparing your data files")."""
+
+RANDOM_BYTES = 6
+
+_RUN_ID = re.compile(r"(?P<start>\d{8}T\d{6}\.\d{3}Z)-[0-9a-f]{12}")
+_RAW_KEY = re.compile(
+    r"raw/(?P<dataset>[a-z][a-z0-9_]*)/g(?P<generation>\d+)/dt=(?P<dt>\d{4}-\d\d-\d\d)/"
+    r"(?P<run_id>\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12})-(?P<part>\d{5})\.ndjson\.gz"
+)
+
+
+def new_run_id(started_at: datetime, random: bytes) -> str:
+    """`20130101T050000.000Z-0123456789ab`: sorts by start, unique by six random bytes.
+
+    Raises ValueError unless `random` is six bytes and `started_at` is aware.
+    """
+    if len(random) != RANDOM_BYTES or started_at.tzinfo is None:
+        message = (
+            f"six bytes and an aware time are needed, not {random!r}, {started_at!r}"
+        )
+        raise ValueError(message)
+    start = started_at.astimezone(UTC)
+    return f"{start:%Y%m%dT%H%M%S}.{start.microsecond // 1000:03d}Z-{random.hex()}"
+
+
+def run_started_at(run_id: str) -> datetime:
+    """The UTC start a run id carries, to the millisecond."""
+    match = _RUN_ID.fullmatch(run_id)
+    if match is None:
+        message = f"not a run id: {run_id!r}"
+        raise ValueError(message)
+    return datetime.strptime(match["start"], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+
+
+def raw_prefix(dataset: str, generation: int) -> str:
+    """The prefix of one dataset and generation: what its stage path and pipe cover."""
+    return f"{RAW}{dataset}/g{generation}/"
+
+
+def raw_key(dataset: str, generation: int, run_id: str, part: int) -> str:
+    """The key of the `part`-th object (from 1) of a run."""
+    day = run_started_at(run_id).date().isoformat()
+    return f"{raw_prefix(dataset, generation)}dt={day}/{run_id}-{part:05d}.ndjson.gz"
+
+
+def run_key(dataset: str, run_id: str) -> str:
+    """Where a landed run says that it is complete."""
+    return f"{RUNS}{dataset}/{run_id}.json"
+
+
+def manifest_key(dataset: str, run_id: str) -> str:
+    """Where the parts of a run's uploads stand until it has landed."""
+    return f"{MANIFESTS}{dataset}/{run_id}.json"
+
+
+def run_id_of(key: str) -> str | None:
+    """The run id in a raw key, or None if the key is not one of ours."""
+    match = _RAW_KEY.fullmatch(key)
+    return match["run_id"] if match else None

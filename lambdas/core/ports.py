@@ -1,0 +1,171 @@
+"""What the decisions need from outside, as Protocols named for what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lambdas.core.run import DatasetState, PendingObject, Run
+
+
+class Clock(Protocol):
+    """The time, and a way to let it pass."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back: for measuring."""
+
+
+class Secrets(Protocol):
+    """Values that must not stand in YAML, code, templates, logs or state."""
+
+    def value(self, reference: str) -> str:
+        """What `secret:NAME#KEY` stands for; a text without that prefix is itself.
+
+        Raises UpstreamError(kind=auth) naming the reference, never its value.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request as a paginator decides it. `params` are added to the URL's own."""
+
+    method: str
+    url: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    json: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """An answer: `url` is the one that answered, header names are lower case, and
+    `body` is whole and decompressed.
+    """
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One answer's records, each as the bytes the API wrote, on one line."""
+
+    records: Sequence[bytes]
+    number: int
+    url: str
+
+
+class PageSource(Protocol):
+    """The pages of one pull, from wherever they come."""
+
+    def pages(self) -> Iterator[Page]:
+        """The pages, in order. Raises UpstreamError.
+
+        `requests` and `retries` count up while this is consumed.
+        """
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests answered or refused so far, retries included."""
+
+    @property
+    def retries(self) -> int:
+        """How many of those were second or later tries."""
+
+
+class ObjectWriter(Protocol):
+    """One open, invisible object."""
+
+    def write(self, data: bytes) -> None:
+        """Append compressed bytes; uploads whenever a part is full."""
+
+    def finish(self, rows: int) -> PendingObject:
+        """Upload the rest; the object stays invisible until it is completed."""
+
+    def abort(self) -> None:
+        """Give the upload up. Never raises: what is left expires."""
+
+
+class LandingZone(Protocol):
+    """Where objects land: a bucket, or a folder."""
+
+    def open(self, key: str, *, run_id: str) -> ObjectWriter:
+        """Begin an object that nobody sees yet."""
+
+    def complete(self, pending: PendingObject, *, run_id: str) -> None:
+        """Make an object visible. Doing it again changes nothing.
+
+        Raises UploadGone if neither the upload nor the object is there.
+        """
+
+    def is_visible(self, pending: PendingObject, *, run_id: str) -> bool:
+        """Whether exactly this object of this run is there."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write a small object (manifest, run file) whole."""
+
+    def get(self, key: str) -> bytes | None:
+        """Read a small object, or None if it is not there."""
+
+    def delete(self, key: str) -> None:
+        """Remove a small object; gone already is fine."""
+
+
+class RunState(Protocol):
+    """The state of datasets and their runs. Every write is conditional, and raises
+    StateConflict if `before` is no longer what is stored.
+    """
+
+    def read(self, dataset: str) -> DatasetState:
+        """The state item, strongly consistent; a fresh one if there is none."""
+
+    def read_run(self, dataset: str, run_id: str) -> Run | None:
+        """One run's record."""
+
+    def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
+        """In one transaction: put the run as committing, and name it in the state."""
+
+    def record_landed(
+        self, before: DatasetState, after: DatasetState, run: Run
+    ) -> DatasetState:
+        """In one transaction: the run is landed (or succeeded with no rows), the
+        cursor moves, and nothing is committing any more.
+        """
+
+    def record_voided(self, before: DatasetState, run: Run) -> DatasetState:
+        """In one transaction: the run is voided, the cursor stays."""
+
+    def record_failed(self, run: Run) -> None:
+        """Keep a failed run; the dataset's state is not touched."""
+
+    def committing_datasets(self) -> Sequence[str]:
+        """Datasets that have a run recorded and not landed, for the sweep."""
+
+
+class Events(Protocol):
+    """The bus `catflap`."""
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        """Send an event, at least once; `detail` holds an `id` to deduplicate on."""
+
+
+class Warehouse(Protocol):
+    """Snowflake, as far as statements go."""
+
+    def query(
+        self, statement: str, parameters: Sequence[object] = ()
+    ) -> list[tuple[object, ...]]:
+        """Run one statement and fetch its rows.
+
+        Raises WarehouseUnreachable, ObjectMissing, AccessRefused or WarehouseError.
+        """

@@ -1,0 +1,117 @@
+"""A run: one pull of one dataset, from its first request to its moved cursor.
+
+::
+
+    (fetching) ──commit──> committing ──complete uploads──> landed
+        │                      └── uploads gone, nothing visible ──> voided
+        └── error ──> failed
+
+`committing` is the point of no return: the run item, with the manifest it points to,
+is enough for anybody to finish the run. Nothing before it is visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from lambdas.core.errors import RunErrorKind
+
+CursorValue: TypeAlias = str | int | float
+
+
+class RunStatus(StrEnum):
+    """Where a run is in the commit protocol."""
+
+    COMMITTING = "committing"
+    LANDED = "landed"
+    VOIDED = "voided"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPart:
+    """One part of an open multipart upload, as the landing zone answered it."""
+
+    number: int
+    etag: str
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingObject:
+    """An object that is wholly uploaded and not yet visible.
+
+    `size` is in compressed bytes. An empty `upload_id` never occurs.
+    """
+
+    key: str
+    upload_id: str
+    parts: tuple[UploadPart, ...]
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a committing run has to make visible; stands beside the run item."""
+
+    dataset: str
+    run_id: str
+    objects: tuple[PendingObject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorPosition:
+    """How far a dataset has been pulled: the greatest cursor value, as the API wrote
+    it, and the 16-byte hashes of the rows that stand exactly there.
+    """
+
+    value: CursorValue | None = None
+    edge: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunError:
+    """Why a run failed: a kind to decide by, a sentence to read."""
+
+    kind: RunErrorKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The record of a run. Times are aware; `size` is compressed bytes landed."""
+
+    dataset: str
+    run_id: str
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None
+    rows: int
+    size: int
+    objects: int
+    pages: int
+    requests: int
+    retries: int
+    cursor_before: CursorValue | None
+    cursor_after: CursorValue | None
+    newest_key: str | None = None
+    error: RunError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetState:
+    """The state item of a dataset. `version` fences every write.
+
+    `committing` names the run that has been recorded and not yet landed.
+    `last_success_started_at` acknowledges ticks that are older than it.
+    """
+
+    dataset: str
+    version: int = 0
+    cursor: CursorPosition = CursorPosition()
+    committing: str | None = None
+    last_success_started_at: datetime | None = None

@@ -1,0 +1,101 @@
+"""What each function reads from its environment, as types.
+
+A stack writes a function's environment with `to_environment`, the function reads it
+with `from_environment`: the same class, so a name that is missing fails the synth.
+Nothing here reads `os.environ`; that is `lambdas.adapters.environment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lambdas.core.errors import BadInput
+
+
+class FunctionSettings(BaseModel):
+    """The base of all: field `state_table` is the variable `STATE_TABLE`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables a function needs to read these settings back."""
+        return {
+            name.upper(): str(value)
+            for name, value in self.model_dump().items()
+            if value is not None
+        }
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; BadInput names every variable that is missing or wrong."""
+        values = {
+            name: environment[name.upper()]
+            for name in cls.model_fields
+            if name.upper() in environment
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = ", ".join(
+                f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+                for fault in error.errors(include_input=False)
+            )
+            message = (
+                f"the function's environment does not fit {cls.__name__}: {faults}"
+            )
+            raise BadInput(message) from None
+
+
+class SnowflakeSettings(FunctionSettings):
+    """How a function reaches Snowflake. No secret is here: workload identity, or the
+    name of the secret that holds a private key.
+    """
+
+    snowflake_account: str
+    snowflake_user: str
+    snowflake_role: str
+    snowflake_warehouse: str
+    snowflake_database: str
+    snowflake_authenticator: Literal["workload_identity", "key_pair"] = (
+        "workload_identity"
+    )
+    snowflake_private_key_secret: str | None = None
+    snowflake_endpoint_url: str | None = None
+    """Where Snowflake answers, if not at the account's own address (a proxy, or the
+    embedded stack); in the spirit of `AWS_ENDPOINT_URL`."""
+
+
+class PullSettings(FunctionSettings):
+    """The pull function."""
+
+    state_table: str
+    landing_bucket: str
+    pulls_queue_url: str
+    event_bus: str
+
+
+class FreshnessSettings(SnowflakeSettings):
+    """The freshness function."""
+
+    state_table: str
+    landing_bucket: str
+    event_bus: str
+    engineers_topic_arn: str
+    stakeholders_topic_arn: str
+    slack_secret: str | None = None
+    """Name of a secret holding `{"webhook_url": …}`; absent = no Slack."""
+    check_every_s: int = 300
+    load_grace_s: int = 900
+    skew_s: int = 300
+
+
+class WarehouseSettings(SnowflakeSettings):
+    """The function behind the `warehouse` custom resource."""
+
+    landing_bucket: str
+    landed_topic_arn: str
+    reader_role: str
+    """The Snowflake role of the freshness function, which gets SELECT and MONITOR."""
