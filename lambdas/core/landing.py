@@ -74,6 +74,11 @@ def manifest_key(dataset: str, run_id: str) -> str:
     return f"{MANIFESTS}{dataset}/{run_id}.json"
 
 
+def edge_key(dataset: str, run_id: str) -> str:
+    """Where the hashes at the cursor's edge stand when they are many."""
+    return f"{MANIFESTS}{dataset}/{run_id}.edge"
+
+
 def run_id_of(key: str) -> str | None:
     """The run id in a raw key, or None if the key is not one of ours."""
     match = _RAW_KEY.fullmatch(key)

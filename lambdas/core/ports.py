@@ -112,7 +112,10 @@ class LandingZone(Protocol):
         """Whether exactly this object of this run is there."""
 
     def put(self, key: str, body: bytes) -> None:
-        """Write a small object (manifest, run file) whole."""
+        """Write a small object (manifest, run file) whole, once.
+
+        What is there already stays as it is: no name is ever written twice.
+        """
 
     def get(self, key: str) -> bytes | None:
         """Read a small object, or None if it is not there."""
@@ -131,6 +134,9 @@ class RunState(Protocol):
 
     def read_run(self, dataset: str, run_id: str) -> Run | None:
         """One run's record."""
+
+    def record_started(self, run: Run) -> None:
+        """Keep a running run, for whoever looks while it runs."""
 
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """In one transaction: put the run as committing, and name it in the state."""

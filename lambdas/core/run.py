@@ -2,9 +2,9 @@
 
 ::
 
-    (fetching) ──commit──> committing ──complete uploads──> landed
-        │                      └── uploads gone, nothing visible ──> voided
-        └── error ──> failed
+    running ──commit──> committing ──complete uploads──> landed
+       │                    └── uploads gone, nothing visible ──> voided
+       └── error ──> failed
 
 `committing` is the point of no return: the run item, with the manifest it points to,
 is enough for anybody to finish the run. Nothing before it is visible.
@@ -25,6 +25,7 @@ CursorValue: TypeAlias = str | int | float
 class RunStatus(StrEnum):
     """Where a run is in the commit protocol."""
 
+    RUNNING = "running"
     COMMITTING = "committing"
     LANDED = "landed"
     VOIDED = "voided"
@@ -55,15 +56,6 @@ class PendingObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a committing run has to make visible; stands beside the run item."""
-
-    dataset: str
-    run_id: str
-    objects: tuple[PendingObject, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CursorPosition:
     """How far a dataset has been pulled: the greatest cursor value, as the API wrote
     it, and the 16-byte hashes of the rows that stand exactly there.
@@ -71,6 +63,22 @@ class CursorPosition:
 
     value: CursorValue | None = None
     edge: frozenset[bytes] = frozenset()
+    edge_key: str | None = None
+    """Where the hashes stand if they are too many for the state item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a committing run has to make visible, and the cursor after it.
+
+    Stands beside the run item, because its parts would outgrow DynamoDB's 400 KB.
+    """
+
+    dataset: str
+    run_id: str
+    objects: tuple[PendingObject, ...]
+    cursor_after: CursorPosition
+    write_disposition: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +90,20 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """One visible object: rows, and compressed bytes."""
+
+    key: str
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The record of a run. Times are aware; `size` is compressed bytes landed."""
+    """The record of a run. Times are aware; `size` is compressed bytes landed.
+
+    `objects` is a count: their names stand in the run's file in the landing zone.
+    """
 
     dataset: str
     run_id: str

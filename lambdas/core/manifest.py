@@ -1,0 +1,55 @@
+"""The documents that stand beside a run in the landing zone.
+
+A *manifest* holds what a committing run has to make visible; a *run file* tells SQL
+which objects make a complete run. Both are JSON, both are written once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from lambdas.core.run import Manifest, Run
+
+_to_json = msgspec.json.Encoder()
+_manifest = msgspec.json.Decoder(Manifest)
+
+
+def manifest_to_json(manifest: Manifest) -> bytes:
+    """The manifest as a document; hashes are base64."""
+    return _to_json.encode(manifest)
+
+
+def manifest_from_json(document: bytes) -> Manifest:
+    """Read what `manifest_to_json` wrote; raises msgspec.ValidationError."""
+    return _manifest.decode(document)
+
+
+def edge_to_bytes(edge: frozenset[bytes]) -> bytes:
+    """The hashes at a cursor's edge, sorted, 16 bytes each."""
+    return b"".join(sorted(edge))
+
+
+def edge_from_bytes(document: bytes) -> frozenset[bytes]:
+    """Read what `edge_to_bytes` wrote."""
+    return frozenset(document[at : at + 16] for at in range(0, len(document), 16))
+
+
+def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:
+    """`runs/<dataset>/<run_id>.json`: one line, as the pipe of RAW._RUNS loads it."""
+    return _to_json.encode(
+        {
+            "dataset": run.dataset,
+            "run_id": run.run_id,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "write_disposition": disposition,
+            "rows": run.rows,
+            "bytes": run.size,
+            "objects": [
+                {"key": item.key, "rows": item.rows, "bytes": item.size}
+                for item in manifest.objects
+            ],
+            "cursor_before": run.cursor_before,
+            "cursor_after": run.cursor_after,
+        }
+    )

