@@ -37,7 +37,7 @@ synth: $(READY) ## the CloudFormation templates, into cdk.out/
 	JSII_NODE=$(NODE) JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 $(BIN)/python app.py
 
 bench: $(READY) ## the same work beside dlt, singer-sdk and a bare loop
-	$(PYTHON) -m benchmarks
+	$(BIN)/python -m benchmarks
 
 serve: $(READY) ## the embedded stack, up until Ctrl-C
 	$(BIN)/python -m local --serve

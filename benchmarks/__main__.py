@@ -1,0 +1,173 @@
+"""``make bench``: the same pull by catflap, dlt, singer-sdk and a bare loop.
+
+All 336,776 flights of 2013 (104 MB of JSON in 337 pages) from a loopback API to a
+compressed file, each contender a whole process, in turn. The results go to
+`benchmarks/RESULTS.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.measuring import Weight, interleaved, weigh
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PEERS = ROOT / ".venv-peers"
+RESULTS = HERE / "RESULTS.md"
+LONG = 10
+
+DATASET = """\
+description: Every flight that left New York in 2013
+owner: {team: bench}
+source:
+  client:
+    base_url: %s
+    paginator: {type: json_link, next_url_path: next_url}
+  endpoint:
+    path: flights?page=0
+    data_selector: rows
+    incremental: {cursor_path: time_hour, initial_value: "2013-01-01T00:00:00Z"}
+primary_key: [id]
+write_disposition: merge
+schedule: {rate: 1 day}
+"""
+
+
+@contextmanager
+def serving(copies: int) -> Iterator[str]:
+    """The API with `copies` of all flights; yields its base URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.api", str(copies)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        port, size = line.split()
+        print(f"  serving {int(size) / 1e6:,.0f} MB on 127.0.0.1:{port}", flush=True)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.communicate()
+
+
+def peers() -> Path:
+    """The peers' Python, in a venv of its own, installed from its hashed lock."""
+    python = PEERS / "bin" / "python"
+    if not python.exists():
+        uv = [sys.executable, "-m", "uv"]
+        print("  installing the peers", flush=True)
+        subprocess.run([*uv, "venv", "--quiet", str(PEERS)], check=True)
+        lock = str(HERE / "requirements.txt")
+        subprocess.run(
+            [
+                *[*uv, "pip", "install", "--quiet", "--python", str(python)],
+                *["--require-hashes", "-r", lock],
+            ],
+            check=True,
+        )
+    return python
+
+
+def catflap(base_url: str, folder: Path) -> Callable[[int], Weight]:
+    """Our contender: the command, with its commit protocol and its state."""
+    datasets = folder / "datasets"
+    datasets.mkdir(parents=True, exist_ok=True)
+    (folder / "apis").mkdir(exist_ok=True)
+    (datasets / "flights.yaml").write_text(DATASET % base_url)
+
+    def run(number: int) -> Weight:
+        out = folder / f"landing-{number}"
+        command = [
+            *[str(Path(sys.executable).parent / "catflap"), "pull", "flights"],
+            *["--datasets", str(datasets), "--apis", str(folder / "apis"), "--json"],
+            *["--to", out.as_uri(), "--state", str(folder / f"state-{number}.json")],
+        ]
+        weight = weigh(command, folder / "catflap.log")
+        shutil.rmtree(out)
+        return weight
+
+    return run
+
+
+def peer(script: str, url: str, folder: Path) -> Callable[[int], Weight]:
+    """A contender among the peers: a script that takes a URL and a place."""
+    python = str(peers())
+
+    def run(number: int) -> Weight:
+        place = folder / f"{script}-{number}"
+        command = [python, str(HERE / "peers" / f"{script}.py"), url, str(place)]
+        weight = weigh(command, folder / f"{script}.log")
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+        return weight
+
+    return run
+
+
+def report(short: dict[str, Weight], long: Weight) -> str:
+    """The results as a page."""
+    ours = short["catflap"]
+    lines = [
+        "# Results",
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {platform.node() or 'a machine'} "
+        f"({platform.machine()}, Python {platform.python_version()}), by `make bench`: "
+        "medians of interleaved runs, each a whole process from its start to its end.",
+        "",
+        "| 336,776 flights, 104 MB of JSON, 337 pages | seconds | peak MB | "
+        "catflap's time is |",
+        "|---|---|---|---|",
+    ]
+    for name, weight in short.items():
+        ratio = ours.seconds / weight.seconds
+        told = "" if name == "catflap" else f"{ratio:.2f} × (1/{1 / ratio:.1f})"
+        lines.append(
+            f"| {name} | {weight.seconds:.2f} | {weight.megabytes:.0f} | {told} |"
+        )
+    growth = long.megabytes / ours.megabytes - 1
+    lines += [
+        "",
+        f"Ten times as many flights: {long.seconds:.1f} s, {long.megabytes:.0f} MB "
+        f"({growth:+.0%}).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run, print, and keep the results."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="catflap-bench-") as name:
+        folder = Path(name)
+        with serving(1) as base_url:
+            url = f"{base_url}flights?page=0"
+            short = interleaved(
+                {
+                    "catflap": catflap(base_url, folder),
+                    "bare loop": peer("bare_loop", url, folder),
+                    "dlt": peer("dlt_flights", url, folder),
+                    "singer-sdk": peer("singer_flights", url, folder),
+                },
+                rounds=rounds,
+            )
+        with serving(LONG) as base_url:
+            long = catflap(base_url, folder / "long")(0)
+    page = report(short, long)
+    print(page)
+    RESULTS.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The pull function: one message of `pulls.fifo` is one pull of one dataset."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from lambdas.adapters.clients import client
+from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.event_bus import EventBus
+from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.secrets import SecretsManagerSecrets
+from lambdas.adapters.sources import ApiSources
+from lambdas.adapters.state_table import StateTable
+from lambdas.core.settings import PullSettings
+from lambdas.pull.engine import Puller
+from lambdas.pull.message import deliveries
+from lambdas.pull.worker import Outcome, Worker
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="pull")
+RESERVE = timedelta(seconds=30)
+"""Kept back from the function's time, to commit or to give up in good order."""
+
+
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Pull what each message names; name the messages that must come again."""
+    logger.set_correlation_id(context.aws_request_id)
+    failed = []
+    for delivery in deliveries(event):
+        logger.append_keys(dataset=delivery.request.dataset)
+        try:
+            outcome = worker(context).work(delivery)
+        except Exception:
+            logger.exception("the pull failed on our side; its message comes again")
+            failed.append({"itemIdentifier": delivery.message_id})
+        else:
+            logger.info("pulled", extra=told(outcome))
+            if not outcome.is_done:
+                failed.append({"itemIdentifier": delivery.message_id})
+    return {"batchItemFailures": failed}
+
+
+def told(outcome: Outcome) -> dict[str, object]:
+    """What the log says of a pull: counts and causes, no data."""
+    if outcome.result is None:
+        return {"status": "nothing to do"}
+    run = outcome.result.run
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value,
+        "rows": run.rows,
+        "bytes": run.size,
+        "pages": run.pages,
+        "retries": run.retries,
+        "error": run.error.message if run.error else None,
+    }
+
+
+def worker(context: LambdaContext) -> Worker:
+    """The worker for this invocation; its clients live as long as the process."""
+    clock = SystemClock()
+    remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    known = settings(PullSettings)
+    return Worker(
+        catalogue=catalogue(),
+        puller=Puller(
+            landing=LandingBucket(s3=client("s3"), bucket=known.landing_bucket),
+            state=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
+            events=EventBus(events=client("events"), bus=known.event_bus),
+            clock=clock,
+            source=ApiSources(
+                secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
+                clock=clock,
+                deadline_s=clock.monotonic() + (remaining - RESERVE).total_seconds(),
+            ),
+            random=secrets.token_bytes,
+        ),
+        sqs=client("sqs"),
+        queue_url=known.pulls_queue_url,
+        remaining=lambda: timedelta(
+            milliseconds=context.get_remaining_time_in_millis()
+        ),
+    )

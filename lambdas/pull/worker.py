@@ -1,0 +1,83 @@
+"""Takes one delivery of the queue from its first act to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lambdas.core.dataset import Catalogue
+from lambdas.pull.engine import Puller, PullResult
+from lambdas.pull.message import (
+    Delivery,
+    Ending,
+    ending,
+    hidden_until_death,
+    wait_before_retry,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a delivery came to; `result` is None where nothing had to be pulled."""
+
+    is_done: bool
+    result: PullResult | None
+
+
+class Worker:
+    """Pulls what a message names, and says whether it must come again."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        puller: Puller,
+        sqs: SQSClient,
+        queue_url: str,
+        remaining: Callable[[], timedelta],
+    ) -> None:
+        self._catalogue = catalogue
+        self._puller = puller
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._remaining = remaining
+
+    def work(self, delivery: Delivery) -> Outcome:
+        """Pull the dataset a delivery names.
+
+        Whatever is raised is ours, not upstream's: the message comes again, after a
+        wait, and ends among the dead letters.
+        """
+        self._hide(delivery, hidden_until_death(self._remaining()))
+        try:
+            outcome = self._pull(delivery)
+        except Exception:
+            self._hide(delivery, wait_before_retry(delivery.tries))
+            raise
+        if not outcome.is_done:
+            self._hide(delivery, wait_before_retry(delivery.tries))
+        return outcome
+
+    def _pull(self, delivery: Delivery) -> Outcome:
+        request = delivery.request
+        if self._puller.is_done(request.dataset, request.due_at):
+            return Outcome(is_done=True, result=None)
+        dataset = self._catalogue.datasets.get(request.dataset)
+        if dataset is None:
+            # Removed since the tick; what it had left behind was rolled forward above.
+            return Outcome(is_done=True, result=None)
+        result = self._puller.pull(dataset)
+        end = ending(result.run, tries=delivery.tries)
+        return Outcome(is_done=end is Ending.DONE, result=result)
+
+    def _hide(self, delivery: Delivery, during: timedelta) -> None:
+        self._sqs.change_message_visibility(
+            QueueUrl=self._queue_url,
+            ReceiptHandle=delivery.receipt_handle,
+            VisibilityTimeout=int(during.total_seconds()),
+        )

@@ -1,0 +1,133 @@
+"""One set of promises for every place a run's state can stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas.adapters.state_table import StateTable
+from lambdas.core.errors import RunErrorKind, StateConflict
+from lambdas.core.ports import RunState
+from lambdas.core.run import CursorPosition, DatasetState, Run, RunError, RunStatus
+from tests.memory import MemoryState
+
+START = datetime(2013, 1, 1, 5, 0, 0, 123000, tzinfo=UTC)
+RUN = Run(
+    dataset="cats",
+    run_id="20130101T050000.123Z-0123456789ab",
+    status=RunStatus.COMMITTING,
+    started_at=START,
+    finished_at=None,
+    rows=3,
+    size=100,
+    objects=1,
+    pages=2,
+    requests=3,
+    retries=1,
+    cursor_before=None,
+    cursor_after="2013-01-01T04:00:00Z",
+)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def state(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RunState]:
+    if request.param == "memory":
+        yield MemoryState()
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
+        dynamodb.create_table(
+            TableName="state",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        yield StateTable(dynamodb=dynamodb, table="state")
+
+
+def landed(before: DatasetState) -> tuple[DatasetState, Run]:
+    after = dataclasses.replace(
+        before,
+        cursor=CursorPosition(value=7, edge=frozenset({b"a" * 16, b"b" * 16})),
+        committing=None,
+        last_success_started_at=START,
+    )
+    return after, dataclasses.replace(RUN, status=RunStatus.LANDED, finished_at=START)
+
+
+def test_a_dataset_nobody_wrote_is_fresh(state: RunState) -> None:
+    assert state.read("cats") == DatasetState(dataset="cats")
+    assert state.read_run("cats", RUN.run_id) is None
+    assert list(state.committing_datasets()) == []
+
+
+def test_a_committing_run_is_named_until_it_has_landed(state: RunState) -> None:
+    recorded = state.record_committing(state.read("cats"), RUN)
+    assert state.read("cats") == recorded
+    assert recorded.committing == RUN.run_id
+    assert list(state.committing_datasets()) == ["cats"]
+    assert state.read_run("cats", RUN.run_id) == RUN
+    after, run = landed(recorded)
+    written = state.record_landed(recorded, after, run)
+    assert state.read("cats") == written
+    assert written.cursor == after.cursor
+    assert written.last_success_started_at == START
+    assert list(state.committing_datasets()) == []
+    assert state.read_run("cats", RUN.run_id) == run
+
+
+def test_a_run_without_rows_lands_in_one_write(state: RunState) -> None:
+    before = state.read("cats")
+    after, run = landed(before)
+    state.record_landed(before, after, run)
+    assert state.read("cats").cursor == after.cursor
+
+
+def test_a_voided_run_leaves_the_cursor(state: RunState) -> None:
+    recorded = state.record_committing(state.read("cats"), RUN)
+    state.record_voided(recorded, dataclasses.replace(RUN, status=RunStatus.VOIDED))
+    assert state.read("cats").cursor == CursorPosition()
+    assert state.read("cats").committing is None
+
+
+def test_who_read_an_older_version_is_refused_and_nothing_is_written(
+    state: RunState,
+) -> None:
+    stale = state.read("cats")
+    recorded = state.record_committing(stale, RUN)
+    other = dataclasses.replace(RUN, run_id="20130101T060000.000Z-0123456789ab")
+    with pytest.raises(StateConflict):
+        state.record_committing(stale, other)
+    assert state.read("cats") == recorded
+    assert state.read_run("cats", other.run_id) is None
+    after, run = landed(recorded)
+    state.record_landed(recorded, after, run)
+    with pytest.raises(StateConflict):
+        state.record_landed(recorded, after, run)
+
+
+def test_a_failed_run_is_kept_and_moves_nothing(state: RunState) -> None:
+    failed = dataclasses.replace(
+        RUN,
+        status=RunStatus.FAILED,
+        error=RunError(kind=RunErrorKind.HTTP, message="the API answered 500"),
+    )
+    state.record_started(dataclasses.replace(RUN, status=RunStatus.RUNNING))
+    state.record_failed(failed)
+    assert state.read_run("cats", RUN.run_id) == failed
+    assert state.read("cats") == DatasetState(dataset="cats")

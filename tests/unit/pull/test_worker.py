@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput, RunErrorKind, Transient, UpstreamError
+from lambdas.pull.engine import Puller
+from lambdas.pull.message import MAX_TRIES, Delivery, deliveries, wait_before_retry
+from lambdas.pull.worker import Worker
+from tests.datasets import a_dataset
+from tests.memory import (
+    FakeClock,
+    Faults,
+    Killed,
+    ListSource,
+    MemoryEvents,
+    MemoryLanding,
+    MemoryState,
+)
+
+REMAINING = timedelta(minutes=15)
+
+
+def sqs_event(body: object, *, tries: int = 1) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": "m1",
+                "receiptHandle": "r1",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": str(tries)},
+            }
+        ]
+    }
+
+
+def a_delivery(*, tries: int = 1, **body: object) -> Delivery:
+    return deliveries(sqs_event({"dataset": "cats", **body}, tries=tries))[0]
+
+
+class FakeQueue:
+    """Remembers for how long each message was hidden."""
+
+    def __init__(self) -> None:
+        self.hidden_s: list[int] = []
+
+    def change_message_visibility(self, **request: Any) -> None:
+        self.hidden_s.append(request["VisibilityTimeout"])
+
+
+class Desk:
+    """A worker, and all that it works with."""
+
+    def __init__(self, *pages: Sequence[bytes] | UpstreamError) -> None:
+        self.clock = FakeClock()
+        self.landing = MemoryLanding()
+        self.state = MemoryState()
+        self.queue = FakeQueue()
+        self.opened = 0
+        self._pages = pages
+
+    def worker(self) -> Worker:
+        return Worker(
+            catalogue=Catalogue(datasets={"cats": a_dataset()}),
+            puller=Puller(
+                landing=self.landing,
+                state=self.state,
+                events=MemoryEvents(),
+                clock=self.clock,
+                source=self._source,
+                random=lambda size: self.opened.to_bytes(size, "big"),
+            ),
+            sqs=self.queue,  # type: ignore[arg-type]  # the one call that is made
+            queue_url="queue",
+            remaining=lambda: REMAINING,
+        )
+
+    def _source(self, *_: object) -> ListSource:
+        self.opened += 1
+        return ListSource(self._pages)
+
+
+ROW = b'{"id":1,"at":1}'
+
+
+def test_the_first_act_hides_the_message_until_the_function_would_have_ended() -> None:
+    desk = Desk([ROW])
+    outcome = desk.worker().work(a_delivery())
+    assert outcome.is_done
+    assert desk.queue.hidden_s == [15 * 60 + 60]
+
+
+def test_a_tick_that_an_earlier_run_has_answered_asks_nobody() -> None:
+    desk = Desk([ROW])
+    due = desk.clock.now().isoformat()
+    desk.worker().work(a_delivery(due_at=due))
+    outcome = desk.worker().work(a_delivery(due_at=due))
+    assert outcome.is_done
+    assert outcome.result is None
+    assert desk.opened == 1
+
+
+@pytest.mark.parametrize("tries", [1, MAX_TRIES])
+def test_an_upstream_that_may_come_back_is_tried_again_a_few_times(tries: int) -> None:
+    desk = Desk(Transient("503", kind=RunErrorKind.HTTP))
+    outcome = desk.worker().work(a_delivery(tries=tries))
+    assert outcome.is_done == (tries == MAX_TRIES)
+    waits = desk.queue.hidden_s[1:]
+    assert waits == ([60] if tries == 1 else [])
+
+
+def test_refused_credentials_wait_for_a_person_not_for_the_queue() -> None:
+    desk = Desk(UpstreamError("401", kind=RunErrorKind.AUTH))
+    assert desk.worker().work(a_delivery()).is_done
+
+
+def test_a_fault_of_ours_is_raised_and_comes_again_soon() -> None:
+    desk = Desk([ROW])
+    desk.landing.put = desk.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    with pytest.raises(OSError, match="no bucket"):
+        desk.worker().work(a_delivery(tries=3))
+    assert desk.queue.hidden_s[-1] == 240
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise OSError("no bucket")
+
+
+def test_a_removed_dataset_is_still_rolled_forward() -> None:
+    desk = Desk([ROW])
+    desk.state.faults = desk.landing.faults = Faults(at=6)
+    with pytest.raises(Killed):
+        desk.worker().work(a_delivery())
+    assert desk.state.read("cats").committing is not None
+    desk.state.faults = desk.landing.faults = Faults()
+    worker = desk.worker()
+    worker._catalogue = Catalogue(datasets={})
+    assert worker.work(a_delivery()).result is None
+    assert desk.state.read("cats").committing is None
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("not json", "body"),
+        ({"dataset": "cats", "why": 1}, "why"),
+        ({}, "dataset"),
+        ({"dataset": "cats", "due_at": "2013-01-01T00:00:00"}, "due_at"),
+    ],
+)
+def test_a_message_that_is_no_request_says_what_was_expected(
+    body: object, fault: str
+) -> None:
+    with pytest.raises(BadInput, match=fault):
+        deliveries(sqs_event(body))
+
+
+def test_waits_grow_and_end_at_a_quarter_of_an_hour() -> None:
+    minutes = [wait_before_retry(tries).total_seconds() / 60 for tries in range(1, 7)]
+    assert minutes == [1, 2, 4, 8, 15, 15]
