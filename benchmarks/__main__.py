@@ -8,6 +8,7 @@ compressed file, each contender a whole process, in turn. The results go to
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import shutil
 import subprocess
@@ -120,12 +121,18 @@ def report(short: dict[str, Weight], long: Weight) -> str:
     ours = short["catflap"]
     lines = [
         "# Results",
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {platform.node() or 'a machine'} "
-        f"({platform.machine()}, Python {platform.python_version()}), by `make bench`: "
-        "medians of interleaved runs, each a whole process from its start to its end.",
+        (
+            f"Measured on {datetime.now(UTC):%Y-%m-%d} on "
+            f"{platform.node() or 'a machine'} ({os.cpu_count()} cores, "
+            f"{platform.machine()}, Python {platform.python_version()}), by `make "
+            "bench`: medians of interleaved runs, each a whole process from its start "
+            "to its end."
+        ),
         "",
-        "| 336,776 flights, 104 MB of JSON, 337 pages | seconds | peak MB | "
-        "catflap's time is |",
+        (
+            "| 336,776 flights, 104 MB of JSON, 337 pages | seconds | peak MB "
+            "| catflap's time is |"
+        ),
         "|---|---|---|---|",
     ]
     for name, weight in short.items():
@@ -137,8 +144,10 @@ def report(short: dict[str, Weight], long: Weight) -> str:
     growth = long.megabytes / ours.megabytes - 1
     lines += [
         "",
-        f"Ten times as many flights: {long.seconds:.1f} s, {long.megabytes:.0f} MB "
-        f"({growth:+.0%}).",
+        (
+            f"Ten times as many flights: {long.seconds:.1f} s, {long.megabytes:.0f} MB "
+            f"({growth:+.0%})."
+        ),
         "",
     ]
     return "\n".join(lines)

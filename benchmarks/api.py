@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import orjson
 
 from local.upstream import FLIGHTS, read_rows
 from local.upstream import Row as Flight
-from datetime import UTC, datetime
 
 PAGE_ROWS = 1000
 END = datetime(2014, 2, 1, tzinfo=UTC)

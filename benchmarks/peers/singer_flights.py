@@ -4,7 +4,6 @@
 """
 
 import gzip
-import io
 import sys
 from contextlib import redirect_stdout
 from urllib.parse import parse_qs, urlsplit
@@ -14,10 +13,11 @@ from singer_sdk import typing as th
 from singer_sdk.pagination import BaseHATEOASPaginator
 
 INTEGERS = (
-    "id year month day dep_time sched_dep_time dep_delay arr_time sched_arr_time "
-    "arr_delay flight air_time distance hour minute"
-).split()
-TEXTS = "carrier tailnum origin dest time_hour".split()
+    *("id", "year", "month", "day", "dep_time", "sched_dep_time", "dep_delay"),
+    *("arr_time", "sched_arr_time", "arr_delay", "flight", "air_time", "distance"),
+    *("hour", "minute"),
+)
+TEXTS = ("carrier", "tailnum", "origin", "dest", "time_hour")
 
 
 class NextUrl(BaseHATEOASPaginator):
