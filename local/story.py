@@ -1,0 +1,81 @@
+"""The ten days that the replay lives through: real data, two things that go wrong.
+
+Offsets are days from the replay's start, in UTC. Flights leave New York by day, so
+that an outage between ten in the morning and eight in the evening is nobody's night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+class Stage(Protocol):
+    """What a story can do to the world."""
+
+    def hold_upstream(self, dataset: str) -> None:
+        """Upstream has nothing new from now on."""
+
+    def release_upstream(self, dataset: str) -> None:
+        """Upstream catches up."""
+
+    def pause_pipe(self, dataset: str) -> None:
+        """Somebody pauses the pipe in Snowflake."""
+
+    def resume_pipe(self, dataset: str) -> None:
+        """The engineer does what the message says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Something that happens at a moment of the replay."""
+
+    at: datetime
+    told: str
+    act: Callable[[Stage], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What must have been told of an incident: its cause, and to whom."""
+
+    dataset: str
+    cause: str
+    pages: bool
+
+
+QUIET = Expected(dataset="flights", cause="upstream_quiet", pages=False)
+PAUSED = Expected(dataset="flights", cause="pipe_stopped", pages=True)
+DAYS_NEEDED = 6
+
+
+def two_incidents(start: datetime) -> tuple[Turn, ...]:
+    """Upstream goes quiet on the third day, the pipe is paused on the fifth."""
+
+    def at(day: int, hour: int) -> datetime:
+        return start + timedelta(days=day, hours=hour)
+
+    return (
+        Turn(
+            at=at(2, 15),
+            told="upstream publishes no flights from here on",
+            act=lambda stage: stage.hold_upstream("flights"),
+        ),
+        Turn(
+            at=at(3, 0),
+            told="upstream publishes what it held back",
+            act=lambda stage: stage.release_upstream("flights"),
+        ),
+        Turn(
+            at=at(4, 15),
+            told="somebody pauses the pipe of flights",
+            act=lambda stage: stage.pause_pipe("flights"),
+        ),
+        Turn(
+            at=at(4, 23),
+            told="the engineer resumes the pipe, as the message says",
+            act=lambda stage: stage.resume_pipe("flights"),
+        ),
+    )
