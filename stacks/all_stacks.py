@@ -1,0 +1,75 @@
+"""All stacks of one environment, in the order they are deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import App
+
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput
+from stacks import nag
+from stacks.bundle import SNOWFLAKE_LOCK, Bundle
+from stacks.environment import Environment
+from stacks.freshness import FreshnessStack
+from stacks.ingestion import IngestionStack
+from stacks.landing import LandingStack
+from stacks.notifications import NotificationsStack
+from stacks.schedules import SchedulesStack, stack_of
+from stacks.warehouse import WarehouseStack
+
+
+def new_app(*, outdir: Path | None, context: Mapping[str, object]) -> App:
+    """An empty app; what the CDK's command line was given outdoes `context`."""
+    return App(
+        outdir=None if outdir is None else str(outdir),
+        context=dict(context),
+        analytics_reporting=False,
+    )
+
+
+def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> None:
+    """Add every stack to `app`; BadInput if environment and datasets do not fit."""
+    if faults := environment.faults_of(catalogue):
+        raise BadInput("\n".join(faults))
+    nag.check(app)
+    landing = LandingStack(app, environment=environment, catalogue=catalogue)
+    notifications = NotificationsStack(app, environment=environment, key=landing.key)
+    with_connector = Bundle(
+        slices=("freshness", "warehouse"), lock=SNOWFLAKE_LOCK, catalogue=catalogue
+    )
+    WarehouseStack(
+        app,
+        environment=environment,
+        bundle=with_connector,
+        landing=landing,
+        notifications=notifications,
+    )
+    ingestion = IngestionStack(
+        app,
+        environment=environment,
+        catalogue=catalogue,
+        landing=landing,
+        notifications=notifications,
+    )
+    FreshnessStack(
+        app,
+        environment=environment,
+        bundle=with_connector,
+        landing=landing,
+        notifications=notifications,
+    )
+    for number in range(environment.schedule_stacks):
+        SchedulesStack(
+            app,
+            number=number,
+            environment=environment,
+            datasets=[
+                dataset
+                for _, dataset in sorted(catalogue.datasets.items())
+                if stack_of(dataset.name, environment.schedule_stacks) == number
+            ],
+            pulls=ingestion.pulls,
+            lost_ticks=ingestion.lost_ticks,
+        )

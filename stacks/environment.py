@@ -1,0 +1,108 @@
+"""The environment model: what differs between dev and prod, `environments/<env>.yaml`.
+
+The name of an environment is its file's. It stands in names that Snowflake and
+EventBridge Scheduler see, so it is short.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lambdas.core.dataset import Catalogue
+
+MAX_NAME = 7
+"""`catflap-<environment>-<dataset>` names a schedule, which ends at 64 characters; a
+dataset may use 48 (EventBridge Scheduler, CreateSchedule)."""
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]
+"""An unquoted Snowflake identifier, as Snowflake stores it."""
+
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Login(_Model):
+    """A Snowflake service user and the role it works under."""
+
+    user: Identifier
+    role: Identifier
+    private_key_secret: SecretName | None = Field(
+        default=None, description="name of the secret with the key, for `key_pair`"
+    )
+
+
+class Snowflake(_Model):
+    """The account, and who we are there."""
+
+    account: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    database: Identifier
+    warehouse: Identifier
+    authenticator: Literal["workload_identity", "key_pair"] = "workload_identity"
+    admin: Login = Field(description="makes and owns the objects, loads included")
+    reader: Login = Field(description="reads tables and watches pipes")
+
+    @model_validator(mode="after")
+    def _key_pair_needs_its_secret(self) -> Self:
+        if self.authenticator == "key_pair":
+            for name, login in (("admin", self.admin), ("reader", self.reader)):
+                if login.private_key_secret is None:
+                    message = (
+                        f"{name}.private_key_secret is missing; `authenticator: "
+                        "key_pair` needs the name of the secret that holds the key"
+                    )
+                    raise ValueError(message)
+        return self
+
+
+class Slack(_Model):
+    """Where Slack's webhook is kept; never the webhook itself."""
+
+    secret: SecretName
+
+
+class Team(_Model):
+    """Who hears what by e-mail, beside Slack."""
+
+    engineers: tuple[Email, ...] = ()
+    stakeholders: tuple[Email, ...] = ()
+
+
+class Environment(_Model):
+    """One place to deploy to. Durations are in the unit of their name."""
+
+    name: str = Field(pattern=rf"^[a-z][a-z0-9]{{0,{MAX_NAME - 1}}}$")
+    account: str = Field(pattern=r"^\d{12}$")
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    snowflake: Snowflake
+    slack: Slack | None = None
+    teams: dict[str, Team] = Field(min_length=1)
+    schedule_stacks: int = Field(
+        default=4,
+        ge=1,
+        le=50,
+        description="fixed for an environment's life: another number moves schedules "
+        "between stacks, where their names collide",
+    )
+    max_concurrent_pulls: int = Field(default=10, ge=2, le=1000)
+    check_every_minutes: int = Field(default=5, ge=1, le=60)
+    keep_data: bool = Field(
+        default=True, description="what was landed outlives its stack"
+    )
+    log_retention_days: Literal[7, 14, 30, 90, 180, 365] = 30
+    tags: dict[str, str] = {}
+
+    def faults_of(self, catalogue: Catalogue) -> list[str]:
+        """What does not fit between the environment and the datasets, as sentences."""
+        known = ", ".join(sorted(self.teams))
+        return [
+            f"datasets/{name}.yaml: owner.team: `{dataset.owner.team}` is not a team "
+            f"of environments/{self.name}.yaml; known teams: {known}"
+            for name, dataset in sorted(catalogue.datasets.items())
+            if dataset.owner.team not in self.teams
+        ]

@@ -1,0 +1,181 @@
+"""The freshness function, what wakes it, and who watches it.
+
+The heartbeat's alarm publishes to the engineers by itself: it works when the function,
+the state and Slack do not.
+"""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import App, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+
+from lambdas.core.settings import FreshnessSettings
+from stacks.bundle import Bundle
+from stacks.catflap_stack import CatflapStack
+from stacks.dead_letters import DeadLetters
+from stacks.environment import Environment
+from stacks.grants import (
+    keep_incidents,
+    keep_runs,
+    land_objects,
+    look_at_schedules,
+    publish_notices,
+    read_secrets,
+    secret_names,
+)
+from stacks.lambda_function import CatflapFunction
+from stacks.landing import LandingStack
+from stacks.notifications import NotificationsStack
+from stacks.schedules import SCHEDULED_TIME, schedule_prefix
+from stacks.snowflake_login import login_secrets, login_settings
+
+HEARTBEAT_NAMESPACE = "catflap"
+HEARTBEAT_METRIC = "CatflapHeartbeat"
+MISSED_CHECKS = 3
+
+
+class FreshnessStack(CatflapStack):
+    """A check every few minutes, and an alarm when checks stop."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        environment: Environment,
+        bundle: Bundle,
+        landing: LandingStack,
+        notifications: NotificationsStack,
+    ) -> None:
+        super().__init__(
+            app, "freshness", environment=environment, description="what checks"
+        )
+        every = Duration.minutes(environment.check_every_minutes)
+        failed_checks = DeadLetters(
+            self,
+            "FailedChecks",
+            meaning="Freshness checks that failed. The function's log says why; the "
+            "next check looks at everything again.",
+            engineers=notifications.engineers,
+            fifo=False,
+        ).queue
+        login = environment.snowflake.reader
+        slack = environment.slack.secret if environment.slack else None
+        freshness = CatflapFunction(
+            self,
+            "Freshness",
+            environment=environment,
+            slice_name="freshness",
+            description="Says which dataset is late, and where it stopped",
+            code=bundle.code(),
+            settings=FreshnessSettings(
+                **login_settings(environment.snowflake, login),
+                state_table=landing.state.table_name,
+                landing_bucket=landing.bucket.bucket_name,
+                event_bus=landing.bus.event_bus_name,
+                engineers_topic_arn=notifications.engineers.topic_arn,
+                stakeholders_topic_arn=notifications.stakeholders.topic_arn,
+                slack_secret=slack,
+                schedule_prefix=schedule_prefix(environment),
+                check_every_s=environment.check_every_minutes * 60,
+            ),
+            timeout=Duration.minutes(min(15, max(5, environment.check_every_minutes))),
+            memory_mib=512,
+            failed_events=failed_checks,
+            # Snowflake knows the reader by its role's name.
+            role_name=f"catflap-{environment.name}-freshness",
+            feeds_itself=False,
+        )
+        role = freshness.role
+        keep_runs(role, landing.state)
+        keep_incidents(role, landing.state)
+        # The sweep completes what a crashed pull had recorded.
+        land_objects(role, landing)
+        publish_notices(role, notifications.engineers, notifications.stakeholders)
+        landing.bus.grant_put_events_to(role)
+        look_at_schedules(role, schedule_prefix(environment))
+        # It asks upstream for its newest record, as a pull would.
+        secrets = {
+            *secret_names(bundle.catalogue),
+            *login_secrets(login),
+            *([slack] if slack else []),
+        }
+        read_secrets(role, sorted(secrets))
+        self._check_every(every, freshness, failed_checks.queue_arn)
+        self._watch_heartbeat(environment, notifications)
+
+    def _check_every(
+        self, every: Duration, freshness: CatflapFunction, failed_checks_arn: str
+    ) -> None:
+        role = iam.Role(
+            self,
+            "SchedulerRole",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            ),
+            description="Lets EventBridge Scheduler wake the freshness function",
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[freshness.function.function_arn],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"], resources=[failed_checks_arn]
+            )
+        )
+        minutes = int(every.to_minutes())
+        schedule = scheduler.CfnSchedule(
+            self,
+            "Check",
+            description="Checks the freshness of every dataset that can be late",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+                mode="OFF"
+            ),
+            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=freshness.function.function_arn,
+                role_arn=role.role_arn,
+                input=json.dumps({"reason": "schedule", "due_at": SCHEDULED_TIME}),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    # The next check does the same work.
+                    maximum_event_age_in_seconds=max(60, minutes * 60),
+                    maximum_retry_attempts=2,
+                ),
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                    arn=failed_checks_arn
+                ),
+            ),
+        )
+        # Created before its role may invoke, it would lose its first tick.
+        schedule.node.add_dependency(role.node.find_child("DefaultPolicy"))
+
+    def _watch_heartbeat(
+        self, environment: Environment, notifications: NotificationsStack
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            "Heartbeat",
+            alarm_description="No freshness check has finished for "
+            f"{MISSED_CHECKS * environment.check_every_minutes} minutes: nobody would "
+            "be told that data is late. Look at the freshness function's log.",
+            metric=cloudwatch.Metric(
+                namespace=HEARTBEAT_NAMESPACE,
+                metric_name=HEARTBEAT_METRIC,
+                statistic="SampleCount",
+                period=Duration.minutes(environment.check_every_minutes),
+            ),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluation_periods=MISSED_CHECKS,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(notifications.engineers))
+        alarm.add_ok_action(actions.SnsAction(notifications.engineers))

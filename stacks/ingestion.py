@@ -1,0 +1,119 @@
+"""The pull function and the queue that wakes it.
+
+FIFO, one message group a dataset: a dataset is pulled by one function at a time, in
+order, and datasets do not wait for each other.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import App, Duration
+from aws_cdk import aws_sqs as sqs
+
+from lambdas.core.dataset import Catalogue
+from lambdas.core.settings import PullSettings
+from stacks.bundle import LOCK, Bundle
+from stacks.catflap_stack import CatflapStack
+from stacks.dead_letters import DeadLetters
+from stacks.environment import Environment
+from stacks.grants import keep_runs, land_objects, read_secrets, secret_names
+from stacks.lambda_function import CatflapFunction
+from stacks.landing import LandingStack
+from stacks.notifications import NotificationsStack
+
+PULL_TIMEOUT = Duration.minutes(15)
+"""The longest there is; a pull that nears it commits and queues its continuation."""
+
+VISIBILITY_TIMEOUT = Duration.minutes(90)
+"""Six times the function's (Lambda, "Using Lambda with Amazon SQS"); the function
+shortens its own message's, so that a killed one does not block its dataset."""
+
+MAX_RECEIVES = 5
+PULL_MEMORY_MIB = 1769
+"""One whole processor (Lambda, "Configure function memory")."""
+
+
+class IngestionStack(CatflapStack):
+    """`pulls.fifo`, its dead letters, the pull function, and lost ticks."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        environment: Environment,
+        catalogue: Catalogue,
+        landing: LandingStack,
+        notifications: NotificationsStack,
+    ) -> None:
+        super().__init__(
+            app, "ingestion", environment=environment, description="what pulls"
+        )
+        dead_pulls = DeadLetters(
+            self,
+            "DeadPulls",
+            meaning="Pulls that failed again and again. `catflap runs NAME` says why; "
+            "then `catflap replay NAME`.",
+            engineers=notifications.engineers,
+            fifo=True,
+        )
+        self.lost_ticks = DeadLetters(
+            self,
+            "LostTicks",
+            meaning="EventBridge Scheduler could not queue a pull. Its message holds "
+            "the error; the dataset's next tick catches up.",
+            engineers=notifications.engineers,
+            fifo=False,
+        ).queue
+        self.pulls = sqs.Queue(
+            self,
+            "Pulls",
+            fifo=True,
+            # Scheduler sends no deduplication id of its own.
+            content_based_deduplication=True,
+            visibility_timeout=VISIBILITY_TIMEOUT,
+            retention_period=Duration.days(4),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            dead_letter_queue=sqs.DeadLetterQueue(
+                max_receive_count=MAX_RECEIVES, queue=dead_pulls.queue
+            ),
+        )
+        pull = CatflapFunction(
+            self,
+            "Pull",
+            environment=environment,
+            slice_name="pull",
+            description="Pulls one dataset from its API to the landing zone",
+            code=Bundle(slices=("pull",), lock=LOCK, catalogue=catalogue).code(),
+            settings=PullSettings(
+                state_table=landing.state.table_name,
+                landing_bucket=landing.bucket.bucket_name,
+                pulls_queue_url=self.pulls.queue_url,
+                event_bus=landing.bus.event_bus_name,
+            ),
+            timeout=PULL_TIMEOUT,
+            memory_mib=PULL_MEMORY_MIB,
+            failed_events=None,
+            role_name=None,
+            feeds_itself=True,
+        )
+        # Lambda takes and deletes messages with the function's role; the function
+        # itself hides its message.
+        self.pulls.grant(
+            pull.role,
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+        )
+        pull.function.add_event_source_mapping(
+            "Source",
+            event_source_arn=self.pulls.queue_arn,
+            batch_size=1,
+            # Not a reserved concurrency, which sends good messages to the dead ones.
+            max_concurrency=environment.max_concurrent_pulls,
+            report_batch_item_failures=True,
+        ).node.add_dependency(pull.role)
+        land_objects(pull.role, landing)
+        keep_runs(pull.role, landing.state)
+        read_secrets(pull.role, secret_names(catalogue))
+        landing.bus.grant_put_events_to(pull.role)

@@ -1,0 +1,200 @@
+"""Where rows land, what says so, and what is remembered about it.
+
+The bucket's notifications are set here, once, by the bucket's own resource: sets made
+by several stacks erase each other (aws-cdk issue 28120).
+"""
+
+from __future__ import annotations
+
+from aws_cdk import App, Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+
+from lambdas.core.dataset import Catalogue
+from lambdas.core.landing import RAW, RUNS
+from stacks.catflap_stack import CatflapStack
+from stacks.environment import Environment
+from stacks.expiry import expiry_rules
+from stacks.nag import acknowledge
+
+NOTIFIED_PREFIXES = (RAW, RUNS)
+"""What Snowpipe loads: records, and the run files that say a run is complete."""
+
+BUS_NAME = "catflap"
+
+
+class LandingStack(CatflapStack):
+    """Key, bucket, topic `landed`, state table and bus."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        environment: Environment,
+        catalogue: Catalogue,
+    ) -> None:
+        super().__init__(
+            app, "landing", environment=environment, description="where rows land"
+        )
+        removal = (
+            RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY
+        )
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="catflap: landed objects and topics",
+            enable_key_rotation=True,
+            removal_policy=removal,
+        )
+        self._admit_services_to_key()
+        self.landed = sns.Topic(self, "Landed", master_key=self.key)
+        policy = sns.TopicPolicy(
+            self,
+            "LandedPolicy",
+            topics=[self.landed],
+            policy_document=iam.PolicyDocument(
+                statements=landed_statements(self.landed, account=self.account)
+            ),
+        )
+        self.bucket = self._make_bucket(catalogue, removal)
+        cfn_bucket = self.bucket.node.default_child
+        assert isinstance(cfn_bucket, s3.CfnBucket)  # noqa: S101 - narrows for mypy
+        cfn_bucket.notification_configuration = _notify(self.landed)
+        # S3 tries the topic when the configuration is set.
+        cfn_bucket.node.add_dependency(policy)
+        self.state = dynamodb.Table(
+            self,
+            "State",
+            partition_key=dynamodb.Attribute(
+                name="pk", type=dynamodb.AttributeType.STRING
+            ),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expires_at",
+            deletion_protection=environment.keep_data,
+            removal_policy=removal,
+        )
+        self.bus = events.EventBus(
+            self,
+            "Bus",
+            event_bus_name=BUS_NAME,
+            description="What catflap tells: dataset.landed, dataset.late, ...",
+        )
+
+    def _admit_services_to_key(self) -> None:
+        """S3 and CloudWatch publish to topics that are encrypted with the key.
+
+        SNS developer guide: "Enable compatibility between event sources from AWS
+        services and encrypted topics".
+        """
+        for service in ("s3", "cloudwatch"):
+            self.key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=f"Publish{service.capitalize()}",
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                )
+            )
+
+    def _make_bucket(self, catalogue: Catalogue, removal: RemovalPolicy) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            # A name is never written twice: versions are for a deletion by mistake.
+            versioned=True,
+            removal_policy=removal,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="uploads-nobody-recorded",
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                ),
+                s3.LifecycleRule(
+                    id="what-was-deleted",
+                    noncurrent_version_expiration=Duration.days(7),
+                    expired_object_delete_marker=True,
+                ),
+                *expiry_rules(catalogue),
+            ],
+        )
+        acknowledge(
+            bucket,
+            "AwsSolutions-S1",
+            "One role writes here and the state records each run and object it wrote; "
+            "reads are in CloudTrail's data events, an account's own choice",
+        )
+        return bucket
+
+
+def landed_statements(
+    topic: sns.ITopic, *, account: str, subscriber_arn: str | None = None
+) -> list[iam.PolicyStatement]:
+    """The whole policy of the topic `landed`.
+
+    A topic has one policy, and whoever sets it replaces it. S3 must be admitted before
+    the bucket exists, Snowflake's user is known only once its integration does: so
+    the landing stack sets this policy without `subscriber_arn`, and the warehouse
+    stack sets the same one again, with it.
+    """
+    statements = [
+        iam.PolicyStatement(
+            sid="BucketPublishes",
+            principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": account}},
+        ),
+        iam.PolicyStatement(
+            sid="OnlyOverTls",
+            effect=iam.Effect.DENY,
+            principals=[iam.StarPrincipal()],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"Bool": {"aws:SecureTransport": "false"}},
+        ),
+    ]
+    if subscriber_arn is not None:
+        statements.append(
+            iam.PolicyStatement(
+                sid="SnowpipeSubscribes",
+                principals=[iam.ArnPrincipal(subscriber_arn)],
+                actions=["sns:Subscribe"],
+                resources=[topic.topic_arn],
+            )
+        )
+    return statements
+
+
+def _notify(topic: sns.ITopic) -> s3.CfnBucket.NotificationConfigurationProperty:
+    return s3.CfnBucket.NotificationConfigurationProperty(
+        topic_configurations=[
+            s3.CfnBucket.TopicConfigurationProperty(
+                event="s3:ObjectCreated:*",
+                topic=topic.topic_arn,
+                filter=s3.CfnBucket.NotificationFilterProperty(
+                    s3_key=s3.CfnBucket.S3KeyFilterProperty(
+                        rules=[
+                            s3.CfnBucket.FilterRuleProperty(name="prefix", value=prefix)
+                        ]
+                    )
+                ),
+            )
+            for prefix in NOTIFIED_PREFIXES
+        ]
+    )

@@ -1,0 +1,187 @@
+"""Snowflake's side, made in one deploy by a custom resource.
+
+The order is Snowflake's own: an integration first, which says who will read the
+bucket; then the role and the topic's policy that admit it; then stage, tables, pipes.
+So there are two custom resources of one function. Of the datasets they are given only
+a digest: the catalogue itself is in the function's bundle.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import App, CustomResource, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+
+from lambdas.core.settings import WarehouseSettings
+from lambdas.core.warehouse_resource import (
+    ACCESS_ROLE_ARN,
+    CONTENTS,
+    EXTERNAL_ID,
+    IAM_USER_ARN,
+    INTEGRATION_STEP,
+    OBJECTS_STEP,
+    SNS_USER_ARN,
+    STEP,
+)
+from stacks.bundle import Bundle
+from stacks.catflap_stack import CatflapStack
+from stacks.dead_letters import DeadLetters
+from stacks.environment import Environment
+from stacks.grants import read_secrets
+from stacks.lambda_function import CatflapFunction
+from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
+from stacks.nag import acknowledge_keys_below
+from stacks.notifications import NotificationsStack
+from stacks.snowflake_login import login_secrets, login_settings
+
+TIMEOUT = Duration.minutes(15)
+
+
+class WarehouseStack(CatflapStack):
+    """The function, the role Snowflake reads with, and what is made in Snowflake."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        environment: Environment,
+        bundle: Bundle,
+        landing: LandingStack,
+        notifications: NotificationsStack,
+    ) -> None:
+        super().__init__(
+            app, "warehouse", environment=environment, description="Snowflake's side"
+        )
+        login = environment.snowflake.admin
+        failed_changes = DeadLetters(
+            self,
+            "FailedChanges",
+            meaning="Changes of Snowflake's objects that ended without an answer to "
+            "CloudFormation. The function's log says why.",
+            engineers=notifications.engineers,
+            fifo=False,
+        ).queue
+        warehouse = CatflapFunction(
+            self,
+            "Warehouse",
+            environment=environment,
+            slice_name="warehouse",
+            description="Makes stages, tables, views and pipes in Snowflake",
+            code=bundle.code(),
+            settings=WarehouseSettings(
+                **login_settings(environment.snowflake, login),
+                landing_bucket=landing.bucket.bucket_name,
+                landed_topic_arn=landing.landed.topic_arn,
+                reader_role=environment.snowflake.reader.role,
+            ),
+            timeout=TIMEOUT,
+            memory_mib=512,
+            failed_events=failed_changes,
+            # Snowflake knows the admin by its role's name.
+            role_name=f"catflap-{environment.name}-warehouse",
+            feeds_itself=False,
+        )
+        read_secrets(warehouse.role, login_secrets(login))
+        # Named, so that the integration can be told of it before it exists.
+        access_role_name = f"catflap-{environment.name}-snowflake"
+        integration = CustomResource(
+            self,
+            "Integration",
+            resource_type="Custom::CatflapIntegration",
+            service_token=warehouse.function.function_arn,
+            service_timeout=TIMEOUT,
+            removal_policy=RemovalPolicy.DESTROY,
+            properties={
+                STEP: INTEGRATION_STEP,
+                ACCESS_ROLE_ARN: self.format_arn(
+                    service="iam",
+                    region="",
+                    resource="role",
+                    resource_name=access_role_name,
+                ),
+            },
+        )
+        user_arn = integration.get_att_string(IAM_USER_ARN)
+        access = self._access_role(
+            access_role_name,
+            landing,
+            user_arn=user_arn,
+            external_id=integration.get_att_string(EXTERNAL_ID),
+        )
+        topic_policy = sns.TopicPolicy(
+            self,
+            "LandedPolicy",
+            topics=[landing.landed],
+            policy_document=iam.PolicyDocument(
+                statements=landed_statements(
+                    landing.landed,
+                    account=self.account,
+                    subscriber_arn=integration.get_att_string(SNS_USER_ARN),
+                )
+            ),
+        )
+        objects = CustomResource(
+            self,
+            "Objects",
+            resource_type="Custom::CatflapObjects",
+            service_token=warehouse.function.function_arn,
+            service_timeout=TIMEOUT,
+            removal_policy=RemovalPolicy.DESTROY,
+            properties={STEP: OBJECTS_STEP, CONTENTS: bundle.digest()},
+        )
+        objects.node.add_dependency(access, topic_policy)
+
+    def _access_role(
+        self, name: str, landing: LandingStack, *, user_arn: str, external_id: str
+    ) -> iam.Role:
+        """The role Snowflake takes to read what has landed."""
+        role = iam.Role(
+            self,
+            "Access",
+            role_name=name,
+            assumed_by=iam.PrincipalWithConditions(
+                iam.ArnPrincipal(user_arn),
+                {"StringEquals": {"sts:ExternalId": external_id}},
+            ),
+            description="Lets Snowflake read what catflap has landed",
+        )
+        below = [f"{prefix}*" for prefix in NOTIFIED_PREFIXES]
+        # The actions are Snowflake's own list ("Option 1: Configuring a Snowflake
+        # storage integration to access Amazon S3"), reading only.
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="ReadObjects",
+                actions=["s3:GetObject", "s3:GetObjectVersion"],
+                resources=[landing.bucket.arn_for_objects(keys) for keys in below],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="ListObjects",
+                actions=["s3:ListBucket"],
+                resources=[landing.bucket.bucket_arn],
+                conditions={
+                    "StringLike": {
+                        "s3:prefix": [f"{name}*" for name in NOTIFIED_PREFIXES]
+                    }
+                },
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="LocateBucket",
+                actions=["s3:GetBucketLocation"],
+                resources=[landing.bucket.bucket_arn],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Decrypt",
+                actions=["kms:Decrypt"],
+                resources=[landing.key.key_arn],
+            )
+        )
+        acknowledge_keys_below(
+            role, landing, landing.bucket.bucket_arn, NOTIFIED_PREFIXES
+        )
+        return role

@@ -1,0 +1,250 @@
+"""What one part of a template, or the code, says of another."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from typing import Any
+
+import pytest
+
+from lambdas.core.landing import RAW, RUNS, raw_key, raw_prefix, run_key
+from lambdas.core.settings import (
+    FreshnessSettings,
+    FunctionSettings,
+    PullSettings,
+    WarehouseSettings,
+)
+from lambdas.core.sql import loading
+from stacks.freshness import HEARTBEAT_METRIC, HEARTBEAT_NAMESPACE
+from stacks.landing import NOTIFIED_PREFIXES
+from stacks.schedules import SCHEDULED_TIME
+from tests.stacks.catalogues import catalogue_of
+from tests.stacks.conftest import Templates
+
+SETTINGS_OF: dict[str, type[FunctionSettings]] = {
+    "lambdas.pull.handler.handle": PullSettings,
+    "lambdas.freshness.handler.handle": FreshnessSettings,
+    "lambdas.warehouse.handler.handle": WarehouseSettings,
+}
+DATASETS = {"flights", "weather"}
+
+
+def functions(templates: Templates) -> dict[str, dict[str, Any]]:
+    return {
+        resource["Properties"]["Handler"]: resource["Properties"]
+        for _, _, resource in templates.resources("AWS::Lambda::Function")
+    }
+
+
+def test_every_function_is_one_of_ours_and_none_is_made_by_the_cdk(
+    templates: Templates,
+) -> None:
+    assert set(SETTINGS_OF) == set(functions(templates))
+
+
+@pytest.mark.parametrize("handler", SETTINGS_OF)
+def test_handler_of_a_template_can_be_imported(handler: str) -> None:
+    module, name = handler.rsplit(".", 1)
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_environment_of_a_function_is_its_settings_and_nothing_else(
+    templates: Templates,
+) -> None:
+    for handler, properties in functions(templates).items():
+        settings = SETTINGS_OF[handler]
+        fields = {name.upper() for name in settings.model_fields}
+        required = {
+            name.upper()
+            for name, field in settings.model_fields.items()
+            if field.is_required()
+        }
+        written = set(properties["Environment"]["Variables"])
+        assert required <= written <= fields, handler
+
+
+def test_settings_can_be_read_back_from_what_a_template_says(
+    templates: Templates,
+) -> None:
+    for handler, properties in functions(templates).items():
+        variables = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in properties["Environment"]["Variables"].items()
+        }
+        SETTINGS_OF[handler].from_environment(variables)
+
+
+def test_every_function_runs_where_its_packages_were_built_for(
+    templates: Templates,
+) -> None:
+    for properties in functions(templates).values():
+        assert (properties["Runtime"], properties["Architectures"]) == (
+            "python3.13",
+            ["arm64"],
+        )
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+        assert "LogGroup" in properties["LoggingConfig"]
+
+
+def test_each_dataset_has_exactly_one_schedule(templates: Templates) -> None:
+    names = [
+        resource["Properties"]["Name"]
+        for part, _, resource in templates.resources("AWS::Scheduler::Schedule")
+        if part.startswith("schedules-")
+    ]
+    assert sorted(names) == sorted(f"catflap-dev-{name}" for name in DATASETS)
+
+
+def test_a_tick_names_its_dataset_in_its_body_and_in_its_group(
+    templates: Templates,
+) -> None:
+    for part, _, resource in templates.resources("AWS::Scheduler::Schedule"):
+        if not part.startswith("schedules-"):
+            continue
+        target = resource["Properties"]["Target"]
+        body = json.loads(target["Input"])
+        assert body == {
+            "dataset": target["SqsParameters"]["MessageGroupId"],
+            "reason": "schedule",
+            "due_at": SCHEDULED_TIME,
+        }
+        assert body["dataset"] in DATASETS
+        assert resource["Properties"]["FlexibleTimeWindow"] == {"Mode": "OFF"}
+
+
+def test_nothing_but_its_schedule_is_a_datasets_own(templates: Templates) -> None:
+    for part, template in templates.by_part.items():
+        for logical_id, resource in template["Resources"].items():
+            if part.startswith("schedules-"):
+                continue
+            text = json.dumps(resource).lower()
+            assert not any(name in text for name in DATASETS), (part, logical_id)
+
+
+def test_a_fixed_queue_takes_ticks_without_a_deduplication_id(
+    templates: Templates,
+) -> None:
+    (pulls,) = (
+        resource["Properties"]
+        for _, _, resource in templates.resources("AWS::SQS::Queue")
+        if "RedrivePolicy" in resource["Properties"]
+    )
+    assert pulls["FifoQueue"] is True
+    assert pulls["ContentBasedDeduplication"] is True
+    function = functions(templates)["lambdas.pull.handler.handle"]
+    assert pulls["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_pull_takes_one_message_at_a_time_and_reports_it_by_itself(
+    templates: Templates,
+) -> None:
+    source = templates.one("ingestion", "AWS::Lambda::EventSourceMapping")["Properties"]
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 5}
+
+
+def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> None:
+    assert {
+        handler: properties.get("RecursiveLoop")
+        for handler, properties in functions(templates).items()
+    } == {
+        "lambdas.pull.handler.handle": "Allow",
+        "lambdas.freshness.handler.handle": None,
+        "lambdas.warehouse.handler.handle": None,
+    }
+
+
+def test_bucket_tells_of_what_the_pipes_load_and_of_nothing_else(
+    templates: Templates,
+) -> None:
+    bucket = templates.one("landing", "AWS::S3::Bucket")["Properties"]
+    told = bucket["NotificationConfiguration"]["TopicConfigurations"]
+    prefixes = tuple(
+        rule["Value"]
+        for one in told
+        for rule in one["Filter"]["S3Key"]["Rules"]
+        if rule["Name"] == "prefix"
+    )
+    assert prefixes == NOTIFIED_PREFIXES == (RAW, RUNS)
+    assert {one["Event"] for one in told} == {"s3:ObjectCreated:*"}
+    run_id = "20130101T050000.000Z-0123456789ab"
+    assert raw_key("flights", 1, run_id, 1).startswith(prefixes)
+    assert run_key("flights", run_id).startswith(prefixes)
+
+
+def test_pipes_load_from_prefixes_that_the_bucket_tells_of() -> None:
+    landing = loading.Landing(
+        database="CATFLAP_DEV",
+        bucket="landing",
+        integration="CATFLAP_DEV_LANDING",
+        topic_arn="arn:aws:sns:us-east-1:000000000000:landed",
+    )
+    cats = catalogue_of(["cats"])["cats"]
+    of_cats = loading.create_pipe(landing, cats)
+    of_runs = loading.create_runs_pipe(landing)
+    paths = [
+        path
+        for statement in (of_cats, of_runs)
+        for path in re.findall(r"FROM @[A-Z_.]+/(\S+?)\)", statement)
+    ]
+    assert paths == [raw_prefix("cats", loading.generation(cats)), RUNS]
+    assert all(path.startswith(NOTIFIED_PREFIXES) for path in paths)
+
+
+def test_bucket_is_made_after_the_topic_admits_it(templates: Templates) -> None:
+    bucket = templates.one("landing", "AWS::S3::Bucket")
+    (policy,) = (
+        logical_id
+        for part, logical_id, _ in templates.resources("AWS::SNS::TopicPolicy")
+        if part == "landing"
+    )
+    assert policy in bucket["DependsOn"]
+
+
+def test_second_policy_of_the_topic_takes_nothing_back(templates: Templates) -> None:
+    first = templates.one("landing", "AWS::SNS::TopicPolicy")["Properties"]
+    second = templates.one("warehouse", "AWS::SNS::TopicPolicy")["Properties"]
+    statements = [
+        {
+            key: value
+            for key, value in statement.items()
+            if key != "Resource"  # a reference there, an import here
+        }
+        for policy in (first, second)
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    before = len(first["PolicyDocument"]["Statement"])
+    assert statements[:before] == statements[before : 2 * before]
+    (added,) = statements[2 * before :]
+    assert added["Action"] == "sns:Subscribe"
+
+
+def test_heartbeat_alarm_tells_engineers_without_a_function(
+    templates: Templates,
+) -> None:
+    (alarm,) = (
+        resource["Properties"]
+        for _, _, resource in templates.resources("AWS::CloudWatch::Alarm")
+        if resource["Properties"]["MetricName"] == HEARTBEAT_METRIC
+    )
+    assert alarm["Namespace"] == HEARTBEAT_NAMESPACE
+    assert alarm["TreatMissingData"] == "breaching"
+    assert "Engineers" in json.dumps(alarm["AlarmActions"])
+
+
+def test_every_queue_of_dead_letters_has_an_alarm(templates: Templates) -> None:
+    sources = {
+        logical_id
+        for _, logical_id, resource in templates.resources("AWS::SQS::Queue")
+        if "RedrivePolicy" not in resource["Properties"]
+    }
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for _, _, resource in templates.resources("AWS::CloudWatch::Alarm")
+        for dimension in resource["Properties"].get("Dimensions", [])
+        if dimension["Name"] == "QueueName"
+    }
+    assert sources == watched

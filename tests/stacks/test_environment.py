@@ -1,0 +1,93 @@
+"""What an environment's file may say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+import app
+from cli.environment_file import read_project
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput
+from stacks.environment import Environment
+from stacks.grants import secret_names
+from tests.stacks.catalogues import catalogue_of
+
+
+def faults(project: Path, old: str, new: str) -> str:
+    dev = project / "environments" / "dev.yaml"
+    text = dev.read_text()
+    assert old in text
+    dev.write_text(text.replace(old, new))
+    with pytest.raises(BadInput) as caught:
+        read_project(project, "dev")
+    return str(caught.value)
+
+
+def test_every_environment_of_the_repository_is_valid() -> None:
+    for name in ("dev", "prod"):
+        environment, _ = read_project(app.ROOT, name)
+        assert environment.name == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"000000000000"', "12", "account"),
+        ("us-east-1", "moon", "region"),
+        ("check_every_minutes: 5", "check_every: 5", "check_every: unknown key"),
+        ("{user: CATFLAP_DEV_READER", "{user: x; drop user y", "snowflake.reader.user"),
+        ("authenticator: workload_identity", "authenticator: password",
+         "snowflake.authenticator"),
+        ("authenticator: workload_identity", "authenticator: key_pair",
+         "private_key_secret"),
+        ("keep_data: false", "keep_data: maybe", "keep_data"),
+        ("log_retention_days: 14", "log_retention_days: 15", "log_retention_days"),
+    ],
+)  # fmt: skip
+def test_a_fault_names_its_key(project: Path, old: str, new: str, told: str) -> None:
+    assert told in faults(project, old, new)
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    for key, field in model.model_fields.items():
+        yield key
+        below = field.annotation
+        if isinstance(below, type) and issubclass(below, BaseModel):
+            yield from keys_of(below)
+
+
+def test_every_key_is_documented() -> None:
+    text = (app.ROOT / "docs" / "deploying.md").read_text()
+    keys = set(keys_of(Environment)) - {"name"}
+    assert {"account", "admin", "private_key_secret"} <= keys
+    assert not {key for key in keys if key not in text}
+
+
+def test_a_name_too_long_for_a_schedule_is_refused(project: Path) -> None:
+    folder = project / "environments"
+    (folder / "dev.yaml").rename(folder / "development.yaml")
+    with pytest.raises(BadInput, match="name"):
+        read_project(project, "development")
+
+
+def test_secrets_are_found_wherever_they_stand_and_only_there() -> None:
+    api = {
+        "base_url": "https://api.example.com/",
+        "headers": {"x": "secret:headers#key", "y": "no secret:really#k"},
+        "auth": {"type": "bearer", "token": "secret:team/token#t"},
+    }
+    source = {"client": api, "endpoint": {"path": "x", "params": {"k": "secret:p#q"}}}
+    catalogue = catalogue_of(["cats", "dogs"], beside={"source": source})
+    assert secret_names(catalogue) == ["headers", "p", "team/token"]
+
+
+@given(text=st.text(max_size=40))
+def test_a_description_never_grants_a_secret(text: str) -> None:
+    catalogue = catalogue_of(["cats"], beside={"description": f"x secret:{text}#k"})
+    assert secret_names(Catalogue(datasets=catalogue.datasets)) == []

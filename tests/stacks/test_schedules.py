@@ -1,0 +1,69 @@
+"""A thousand datasets, and one more."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import app
+from cli.environment_file import read_project
+from lambdas.core.dataset import NAME_PATTERN
+from stacks.all_stacks import add_stacks, new_app
+from stacks.environment import MAX_NAME
+from stacks.schedules import schedule_prefix, stack_of
+from tests.stacks.catalogues import catalogue_of
+from tests.stacks.conftest import UNBUNDLED, read_templates
+
+NAMES = st.from_regex(NAME_PATTERN, fullmatch=True)
+
+
+@given(datasets=st.sets(NAMES, max_size=20), new=NAMES)
+def test_a_new_dataset_moves_no_other(datasets: set[str], new: str) -> None:
+    before = {name: stack_of(name, 4) for name in datasets}
+    after = {name: stack_of(name, 4) for name in {*datasets, new}}
+    assert before == {name: after[name] for name in datasets}
+
+
+def test_the_spread_is_the_same_in_every_process_and_release() -> None:
+    """Another hash would move schedules between stacks, where their names collide."""
+    spread = [stack_of(name, 4) for name in ("flights", "weather", "a_b", "ab")]
+    assert spread == [2, 2, 2, 0]
+
+
+def test_a_thousand_datasets_synth_in_half_a_minute_and_fit_their_stacks(
+    tmp_path: Path,
+) -> None:
+    names = [f"dataset_{number}" for number in range(998)]
+    # To the CDK these two would be one, were they at a stack's top level.
+    catalogue = catalogue_of([*names, "a_b", "ab"])
+    environment, _ = read_project(app.ROOT, "prod")
+    started = time.monotonic()
+    many = new_app(outdir=tmp_path, context={**app.flags(), **UNBUNDLED})
+    add_stacks(many, environment=environment, catalogue=catalogue)
+    many.synth()
+    took_s = time.monotonic() - started
+    templates = read_templates(tmp_path)
+    schedules = Counter(
+        resource["Properties"]["Name"]
+        for part, _, resource in templates.resources("AWS::Scheduler::Schedule")
+        if part.startswith("schedules-")
+    )
+    assert schedules == Counter(f"catflap-prod-{name}" for name in catalogue.datasets)
+    assert max(len(one["Resources"]) for one in templates.by_part.values()) <= 450
+    sizes = [path.stat().st_size for path in tmp_path.glob("*.template.json")]
+    assert max(sizes) < 1_000_000  # CloudFormation's limit of a template
+    assert took_s < 30
+
+
+def test_the_longest_names_still_make_a_schedules_name() -> None:
+    dev, _ = read_project(app.ROOT, "dev")
+    longest = dev.model_copy(update={"name": "e" * MAX_NAME})
+    dataset = "d" * 48
+    assert re.fullmatch(NAME_PATTERN, dataset)
+    assert not re.fullmatch(NAME_PATTERN, dataset + "d")
+    assert len(schedule_prefix(longest) + dataset) == 64
