@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from local.inbox import Mail
 from local.stack import EmbeddedStack
@@ -68,7 +69,7 @@ class Replay:
 
     def _next_moment(self) -> datetime | None:
         """The next tick or turn, or None when the story is over."""
-        due = self._stack.fabric.next_due()
+        due = self._stack.fabric.next_tick()
         moments = [due] if due is not None else []
         if self._turns:
             moments.append(self._turns[0].at)
@@ -119,7 +120,4 @@ def flat_alarms(
     `threshold`, the one up to `until` included.
     """
     ordered = [*sorted(set(hours)), until]
-    return sum(
-        later - earlier > threshold
-        for earlier, later in zip(ordered, ordered[1:], strict=False)
-    )
+    return sum(later - earlier > threshold for earlier, later in pairwise(ordered))

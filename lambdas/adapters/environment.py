@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,11 @@ Settings = TypeVar("Settings", bound=FunctionSettings)
 def settings(kind: type[Settings]) -> Settings:
     """The function's settings; BadInput names each variable that is missing."""
     return kind.from_environment(os.environ)
+
+
+def variables() -> Mapping[str, str]:
+    """All variables, for what a person's shell hands to the command line."""
+    return os.environ
 
 
 @cache

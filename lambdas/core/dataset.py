@@ -30,57 +30,108 @@ class Model(BaseModel):
 class Owner(Model):
     """Who answers for the dataset, and where its people are told."""
 
-    team: str
-    slack: str | None = None
-    stakeholders: str | None = None
+    team: str = Field(description="who answers for it")
+    slack: str | None = Field(
+        default=None, description="channel of the engineers, such as #data-eng"
+    )
+    stakeholders: str | None = Field(
+        default=None, description="channel of the people who use the data"
+    )
 
 
 class RateLimit(Model):
     """A budget on our side: so many requests a period, shared by an API's datasets."""
 
-    requests: int = Field(gt=0)
-    period: Literal["second", "minute", "hour"] = "second"
+    requests: int = Field(gt=0, description="requests a period")
+    period: Literal["second", "minute", "hour"] = Field(
+        default="second", description="what the requests are counted over"
+    )
 
 
 class Retry(Model):
     """How often a request is tried: 429, 5xx, resets and timeouts."""
 
-    max_attempts: int = Field(default=5, ge=1, le=20)
-    backoff_factor: float = Field(default=1, ge=0)
-    max_delay: float = Field(default=300, ge=0)
+    max_attempts: int = Field(
+        default=5, ge=1, le=20, description="tries of one request, the first included"
+    )
+    backoff_factor: float = Field(
+        default=1,
+        ge=0,
+        description="seconds before the second try; they double each time",
+    )
+    max_delay: float = Field(
+        default=300,
+        ge=0,
+        description="seconds waited at most; Retry-After is honoured up to here",
+    )
 
 
 class Api(Model):
     """How to talk to one upstream: `apis/<api>.yaml`."""
 
-    base_url: str
-    headers: dict[str, str] = {}
-    auth: Auth | None = None
-    paginator: Paginator = AutoPaginator()
-    rate_limit: RateLimit | None = None
-    retry: Retry = Retry()
+    base_url: str = Field(
+        description="where the paths begin: https, or http on loopback only"
+    )
+    headers: dict[str, str] = Field(default={}, description="sent with every request")
+    auth: Auth | None = Field(
+        default=None, description="how a request proves who we are"
+    )
+    paginator: Paginator = Field(
+        default=AutoPaginator(),
+        description="how pages are found, for datasets that do not say it themselves",
+    )
+    rate_limit: RateLimit | None = Field(
+        default=None, description="a budget on our side"
+    )
+    retry: Retry = Field(
+        default=Retry(),
+        description="what is tried again: 429, 5xx, resets and timeouts",
+    )
     timeout: float = Field(default=60, gt=0, description="seconds, a request")
 
 
 class ResponseAction(Model):
     """What to do with an odd answer, by status, by content, or by both."""
 
-    status_code: int | None = Field(default=None, ge=100, le=599)
-    content: str | None = None
-    action: Literal["ignore", "retry", "fail"]
+    status_code: int | None = Field(
+        default=None, ge=100, le=599, description="the answer's status"
+    )
+    content: str | None = Field(
+        default=None, description="a text that the answer holds"
+    )
+    action: Literal["ignore", "retry", "fail"] = Field(
+        description="what is done; an ignored answer has no rows"
+    )
 
 
 class Incremental(Model):
     """The cursor: which rows are new."""
 
-    cursor_path: JsonPath
-    initial_value: str | int | float | None = None
-    end_value: str | int | float | None = None
-    lag: float = Field(default=0, ge=0)
-    row_order: Literal["asc", "desc"] | None = None
-    on_cursor_value_missing: Literal["raise", "include", "exclude"] = "raise"
-    range_start: Literal["open", "closed"] = "closed"
-    range_end: Literal["open", "closed"] = "open"
+    cursor_path: JsonPath = Field(description="where in a record the cursor stands")
+    initial_value: str | int | float | None = Field(
+        default=None, description="where the first pull begins"
+    )
+    end_value: str | int | float | None = Field(
+        default=None, description="where every pull ends"
+    )
+    lag: float = Field(
+        default=0,
+        ge=0,
+        description="how far a pull goes back behind the cursor: seconds, or its units",
+    )
+    row_order: Literal["asc", "desc"] | None = Field(
+        default=None, description="how the API sorts: lets a pull stop early"
+    )
+    on_cursor_value_missing: Literal["raise", "include", "exclude"] = Field(
+        default="raise", description="what becomes of a record without a cursor"
+    )
+    range_start: Literal["open", "closed"] = Field(
+        default="closed",
+        description="whether rows exactly at the start belong to a pull",
+    )
+    range_end: Literal["open", "closed"] = Field(
+        default="open", description="whether rows exactly at the end belong to a pull"
+    )
     format: str | None = Field(
         default=None,
         description="how the API wants the value: a strftime pattern, "
@@ -94,32 +145,60 @@ class Incremental(Model):
 class Endpoint(Model):
     """One resource of an API, and how its pages are read."""
 
-    path: str
-    method: Literal["GET", "POST"] = "GET"
-    params: dict[str, str | int | float | bool] = {}
-    json_body: dict[str, JsonValue] | None = Field(default=None, alias="json")
-    headers: dict[str, str] = {}
-    data_selector: JsonPath | None = None
-    paginator: Paginator | None = None
-    response_actions: tuple[ResponseAction, ...] = ()
-    incremental: Incremental | None = None
-    format: Literal["json", "jsonl", "csv"] = "json"
+    path: str = Field(description="below base_url")
+    method: Literal["GET", "POST"] = Field(
+        default="GET", description="POST sends the JSON body"
+    )
+    params: dict[str, str | int | float | bool] = Field(
+        default={},
+        description="the query; {incremental.start_value} and its like are filled in",
+    )
+    json_body: dict[str, JsonValue] | None = Field(
+        default=None, alias="json", description="the body of a POST"
+    )
+    headers: dict[str, str] = Field(default={}, description="sent beside the API's own")
+    data_selector: JsonPath | None = Field(
+        default=None,
+        description="where the records stand in an answer; found by itself if absent",
+    )
+    paginator: Paginator | None = Field(
+        default=None, description="how pages are found; absent = the API's"
+    )
+    response_actions: tuple[ResponseAction, ...] = Field(
+        default=(),
+        description="what to do with odd answers; the first that fits counts",
+    )
+    incremental: Incremental | None = Field(
+        default=None, description="the cursor; absent = every pull is whole"
+    )
+    format: Literal["json", "jsonl", "csv"] = Field(
+        default="json", description="what an answer is; each may be gzipped"
+    )
 
 
 class Parent(Model):
     """Fan-out: one request per row of another dataset."""
 
-    dataset: Name
-    fields: dict[str, str]
+    dataset: Name = Field(description="whose rows are asked for one by one")
+    fields: dict[str, str] = Field(
+        description="name in {parent.name}: path in the parent's rows"
+    )
 
 
 class Source(Model):
     """Where the rows come from: an endpoint of an API, or a Python generator."""
 
-    client: Name | Api | None = None
-    endpoint: Endpoint | None = None
-    parent: Parent | None = None
-    python: str | None = None
+    client: Name | Api | None = Field(
+        default=None,
+        description="the name of a file in apis/, or the same mapping in place",
+    )
+    endpoint: Endpoint | None = Field(default=None, description="what to ask for")
+    parent: Parent | None = Field(
+        default=None, description="one request for each row of another dataset"
+    )
+    python: str | None = Field(
+        default=None, description="a generator of pages, such as sources/foo.py:pages"
+    )
 
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4}) days?")
@@ -138,24 +217,38 @@ Days = Annotated[str, AfterValidator(_is_days)]
 class Retention(Model):
     """How long what landed is kept."""
 
-    raw: Days = "400 days"
-    quarantine: Days = "90 days"
+    raw: Days = Field(
+        default="400 days", description="how long landed objects are kept"
+    )
+    quarantine: Days = Field(
+        default="90 days", description="how long refused records are kept"
+    )
     runs: int = Field(default=10, ge=1, description="complete runs kept, for `replace`")
 
 
 class Table(Model):
     """How the typed relation in ANALYTICS is made."""
 
-    materialized: Literal["view", "dynamic_table"] = "view"
-    target_lag: str | None = None
+    materialized: Literal["view", "dynamic_table"] = Field(
+        default="view", description="what it is in Snowflake"
+    )
+    target_lag: str | None = Field(
+        default=None, description="how old a dynamic table may be, such as `1 hour`"
+    )
 
 
 class Schedule(Model):
     """When the dataset is pulled: EventBridge's six-field cron, or a rate."""
 
-    cron: str | None = None
-    rate: str | None = None
-    timezone: str = "UTC"
+    cron: str | None = Field(
+        default=None, description="six fields, as EventBridge has them"
+    )
+    rate: str | None = Field(
+        default=None, description="such as `1 hour`; instead of cron"
+    )
+    timezone: str = Field(
+        default="UTC", description="IANA zone on whose wall clock the cron runs"
+    )
 
 
 ColumnType = Literal[
@@ -167,9 +260,15 @@ ColumnType = Literal[
 class Column(Model):
     """A typed column of the ANALYTICS relation."""
 
-    type: ColumnType
-    personal: bool = False
-    description: str | None = None
+    type: ColumnType = Field(
+        description="what a value is cast to; one that does not cast is null"
+    )
+    personal: bool = Field(
+        default=False, description="whether it says something of a person"
+    )
+    description: str | None = Field(
+        default=None, description="for whoever reads the table"
+    )
     path: JsonPath | None = Field(
         default=None, description="where in a record; absent = the column's name"
     )
@@ -178,15 +277,19 @@ class Column(Model):
 class Contract(Model):
     """What happens to records that do not look as declared (dlt's words)."""
 
-    columns: Literal["evolve", "freeze", "discard_row", "discard_value"] = "evolve"
-    data_type: Literal["evolve", "freeze", "discard_row", "discard_value"] = "evolve"
+    columns: Literal["evolve", "freeze", "discard_row", "discard_value"] = Field(
+        default="evolve", description="a column nobody declared"
+    )
+    data_type: Literal["evolve", "freeze", "discard_row", "discard_value"] = Field(
+        default="evolve", description="a value of another type"
+    )
 
 
 class Period(Model):
     """dbt's way to write a duration: `{count: 3, period: hour}`."""
 
-    count: int = Field(gt=0)
-    period: Literal["minute", "hour", "day"]
+    count: int = Field(gt=0, description="how many")
+    period: Literal["minute", "hour", "day"] = Field(description="of what")
 
     @property
     def duration(self) -> timedelta:
@@ -197,32 +300,58 @@ class Period(Model):
 class Calendar(Model):
     """When nothing is due. All times are in `timezone`."""
 
-    timezone: str = "UTC"
-    quiet: tuple[str, ...] = ()
+    timezone: str = Field(default="UTC", description="IANA zone of all its times")
+    quiet: tuple[str, ...] = Field(
+        default=(), description="daily windows, such as `00:00-05:00`"
+    )
     weekdays: (
         tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None
-    ) = None
-    holidays: str | None = None
+    ) = Field(
+        default=None, description="the days on which anything is due; absent = all"
+    )
+    holidays: str | None = Field(
+        default=None,
+        description="country whose holidays are quiet, such as US or US-NY",
+    )
 
 
 class Probe(Model):
     """How to ask upstream for its newest record, apart from a pull."""
 
-    path: str
-    params: dict[str, str | int | float | bool] = {}
-    newest_at: JsonPath
+    path: str = Field(description="below base_url")
+    params: dict[str, str | int | float | bool] = Field(
+        default={}, description="the query"
+    )
+    newest_at: JsonPath = Field(
+        description="where the newest record's time stands in the answer"
+    )
 
 
 class Freshness(Model):
     """The promise made to the people who use the data."""
 
-    loaded_at_field: JsonPath | None = None
-    warn_after: Period | None = None
-    error_after: Period | None = None
-    deadline_cron: str | None = None
-    lower_bound_delta: Period | None = None
-    calendar: Calendar = Calendar()
-    probe: Probe | None = None
+    loaded_at_field: JsonPath | None = Field(
+        default=None,
+        description="the event time inside a record; absent = the load time counts",
+    )
+    warn_after: Period | None = Field(
+        default=None, description="the age that is a warning"
+    )
+    error_after: Period | None = Field(
+        default=None, description="the age that is an error"
+    )
+    deadline_cron: str | None = Field(
+        default=None,
+        description="instead of ages, five fields in the calendar's zone: by then …",
+    )
+    lower_bound_delta: Period | None = Field(
+        default=None, description="… there is data no older than this before it"
+    )
+    calendar: Calendar = Field(default=Calendar(), description="when nothing is due")
+    probe: Probe | None = Field(
+        default=None,
+        description="how upstream is asked for its newest; absent = as a pull asks",
+    )
 
 
 class Check(Model):
@@ -230,47 +359,86 @@ class Check(Model):
 
     metric: (
         Literal["rowCount", "nullValues", "duplicateValues", "invalidValues"] | None
-    ) = None
-    query: str | None = None
-    column: str | None = None
+    ) = Field(default=None, description="what is measured")
+    query: str | None = Field(
+        default=None, description="SQL that gives one number; {table} is the dataset's"
+    )
+    column: str | None = Field(default=None, description="the column measured")
     valid_values: tuple[str | int | float | bool, ...] | None = Field(
-        default=None, alias="validValues"
+        default=None, alias="validValues", description="all values a column may have"
     )
-    must_be: float | None = Field(default=None, alias="mustBe")
-    must_not_be: float | None = Field(default=None, alias="mustNotBe")
-    must_be_greater_than: float | None = Field(default=None, alias="mustBeGreaterThan")
+    must_be: float | None = Field(
+        default=None,
+        alias="mustBe",
+        description="the measure is this; 0 for invalidValues",
+    )
+    must_not_be: float | None = Field(
+        default=None, alias="mustNotBe", description="the measure is not this"
+    )
+    must_be_greater_than: float | None = Field(
+        default=None, alias="mustBeGreaterThan", description="the measure is above this"
+    )
     must_be_greater_or_equal_to: float | None = Field(
-        default=None, alias="mustBeGreaterOrEqualTo"
+        default=None,
+        alias="mustBeGreaterOrEqualTo",
+        description="the measure is this or above",
     )
-    must_be_less_than: float | None = Field(default=None, alias="mustBeLessThan")
+    must_be_less_than: float | None = Field(
+        default=None, alias="mustBeLessThan", description="the measure is below this"
+    )
     must_be_less_or_equal_to: float | None = Field(
-        default=None, alias="mustBeLessOrEqualTo"
+        default=None,
+        alias="mustBeLessOrEqualTo",
+        description="the measure is this or below",
     )
     must_be_between: tuple[float, float] | None = Field(
-        default=None, alias="mustBeBetween"
+        default=None,
+        alias="mustBeBetween",
+        description="the measure is from the first to the second",
     )
-    severity: Literal["error", "warning"] = "error"
-    description: str | None = None
+    severity: Literal["error", "warning"] = Field(
+        default="error", description="how bad a failed check is"
+    )
+    description: str | None = Field(default=None, description="what the rule is for")
 
 
 class Dataset(Model):
     """One table: `datasets/<dataset>.yaml`, its name being the file's."""
 
     name: Name
-    description: str
-    owner: Owner
-    source: Source
-    primary_key: tuple[JsonPath, ...] = ()
-    write_disposition: Literal["append", "merge", "replace"] = "append"
-    deleted_when: JsonPath | None = None
-    retention: Retention = Retention()
-    table: Table = Table()
-    schedule: Schedule
-    columns: dict[str, ColumnType | Column] | None = None
-    contract: Contract = Contract()
-    freshness: Freshness = Freshness()
-    circuit_breaker: bool = False
-    quality: tuple[Check, ...] = ()
+    description: str = Field(description="what the table is, in a sentence")
+    owner: Owner = Field(description="who answers for it")
+    source: Source = Field(description="where the rows come from")
+    primary_key: tuple[JsonPath, ...] = Field(
+        default=(), description="what identifies a row"
+    )
+    write_disposition: Literal["append", "merge", "replace"] = Field(
+        default="append", description="what a row becomes that is there already"
+    )
+    deleted_when: JsonPath | None = Field(
+        default=None, description="where a record says that it was deleted, for merge"
+    )
+    retention: Retention = Field(
+        default=Retention(), description="how long what landed is kept"
+    )
+    table: Table = Field(default=Table(), description="how the typed relation is made")
+    schedule: Schedule = Field(description="when it is pulled")
+    columns: dict[str, ColumnType | Column] | None = Field(
+        default=None, description="the typed columns; absent = taken from the data"
+    )
+    contract: Contract = Field(
+        default=Contract(), description="what happens to records that look otherwise"
+    )
+    freshness: Freshness = Field(
+        default=Freshness(), description="how fresh the data is promised to be"
+    )
+    circuit_breaker: bool = Field(
+        default=False,
+        description="models stay on the last good data while an error check fails",
+    )
+    quality: tuple[Check, ...] = Field(
+        default=(), description="rules the data must keep"
+    )
 
 
 class Catalogue(Model):
@@ -289,7 +457,7 @@ class Catalogue(Model):
 
 def catalogue_to_json(catalogue: Catalogue) -> str:
     """The document a bundle carries; `catalogue_from_json` reads it back equal."""
-    return catalogue.model_dump_json(by_alias=True, exclude_defaults=True)
+    return catalogue.model_dump_json(by_alias=True, exclude_unset=True)
 
 
 def catalogue_from_json(text: str | bytes) -> Catalogue:
@@ -300,6 +468,6 @@ def catalogue_from_json(text: str | bytes) -> Catalogue:
 def to_json_value(model: Model) -> JsonValue:
     """A model as JSON values, under the names that YAML uses."""
     document: JsonValue = model.model_dump(
-        mode="json", by_alias=True, exclude_defaults=True
+        mode="json", by_alias=True, exclude_unset=True
     )
     return document

@@ -15,6 +15,7 @@
     │   ├── ObjectMissing        the table, view or pipe is not there
     │   └── AccessRefused        it may be there, but this role may not see it
     └── DeliveryError            a notice could not be delivered
+        └── ChannelDown          nor can any other by that channel, for now
 
 Nobody decides by the text of a message, and no message holds a secret.
 """
@@ -101,3 +102,7 @@ class AccessRefused(WarehouseError):
 
 class DeliveryError(CatflapError):
     """A channel did not accept a notice."""
+
+
+class ChannelDown(DeliveryError):
+    """The channel takes nothing for now: trying the next notice is no use."""

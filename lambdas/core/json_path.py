@@ -78,7 +78,9 @@ JsonPath = Annotated[str, AfterValidator(_is_path)]
 
 def kind_of(raw: bytes | memoryview | msgspec.Raw) -> str:
     """What a JSON value is: object, array, string, number, boolean or null."""
-    first = bytes(raw).lstrip()[:1]
+    first = bytes(memoryview(raw)[:1])
+    if first.isspace():
+        first = bytes(raw).lstrip()[:1]
     return {
         b"{": "object", b"[": "array", b'"': "string", b"t": "boolean",
         b"f": "boolean", b"n": "null",
@@ -90,8 +92,13 @@ def find(document: bytes | msgspec.Raw, path: str) -> list[msgspec.Raw]:
 
     Raises msgspec.DecodeError if the document is not JSON.
     """
-    values = [document if isinstance(document, msgspec.Raw) else msgspec.Raw(document)]
-    for step in steps(path):
+    whole = document if isinstance(document, msgspec.Raw) else msgspec.Raw(document)
+    return follow([whole], steps(path))
+
+
+def follow(values: list[msgspec.Raw], path: tuple[Step, ...]) -> list[msgspec.Raw]:
+    """Every value reached from `values` by these steps, in order."""
+    for step in path:
         below: list[msgspec.Raw] = []
         for value in values:
             kind = kind_of(value)

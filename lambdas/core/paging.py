@@ -1,38 +1,237 @@
-"""Paginators: configuration and behaviour together, one class each."""
+"""Paginators: configuration and behaviour together, one class each.
+
+The names, parameters and defaults are those of dlt's `rest_api`. A paginator decides
+two things, both purely:
+
+`request(base, position)`  the request for a page, from the dataset's own request
+`after(page, position)`    the position of the next page, or None after the last one
+
+A position is a JSON value (a URL, a cursor, a number), so that a long pull can stop and
+go on later; None is the first page.
+
+Past dlt: an absent total is no error when an empty or short page ends the run; an
+empty next link or cursor ends it; no link is followed to another origin; a page or
+position that comes again is an error (`lambdas.core.loop_guard`).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from lambdas.core.json_path import JsonPath
-
-
-class _Paginator(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class AutoPaginator(_Paginator):
-    """Find out from the first answer."""
-
-    type: Literal["auto"] = "auto"
+from lambdas.core.answered_page import AnsweredPage
+from lambdas.core.documents import bad_response
+from lambdas.core.json_path import JsonPath, kind_of
+from lambdas.core.link_header import links
+from lambdas.core.numbered_paging import OffsetPaginator, PageNumberPaginator
+from lambdas.core.paginator import BasePaginator, at_most_one, put, text
+from lambdas.core.ports import HttpRequest
 
 
-class SinglePagePaginator(_Paginator):
+class SinglePagePaginator(BasePaginator):
     """One answer holds everything."""
 
     type: Literal["single_page"] = "single_page"
 
+    def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
+        """The dataset's own request."""
+        del position
+        return base
 
-class JsonLinkPaginator(_Paginator):
+    def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """Nothing comes after."""
+        del page, position
+        return None
+
+
+class _LinkPaginator(BasePaginator):
+    """The position is the next page's URL, whole: parameters included."""
+
+    def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
+        """The link as the API wrote it; our own parameters are in it already."""
+        if position is None:
+            return base
+        return replace(base, url=text(position), params={})
+
+
+class JsonLinkPaginator(_LinkPaginator):
     """The next page's URL stands in the body."""
 
     type: Literal["json_link"] = "json_link"
     next_url_path: JsonPath = "next"
 
+    def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """The link, or None if it is absent, null, false or empty."""
+        del position
+        page.must_be_json(self.type)
+        raw = page.find(self.next_url_path)
+        value = None if raw is None else msgspec.json.decode(raw)
+        if value is None or value is False or value == "":
+            return None
+        if not isinstance(value, str):
+            raise bad_response(
+                f"next_url_path `{self.next_url_path}` should hold a URL, got "
+                f"{kind_of(raw) if raw is not None else 'nothing'}"
+            )
+        if not value.strip():
+            return None
+        return page.link(value, f"the next link in `{self.next_url_path}`")
+
+
+class HeaderLinkPaginator(_LinkPaginator):
+    """The next page's URL stands in the Link header (RFC 8288)."""
+
+    type: Literal["header_link"] = "header_link"
+    links_next_key: str = "next"
+
+    def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """The link with our relation, or None."""
+        del position
+        target = links(page.headers.get("link", "")).get(self.links_next_key.lower())
+        return page.link(target, "the Link header") if target is not None else None
+
+
+class HeaderCursorPaginator(BasePaginator):
+    """The next page's cursor stands in a header."""
+
+    type: Literal["header_cursor"] = "header_cursor"
+    cursor_key: str = "next"
+    cursor_param: str = "cursor"
+
+    def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
+        """The cursor as a query parameter."""
+        if position is None:
+            return base
+        return put(base, self.cursor_param, None, text(position))
+
+    def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """The header's value, or None if it is absent or empty."""
+        del position
+        return page.headers.get(self.cursor_key.lower(), "").strip() or None
+
+
+class CursorPaginator(BasePaginator):
+    """The next page's cursor stands in the body."""
+
+    type: Literal["cursor"] = "cursor"
+    cursor_path: JsonPath = "cursors.next"
+    cursor_param: str | None = None
+    cursor_body_path: JsonPath | None = None
+    stop_after_empty_page: bool = False
+    has_more_path: JsonPath | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        at_most_one("cursor", self.cursor_param, self.cursor_body_path)
+        return self
+
+    def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
+        """The cursor in the query or in the body."""
+        if position is None:
+            return base
+        return put(base, self.cursor_param or "cursor", self.cursor_body_path, position)
+
+    def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """The cursor, or None if it is absent, null, false or empty, or no more is
+        promised.
+        """
+        del position
+        page.must_be_json(self.type)
+        if self.stop_after_empty_page and page.rows == 0:
+            return None
+        more = page.has_more(self.has_more_path)
+        if more is False:
+            return None
+        cursor = page.cursor(self.cursor_path)
+        if cursor is None and more:
+            raise bad_response(
+                f"`{self.has_more_path}` says that there is more, but no cursor stands "
+                f"in cursor_path `{self.cursor_path}`"
+            )
+        return cursor
+
+
+class AutoPaginator(BasePaginator):
+    """Find out from the first answer; the rules are in `lambdas.core.detecting`.
+
+    Position: `{"paginator": <configuration>, "at": <its position>}`.
+    """
+
+    type: Literal["auto"] = "auto"
+
+    def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
+        """The dataset's own request, then the detected paginator's."""
+        if position is None:
+            return base
+        paginator, at = self._detected(position)
+        return paginator.request(base, at)
+
+    def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """Detect after the first page; later do as detected."""
+        from lambdas.core.detecting import detect  # noqa: PLC0415 - it needs us first
+
+        if position is None:
+            paginator, at = detect(page), None
+        else:
+            paginator, at = self._detected(position)
+        upcoming = paginator.after(page, at)
+        if upcoming is None:
+            return None
+        known = paginator.model_dump(mode="json", exclude_defaults=True)
+        return {"paginator": {**known, "type": paginator.type}, "at": upcoming}
+
+    @staticmethod
+    def _detected(position: JsonValue) -> tuple[DetectedPaginator, JsonValue]:
+        if not isinstance(position, dict):
+            raise bad_response(f"not a position of auto: {position!r}")
+        holder = _Detected.model_validate_json(
+            msgspec.json.encode({"paginator": position.get("paginator")})
+        )
+        return holder.paginator, position.get("at")
+
+
+DetectedPaginator = Annotated[
+    SinglePagePaginator
+    | JsonLinkPaginator
+    | HeaderLinkPaginator
+    | HeaderCursorPaginator
+    | CursorPaginator
+    | OffsetPaginator
+    | PageNumberPaginator,
+    Field(discriminator="type"),
+]
 
 Paginator = Annotated[
-    AutoPaginator | SinglePagePaginator | JsonLinkPaginator,
+    AutoPaginator
+    | SinglePagePaginator
+    | JsonLinkPaginator
+    | HeaderLinkPaginator
+    | HeaderCursorPaginator
+    | CursorPaginator
+    | OffsetPaginator
+    | PageNumberPaginator,
     Field(discriminator="type"),
+]
+
+
+class _Detected(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    paginator: DetectedPaginator
+
+
+__all__ = [
+    "AutoPaginator",
+    "BasePaginator",
+    "CursorPaginator",
+    "DetectedPaginator",
+    "HeaderCursorPaginator",
+    "HeaderLinkPaginator",
+    "JsonLinkPaginator",
+    "OffsetPaginator",
+    "PageNumberPaginator",
+    "Paginator",
+    "SinglePagePaginator",
 ]

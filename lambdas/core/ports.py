@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import JsonValue
+
 from lambdas.core.run import DatasetState, PendingObject, Run
 
 
@@ -42,6 +44,8 @@ class HttpRequest:
     params: Mapping[str, str]
     headers: Mapping[str, str]
     json: Mapping[str, object] | None = None
+    form: Mapping[str, str] | None = None
+    """A body as `application/x-www-form-urlencoded`, instead of `json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,9 @@ class Page:
     records: Sequence[bytes]
     number: int
     url: str
+    next_position: JsonValue = None
+    """Where the next page begins, for a pull that goes on later; None after the last.
+    It holds no secret."""
 
 
 class PageSource(Protocol):

@@ -1,0 +1,5 @@
+"""`python -m cli` is `catflap`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,80 @@
+"""`catflap check`: all YAML is valid, or every fault on a line of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from cli.fault import printable
+from cli.yaml_files import Written, read_files
+from lambdas.core.dataset import Catalogue
+
+DONE, BAD_INPUT = 0, 2
+
+
+def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
+    """Print faults on stderr, a summary on stdout. Returns the exit code: 0 or 2."""
+    written = read_files(datasets, apis)
+    for fault in written.faults:
+        print(fault, file=sys.stderr)
+    if as_json:
+        print(json.dumps(_document(written)))
+    elif written.catalogue is None:
+        count = len(written.faults)
+        files = len({fault.file for fault in written.faults})
+        print(
+            f"{count} fault{'s' * (count != 1)} in {files} file{'s' * (files != 1)}",
+            file=sys.stderr,
+        )
+    else:
+        print(_summary(written.catalogue, apis=len(written.apis), folder=datasets))
+    return DONE if written.catalogue is not None else BAD_INPUT
+
+
+def _document(written: Written) -> dict[str, object]:
+    names = written.catalogue.datasets if written.catalogue is not None else {}
+    return {
+        "valid": written.catalogue is not None,
+        "datasets": sorted(names),
+        "apis": sorted(written.apis),
+        "faults": [
+            {
+                "file": fault.file,
+                "line": fault.line,
+                "key": fault.key,
+                "message": fault.sentence,
+            }
+            for fault in written.faults
+        ],
+    }
+
+
+def _summary(catalogue: Catalogue, *, apis: int, folder: Path) -> str:
+    if not catalogue.datasets:
+        return f"{folder} holds no datasets yet, and nothing is wrong with that"
+    rows = [("dataset", "schedule", "disposition", "owner")]
+    for name, dataset in sorted(catalogue.datasets.items()):
+        schedule = dataset.schedule
+        when = f"cron {schedule.cron}" if schedule.cron else f"every {schedule.rate}"
+        rows.append(
+            (
+                name,
+                f"{when} {schedule.timezone}",
+                dataset.write_disposition,
+                printable(dataset.owner.team),
+            )
+        )
+    widths = [max(len(row[at]) for row in rows) for at in range(4)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    count = len(catalogue.datasets)
+    lines.append("")
+    lines.append(
+        f"{count} dataset{'s' * (count != 1)}, {apis} API{'s' * (apis != 1)}: all valid"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,231 @@
+"""`python -m cli.generate`: the JSON schemas for editors and the reference of the YAML,
+from the models.
+
+`--check` writes nothing, and ends with 1 if a file is not what the models say.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cli.model_words import (
+    accepted,
+    annotation_of,
+    bare,
+    fields_of,
+    is_model,
+    members,
+    origin_of,
+)
+from lambdas.core.dataset import Api, Column, Dataset
+from lambdas.core.support import NOT_YET
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = "python -m cli.generate"
+
+# Paginators and auth carry no descriptions: their keys are dlt's and say it themselves,
+# all but these.
+MEANINGS = {
+    "next_url_path": "where in an answer the next page's URL stands",
+    "links_next_key": "the relation of the Link header",
+    "cursor_key": "the header that holds the next cursor",
+    "cursor_path": "where in an answer the next cursor stands",
+    "cursor_param": "the parameter that takes the cursor",
+    "cursor_body_path": "where in the body the cursor goes, instead",
+    "stop_after_empty_page": "whether a page without rows is the end",
+    "has_more_path": "where an answer says whether there is more",
+    "limit": "rows asked for at once",
+    "offset": "rows skipped at first",
+    "offset_param": "the parameter that takes the offset; `offset` if absent",
+    "offset_body_path": "where in the body the offset goes, instead",
+    "limit_param": "the parameter that takes the limit; `limit` if absent",
+    "limit_body_path": "where in the body the limit goes, instead",
+    "total_path": "where an answer says how many there are",
+    "maximum_offset": "the offset at which to end",
+    "base_page": "the number of the API's first page",
+    "page": "the number to begin with; base_page if absent",
+    "page_param": "the parameter that takes the number; `page` if absent",
+    "page_body_path": "where in the body the number goes, instead",
+    "maximum_page": "the number at which to end",
+    "token": "a secret: `secret:NAME#KEY`",
+    "name": "the header, parameter or cookie that takes the key",
+    "api_key": "a secret: `secret:NAME#KEY`",
+    "location": "where the key goes",
+    "username": "the user",
+    "password": "a secret: `secret:NAME#KEY`",
+    "access_token_url": "where tokens are given",
+    "client_id": "who asks",
+    "client_secret": "a secret: `secret:NAME#KEY`",
+    "access_token_request_data": "sent beside the grant: scope, audience",
+    "default_token_expiration": "seconds a token lasts if its answer does not say",
+    "type": "which one it is",
+}
+
+HEAD = f"""\
+# Datasets and APIs
+<!-- Written by `{COMMAND}` from the models; edit those. -->
+One table is one file in `datasets/`; its name is the table's: a lower-case letter, then
+letters, digits and `_`, 48 at most. One upstream is one file in `apis/`, or a mapping
+in place of its name.
+
+`catflap check` reads both folders and prints every fault on a line of its own, as
+`FILE:LINE: key.path: what is wrong; what is accepted`.
+
+The words are the field's own: dlt's `rest_api` for sources, dbt's for freshness, ODCS
+for quality. YAML is read as 1.2: `true` and `false` are the only booleans, so the
+country `NO` is text, and so are dates and times. For completion and checks in an
+editor, begin a file with
+
+```yaml
+# yaml-language-server: $schema=../schemas/dataset.schema.json
+```
+
+A text `secret:NAME#KEY` is the member KEY of the secret NAME in Secrets Manager; on
+your own machine it is the variable `CATFLAP_SECRET_<NAME>_<KEY>`, in upper case, with
+`_` for every other character. Secrets in plain text are refused unless the API is on
+loopback.
+"""
+
+
+def documents() -> dict[Path, str]:
+    """Every generated file, by its path below the repository."""
+    return {
+        Path("schemas/dataset.schema.json"): _schema(Dataset, "A dataset of catflap"),
+        Path("schemas/api.schema.json"): _schema(Api, "An API of catflap"),
+        Path("docs/datasets.md"): _reference(),
+    }
+
+
+def stale(root: Path) -> list[Path]:
+    """The files below `root` that are not what the models say."""
+    return [
+        path
+        for path, text in documents().items()
+        if not (root / path).is_file() or (root / path).read_text() != text
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the files, or look whether they are right."""
+    if list(arguments) == ["--check"]:
+        for path in stale(ROOT):
+            print(f"{path} is not what the models say: run {COMMAND}")
+        return 1 if stale(ROOT) else 0
+    for path, text in documents().items():
+        (ROOT / path).parent.mkdir(exist_ok=True)
+        (ROOT / path).write_text(text)
+    return 0
+
+
+def _schema(model: type[BaseModel], title: str) -> str:
+    schema = model.model_json_schema(by_alias=True)
+    if model is Dataset:  # its name is the file's
+        del schema["properties"]["name"]
+        schema["required"].remove("name")
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": title,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _reference() -> str:
+    parts = [HEAD]
+    seen: set[type[BaseModel]] = set()
+    for model, path, title in (
+        (Dataset, "", "`datasets/<dataset>.yaml`"),
+        (Api, "", "`apis/<api>.yaml`"),
+    ):
+        parts.append(f"## {title}\n")
+        parts += _sections(model, path, seen)
+    parts.append("## Not built yet\n")
+    parts.append("Refused by name, so that nobody relies on a key that does nothing:\n")
+    rows = [f"- `{'.'.join(map(str, one.key))}`: {one.instead}" for one in NOT_YET]
+    parts.append("\n".join(rows) + "\n" if rows else "Nothing.\n")
+    return "\n".join(parts)
+
+
+def _sections(
+    model: type[BaseModel], path: str, seen: set[type[BaseModel]]
+) -> Iterator[str]:
+    if model in seen:
+        return
+    seen.add(model)
+    if path:
+        tag = model.model_fields.get("type")
+        literal = model is not Column and tag is not None
+        suffix = f" of type `{accepted(annotation_of(tag))}`" if literal and tag else ""
+        yield f"### `{path}`{suffix}\n"
+    yield f"{_first_sentence(model)}\n"
+    yield _table(model)
+    for key, field in fields_of(model).items():
+        here = f"{path}.{key}" if path else key
+        for below, suffix in _models_in(annotation_of(field)):
+            if below is not Api:
+                yield from _sections(below, f"{here}{suffix}", seen)
+
+
+def _models_in(annotation: object) -> Iterator[tuple[type[BaseModel], str]]:
+    for one in members(annotation):
+        if is_model(one):
+            yield one, ""
+        elif origin_of(bare(one)) is tuple:
+            for below, _ in _models_in(bare(one).__args__[0]):
+                yield below, "[]"
+        elif origin_of(bare(one)) is dict:
+            for below, _ in _models_in(bare(one).__args__[1]):
+                yield below, ".<name>"
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = ["| key | accepts | default | meaning |", "|---|---|---|---|"]
+    rows += [
+        f"| `{key}` | {_type_of(field)} | {_default(key, field)} "
+        f"| {_meaning(key, field)} |"
+        for key, field in fields_of(model).items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _type_of(field: FieldInfo) -> str:
+    annotation = annotation_of(field)
+    models = [one for one in members(annotation) if is_model(one)]
+    words = accepted(annotation)
+    if len(models) == 1:
+        words = words.replace(accepted(models[0]), "a mapping (below)")
+    for below, _ in _models_in(annotation):
+        words = words.replace(accepted(below), "a mapping (below)")
+    return words.replace("|", "\\|")
+
+
+def _default(key: str, field: FieldInfo) -> str:
+    if field.is_required() or (key == "type" and field.default is not None):
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return ""
+    if isinstance(value, BaseModel):
+        kind = getattr(value, "type", None)
+        return f"`{{type: {kind}}}`" if kind else "its keys' own"
+    if value in ((), {}):
+        return "none"
+    return f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`"
+
+
+def _meaning(key: str, field: FieldInfo) -> str:
+    return (field.description or MEANINGS.get(key, "")).replace("|", "\\|")
+
+
+def _first_sentence(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

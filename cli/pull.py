@@ -1,0 +1,249 @@
+"""`catflap pull`: one complete pull through the engine of the Lambda, with a folder or
+a bucket as landing zone and a file as state.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from cli.file_state import FileState
+from cli.folder_landing import FolderLanding
+from cli.wiring import dataset_named, sources
+from lambdas.adapters.environment import SystemClock
+from lambdas.core.cursor import sort_key
+from lambdas.core.dataset import Dataset, Incremental
+from lambdas.core.errors import BadInput
+from lambdas.core.ports import LandingZone
+from lambdas.core.run import CursorValue, Run, RunStatus
+from lambdas.pull.engine import Puller, PullResult
+
+DONE, OUTSIDE_FAILED = 0, 3
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+class NoBus:
+    """Events of a pull on one machine, where there is no bus: nobody listens."""
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        """Announce to nobody."""
+
+
+def run(
+    name: str,
+    *,
+    to: str,
+    state: Path,
+    until: str | None,
+    window: tuple[str, str] | None,
+    datasets: Path,
+    apis: Path,
+    as_json: bool,
+) -> int:
+    """Pull, and print the run. Returns 0, or 3 if the run failed.
+
+    Raises BadInput, StateConflict (another pull has the state), LandingError; a run
+    that failed thereby is printed first.
+    """
+    dataset = dataset_named(name, datasets=datasets, apis=apis)
+    start, end = _bounds(dataset, until=until, window=window)
+    landing = landing_zone(to)
+    clock = SystemClock()
+    with FileState(path=state) as file_state:
+        puller = Puller(
+            landing=landing,
+            state=file_state,
+            events=NoBus(),
+            clock=clock,
+            source=sources(clock),
+            random=secrets.token_bytes,
+        )
+        if start is not None:
+            _refuse_doubles(dataset, start, file_state)
+        before = {one.run_id for one in file_state.latest_runs(name, 1)}
+        try:
+            result = puller.pull(dataset, start=start, end=end)
+        except Exception:
+            for failed in file_state.latest_runs(name, 1):
+                is_new = failed.run_id not in before
+                if is_new and failed.status is RunStatus.FAILED:
+                    _print(PullResult(run=failed), as_json=as_json)
+            raise
+    _print(result, as_json=as_json)
+    return DONE if result.run.status is RunStatus.LANDED else OUTSIDE_FAILED
+
+
+def _refuse_doubles(dataset: Dataset, start: CursorValue, state: FileState) -> None:
+    """A window over what has landed lands it again; only merge makes one row of it."""
+    landed = state.read(dataset.name).cursor.value
+    endpoint = dataset.source.endpoint
+    if landed is None or dataset.write_disposition == "merge" or endpoint is None:
+        return
+    zone = endpoint.incremental.timezone if endpoint.incremental else None
+    if sort_key(start, zone) <= sort_key(landed, zone):
+        raise BadInput(
+            f"--window begins at {start}, and all up to {landed} has landed; "
+            "its rows would be there twice. That needs `write_disposition: merge`, or "
+            "a state of its own with --state"
+        )
+
+
+def landing_zone(uri: str) -> LandingZone:
+    """`file:///folder`, a plain path, or `s3://bucket/prefix`; BadInput if neither."""
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        if not parts.netloc:
+            raise BadInput(f"{uri} names no bucket; accepted: s3://bucket/prefix")
+        return _bucket(parts.netloc, parts.path.strip("/"))
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise BadInput(
+                f"{uri} is no folder of this machine; accepted: file:///folder (three "
+                "slashes) or s3://bucket/prefix"
+            )
+        return FolderLanding(root=Path(unquote(parts.path)))
+    if "://" in uri or not uri:
+        raise BadInput(
+            f"{uri or 'an empty text'} is no place to land; accepted: file:///folder "
+            "or s3://bucket/prefix"
+        )
+    return FolderLanding(root=Path(uri))
+
+
+def _bucket(bucket: str, prefix: str) -> LandingZone:
+    # boto3 takes half a second to import: only a pull to S3 pays for it
+    from lambdas.adapters.clients import client  # noqa: PLC0415
+    from lambdas.adapters.landing_bucket import LandingBucket  # noqa: PLC0415
+
+    return LandingBucket(
+        s3=client("s3"), bucket=bucket, prefix=f"{prefix}/" if prefix else ""
+    )
+
+
+def _bounds(
+    dataset: Dataset, *, until: str | None, window: tuple[str, str] | None
+) -> tuple[CursorValue | None, CursorValue | None]:
+    """What the pull asks for beside its cursor: (start, end)."""
+    if until is not None and window is not None:
+        raise BadInput("--until and --window exclude each other: a window has an end")
+    if until is None and window is None:
+        return None, None
+    endpoint = dataset.source.endpoint
+    incremental = endpoint.incremental if endpoint is not None else None
+    if incremental is None:
+        raise BadInput(
+            f"{dataset.name} has no source.endpoint.incremental, so it is always "
+            "pulled whole; leave --until and --window away"
+        )
+    if window is None:
+        return None, cursor_value("--until", str(until), incremental)
+    start = cursor_value("--window START", window[0], incremental)
+    end = cursor_value("--window END", window[1], incremental)
+    try:
+        first = sort_key(start, incremental.timezone)
+        last = sort_key(end, incremental.timezone)
+        backwards = first >= last
+    except (ValueError, TypeError):
+        backwards = True
+    if backwards:
+        raise BadInput(f"--window {window[0]} {window[1]}: START must be before END")
+    return start, end
+
+
+def cursor_value(option: str, text: str, incremental: Incremental) -> CursorValue:
+    """A bound as the dataset's cursor has it: a number where the cursor counts, else a
+    time, which needs an offset unless the dataset declares a zone. BadInput if neither.
+    """
+    declared = incremental.initial_value
+    if isinstance(declared, int | float):
+        if _NUMBER.fullmatch(text) is None:
+            raise BadInput(
+                f"{option} {text!r}: the cursor of this dataset is a number, such as "
+                f"{declared}"
+            )
+        return float(text) if "." in text else int(text)
+    kind = _kind(option, text, incremental.timezone)
+    wanted = None
+    if isinstance(declared, str):
+        wanted = _kind("initial_value", declared, incremental.timezone)
+    if declared is None and kind == "text" and _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    if wanted == "time" and kind == "date":
+        return f"{text}T00:00:00" + ("" if incremental.timezone else "Z")
+    if wanted == "date" and kind == "time":
+        return datetime.fromisoformat(text).date().isoformat()
+    if kind == "text" and wanted != "text":
+        raise BadInput(
+            f"{option} {text!r} is no time; accepted: ISO 8601 with an offset, such as "
+            "2013-01-02T00:00:00Z"
+        )
+    return text
+
+
+def _kind(option: str, text: str, timezone: str | None) -> str:
+    try:
+        return sort_key(text, timezone)[0]
+    except ValueError:
+        raise BadInput(
+            f"{option} {text!r} carries no offset; accepted: ISO 8601 with one, such "
+            "as 2013-01-02T00:00:00Z"
+        ) from None
+
+
+def _print(result: PullResult, *, as_json: bool) -> None:
+    run = result.run
+    if as_json:
+        print(json.dumps(run_document(result)))
+        return
+    if run.status is RunStatus.LANDED:
+        print(
+            f"{run.dataset}: {run.rows:,} rows landed in {len(result.objects)} "
+            f"objects ({run.size:,} bytes), {run.pages} pages, {run.retries} retries; "
+            f"cursor {_shown(run.cursor_before)} -> {_shown(run.cursor_after)}"
+        )
+        for item in result.objects:
+            print(f"  {item.key}  {item.rows:,} rows")
+        return
+    error = run.error
+    why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"
+    print(f"{run.dataset}: run {run.run_id} failed; {why}", file=sys.stderr)
+
+
+def run_document(result: PullResult) -> dict[str, object]:
+    """What `pull --json` prints. A run that is not landed has failed."""
+    run: Run = result.run
+    return {
+        "dataset": run.dataset,
+        "run_id": run.run_id,
+        "status": "succeeded" if run.status is RunStatus.LANDED else "failed",
+        "rows": run.rows,
+        "bytes": run.size,
+        "objects": [
+            {"key": item.key, "rows": item.rows, "bytes": item.size}
+            for item in result.objects
+        ],
+        "pages": run.pages,
+        "requests": run.requests,
+        "retries": run.retries,
+        "cursor_before": run.cursor_before,
+        "cursor_after": run.cursor_after,
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "error": {"kind": run.error.kind.value, "message": run.error.message}
+        if run.error
+        else None,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _shown(value: CursorValue | None) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,42 @@
+"""Datasets and their sources, as the commands of one machine use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.environment_secrets import EnvironmentSecrets
+from cli.model_faults import nearest
+from cli.yaml_files import load_catalogue
+from lambdas.adapters.environment import SystemClock, variables
+from lambdas.adapters.sources import ApiSources
+from lambdas.core.dataset import Dataset
+from lambdas.core.errors import BadInput
+
+PATIENCE_S = 30 * 86_400.0
+"""A person ends a command; a function ends by its time limit."""
+
+
+def dataset_named(name: str, *, datasets: Path, apis: Path) -> Dataset:
+    """One dataset of the catalogue.
+
+    Raises BadFiles if any file is faulty, BadInput if there is no such dataset.
+    """
+    known = load_catalogue(datasets, apis).datasets
+    if name not in known:
+        near = (
+            f"the nearest is `{nearest(name, sorted(known))}`" if known else "none is"
+        )
+        raise BadInput(
+            f"there is no dataset {name!r} in {datasets}; {near}. "
+            f"There: {', '.join(sorted(known)) or 'no dataset at all'}"
+        )
+    return known[name]
+
+
+def sources(clock: SystemClock) -> ApiSources:
+    """Sources whose secrets are environment variables."""
+    return ApiSources(
+        secrets=EnvironmentSecrets(variables=variables()),
+        clock=clock,
+        deadline_s=clock.monotonic() + PATIENCE_S,
+    )

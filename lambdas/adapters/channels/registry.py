@@ -1,0 +1,79 @@
+"""Which channels there are. A new one is a file beside this one, and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import urllib3
+
+from lambdas.adapters.channels.bus import BusChannel
+from lambdas.adapters.channels.slack import SlackChannel
+from lambdas.adapters.channels.sns import SnsChannel
+from lambdas.core.incident import Audience
+from lambdas.core.incident_ports import Channel
+from lambdas.core.notice import Routes
+from lambdas.core.ports import Clock, Events, Secrets
+from lambdas.core.settings import FreshnessSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a channel may be made from."""
+
+    settings: FreshnessSettings
+    sns: SNSClient
+    events: Events
+    http: urllib3.PoolManager
+    secrets: Secrets
+    clock: Clock
+
+
+def _sns(tools: Tools) -> Channel:
+    topics = {
+        Audience.ENGINEERS: tools.settings.engineers_topic_arn,
+        Audience.STAKEHOLDERS: tools.settings.stakeholders_topic_arn,
+    }
+    return SnsChannel(sns=tools.sns, topics=topics)
+
+
+def _slack(tools: Tools) -> Channel | None:
+    if tools.settings.slack_secret is None:
+        return None
+    return SlackChannel(
+        http=tools.http,
+        secrets=tools.secrets,
+        reference=f"secret:{tools.settings.slack_secret}#webhook_url",
+        clock=tools.clock,
+    )
+
+
+def _bus(tools: Tools) -> Channel:
+    return BusChannel(events=tools.events)
+
+
+REGISTRY: Mapping[str, Callable[[Tools], Channel | None]] = {
+    "sns": _sns,
+    "slack": _slack,
+    "bus": _bus,
+}
+
+
+def channels(tools: Tools) -> dict[str, Channel]:
+    """The channels that are configured, by name."""
+    made = {name: make(tools) for name, make in REGISTRY.items()}
+    return {name: channel for name, channel in made.items() if channel is not None}
+
+
+def routes(made: Mapping[str, Channel]) -> Routes:
+    """Which channels reach each audience."""
+    return {
+        audience: tuple(
+            name for name, channel in made.items() if audience in channel.audiences
+        )
+        for audience in Audience
+    }

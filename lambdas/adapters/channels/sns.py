@@ -1,0 +1,74 @@
+"""SNS: mail, pagers, and whatever else subscribes to the two topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.core.digest import Letter
+from lambdas.core.errors import ChannelDown, DeliveryError
+from lambdas.core.incident import Audience
+from lambdas.core.message import as_mail
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+_OF_THE_LETTER = frozenset({"InvalidParameter", "InvalidParameterValue"})
+"""Errors of SNS that concern what was sent, not the topic."""
+
+
+class SnsChannel:
+    """One topic an audience. Attributes let a subscription filter (`page = true`) and
+    a reader drop a second copy (`notice_id`).
+    """
+
+    audiences = frozenset({Audience.ENGINEERS, Audience.STAKEHOLDERS})
+
+    def __init__(self, *, sns: SNSClient, topics: Mapping[Audience, str]) -> None:
+        self._sns = sns
+        self._topics = topics
+
+    def deliver(self, letter: Letter) -> None:
+        """Publish it to its audience's topic. Raises DeliveryError or ChannelDown."""
+        subject, body = as_mail(letter.message)
+        first = letter.first
+        attributes = {
+            "notice_id": letter.letter_id,
+            "audience": first.audience.value,
+            "kind": first.kind.value,
+            "page": "true" if letter.page else "false",
+            "datasets": str(len(letter.notices)),
+        }
+        if first.cause is not None:
+            attributes["cause"] = first.cause
+        if len(letter.notices) == 1:
+            attributes["dataset"] = first.dataset
+            attributes["incident_id"] = first.incident_id
+        try:
+            self._sns.publish(
+                TopicArn=self._topics[first.audience],
+                Subject=subject,
+                Message=body,
+                MessageAttributes={
+                    name: _string(value) for name, value in attributes.items()
+                },
+            )
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code"))
+            kind = DeliveryError if code in _OF_THE_LETTER else ChannelDown
+            raise kind(
+                f"SNS did not take notice {letter.letter_id} for {first.audience}: "
+                f"{code}; see the topic's policy and key"
+            ) from error
+        except BotoCoreError as error:
+            raise ChannelDown(
+                f"SNS did not answer about notice {letter.letter_id}: "
+                f"{type(error).__name__}"
+            ) from error
+
+
+def _string(value: str) -> MessageAttributeValueTypeDef:
+    return {"DataType": "String", "StringValue": value}

@@ -1,0 +1,220 @@
+"""Incidents, the outbox and the monitor's own records, in the state table.
+
+``INCIDENT`` / ``<incident id>``             an incident, kept for good
+``DATASET#<name>`` / ``INCIDENT``            which of them is open; absent = none
+``OUTBOX`` / ``<created at>#<notice id>``    a notice, until it is delivered
+``FRESHNESS`` / ``<name>``                   what the monitor remembers of a dataset
+``MONITOR`` / ``CHECK``                      when the last check ended
+
+An incident's change, its notices and what the monitor remembers are one transaction:
+there is no change that nobody is told of, and no telling of what did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from lambdas.core.errors import StateConflict
+from lambdas.core.incident import Incident
+from lambdas.core.notice import Notice
+from lambdas.core.watch import Watch
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_BATCH = 25
+"""Writes in one BatchWriteItem (DynamoDB)."""
+_BATCH_TRIES = 8
+
+
+class IncidentTable:
+    """IncidentState on DynamoDB."""
+
+    def __init__(self, *, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def watches(self) -> dict[str, Watch]:
+        """What is remembered of every dataset, by name."""
+        return {
+            item["sk"]["S"]: msgspec.json.decode(item["watch"]["S"], type=Watch)
+            for item in self._query("FRESHNESS")
+        }
+
+    def remember(self, watches: Iterable[Watch]) -> None:
+        """Keep what was seen of datasets whose incidents did not change."""
+        self._write([{"PutRequest": {"Item": _watch_item(item)}} for item in watches])
+
+    def forget(self, datasets: Iterable[str]) -> None:
+        """Drop the records of datasets that exist no more."""
+        self._write(
+            [{"DeleteRequest": {"Key": _key("FRESHNESS", name)}} for name in datasets]
+        )
+
+    def open_incident(self, dataset: str) -> Incident | None:
+        """The dataset's open incident, strongly consistent."""
+        pointer = self._get(_pointer(dataset))
+        if pointer is None:
+            return None
+        return self.incident(pointer["incident_id"]["S"])
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """Any incident, open or resolved."""
+        item = self._get(_key("INCIDENT", incident_id))
+        if item is None:
+            return None
+        return msgspec.json.decode(item["incident"]["S"], type=Incident)
+
+    def incidents(self) -> list[Incident]:
+        """All there ever were, by id."""
+        return [
+            msgspec.json.decode(item["incident"]["S"], type=Incident)
+            for item in self._query("INCIDENT")
+        ]
+
+    def record(
+        self,
+        before: Incident | None,
+        after: Incident,
+        *,
+        notices: Sequence[Notice],
+        watch: Watch | None,
+    ) -> None:
+        """Write an incident's change with all that goes with it, or nothing.
+
+        Raises StateConflict if somebody else changed or opened one in between.
+        """
+        actions: list[Any] = [
+            self._put(_incident_item(after), **_is_at(before)),
+            *self._pointed(before, after),
+            *(self._put(_notice_item(notice)) for notice in notices),
+        ]
+        if watch is not None:
+            actions.append(self._put(_watch_item(watch)))
+        try:
+            self._dynamodb.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons", [])
+            codes = {str(reason.get("Code")) for reason in reasons}
+            if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
+                raise StateConflict(
+                    f"incident {after.incident_id} was changed by somebody else while "
+                    f"its version {after.version} was made; the next check reads it"
+                ) from error
+            raise
+
+    def undelivered(self) -> list[Notice]:
+        """Every notice in the outbox, the oldest first."""
+        return [
+            msgspec.json.decode(item["notice"]["S"], type=Notice)
+            for item in self._query("OUTBOX")
+        ]
+
+    def delivered(self, notices: Iterable[Notice]) -> None:
+        """Take notices out of the outbox; gone already is fine."""
+        self._write([{"DeleteRequest": {"Key": _outbox_key(item)}} for item in notices])
+
+    def last_check_at(self) -> datetime | None:
+        """When the last check ended that came to its end."""
+        item = self._get(_key("MONITOR", "CHECK"))
+        return None if item is None else datetime.fromisoformat(item["at"]["S"])
+
+    def checked(self, at: datetime) -> None:
+        """A check came to its end."""
+        item = {**_key("MONITOR", "CHECK"), "at": {"S": at.isoformat()}}
+        self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    def _pointed(self, before: Incident | None, after: Incident) -> list[Any]:
+        pointer = _pointer(after.dataset)
+        named = {
+            "ConditionExpression": "incident_id = :id",
+            "ExpressionAttributeValues": {":id": {"S": after.incident_id}},
+        }
+        if before is None:
+            item = {**pointer, "incident_id": {"S": after.incident_id}}
+            return [self._put(item, ConditionExpression="attribute_not_exists(pk)")]
+        if after.resolved_at is not None:
+            return [{"Delete": {"TableName": self._table, "Key": pointer, **named}}]
+        check = {"TableName": self._table, "Key": pointer, **named}
+        return [{"ConditionCheck": check}]
+
+    def _put(self, item: dict[str, Any], **condition: object) -> dict[str, Any]:
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+    def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=key, ConsistentRead=True
+        )
+        return answer.get("Item")
+
+    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _write(self, requests: Sequence[Any]) -> None:
+        """Write or delete many items; DynamoDB may leave some for another try."""
+        for start in range(0, len(requests), _BATCH):
+            left: Any = {self._table: list(requests[start : start + _BATCH])}
+            for _ in range(_BATCH_TRIES):
+                answer = self._dynamodb.batch_write_item(RequestItems=left)
+                left = answer.get("UnprocessedItems")
+                if not left:
+                    break
+            else:
+                raise StateConflict(
+                    f"DynamoDB left {len(left[self._table])} writes undone after "
+                    f"{_BATCH_TRIES} tries; the next check makes them again"
+                )
+
+
+def _is_at(before: Incident | None) -> dict[str, object]:
+    if before is None:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "#version = :version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":version": {"N": str(before.version)}},
+    }
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _pointer(dataset: str) -> dict[str, Any]:
+    return _key(f"DATASET#{dataset}", "INCIDENT")
+
+
+def _outbox_key(notice: Notice) -> dict[str, Any]:
+    return _key("OUTBOX", f"{notice.created_at.isoformat()}#{notice.notice_id}")
+
+
+def _json(value: object) -> dict[str, str]:
+    return {"S": msgspec.json.encode(value).decode()}
+
+
+def _incident_item(incident: Incident) -> dict[str, Any]:
+    return {
+        **_key("INCIDENT", incident.incident_id),
+        "version": {"N": str(incident.version)},
+        "incident": _json(incident),
+    }
+
+
+def _notice_item(notice: Notice) -> dict[str, Any]:
+    return {**_outbox_key(notice), "notice": _json(notice)}
+
+
+def _watch_item(watch: Watch) -> dict[str, Any]:
+    return {**_key("FRESHNESS", watch.dataset), "watch": _json(watch)}

@@ -1,0 +1,103 @@
+"""Letters: what leaves the outbox. Notices that say the same become one.
+
+When fifty datasets stop for one cause, fifty messages would hide it. Notices wait in
+the outbox one by one, so that each is sent for sure; they are put together only when
+they leave, by audience, channel, kind and cause.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lambdas.core.incident import Audience, NoticeKind
+from lambdas.core.message import Block, Message, block
+from lambdas.core.notice import Notice
+
+TOGETHER_FROM = 4
+"""So many notices that say the same leave as one."""
+_NAMED = 60
+"""Datasets named in one letter; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What one channel delivers at once, and the notices that are then delivered.
+
+    `letter_id` is the same for the same notices: a reader can drop a second copy.
+    """
+
+    letter_id: str
+    notices: tuple[Notice, ...]
+    message: Message
+
+    @property
+    def first(self) -> Notice:
+        """The notice that stands for all: they agree in all but their dataset."""
+        return self.notices[0]
+
+    @property
+    def page(self) -> bool:
+        """Whether somebody is to be woken."""
+        return any(notice.page for notice in self.notices)
+
+
+def letters(notices: Sequence[Notice]) -> tuple[Letter, ...]:
+    """What to deliver for these notices, the oldest first."""
+    groups: dict[tuple[str, ...], list[Notice]] = {}
+    for notice in sorted(notices, key=lambda item: (item.created_at, item.notice_id)):
+        key = (
+            notice.channel,
+            notice.audience.value,
+            notice.kind.value,
+            notice.cause or "",
+            notice.notice_id if notice.audience is Audience.SYSTEMS else "",
+        )
+        groups.setdefault(key, []).append(notice)
+    return tuple(letter for group in groups.values() for letter in _letters(group))
+
+
+def _letters(group: list[Notice]) -> list[Letter]:
+    if len(group) < TOGETHER_FROM:
+        return [
+            Letter(letter_id=item.notice_id, notices=(item,), message=item.message)
+            for item in group
+        ]
+    ids = "\n".join(item.notice_id for item in group)
+    digest = hashlib.blake2b(ids.encode(), digest_size=8).hexdigest()
+    together = Letter(
+        letter_id=f"{group[0].notice_id}.{digest}",
+        notices=tuple(group),
+        message=_together(group),
+    )
+    return [together]
+
+
+_WORDS: Mapping[NoticeKind, str] = {
+    NoticeKind.OPENED: "one cause",
+    NoticeKind.CHANGED: "changed to one cause",
+    NoticeKind.BLIND: "late, and now unseen",
+    NoticeKind.REMINDER: "still open",
+    NoticeKind.RESOLVED: "up to date again",
+}
+
+
+def _together(group: list[Notice]) -> Message:
+    first = group[0]
+    names = sorted({notice.dataset for notice in group})
+    page = "[page] " if any(notice.page for notice in group) else ""
+    what = _WORDS[first.kind]
+    if first.audience is Audience.ENGINEERS and first.cause is not None:
+        what = f"{what}: {first.cause}"
+    shown = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        shown += f" … and {len(names) - _NAMED} more"
+    return Message(
+        headline=f"{page}{len(names)} datasets, {what}",
+        blocks=(
+            block("Datasets", [shown]),
+            Block(label="The first of them", lines=(first.message.headline,)),
+            *first.message.blocks,
+        ),
+    )

@@ -1,0 +1,324 @@
+"""What was found on the way of a dataset's rows, and the signals it amounts to.
+
+A section of which nothing was found is None, and its signals are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Literal
+
+from lambdas.core.cursor import as_instant
+from lambdas.core.dataset import Dataset
+from lambdas.core.landing import raw_prefix, run_id_of, run_started_at
+from lambdas.core.run import DatasetState, Run, RunStatus
+from lambdas.core.schedule import expression, last_due, next_due
+from lambdas.core.signals import (
+    Landing,
+    LastRun,
+    Load,
+    LoadStatus,
+    Pipe,
+    Pull,
+    RunOutcome,
+)
+from lambdas.core.sql import generation
+
+HISTORY = timedelta(days=13)
+"""How far back load records are asked for; Snowflake keeps 14 days."""
+RUN_LIMIT = timedelta(minutes=20)
+"""A run that has been running for longer than any function may is dead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedObject:
+    """One object under `raw/`. `modified_at` is S3's, to the second."""
+
+    key: str
+    modified_at: datetime
+
+    @property
+    def landed_at(self) -> datetime:
+        """When it landed, at the earliest.
+
+        S3 counts whole seconds, from the start of a multipart upload on; the run's
+        start, which the name carries, may be later by a fraction.
+        """
+        run_id = run_id_of(self.key)
+        if run_id is None:
+            return self.modified_at
+        return max(self.modified_at, run_started_at(run_id))
+
+    @property
+    def name(self) -> str:
+        """The last part of the key, which no other object shares."""
+        return self.key.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedObjects:
+    """The objects of the newest day and of the last days; empty: there are none."""
+
+    objects: tuple[LandedObject, ...]
+
+    @property
+    def newest(self) -> LandedObject | None:
+        """The one that landed last."""
+        return max(
+            self.objects, key=lambda item: (item.landed_at, item.key), default=None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRecord:
+    """A row of COPY_HISTORY."""
+
+    file: str
+    status: LoadStatus
+    rows_loaded: int | None
+    rows_parsed: int | None
+    first_error: str | None
+    loaded_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        """The last part of the file's path, which is the object's."""
+        return self.file.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullFacts:
+    """The state of a dataset and its runs, the newest first."""
+
+    state: DatasetState
+    runs: tuple[Run, ...]
+    schedule_enabled: bool | None
+
+
+def pull_signals(dataset: Dataset, facts: PullFacts | None, *, now: datetime) -> Pull:
+    """The cursor, the schedule and the last run."""
+    due = _due(dataset, now)
+    if facts is None:
+        return due
+    return due.model_copy(
+        update={
+            "cursor_at": _cursor_at(dataset, facts.state),
+            "schedule_enabled": facts.schedule_enabled,
+            "usual_run_s": _usual_run_s(facts.runs),
+            "last_run": _last_run(facts, now),
+        }
+    )
+
+
+def _due(dataset: Dataset, now: datetime) -> Pull:
+    try:
+        text = expression(dataset.schedule)
+        zone = dataset.schedule.timezone
+        if text.startswith("rate("):
+            # A rate counts from when AWS made the schedule, which nobody can ask for.
+            return Pull()
+        return Pull(
+            last_due_at=last_due(text, zone, now), next_due_at=next_due(text, zone, now)
+        )
+    except ValueError:
+        return Pull()
+
+
+def _cursor_at(dataset: Dataset, state: DatasetState) -> datetime | None:
+    endpoint = dataset.source.endpoint
+    incremental = endpoint.incremental if endpoint is not None else None
+    zone = incremental.timezone if incremental is not None else None
+    try:
+        return as_instant(state.cursor.value, zone)
+    except ValueError:
+        return None
+
+
+def _usual_run_s(runs: Sequence[Run]) -> float | None:
+    took = [
+        (run.finished_at - run.started_at).total_seconds()
+        for run in runs
+        if run.status is RunStatus.LANDED and run.finished_at is not None
+    ]
+    return max(0.0, median(took)) if took else None
+
+
+def _last_run(facts: PullFacts, now: datetime) -> LastRun:
+    if not facts.runs:
+        if facts.state.version == 0:
+            return LastRun(status="never")
+        # The records of runs expire; what the state remembers of the last is its start.
+        started = facts.state.last_success_started_at
+        if started is None:
+            return LastRun()
+        return LastRun(status="succeeded", started_at=started)
+    run = facts.runs[0]
+    status = _OUTCOMES[run.status]
+    error = run.error.kind.value if run.error is not None else None
+    if run.status is RunStatus.VOIDED or (
+        run.status is RunStatus.RUNNING and now - run.started_at > RUN_LIMIT
+    ):
+        status, error = "failed", error or "internal"
+    return LastRun(
+        status=status,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        rows=run.rows if status == "succeeded" else None,
+        error=error,
+    )
+
+
+_OUTCOMES: Mapping[RunStatus, RunOutcome] = {
+    RunStatus.RUNNING: "running",
+    RunStatus.COMMITTING: "running",
+    RunStatus.LANDED: "succeeded",
+    RunStatus.VOIDED: "failed",
+    RunStatus.FAILED: "failed",
+}
+
+
+def landing_signals(
+    landed: LandedObjects | None,
+    loads: Sequence[LoadRecord] | None,
+    pull: PullFacts | None,
+    *,
+    now: datetime,
+    grace: timedelta,
+    table_loaded_at: datetime | None,
+) -> Landing:
+    """What lies in the landing zone, and what of it was not loaded."""
+    if landed is None:
+        return Landing()
+    newest = landed.newest
+    if newest is None:
+        return Landing(empty=True, unloaded=0)
+    run_id = run_id_of(newest.key)
+    runs = pull.runs if pull is not None else ()
+    return Landing(
+        newest_object_at=newest.landed_at,
+        newest_key=newest.key,
+        rows=next((run.rows for run in runs if run.run_id == run_id), None),
+        empty=False,
+        unloaded=_unloaded(landed, loads, table_loaded_at, now=now, grace=grace),
+        rewritten=_rewritten(landed, loads),
+    )
+
+
+def _unloaded(
+    landed: LandedObjects,
+    loads: Sequence[LoadRecord] | None,
+    table_loaded_at: datetime | None,
+    *,
+    now: datetime,
+    grace: timedelta,
+) -> int | None:
+    """Objects past grace without a load record.
+
+    Records reach back some days, and go with their pipe: of an object from a run before
+    the oldest of them nobody can tell. Where there is no record, the table's own newest
+    load tells.
+    """
+    if loads is None:
+        return None
+    names = {record.name for record in loads}
+    first = min((_run_start(record.name) for record in loads), default=None)
+
+    def is_told_of(item: LandedObject) -> bool:
+        if first is not None:
+            return _run_start(item.name) >= first
+        return table_loaded_at is None or item.landed_at > table_loaded_at
+
+    return sum(
+        item.name not in names
+        and grace < now - item.landed_at < HISTORY
+        and is_told_of(item)
+        for item in landed.objects
+    )
+
+
+def _run_start(name: str) -> str:
+    """What names of objects sort by: they begin with their run's start, in UTC."""
+    return name.partition("-")[0]
+
+
+def _rewritten(
+    landed: LandedObjects, loads: Sequence[LoadRecord] | None
+) -> bool | None:
+    """Whether an object is younger than the load of its name."""
+    if loads is None:
+        return None
+    loaded_at = {
+        record.name: record.loaded_at
+        for record in loads
+        if record.loaded_at is not None
+    }
+    return any(
+        item.name in loaded_at and item.modified_at > loaded_at[item.name]
+        for item in landed.objects
+    )
+
+
+def load_signals(
+    loads: Sequence[LoadRecord] | None, *, table_loaded_at: datetime | None
+) -> Load:
+    """The newest load, and the last that added rows; records are the newest first."""
+    if loads is None:
+        return Load()
+    if not loads:
+        # No record within two weeks is not "none ever": the table may show an older.
+        status: Literal["none", "unknown"] = (
+            "none" if not table_loaded_at else "unknown"
+        )
+        return Load(status=status, last_loaded_at=table_loaded_at)
+    newest = loads[0]
+    added = [
+        record.loaded_at
+        for record in loads
+        if record.loaded_at is not None and (record.rows_loaded or 0) > 0
+    ]
+    return Load(
+        last_loaded_at=max(added, default=table_loaded_at),
+        status=newest.status,
+        key=newest.file,
+        rows_parsed=newest.rows_parsed,
+        rows_loaded=newest.rows_loaded,
+        first_error=newest.first_error,
+    )
+
+
+def pipe_signals(
+    dataset: Dataset,
+    pipe: Pipe | None,
+    landed: LandedObjects | None,
+    loads: Sequence[LoadRecord] | None,
+    *,
+    now: datetime,
+) -> Pipe:
+    """The pipe's own report, with what can be told of its reach and its pace."""
+    if pipe is None:
+        return Pipe()
+    newest = landed.newest if landed is not None else None
+    covered = raw_prefix(dataset.name, generation(dataset))
+    return pipe.model_copy(
+        update={
+            "covers_newest_key": (
+                newest.key.startswith(covered) if newest is not None else None
+            ),
+            "files_per_minute": _files_per_minute(loads, now),
+        }
+    )
+
+
+def _files_per_minute(
+    loads: Sequence[LoadRecord] | None, now: datetime
+) -> float | None:
+    if not loads:
+        return None
+    within = timedelta(hours=1)
+    recent = [
+        item for item in loads if item.loaded_at and now - item.loaded_at < within
+    ]
+    return len(recent) / 60 if recent else None

@@ -1,0 +1,62 @@
+"""Time zones, and what a wall clock shows when daylight saving begins and ends.
+
+A *wall time* is a naive datetime: what a clock on the wall shows. Once a year most
+zones leave some wall times out and show others twice. Both rules here take the first
+time a clock shows it, or passes it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+_MACHINE_ZONES = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*")
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The IANA time zone called `name`; ValueError with the nearest names if unknown.
+
+    Names that mean a setting of the machine (`localtime`) are refused.
+    """
+    try:
+        if _MACHINE_ZONES.fullmatch(name) is None:
+            return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        pass
+    near = get_close_matches(name, available_timezones(), n=3, cutoff=0.75)
+    hint = f"; did you mean {' or '.join(f'`{other}`' for other in near)}?"
+    raise ValueError(
+        f"`{name}` is not an IANA time zone, such as `America/New_York` or `UTC`"
+        f"{hint if near else ''}"
+    )
+
+
+def instant(wall: datetime, tz: ZoneInfo) -> datetime | None:
+    """The moment, in UTC, at which clocks first show the naive time `wall`; None if
+    they never do, since a spring-forward change leaves it out.
+    """
+    moment = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    shown = moment.astimezone(tz).replace(tzinfo=None, fold=0)
+    return moment if shown == wall else None
+
+
+def passed(wall: datetime, tz: ZoneInfo) -> datetime:
+    """The moment, in UTC, at which clocks first show `wall` or jump over it."""
+    moment = instant(wall, tz)
+    if moment is not None:
+        return moment
+    # In a gap, fold=1 counts with the offset after it and fold=0 with the one before
+    # (PEP 495); the jump lies between the two. A second is the unit of every offset.
+    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    low, high = int(before.timestamp()), int(after.timestamp())
+    offset = before.astimezone(tz).utcoffset()
+    while low + 1 < high:
+        middle = (low + high) // 2
+        same = datetime.fromtimestamp(middle, tz).utcoffset() == offset
+        low, high = (middle, high) if same else (low, middle)
+    return datetime.fromtimestamp(high, UTC)

@@ -1,0 +1,43 @@
+"""The monitor's verdict on itself.
+
+That the last check is long ago, or that notices wait, is no dataset's trouble: said
+with every dataset it would page a thousand times. It is judged once a check, under a
+name of its own, by the same rules.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+
+from lambdas.core.diagnosis import Verdict, diagnose
+from lambdas.core.signals import Monitor, Signals, Table
+from lambdas.core.subject import MONITOR
+
+
+def monitor_verdict(
+    *,
+    now: datetime,
+    last_check_at: datetime | None,
+    check_every_s: float,
+    undelivered_notices: int,
+) -> Verdict:
+    """The verdict `pass`, with a cause if the alerting itself needs somebody."""
+    verdict = diagnose(
+        Signals(
+            dataset=MONITOR,
+            now=now,
+            table=Table(read="ok", row_count=0),
+            monitor=Monitor(
+                last_check_at=last_check_at,
+                check_every_s=check_every_s,
+                undelivered_notices=undelivered_notices,
+            ),
+        )
+    )
+    # There is no table and no promise here: what is said of them is left out.
+    return dataclasses.replace(
+        verdict,
+        headline=f"monitoring: {verdict.headline.partition(': ')[2]}",
+        evidence=verdict.evidence[1:],
+    )

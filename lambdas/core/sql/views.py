@@ -1,0 +1,117 @@
+"""What people read: one typed view a dataset.
+
+`merge` keeps, for each primary key, the greatest (_EXTRACTED_AT, _FILE, _ROW): a
+replayed object has a new name and its old run id, so that its rows never win over
+newer ones. `replace` shows the newest run whose loaded rows are all there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lambdas.core.dataset import Column, ColumnType, Dataset
+from lambdas.core.errors import BadInput
+from lambdas.core.sql import names
+from lambdas.core.sql.casts import try_column
+from lambdas.core.sql.loading import zone_of
+
+METADATA = ("_EVENT_AT", "_FILE", "_ROW", "_RUN_ID", "_EXTRACTED_AT", "_LOADED_AT")
+_TAKEN = frozenset({"PAYLOAD", *METADATA})
+
+
+def create_view(
+    database: str,
+    dataset: Dataset,
+    observed: Mapping[str, ColumnType] | None = None,
+) -> str:
+    """`ANALYTICS.<DATASET>`; replaced in place, which keeps its grants.
+
+    `observed` are columns seen in the data, used where the dataset declares none.
+    With neither, the record stands as PAYLOAD. Raises BadInput if two columns would
+    have one name, or one of catflap's own, and for a dynamic table.
+    """
+    if dataset.table.materialized != "view":
+        raise BadInput(
+            f"datasets/{dataset.name}.yaml: table.materialized: "
+            f"{dataset.table.materialized} is not made yet; `view` is"
+        )
+    columns = _columns(dataset, observed)
+    selected = ", ".join((*columns, *METADATA))
+    table = names.raw_table(database, dataset.name)
+    return (
+        f"CREATE OR REPLACE VIEW {names.analytics_view(database, dataset.name)} "
+        f"COPY GRANTS AS SELECT {selected} "
+        f"FROM {table}{_which_rows(database, dataset)}"
+    )
+
+
+def _columns(
+    dataset: Dataset, observed: Mapping[str, ColumnType] | None
+) -> tuple[str, ...]:
+    declared: Mapping[str, ColumnType | Column] | None = (
+        dataset.columns if dataset.columns is not None else observed
+    )
+    if not declared:
+        return ("PAYLOAD",)
+    expressions: dict[str, str] = {}
+    for name, written in declared.items():
+        column = written if isinstance(written, Column) else Column(type=written)
+        path = column.path if column.path is not None else f"$[{_step(name)}]"
+        alias = names.identifier(name)
+        if alias.strip('"').upper() in _TAKEN or alias in expressions:
+            raise BadInput(
+                f"datasets/{dataset.name}.yaml: columns.{name}: the name {alias} is "
+                "taken; give the column another one and say where it is by `path`"
+            )
+        expressions[alias] = try_column(
+            names.text_at("PAYLOAD", path),
+            names.json_access("PAYLOAD", path),
+            column.type,
+            zone_of(dataset, path),
+        )
+    return tuple(f"{text} AS {alias}" for alias, text in expressions.items())
+
+
+def _step(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _which_rows(database: str, dataset: Dataset) -> str:
+    match dataset.write_disposition:
+        case "append":
+            return ""
+        case "merge":
+            return _newest_per_key(dataset)
+        case "replace":
+            return f" WHERE _RUN_ID = ({_newest_whole_run(database, dataset)})"
+
+
+def _newest_per_key(dataset: Dataset) -> str:
+    if not dataset.primary_key:
+        raise BadInput(
+            f"datasets/{dataset.name}.yaml: primary_key: is empty; "
+            "`write_disposition: merge` needs at least one path"
+        )
+    keys = ", ".join(names.text_at("PAYLOAD", path) for path in dataset.primary_key)
+    newest = (
+        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} "
+        "ORDER BY _EXTRACTED_AT DESC, _FILE DESC, _ROW DESC) = 1"
+    )
+    if dataset.deleted_when is None:
+        return newest
+    mark = names.text_at("PAYLOAD", dataset.deleted_when)
+    return f"{newest} AND NVL({mark}, 'false') IN ('false', '0', '')"
+
+
+def _newest_whole_run(database: str, dataset: Dataset) -> str:
+    # Run ids sort by their start. A run of no rows is whole at once: the table is
+    # empty then, because the API said so.
+    table = names.raw_table(database, dataset.name)
+    return (
+        f"SELECT MAX(R._RUN_ID) FROM {names.runs_table(database)} AS R "
+        f"LEFT JOIN (SELECT _RUN_ID, COUNT(*) AS LOADED FROM {table} GROUP BY _RUN_ID) "
+        "AS L ON L._RUN_ID = R._RUN_ID "
+        f"WHERE R.DATASET = {names.literal(dataset.name)} "
+        "AND NVL(L.LOADED, 0) = TRY_TO_NUMBER(R.PAYLOAD['rows']::VARCHAR, 38, 0)"
+    )

@@ -1,0 +1,100 @@
+"""What may be written and is not built yet: the one list of it.
+
+Each is refused by name, so that nobody relies on a key that does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambdas.core.dataset import Dataset, Retention
+from lambdas.core.finding import Finding, Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """A key that is refused for those datasets for which `asks_for_it` holds."""
+
+    key: Location
+    asks_for_it: Callable[[Dataset], bool]
+    instead: str
+    accepted: str
+
+
+NOT_YET: tuple[Unsupported, ...] = (
+    Unsupported(
+        key=("source", "parent"),
+        asks_for_it=lambda dataset: dataset.source.parent is not None,
+        instead="give each request a dataset of its own",
+        accepted="no parent",
+    ),
+    Unsupported(
+        key=("source", "python"),
+        asks_for_it=lambda dataset: dataset.source.python is not None,
+        instead="declare an endpoint",
+        accepted="`client` and `endpoint`",
+    ),
+    Unsupported(
+        key=("write_disposition",),
+        asks_for_it=lambda dataset: dataset.write_disposition == "replace",
+        instead="merge by a primary key",
+        accepted="append or merge",
+    ),
+    Unsupported(
+        key=("deleted_when",),
+        asks_for_it=lambda dataset: dataset.deleted_when is not None,
+        instead="filter deleted rows in a view over the table",
+        accepted="null",
+    ),
+    Unsupported(
+        key=("table", "materialized"),
+        asks_for_it=lambda dataset: dataset.table.materialized == "dynamic_table",
+        instead="leave the view, or make a dynamic table over it",
+        accepted="view",
+    ),
+    Unsupported(
+        key=("contract", "columns"),
+        asks_for_it=lambda dataset: dataset.contract.columns != "evolve",
+        instead="declare `columns`, which leaves others out of the typed relation",
+        accepted="evolve",
+    ),
+    Unsupported(
+        key=("contract", "data_type"),
+        asks_for_it=lambda dataset: dataset.contract.data_type != "evolve",
+        instead="declare `columns`: a value that does not cast is null",
+        accepted="evolve",
+    ),
+    Unsupported(
+        key=("circuit_breaker",),
+        asks_for_it=lambda dataset: dataset.circuit_breaker,
+        instead="look at the dataset's state before using its data",
+        accepted="false",
+    ),
+    Unsupported(
+        key=("quality",),
+        asks_for_it=lambda dataset: bool(dataset.quality),
+        instead="run the checks in your models",
+        accepted="an empty list",
+    ),
+    Unsupported(
+        key=("retention", "runs"),
+        asks_for_it=lambda dataset: (
+            dataset.retention.runs != Retention.model_fields["runs"].default
+        ),
+        instead="leave the default, every run is kept",
+        accepted="10",
+    ),
+)
+
+
+def unsupported_findings(dataset: Dataset) -> list[Finding]:
+    """What a dataset asks for and would not get."""
+    return [
+        Finding(
+            key=each.key,
+            sentence=f"not supported yet: {each.instead}; accepted: {each.accepted}",
+        )
+        for each in NOT_YET
+        if each.asks_for_it(dataset)
+    ]

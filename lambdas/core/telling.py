@@ -1,0 +1,168 @@
+"""What engineers and stakeholders read: one incident, two languages.
+
+An engineer is told what is late, since when, which promise it broke, where it stopped
+and the evidence, what to do, who owns it, and when it is next expected. A stakeholder
+is told the same without our words. Neither is ever told an invented time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lambdas.core.diagnosis import Verdict
+from lambdas.core.incident import Incident, NoticeKind, in_plain_words
+from lambdas.core.message import Block, Message, block, local_time
+from lambdas.core.subject import MONITOR, Subject
+
+RUNBOOKS = "docs/runbooks"
+"""One page a cause, in the project's repository."""
+NOT_KNOWN = "not known yet"
+
+
+def engineers_message(
+    kind: NoticeKind,
+    incident: Incident,
+    verdict: Verdict,
+    subject: Subject,
+    *,
+    page: bool,
+) -> Message:
+    """The message for whoever is to do something, or was told to."""
+    if kind is NoticeKind.RESOLVED:
+        return _recovered(incident, subject, footer=_footer(incident, subject))
+    # A blind check changes nothing about the incident; what to say is in the verdict.
+    blind = kind is NoticeKind.BLIND
+    cause = str(verdict.cause) if blind else incident.cause or "unknown"
+    stage = ("monitor" if blind else incident.stage) or "not known"
+    also = [str(code) for code in verdict.also]
+    lead = {
+        NoticeKind.REMINDER: "Still open: ",
+        NoticeKind.CHANGED: "Changed: ",
+        NoticeKind.BLIND: "Late, and now unseen: ",
+    }.get(kind, "")
+    return Message(
+        headline=f"{'[page] ' if page else ''}{lead}{verdict.headline}",
+        blocks=(
+            block("Since", [_since(incident, subject)]),
+            block("Promise", [subject.promise]),
+            block("Where it stopped", [f"{stage}: {cause}"]),
+            block("Evidence", list(verdict.evidence), listed=True),
+            *([block("Also", [", ".join(also)])] if also else []),
+            block("Next step", [verdict.next_step]),
+            block("Next expected", [_expected(incident, subject)]),
+            *_human(incident, subject),
+            block("Owner", [_owner(subject)]),
+            block("Runbook", [f"{RUNBOOKS}/{cause}.md"]),
+            _footer(incident, subject),
+        ),
+    )
+
+
+def stakeholders_message(
+    kind: NoticeKind, incident: Incident, subject: Subject
+) -> Message:
+    """The message for those who use the data."""
+    footer = block(
+        None,
+        [" · ".join(filter(None, [f"Owner: {subject.team}", subject.stakeholders_at]))],
+        aside=True,
+    )
+    if kind is NoticeKind.RESOLVED:
+        return _recovered(incident, subject, footer=footer)
+    name = subject.dataset
+    if incident.state == "pass":
+        return Message(
+            headline=f"We misjudged how new {name} is",
+            blocks=(
+                block(None, [in_plain_words(incident.cause)]),
+                block("What it is", [subject.description]),
+                footer,
+            ),
+        )
+    headline = {
+        NoticeKind.CHANGED: f"{name} is still late",
+        NoticeKind.REMINDER: f"{name} is still late",
+    }.get(kind, f"{name} is late")
+    return Message(
+        headline=headline,
+        blocks=(
+            block("What it is", [subject.description]),
+            block("Since", [_since(incident, subject)]),
+            block("Why", [in_plain_words(incident.cause)]),
+            block("Next expected", [_expected(incident, subject)]),
+            footer,
+        ),
+    )
+
+
+def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Message:
+    name = subject.dataset
+    if incident.late_since is not None:
+        headline = f"{name} is up to date again"
+    elif incident.state == "unknown":
+        headline = f"{name} can be seen again, and it is up to date"
+    else:
+        headline = f"{name}: {incident.cause or 'the incident'} is over"
+    began = local_time(incident.opened_at, subject.timezone)
+    newest = (
+        [block("Newest data", [local_time(incident.newest_at, subject.timezone)])]
+        if incident.newest_at is not None
+        else []
+    )
+    lasted = incident.late_since or incident.opened_at
+    ended = incident.resolved_at or incident.changed_at
+    minutes = round((ended - lasted).total_seconds() / 60)
+    return Message(
+        headline=headline,
+        blocks=(
+            block(None, [f"Reported {began}; it took {_duration(minutes)}."]),
+            block("It was", [in_plain_words(incident.cause)]),
+            *newest,
+            footer,
+        ),
+    )
+
+
+def _duration(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h")) if n]
+    return " ".join([*parts, f"{rest} min"] if rest or not parts else parts)
+
+
+def _since(incident: Incident, subject: Subject) -> str:
+    reported = _at(incident.opened_at, subject)
+    if subject.dataset == MONITOR or incident.state == "unknown":
+        return f"seen {reported}"
+    if incident.newest_at is None:
+        return f"there is no dated row at all; seen {reported}"
+    return f"newest data {_at(incident.newest_at, subject)}; seen late {reported}"
+
+
+def _at(moment: datetime, subject: Subject) -> str:
+    return local_time(moment, subject.timezone)
+
+
+def _expected(incident: Incident, subject: Subject) -> str:
+    if incident.expected_at is None:
+        return NOT_KNOWN
+    return _at(incident.expected_at, subject)
+
+
+def _human(incident: Incident, subject: Subject) -> list[Block]:
+    human = incident.human
+    lines = []
+    if human.acknowledged_at is not None:
+        who = human.acknowledged_by or "somebody"
+        lines.append(f"{who} has it since {_at(human.acknowledged_at, subject)}")
+    lines += [text for text in (human.note, human.fix_url) if text]
+    return [block("From people", lines)] if lines else []
+
+
+def _owner(subject: Subject) -> str:
+    return " ".join(filter(None, [subject.team, subject.engineers_at]))
+
+
+def _footer(incident: Incident, subject: Subject) -> Block:
+    text = f"incident {incident.incident_id} · {subject.description}"
+    return block(None, [text], aside=True)

@@ -1,0 +1,87 @@
+"""The words of the custom resource that makes Snowflake's side.
+
+One function, two resources, in this order within one deploy:
+
+1. `Step: integration`, with `AccessRoleArn` (computed from the role's name: the role
+   need not exist yet). Makes the database and the storage integration. Attributes:
+   `IamUserArn` and `ExternalId` for the role's trust, `SnsUserArn` for the policy of
+   the topic `landed`.
+2. `Step: objects`, with `Contents`, a digest of the bundle's catalogue, so that a
+   changed dataset is an update. Depends on the role, its policies and the topic's
+   policy. Waits for IAM, then makes stage, tables, pipes, views and grants.
+
+The catalogue itself is read from the function's bundle.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lambdas.core.errors import BadInput
+
+STEP = "Step"
+INTEGRATION_STEP = "integration"
+OBJECTS_STEP = "objects"
+ACCESS_ROLE_ARN = "AccessRoleArn"
+CONTENTS = "Contents"
+
+IAM_USER_ARN = "IamUserArn"
+EXTERNAL_ID = "ExternalId"
+SNS_USER_ARN = "SnsUserArn"
+
+REASON_LENGTH = 1000
+"""CloudFormation takes an answer of 4,096 bytes in all."""
+
+
+class _Properties(BaseModel):
+    # CloudFormation adds ServiceToken, and stringifies every value
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class IntegrationProperties(_Properties):
+    """What the first resource is given."""
+
+    step: Literal["integration"] = Field(alias="Step")
+    access_role_arn: str = Field(alias="AccessRoleArn")
+
+
+class ObjectsProperties(_Properties):
+    """What the second one is given."""
+
+    step: Literal["objects"] = Field(alias="Step")
+    contents: str = Field(default="", alias="Contents")
+
+
+class Request(BaseModel):
+    """What CloudFormation sends (AWS: "Custom resource request objects")."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["Create", "Update", "Delete"] = Field(alias="RequestType")
+    response_url: str = Field(alias="ResponseURL")
+    stack_id: str = Field(alias="StackId")
+    request_id: str = Field(alias="RequestId")
+    logical_resource_id: str = Field(alias="LogicalResourceId")
+    physical_resource_id: str | None = Field(default=None, alias="PhysicalResourceId")
+    properties: Annotated[
+        IntegrationProperties | ObjectsProperties, Field(discriminator="step")
+    ] = Field(alias="ResourceProperties")
+
+    @property
+    def resource_id(self) -> str:
+        """Constant: a new id would make CloudFormation delete what the old one was."""
+        return self.physical_resource_id or f"catflap-{self.properties.step}"
+
+
+def request_from_event(event: object) -> Request:
+    """Read the event; BadInput names every field that is missing or wrong."""
+    try:
+        return Request.model_validate(event)
+    except ValidationError as error:
+        faults = ", ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise BadInput(f"not a request of the custom resource: {faults}") from None

@@ -1,0 +1,334 @@
+"""One check: who is due, who is late, why, and who has to hear of it.
+
+Each step leaves behind only what the next check may repeat: a death anywhere between
+two effects costs nothing but a second, equal message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.diagnosis import Verdict, diagnose
+from lambdas.core.errors import CatflapError, DeliveryError, StateConflict
+from lambdas.core.incident import advance, retired
+from lambdas.core.incident_ports import IncidentState
+from lambdas.core.judging import (
+    Limits,
+    all_signals,
+    newest_of,
+    passes_only_for_quiet,
+    table_signals,
+    watch_after,
+)
+from lambdas.core.notice import Notice, Routes, notices
+from lambdas.core.oversight import monitor_verdict
+from lambdas.core.ports import Events
+from lambdas.core.signals import Signals
+from lambdas.core.subject import MONITOR, monitor_subject, subject_of
+from lambdas.core.watch import Watch, is_due, promise_hash
+from lambdas.freshness.collect import Collector
+from lambdas.freshness.outbox import Delivered, Outbox
+from lambdas.freshness.tables import TableReader
+
+LOG = logging.getLogger("catflap.freshness.check")
+
+CHECKS_TO_DELIVER = 2
+"""A notice that waits for longer than so many checks is a trouble of its own."""
+LOADED = "dataset.loaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a check did, in figures. `wake_ups`: whether the warehouse was asked."""
+
+    datasets: int = 0
+    due: int = 0
+    statements: int = 0
+    wake_ups: int = 0
+    suspects: int = 0
+    unknown: int = 0
+    notices: int = 0
+    delivered: int = 0
+    waiting: int = 0
+    conflicts: int = 0
+    swept: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """One dataset's verdict, and what it rests on."""
+
+    dataset: Dataset
+    signals: Signals
+    verdict: Verdict
+    before: Watch | None
+
+
+class Check:
+    """Looks at every dataset that can be late, and tells who has to know."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        state: IncidentState,
+        tables: TableReader,
+        collector: Collector,
+        outbox: Outbox,
+        events: Events,
+        routes: Routes,
+        limits: Limits,
+        sweep: Callable[[], object],
+        statements: Callable[[], int],
+        has_time: Callable[[], bool],
+    ) -> None:
+        """`sweep` completes runs that a crashed pull had recorded; `statements` counts
+        what the warehouse was asked so far; `has_time` says whether there is time to
+        record one more change and still tell of it.
+        """
+        self._catalogue = catalogue
+        self._state = state
+        self._tables = tables
+        self._collector = collector
+        self._outbox = outbox
+        self._events = events
+        self._routes = routes
+        self._limits = limits
+        self._sweep = sweep
+        self._statements = statements
+        self._has_time = has_time
+        self._promises = {
+            name: promise_hash(dataset) for name, dataset in catalogue.datasets.items()
+        }
+
+    def run(self, *, now: datetime) -> CheckResult:
+        """Check once. Raises only what leaves nothing half done: call it again."""
+        asked_before = self._statements()
+        swept = self._swept()
+        watches = self._state.watches()
+        waiting = self._state.undelivered()
+        due = self._due(watches, waiting, now)
+        judged = self._judge(due, watches, now)
+        made, conflicts = self._conclude(judged, now)
+        self._retire(watches, now)
+        delivered = self._outbox.deliver()
+        about_us = self._watch_ourselves(waiting, delivered, now)
+        if about_us:
+            more = self._outbox.deliver()
+            delivered = dataclasses.replace(
+                more, delivered=delivered.delivered + more.delivered
+            )
+        self._state.checked(now)
+        statements = self._statements() - asked_before
+        return CheckResult(
+            datasets=len(self._catalogue.datasets),
+            due=len(due),
+            statements=statements,
+            wake_ups=1 if statements else 0,
+            suspects=sum(item.verdict.state.late for item in judged),
+            unknown=sum(item.verdict.state == "unknown" for item in judged),
+            notices=made + about_us,
+            delivered=delivered.delivered,
+            waiting=delivered.waiting,
+            conflicts=conflicts,
+            swept=swept,
+        )
+
+    def _swept(self) -> bool:
+        try:
+            self._sweep()
+        except CatflapError:
+            LOG.exception("a recorded run could not be completed; the next check tries")
+            return False
+        return True
+
+    def _due(
+        self, watches: Mapping[str, Watch], waiting: Sequence[Notice], now: datetime
+    ) -> list[Dataset]:
+        untold = {notice.dataset for notice in waiting}
+        return [
+            dataset
+            for name, dataset in self._catalogue.datasets.items()
+            if is_due(
+                watches.get(name),
+                promise=self._promises[name],
+                now=now,
+                has_undelivered=name in untold,
+            )
+        ]
+
+    def _judge(
+        self, due: Sequence[Dataset], watches: Mapping[str, Watch], now: datetime
+    ) -> list[_Judged]:
+        """Age first, for all at once; what lies on the way only of those that are late.
+
+        A table that cannot be read is unknown, whatever else is known.
+        """
+        tables = self._tables.read([dataset.name for dataset in due], now=now)
+        judged: list[_Judged] = []
+        for dataset in due:
+            watch = watches.get(dataset.name)
+            signals = table_signals(
+                dataset, tables[dataset.name], watch, now=now, limits=self._limits
+            )
+            judged.append(
+                _Judged(
+                    dataset=dataset,
+                    signals=signals,
+                    verdict=diagnose(signals),
+                    before=watch,
+                )
+            )
+        late = [item.dataset for item in judged if item.verdict.state.late]
+        found = self._collector.collect(late, now=now)
+        for place, item in enumerate(judged):
+            name = item.dataset.name
+            if name not in found:
+                continue
+            try:
+                signals = all_signals(
+                    item.dataset, item.signals, found[name], limits=self._limits
+                )
+            except ValueError:
+                # One dataset's odd find must not blind the check for all others.
+                LOG.exception("%s: what was found on its way makes no sense", name)
+                continue
+            judged[place] = dataclasses.replace(
+                item, signals=signals, verdict=diagnose(signals)
+            )
+        return judged
+
+    def _conclude(self, judged: Sequence[_Judged], now: datetime) -> tuple[int, int]:
+        """Keep what changed: how many notices were made, and who else was first.
+
+        A conflict leaves the dataset's record as it was, so that it is due again.
+        """
+        made = conflicts = 0
+        unchanged: list[Watch] = []
+        for place, item in enumerate(judged):
+            if not self._has_time():
+                left = len(judged) - place
+                LOG.warning(
+                    "no time is left; %s datasets wait for the next check", left
+                )
+                break
+            self._announce_load(item)
+            try:
+                watch, count = self._advance(item, now)
+            except StateConflict as conflict:
+                LOG.warning("%s", conflict)
+                conflicts += 1
+                continue
+            made += count
+            if watch is not None:
+                unchanged.append(watch)
+        self._state.remember(unchanged)
+        return made, conflicts
+
+    def _advance(self, item: _Judged, now: datetime) -> tuple[Watch | None, int]:
+        """Record a change of the incident; or the watch that is still to be kept."""
+        dataset, verdict, watch = item.dataset, item.verdict, item.before
+        was_open = watch is not None and watch.incident_id is not None
+        before = (
+            self._state.open_incident(dataset.name)
+            if was_open or verdict.cause is not None
+            else None
+        )
+        transition = advance(
+            before,
+            verdict,
+            now=now,
+            newest_at=newest_of(dataset, item.signals.table),
+            still_old=passes_only_for_quiet(item.signals, verdict),
+        )
+        after = transition.incident
+        is_open = after is not None and after.resolved_at is None
+        kept = watch_after(
+            dataset,
+            item.signals,
+            verdict,
+            watch,
+            incident_id=after.incident_id if after is not None and is_open else None,
+        )
+        if after is None or after is before:
+            return kept, 0
+        LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
+        told = notices(
+            transition,
+            verdict,
+            subject=subject_of(dataset),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(before, after, notices=told, watch=kept)
+        return None, len(told)
+
+    def _announce_load(self, item: _Judged) -> None:
+        """Tell systems that rows were loaded since the last look, at least once."""
+        loaded_at = item.signals.table.newest_loaded_at
+        seen = item.before.newest_loaded_at if item.before is not None else None
+        if loaded_at is None or seen is None or loaded_at <= seen:
+            return
+        name, at = item.dataset.name, loaded_at.isoformat()
+        event_at = item.signals.table.newest_event_at
+        detail = {
+            "id": f"{name}-loaded-{at}",
+            "dataset": name,
+            "cause": None,
+            "loaded_at": at,
+            "newest_event_at": event_at.isoformat() if event_at else None,
+            "rows": item.signals.table.row_count,
+        }
+        try:
+            self._events.publish(LOADED, detail)
+        except DeliveryError as error:
+            LOG.warning("%s", error)
+
+    def _retire(self, watches: Mapping[str, Watch], now: datetime) -> None:
+        """Close what was open of datasets that exist no more, and forget them."""
+        gone = [name for name in watches if name not in self._catalogue.datasets]
+        for name in gone:
+            incident = self._state.open_incident(name)
+            if incident is not None:
+                after = retired(incident, now=now)
+                self._state.record(incident, after, notices=(), watch=None)
+        if gone:
+            self._state.forget(gone)
+
+    def _watch_ourselves(
+        self, waiting: Sequence[Notice], delivered: Delivered, now: datetime
+    ) -> int:
+        """Judge the alerting itself, once, after it did what it could.
+
+        Notices are counted that waited before this check and wait still.
+        """
+        patience = CHECKS_TO_DELIVER * self._limits.check_every
+        old = {
+            notice.notice_id for notice in waiting if now - notice.created_at > patience
+        }
+        if old and delivered.waiting:
+            old &= {notice.notice_id for notice in self._state.undelivered()}
+        verdict = monitor_verdict(
+            now=now,
+            last_check_at=self._state.last_check_at(),
+            check_every_s=self._limits.check_every.total_seconds(),
+            undelivered_notices=len(old) if delivered.waiting else 0,
+        )
+        before = self._state.open_incident(MONITOR)
+        transition = advance(before, verdict, now=now)
+        if transition.incident is None or transition.incident is before:
+            return 0
+        told = notices(
+            transition,
+            verdict,
+            subject=monitor_subject(),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(before, transition.incident, notices=told, watch=None)
+        return len(told)

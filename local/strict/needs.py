@@ -1,0 +1,295 @@
+"""Which IAM actions on which resources a request to the embedded AWS needs.
+
+One function per service, from the "Actions, resources, and condition keys" pages of
+the Service Authorization Reference. An API call is not always an action of its own
+name: `SendMessageBatch` is `sqs:SendMessage`, a transaction is its operations.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+from urllib.parse import unquote
+
+from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One permission, and the condition keys that only this call has."""
+
+    action: str
+    resource: str
+    context: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as the stand-in has parsed it: `params` are those of a JSON or query
+    protocol, `query` and `headers` those of HTTP; `resource` is the stand-in's guess.
+    """
+
+    service: str
+    operation: str
+    resource: str
+    account: str
+    region: str
+    method: str
+    params: Mapping[str, Any]
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def arn(self, service: str, name: str) -> str:
+        """An ARN in the caller's account and region; an ARN stays what it is."""
+        if name.startswith("arn:"):
+            return name
+        return f"arn:aws:{service}:{self.region}:{self.account}:{name}"
+
+
+def needs(asked: Asked) -> list[Need]:
+    """Every permission the request needs; all of them must be allowed."""
+    special = _SERVICES.get(asked.service)
+    if special is not None:
+        return special(asked)
+    return [Need(action=f"{asked.service}:{asked.operation}", resource=asked.resource)]
+
+
+_TRANSACTION = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Get": "GetItem",
+}
+
+
+def _dynamodb(asked: Asked) -> list[Need]:
+    def table(name: str) -> str:
+        return asked.arn("dynamodb", name if ":" in name else f"table/{name}")
+
+    items = asked.params.get("TransactItems")
+    if items is not None:
+        return [
+            Need(
+                action=f"dynamodb:{_TRANSACTION[kind]}",
+                resource=table(operation["TableName"]),
+            )
+            for item in items
+            for kind, operation in item.items()
+        ]
+    action = f"dynamodb:{asked.operation}"
+    if "RequestItems" in asked.params:
+        return [
+            Need(action=action, resource=table(name))
+            for name in asked.params["RequestItems"]
+        ]
+    if "TableName" not in asked.params:
+        return [Need(action=action, resource="*")]
+    resource = table(asked.params["TableName"])
+    if asked.params.get("IndexName"):
+        resource += f"/index/{asked.params['IndexName']}"
+    return [Need(action=action, resource=resource)]
+
+
+_SQS_ACTIONS = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+}
+
+
+def _sqs(asked: Asked) -> list[Need]:
+    action = f"sqs:{_SQS_ACTIONS.get(asked.operation, asked.operation)}"
+    name = asked.params.get("QueueName")
+    if name is None and asked.params.get("QueueUrl"):
+        name = asked.params["QueueUrl"].rsplit("/", 1)[-1]
+    return [Need(action=action, resource=asked.arn("sqs", name) if name else "*")]
+
+
+def _sns(asked: Asked) -> list[Need]:
+    operation = "Publish" if asked.operation == "PublishBatch" else asked.operation
+    topic = asked.params.get("TopicArn") or asked.params.get("TargetArn")
+    if topic is None and asked.params.get("SubscriptionArn"):
+        topic = asked.params["SubscriptionArn"].rsplit(":", 1)[0]
+    found = [Need(action=f"sns:{operation}", resource=topic or "*")]
+    if operation == "Publish" and topic:
+        stored = sns_backends[asked.account][asked.region].topics.get(topic)
+        key = _own_key(asked, stored.kms_master_key_id if stored else None)
+        if key:
+            # SNS developer guide, "Key management": who publishes to a topic under a
+            # customer key needs both.
+            found += [
+                Need(action="kms:GenerateDataKey", resource=key),
+                Need(action="kms:Decrypt", resource=key),
+            ]
+    return found
+
+
+def _secretsmanager(asked: Asked) -> list[Need]:
+    name = asked.params.get("SecretId")
+    action = f"secretsmanager:{asked.operation}"
+    if not name:
+        return [Need(action=action, resource="*")]
+    if name.startswith("arn:"):
+        return [Need(action=action, resource=name)]
+    stored = secretsmanager_backends[asked.account][asked.region].secrets
+    for secret in stored.values():
+        if secret.name == name:
+            return [Need(action=action, resource=secret.arn)]
+    # AWS adds six characters to a secret's name; a missing one has some, too.
+    return [
+        Need(action=action, resource=asked.arn("secretsmanager", f"secret:{name}-??????"))
+    ]
+
+
+def _events(asked: Asked) -> list[Need]:
+    if asked.operation != "PutEvents":
+        return [Need(action=f"events:{asked.operation}", resource=asked.resource)]
+    return [
+        Need(
+            action="events:PutEvents",
+            resource=asked.arn(
+                "events",
+                name
+                if (name := entry.get("EventBusName") or "default").startswith("arn:")
+                else f"event-bus/{name}",
+            ),
+            context={
+                "events:source": [str(entry.get("Source", ""))],
+                "events:detail-type": [str(entry.get("DetailType", ""))],
+            },
+        )
+        for entry in asked.params["Entries"]
+    ]
+
+
+def _cloudwatch(asked: Asked) -> list[Need]:
+    namespace = asked.params.get("Namespace")
+    return [
+        Need(
+            action=f"cloudwatch:{asked.operation}",
+            resource="*",
+            context={"cloudwatch:namespace": [namespace]} if namespace else {},
+        )
+    ]
+
+
+def _sts(asked: Asked) -> list[Need]:
+    external = asked.params.get("ExternalId")
+    return [
+        Need(
+            action=f"sts:{asked.operation}",
+            resource=asked.params.get("RoleArn", "*"),
+            context={"sts:externalid": [external]} if external else {},
+        )
+    ]
+
+
+_S3_BUCKET_ACTIONS = {
+    # (method, sub-resource): what moto calls otherwise than IAM does
+    ("HEAD", ""): "ListBucket",
+    ("GET", "uploads"): "ListBucketMultipartUploads",
+    ("GET", "encryption"): "GetEncryptionConfiguration",
+    ("PUT", "encryption"): "PutEncryptionConfiguration",
+    ("GET", "publicAccessBlock"): "GetBucketPublicAccessBlock",
+    ("PUT", "publicAccessBlock"): "PutBucketPublicAccessBlock",
+    ("GET", "ownershipControls"): "GetBucketOwnershipControls",
+    ("PUT", "ownershipControls"): "PutBucketOwnershipControls",
+}
+
+
+def _s3(asked: Asked) -> list[Need]:
+    bucket, _, key = asked.resource.removeprefix("arn:aws:s3:::").partition("/")
+    operation = asked.operation
+    if not key:
+        operation = next(
+            (
+                action
+                for (method, part), action in _S3_BUCKET_ACTIONS.items()
+                if method == asked.method and (part in asked.query or not part)
+            ),
+            operation,
+        )
+    if asked.method == "POST" and "delete" in asked.query and not key:
+        keys = re.findall(r"<Key>(.*?)</Key>", asked.body.decode(), re.DOTALL)
+        return [
+            Need(action="s3:DeleteObject", resource=f"{asked.resource}/{unescape(one)}")
+            for one in keys
+        ]
+    context = {
+        f"s3:{name}": asked.query[name]
+        for name in ("prefix", "delimiter", "max-keys")
+        if name in asked.query
+    }
+    if operation == "ListBucket" and asked.method == "GET":
+        context.setdefault("s3:prefix", [""])
+    found = [Need(action=f"s3:{operation}", resource=asked.resource, context=context)]
+    source = asked.headers.get("x-amz-copy-source")
+    if source:
+        path = unquote(source).lstrip("/").split("?")[0]
+        found.append(Need(action="s3:GetObject", resource=f"arn:aws:s3:::{path}"))
+    return [*found, *_s3_key_needs(asked, bucket, key, operation)]
+
+
+def _s3_key_needs(asked: Asked, bucket: str, key: str, operation: str) -> list[Need]:
+    """S3 user guide, "Using server-side encryption with AWS KMS keys": a write needs
+    GenerateDataKey, a read Decrypt, a multipart upload both.
+    """
+    if not key or operation not in ("PutObject", "GetObject"):
+        return []
+    stored = s3_backends[asked.account]["aws"].buckets.get(bucket)
+    rule = (stored.encryption or {}).get("Rule", {}) if stored else {}
+    default = rule.get("ApplyServerSideEncryptionByDefault", {})
+    arn = _own_key(asked, default.get("KMSMasterKeyID"))
+    if arn is None:
+        return []
+    decrypt = Need(action="kms:Decrypt", resource=arn)
+    generate = Need(action="kms:GenerateDataKey", resource=arn)
+    if operation == "PutObject":
+        multipart = "uploads" in asked.query or "uploadId" in asked.query
+        return [generate, decrypt] if multipart else [generate]
+    if asked.method == "GET" and stored and key in stored.keys:
+        return [decrypt]
+    return []
+
+
+def _own_key(asked: Asked, name: str | None) -> str | None:
+    """The ARN of a customer's key; None for none, or for AWS's own."""
+    if not name or name.startswith("alias/aws/"):
+        return None
+    backend = kms_backends[asked.account][asked.region]
+    key = backend.keys.get(backend.any_id_to_key_id(name) or "")
+    return key.arn if key else name
+
+
+_SERVICES: dict[str, Callable[[Asked], list[Need]]] = {
+    "cloudwatch": _cloudwatch,
+    "dynamodb": _dynamodb,
+    "events": _events,
+    "s3": _s3,
+    "secretsmanager": _secretsmanager,
+    "sns": _sns,
+    "sqs": _sqs,
+    "sts": _sts,
+}
+
+
+def parsed_body(body: object) -> Mapping[str, Any]:
+    """The JSON of a request, or nothing if it is none."""
+    if isinstance(body, Mapping):
+        return body
+    if not isinstance(body, (str, bytes)):
+        return {}
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from local.cloud import Cloud
+from local.snowflake import EmbeddedSnowflake
+from tests.local.snowflake.world import (
+    ADMIN_ROLE,
+    BUCKET,
+    READER_ROLE,
+    World,
+)
+
+ROLE_NAME = "catflap-test-snowflake"
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with Cloud(log_file=tmp_path_factory.mktemp("cloud") / "cloud.log") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def world(cloud: Cloud) -> Iterator[World]:
+    s3, sns, iam = (cloud.client(name) for name in ("s3", "sns", "iam"))
+    s3.create_bucket(Bucket=BUCKET)
+    topic = sns.create_topic(Name="landed")["TopicArn"]
+    admit = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+    _set_policy(sns, topic, [admit])
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET,
+        NotificationConfiguration={
+            "TopicConfigurations": [
+                {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
+    function_role = iam.create_role(
+        RoleName="catflap-test-functions",
+        AssumeRolePolicyDocument=_trust({"Service": "lambda.amazonaws.com"}),
+    )["Role"]["Arn"]
+    session = cloud.role_session(
+        function_role, principal="lambda.amazonaws.com", name="test"
+    )
+    credentials = session.get_credentials()
+    assert credentials is not None
+    with pytest.MonkeyPatch.context() as patch, EmbeddedSnowflake.beside(cloud) as own:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+            "AWS_SESSION_TOKEN": str(credentials.token),
+            "AWS_REGION": cloud.region,
+            **own.environment(),
+        }.items():
+            patch.setenv(name, value)
+        role_arn = f"arn:aws:iam::{cloud.account}:role/{ROLE_NAME}"
+        made = World(
+            cloud=cloud,
+            snowflake=own,
+            topic_arn=topic,
+            access_role_arn=role_arn,
+            admin=None,  # type: ignore[arg-type]  # set below: it needs the world
+        )
+        made.admin = made.warehouse("CATFLAP_DEPLOYER", ADMIN_ROLE)
+        attributes = made.provisioner().make_integration(role_arn)
+        iam.create_role(
+            RoleName=ROLE_NAME,
+            AssumeRolePolicyDocument=_trust(
+                {"AWS": attributes["IamUserArn"]}, attributes["ExternalId"]
+            ),
+        )
+        allow_reading(cloud)
+        subscribe = {
+            "Effect": "Allow",
+            "Principal": {"AWS": attributes["SnsUserArn"]},
+            "Action": "sns:Subscribe",
+            "Resource": topic,
+        }
+        _set_policy(sns, topic, [admit, subscribe])
+        yield made
+        made.admin.close()
+
+
+def allow_reading(cloud: Cloud) -> None:
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    cloud.client("iam").put_role_policy(
+        RoleName=ROLE_NAME,
+        PolicyName="read",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+                        "Resource": [f"{bucket}/raw/*", f"{bucket}/runs/*"],
+                    },
+                    {
+                        "Effect": "Allow",
+                        "Action": "s3:ListBucket",
+                        "Resource": bucket,
+                        "Condition": {"StringLike": {"s3:prefix": ["raw/*", "runs/*"]}},
+                    },
+                ],
+            }
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def reader_role() -> str:
+    return READER_ROLE
+
+
+def _trust(principal: dict[str, str], external_id: str | None = None) -> str:
+    statement: dict[str, object] = {
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "sts:AssumeRole",
+    }
+    if external_id is not None:
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _set_policy(sns: object, topic: str, statements: list[dict[str, object]]) -> None:
+    sns.set_topic_attributes(  # type: ignore[attr-defined]  # boto3's clients are made at run time
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+    )

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.cloud import Cloud
+from local.snowflake import EmbeddedSnowflake
+from tests.local.snowflake.world import World
+
+GONE_AFTER_S = 15.0
+
+
+@pytest.fixture
+def another_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with Cloud(log_file=tmp_path / "cloud.log") as started:
+        yield started
+
+
+def test_the_server_ends_with_its_parent(another_cloud: Cloud) -> None:
+    access_key, secret_key = another_cloud.administrator_keys()
+    code = (
+        "import os\n"
+        "from local.snowflake import EmbeddedSnowflake\n"
+        f"own = EmbeddedSnowflake({another_cloud.endpoint_url!r}, "
+        f"access_key={access_key!r}, secret_key={secret_key!r})\n"
+        "own.start()\n"
+        "print(own._child.pid, flush=True)\n"
+        "os._exit(1)\n"
+    )
+    parent = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    process = Path(f"/proc/{parent.stdout.strip()}/stat")
+
+    give_up = time.monotonic() + GONE_AFTER_S
+    while _runs(process) and time.monotonic() < give_up:
+        time.sleep(0.1)
+
+    assert parent.returncode == 1, parent.stderr
+    assert not _runs(process)
+
+
+def _runs(process: Path) -> bool:
+    try:
+        return process.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_stopping_twice_changes_nothing() -> None:
+    never_started = EmbeddedSnowflake("http://127.0.0.1:1")
+    never_started.stop()
+    never_started.stop()
+
+
+def test_a_naive_clock_is_refused(world: World) -> None:
+    from datetime import datetime  # noqa: PLC0415 - the only naive time there is
+
+    with pytest.raises(ValueError, match="aware"):
+        world.snowflake.set_clock(datetime(2013, 1, 1))  # noqa: DTZ001 - on purpose
+
+
+def test_what_goes_wrong_while_loading_is_not_swallowed() -> None:
+    with pytest.raises(RuntimeError, match="did not start"):
+        EmbeddedSnowflake("http://127.0.0.1:1").start()

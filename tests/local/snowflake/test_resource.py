@@ -1,0 +1,136 @@
+"""The custom resource's own function, from CloudFormation's request to its answer."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.adapters import environment
+from lambdas.core.dataset import Catalogue, catalogue_to_json
+from lambdas.core.sql import names
+from lambdas.warehouse.handler import handle
+from tests.local.snowflake.world import ADMIN_ROLE, DATABASE, World, dataset
+
+
+@dataclass
+class Context:
+    aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class CloudFormation:
+    """Takes one answer for each request."""
+
+    def __init__(self, port: int, answers: list[dict[str, Any]]) -> None:
+        self._url = f"http://127.0.0.1:{port}/answer"
+        self._answers = answers
+
+    def request(self, kind: str, properties: dict[str, str]) -> dict[str, Any]:
+        handle(
+            {
+                "RequestType": kind,
+                "ResponseURL": self._url,
+                "StackId": "stack",
+                "RequestId": "request",
+                "LogicalResourceId": "Resource",
+                "ResourceProperties": properties,
+            },
+            Context(),  # type: ignore[arg-type]  # what the handler uses of it
+        )
+        return self._answers.pop()
+
+
+@pytest.fixture
+def cloudformation(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CloudFormation]:
+    answers: list[dict[str, Any]] = []
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            answers.append(json.loads(body))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    file = tmp_path / "catalogue.json"
+    file.write_text(
+        catalogue_to_json(Catalogue(datasets={"handled": dataset("handled")}))
+    )
+    variables = world.settings("CATFLAP_DEPLOYER", ADMIN_ROLE).to_environment()
+    for name, value in (variables | {"CATFLAP_CATALOGUE": str(file)}).items():
+        monkeypatch.setenv(name, value)
+    environment.catalogue.cache_clear()
+    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield CloudFormation(server.server_port, answers)
+        server.shutdown()
+        thread.join()
+    environment.catalogue.cache_clear()
+
+
+def test_both_steps_make_what_loads_and_a_deletion_leaves_it(
+    world: World, cloudformation: CloudFormation
+) -> None:
+    first = {"Step": "integration", "AccessRoleArn": world.access_role_arn}
+    second = {"Step": "objects", "Contents": "digest"}
+
+    integration = cloudformation.request("Create", first)
+    assert integration["Status"] == "SUCCESS", integration
+    assert integration["Data"].keys() == {"IamUserArn", "ExternalId", "SnsUserArn"}
+    for kind in ("Create", "Update"):
+        answer = cloudformation.request(kind, second)
+        assert answer["Status"] == "SUCCESS", answer
+
+    handled = dataset("handled")
+    world.load(handled, ['{"id":1}'])
+    for properties in (second, first):
+        assert cloudformation.request("Delete", properties)["Status"] == "SUCCESS"
+    assert world.view(handled, "ID") == [(1,)]
+
+
+def test_snowflake_being_away_fails_a_creation_and_no_deletion(
+    cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SNOWFLAKE_USER", "SOMEBODY_UNKNOWN")
+    monkeypatch.setenv("SNOWFLAKE_ENDPOINT_URL", "http://elsewhere.example.com")
+    properties = {"Step": "objects"}
+
+    answer = cloudformation.request("Create", properties)
+
+    assert answer["Status"] == "FAILED"
+    assert "SNOWFLAKE_ENDPOINT_URL" in answer["Reason"]
+    assert cloudformation.request("Delete", properties)["Status"] == "SUCCESS"
+
+
+def test_the_clock_of_the_account_follows_the_replay(world: World) -> None:
+    try:
+        world.snowflake.set_clock(datetime(2013, 6, 1, 12, tzinfo=UTC))
+        flights = dataset("clocked")
+        world.admin.query(
+            f"CREATE TABLE IF NOT EXISTS {names.raw_table(DATABASE, flights.name)} "
+            "(A NUMBER)"
+        )
+        ((text, now),) = world.admin.query(
+            "SELECT 'CURRENT_TIMESTAMP', CURRENT_TIMESTAMP()"
+        )
+    finally:
+        world.snowflake.set_clock(datetime.now(UTC))
+    assert text == "CURRENT_TIMESTAMP"
+    assert isinstance(now, datetime)
+    assert 0 <= (now - datetime(2013, 6, 1, 12, tzinfo=UTC)).total_seconds() < 60

@@ -1,0 +1,150 @@
+"""An embedded AWS with a landing zone, an embedded Snowflake, and a way to both."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.landing import new_run_id, raw_key
+from lambdas.core.settings import WarehouseSettings
+from lambdas.core.sql import generation, names
+from lambdas.warehouse.provision import Provisioner
+from local.cloud import Cloud
+from local.snowflake import EmbeddedSnowflake
+
+BUCKET = "catflap-test-landing"
+DATABASE = "CATFLAP_TEST"
+ADMIN_ROLE = "CATFLAP_ADMIN"
+READER_ROLE = "CATFLAP_READER"
+STARTED = datetime(2013, 1, 1, 5, tzinfo=UTC)
+
+
+class NoSecrets:
+    """There are none: workload identity."""
+
+    def value(self, reference: str) -> str:
+        raise AssertionError(reference)
+
+
+@dataclass
+class PatientClock:
+    """Time passes by itself; waiting takes none."""
+
+    waited_s: float = 0.0
+
+    def now(self) -> datetime:
+        return STARTED
+
+    def sleep(self, seconds: float) -> None:
+        self.waited_s += seconds
+
+    def monotonic(self) -> float:
+        return self.waited_s
+
+
+def dataset(name: str, **changes: Any) -> Dataset:
+    """A dataset of flights, as YAML would give it."""
+    document: dict[str, Any] = {
+        "name": name,
+        "description": "flights",
+        "owner": {"team": "data"},
+        "source": {
+            "endpoint": {
+                "path": "flights.json",
+                "incremental": {"cursor_path": "time_hour"},
+            }
+        },
+        "schedule": {"rate": "1 hour"},
+        "primary_key": ["id"],
+        "freshness": {"loaded_at_field": "time_hour"},
+        "columns": {"id": "integer", "dep_delay": "number", "time_hour": "timestamp"},
+    } | changes
+    return Dataset.model_validate_json(json.dumps(document))
+
+
+@dataclass
+class World:
+    """What a test of loading needs. Each test takes a dataset of its own name."""
+
+    cloud: Cloud
+    snowflake: EmbeddedSnowflake
+    topic_arn: str
+    access_role_arn: str
+    admin: SnowflakeWarehouse
+    objects_landed: int = field(default=0)
+
+    def settings(self, user: str, role: str) -> WarehouseSettings:
+        return WarehouseSettings(
+            snowflake_account="acme",
+            snowflake_user=user,
+            snowflake_role=role,
+            snowflake_warehouse="CATFLAP_WH",
+            snowflake_database=DATABASE,
+            snowflake_endpoint_url=self.snowflake.endpoint_url,
+            landing_bucket=BUCKET,
+            landed_topic_arn=self.topic_arn,
+            reader_role=READER_ROLE,
+        )
+
+    def warehouse(self, user: str, role: str) -> SnowflakeWarehouse:
+        return SnowflakeWarehouse(
+            settings=self.settings(user, role),
+            secrets=NoSecrets(),
+            connector=snowflake_connector,
+        )
+
+    def provisioner(self, deadline_s: float = 60.0) -> Provisioner:
+        return Provisioner(
+            settings=self.settings("CATFLAP_DEPLOYER", ADMIN_ROLE),
+            open_warehouse=lambda: self.warehouse("CATFLAP_DEPLOYER", ADMIN_ROLE),
+            clock=PatientClock(),
+            deadline_s=deadline_s,
+        )
+
+    def make(self, *datasets: Dataset) -> None:
+        self.provisioner().make_objects(
+            Catalogue(datasets={each.name: each for each in datasets})
+        )
+
+    def land(
+        self,
+        dataset: Dataset,
+        lines: Sequence[str],
+        *,
+        started_at: datetime = STARTED,
+        run_id: str | None = None,
+        part: int = 1,
+    ) -> str:
+        self.objects_landed += 1
+        run = run_id or new_run_id(started_at, self.objects_landed.to_bytes(6))
+        key = raw_key(dataset.name, generation(dataset), run, part)
+        body = gzip.compress("".join(f"{line}\n" for line in lines).encode())
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+        return key
+
+    def load(self, dataset: Dataset, lines: Sequence[str], **more: Any) -> str:
+        key = self.land(dataset, lines, **more)
+        self.snowflake.deliver()
+        return key
+
+    def rows(self, dataset: Dataset, columns: str = "COUNT(*)") -> list[Any]:
+        table = names.raw_table(DATABASE, dataset.name)
+        return self.admin.query(f"SELECT {columns} FROM {table} ORDER BY 1")
+
+    def view(self, dataset: Dataset, columns: str) -> list[Any]:
+        view = names.analytics_view(DATABASE, dataset.name)
+        return self.admin.query(f"SELECT {columns} FROM {view} ORDER BY 1")
+
+    def pipe(self, dataset: Dataset) -> str:
+        return names.pipe(DATABASE, dataset.name, generation(dataset))
+
+    def status(self, dataset: Dataset) -> dict[str, Any]:
+        answer = self.admin.query(f"SELECT SYSTEM$PIPE_STATUS('{self.pipe(dataset)}')")
+        status: dict[str, Any] = json.loads(str(answer[0][0]))
+        return status

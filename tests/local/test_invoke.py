@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.cloud import Cloud
+from local.deploy import Deployment, deploy
+from local.invoke import DeployedFunction, FunctionError, FunctionHost
+from tests.local.conftest import Assembly, function, role
+
+
+@pytest.fixture
+def deployment(
+    cloud: Cloud, host: FunctionHost, assembly: Assembly, unique: str
+) -> Deployment:
+    variables = {"Variables": {"STATE_TABLE": "state"}}
+    assembly.stacks = {
+        unique: {
+            "Resources": {
+                "Role": role(),
+                "Environment": function("environment", Environment=variables),
+                "Clock": function("clock", MemorySize=512),
+                "Crash": function("crash"),
+                "Stranger": function("clock", "Elsewhere"),
+                "Elsewhere": role(service="ec2"),
+            }
+        }
+    }
+    return deploy(cloud, assembly.write(), host=host)
+
+
+def test_a_function_sees_its_template_its_role_and_nothing_else(
+    deployment: Deployment,
+    host: FunctionHost,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    monkeypatch.setenv("CATFLAP_SECRET_CATS_TOKEN", "sesame")
+    known = deployment.functions["Environment"]
+    seen = host.invoke(known, {})
+    assert set(seen) - {"LC_CTYPE"} == {
+        "STATE_TABLE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_ENDPOINT_URL",
+        "AWS_EC2_METADATA_DISABLED",
+        "PATH",
+        "HOME",
+        "TZ",
+        "LANG",
+        "COUNT_FILE",
+    }
+    assert seen["AWS_ENDPOINT_URL"] == cloud.endpoint_url
+    assert seen["AWS_LAMBDA_FUNCTION_NAME"] == known.name
+    assert "descriptor 1" in host.log_file(known).read_text()
+
+
+def test_the_clock_of_a_function_is_the_callers_and_ticks(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    known = deployment.functions["Clock"]
+    for start in (
+        datetime(2013, 1, 1, 5, tzinfo=UTC),
+        datetime(2013, 3, 1, 5, tzinfo=UTC),
+    ):
+        seen = host.invoke(known, {}, now=start)
+        passed = datetime.fromisoformat(seen["now"]) - start
+        assert timedelta(0) <= passed < timedelta(seconds=5)
+        assert 15_000 < seen["left"] <= 20_000
+        assert (known.arn, "512") == (seen["arn"], seen["memory"])
+
+
+def test_a_function_stays_warm(deployment: Deployment, host: FunctionHost) -> None:
+    known = deployment.functions["Clock"]
+    first, second = host.invoke(known, {}), host.invoke(known, {})
+    assert first["pid"] == second["pid"]
+    assert first["id"] != second["id"]
+
+
+def test_what_a_handler_raises_is_told_with_its_trace(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    with pytest.raises(FunctionError, match="no such cat") as failed:
+        host.invoke(deployment.functions["Crash"], {"how": "raise"})
+    assert failed.value.kind == "LookupError"
+    assert "handlers.py" in failed.value.trace
+
+
+def test_a_killed_function_is_told_and_the_next_one_is_new(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    known = deployment.functions["Crash"]
+    first = host.invoke(known, {})
+    with pytest.raises(FunctionError, match="SIGKILL") as failed:
+        host.invoke(known, {"how": "kill"})
+    assert failed.value.kind == "Runtime.ExitError"
+    assert host.invoke(known, {}) != first
+
+
+def test_a_function_that_takes_too_long_is_killed(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    slow = replace(deployment.functions["Crash"], timeout_s=1)
+    with pytest.raises(FunctionError, match="timed out after 1") as failed:
+        host.invoke(slow, {"how": "sleep"})
+    assert failed.value.kind == "Sandbox.Timedout"
+    assert host.pids(slow) == []
+
+
+def test_a_function_deployed_anew_gets_a_new_process(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    known = deployment.functions["Environment"]
+    host.invoke(known, {})
+    changed: DeployedFunction = replace(known, environment={"STATE_TABLE": "other"})
+    assert host.invoke(changed, {})["STATE_TABLE"] == "other"
+    assert len(host.pids(changed)) == 1
+
+
+def test_a_role_that_does_not_trust_lambda_runs_nothing(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    with pytest.raises(Exception, match="sts:AssumeRole"):
+        host.invoke(deployment.functions["Stranger"], {})
+
+
+def test_nothing_is_left_running(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    known = deployment.functions["Clock"]
+    host.invoke(known, {})
+    (pid,) = host.pids(known)
+    host.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

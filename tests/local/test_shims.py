@@ -1,0 +1,290 @@
+"""Each row of `local.strict.shims`, asked with the shim and without it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import Cloud
+from local.strict.shims import SHIMS, table
+from tests.local.conftest import ADMITS_ALL, error_of
+
+
+def _role_client(cloud: Cloud, name: str, service: str, *statements: object) -> Any:
+    iam = cloud.client("iam")
+    arn = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(ADMITS_ALL)
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="inline",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+    )
+    return cloud.role_client(arn, service, principal="lambda.amazonaws.com")
+
+
+def _grant_on_an_arn(cloud: Cloud, unique: str) -> object:
+    topic = cloud.client("sns").create_topic(Name=unique)["TopicArn"]
+    grant = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+    sns = _role_client(cloud, unique, "sns", grant)
+    return error_of(sns.publish, TopicArn=topic, Message="hello")[0] == ""
+
+
+def _table(cloud: Cloud, name: str) -> Any:
+    dynamodb = cloud.client("dynamodb")
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return dynamodb
+
+
+def _writes_survive_cancellations(cloud: Cloud, unique: str) -> object:
+    dynamodb = _table(cloud, unique)
+    for number in range(200):
+        dynamodb.put_item(
+            TableName=unique, Item={"pk": {"S": f"old {number}"}, "v": {"S": "x" * 200}}
+        )
+    cancelled = {
+        "Put": {
+            "TableName": unique,
+            "Item": {"pk": {"S": "old 1"}},
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+    }
+    codes: list[str] = []
+
+    def cancel() -> None:
+        for _ in range(25):
+            codes.append(
+                error_of(dynamodb.transact_write_items, TransactItems=[cancelled])[0]
+            )
+
+    other = threading.Thread(target=cancel)
+    other.start()
+    written = 0
+    while other.is_alive():
+        item = {"pk": {"S": f"new {written}"}}
+        if not error_of(dynamodb.put_item, TableName=unique, Item=item)[0]:
+            written += 1
+    other.join()
+    assert written > 5
+    found = dynamodb.scan(TableName=unique, Select="COUNT")["Count"]
+    only_cancelled = set(codes) == {"TransactionCanceledException"}
+    return only_cancelled and found == 200 + written
+
+
+def _missing_key(cloud: Cloud, unique: str) -> object:
+    bucket = f"missing-{unique}"
+    cloud.client("s3").create_bucket(Bucket=bucket)
+    grant = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    s3 = _role_client(cloud, unique, "s3", grant)
+    head = error_of(s3.head_object, Bucket=bucket, Key="nothing")[0]
+    get = error_of(s3.get_object, Bucket=bucket, Key="nothing")[0]
+    return head, get
+
+
+def _upload(cloud: Cloud, bucket: str) -> tuple[Any, str, dict[str, Any]]:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    upload = s3.create_multipart_upload(
+        Bucket=bucket, Key="key", ChecksumAlgorithm="CRC32"
+    )["UploadId"]
+    part = s3.upload_part(
+        Bucket=bucket,
+        Key="key",
+        UploadId=upload,
+        PartNumber=1,
+        Body=b"x",
+        ChecksumAlgorithm="CRC32",
+    )
+    return s3, upload, {"PartNumber": 1, "ETag": part["ETag"], **_checksum(part)}
+
+
+def _checksum(part: dict[str, Any]) -> dict[str, str]:
+    return {"ChecksumCRC32": part["ChecksumCRC32"]}
+
+
+def _completion_without_checksums(cloud: Cloud, unique: str) -> object:
+    bucket = f"checksums-{unique}"
+    s3, upload, part = _upload(cloud, bucket)
+    bare = {"PartNumber": 1, "ETag": part["ETag"]}
+    return error_of(
+        s3.complete_multipart_upload,
+        Bucket=bucket,
+        Key="key",
+        UploadId=upload,
+        MultipartUpload={"Parts": [bare]},
+    )[0]
+
+
+def _completed_twice(cloud: Cloud, unique: str) -> object:
+    bucket = f"twice-{unique}"
+    s3, upload, part = _upload(cloud, bucket)
+    wanted = {
+        "Bucket": bucket,
+        "Key": "key",
+        "UploadId": upload,
+        "MultipartUpload": {"Parts": [part]},
+    }
+    assert error_of(s3.complete_multipart_upload, **wanted)[0] == ""
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"x"
+    return error_of(s3.complete_multipart_upload, **wanted)[0]
+
+
+def _events_of_an_upload(cloud: Cloud, unique: str) -> object:
+    bucket = f"events-{unique}"
+    s3, upload, part = _upload(cloud, bucket)
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName=unique)["QueueUrl"]
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "QueueArn": f"arn:aws:sqs:{cloud.region}:{cloud.account}:{unique}",
+                    "Events": ["s3:ObjectCreated:*"],
+                }
+            ]
+        },
+    )
+    s3.complete_multipart_upload(
+        Bucket=bucket,
+        Key="key",
+        UploadId=upload,
+        MultipartUpload={"Parts": [part]},
+    )
+    names = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10
+    ).get("Messages"):
+        for message in messages:
+            body = json.loads(message["Body"])
+            names += [one["eventName"] for one in body.get("Records", [])]
+    return sorted(names)
+
+
+def _sent_again_after_delete(cloud: Cloud, unique: str) -> object:
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(
+        QueueName=f"{unique}.fifo",
+        Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"},
+    )["QueueUrl"]
+    received = []
+    for _ in range(2):
+        sqs.send_message(QueueUrl=url, MessageBody="once", MessageGroupId="g")
+        messages = sqs.receive_message(QueueUrl=url).get("Messages", [])
+        received.append(len(messages))
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return received
+
+
+Probe = Callable[[Cloud, str], object]
+
+PROBES: dict[str, tuple[Probe, object, object]] = {
+    # name: probe, its answer with the shim, its answer without
+    "identity policies": (_grant_on_an_arn, True, False),
+    "isolated transactions": (_writes_survive_cancellations, True, False),
+    "missing key without ListBucket": (
+        _missing_key,
+        ("403", "AccessDenied"),
+        ("404", "NoSuchKey"),
+    ),
+    "part checksums on completion": (
+        _completion_without_checksums,
+        "InvalidRequest",
+        "",
+    ),
+    "an upload is completed once": (_completed_twice, "NoSuchUpload", ""),
+    "one event an upload": (
+        _events_of_an_upload,
+        ["ObjectCreated:CompleteMultipartUpload"],
+        ["ObjectCreated:CompleteMultipartUpload", "ObjectCreated:Put"],
+    ),
+    "deduplication outlives the message": (_sent_again_after_delete, [1, 0], [1, 1]),
+}
+
+
+def test_every_shim_has_a_probe() -> None:
+    assert {shim.name for shim in SHIMS} == set(PROBES)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_the_embedded_aws_does_as_aws_does(
+    name: str, cloud: Cloud, unique: str
+) -> None:
+    probe, strict, _ = PROBES[name]
+    assert strict == probe(cloud, unique)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_the_stand_in_alone_does_otherwise(
+    name: str, lenient: Cloud, unique: str
+) -> None:
+    probe, _, alone = PROBES[name]
+    assert alone == probe(lenient, unique)
+
+
+def test_the_table_of_shims_is_written_from_the_rows() -> None:
+    readme = Path(__file__).parents[2] / "local" / "strict" / "README.md"
+    assert table() == readme.read_text()
+
+
+def test_a_completion_that_must_not_overwrite_is_refused(
+    cloud: Cloud, unique: str
+) -> None:
+    bucket = f"overwrite-{unique}"
+    s3, upload, part = _upload(cloud, bucket)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"there already")
+    code, _ = error_of(
+        s3.complete_multipart_upload,
+        Bucket=bucket,
+        Key="key",
+        UploadId=upload,
+        MultipartUpload={"Parts": [part]},
+        IfNoneMatch="*",
+    )
+    assert code == "PreconditionFailed"
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"there already"
+
+
+def test_a_multipart_upload_under_a_key_needs_decrypt(
+    cloud: Cloud, unique: str
+) -> None:
+    key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    bucket = f"encrypted-{unique}"
+    admin = cloud.client("s3")
+    admin.create_bucket(Bucket=bucket)
+    admin.put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                {
+                    "ApplyServerSideEncryptionByDefault": {
+                        "SSEAlgorithm": "aws:kms",
+                        "KMSMasterKeyID": key,
+                    }
+                }
+            ]
+        },
+    )
+    put = {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    generate = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": key}
+    s3 = _role_client(cloud, unique, "s3", put, generate)
+    assert error_of(s3.put_object, Bucket=bucket, Key="k", Body=b"")[0] == ""
+    code, text = error_of(s3.create_multipart_upload, Bucket=bucket, Key="k")
+    assert code == "AccessDenied"
+    assert "kms:Decrypt" in text
+    assert "kms:Decrypt" in error_of(s3.get_object, Bucket=bucket, Key="k")[1]

@@ -1,0 +1,39 @@
+"""What is generated from the models is what stands in the repository."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cli.generate import MEANINGS, ROOT, documents, main, stale
+from cli.model_words import fields_of
+from lambdas.core.dataset import Api, Dataset
+
+
+def test_schemas_and_reference_are_what_the_models_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert stale(ROOT) == []
+    assert main(["--check"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("path", [one for one in documents() if one.suffix == ".json"])
+def test_a_schema_is_for_what_a_file_holds(path: object) -> None:
+    schema = json.loads(documents()[path])  # type: ignore[index]  # one of its keys
+    model = Dataset if "dataset" in str(path) else Api
+    assert set(schema["properties"]) == set(fields_of(model))
+    assert schema["additionalProperties"] is False
+
+
+def test_every_key_of_the_reference_has_a_meaning() -> None:
+    text = next(text for path, text in documents().items() if path.suffix == ".md")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) > 100
+    assert [row for row in rows if row.rsplit("|", 2)[1].strip() == ""] == []
+
+
+def test_no_meaning_is_kept_for_a_key_that_is_gone() -> None:
+    text = next(text for path, text in documents().items() if path.suffix == ".md")
+    assert [key for key in MEANINGS if f"| `{key}` |" not in text] == []

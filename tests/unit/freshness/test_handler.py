@@ -1,0 +1,138 @@
+"""The function from outside: its environment in, counters and a heartbeat out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas.adapters import clients, environment
+from lambdas.adapters.environment import SystemClock
+from lambdas.core.dataset import Catalogue, catalogue_to_json
+from lambdas.core.settings import FreshnessSettings
+from lambdas.freshness import handler, wiring
+from tests.datasets import a_dataset
+from tests.watching import FakeTable, FakeWarehouse
+
+CONTEXT: Any = SimpleNamespace(
+    aws_request_id="r-1", get_remaining_time_in_millis=lambda: 300_000
+)
+PROMISE = {"error_after": {"count": 6, "period": "hour"}}
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """The function's surroundings; gives the queue that reads both topics."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    written = tmp_path / "catalogue.json"
+    datasets = {"cats": a_dataset(freshness=PROMISE)}
+    written.write_text(catalogue_to_json(Catalogue(datasets=datasets)))
+    monkeypatch.setenv("CATFLAP_CATALOGUE", str(written))
+    caches = (clients.client, environment.catalogue, wiring._secrets)
+    for cache in caches:
+        cache.cache_clear()
+    with mock_aws():
+        boto3.client("dynamodb").create_table(
+            TableName="state",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        boto3.client("s3").create_bucket(Bucket="landing")
+        boto3.client("events").create_event_bus(Name="catflap")
+        sns, sqs = boto3.client("sns"), boto3.client("sqs")
+        queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+        topics = {}
+        for name in ("engineers", "stakeholders"):
+            topics[name] = sns.create_topic(Name=name)["TopicArn"]
+            sns.subscribe(
+                TopicArn=topics[name],
+                Protocol="sqs",
+                Endpoint=arn["Attributes"]["QueueArn"],
+            )
+        known = FreshnessSettings(
+            snowflake_account="a",
+            snowflake_user="u",
+            snowflake_role="r",
+            snowflake_warehouse="w",
+            snowflake_database="DB",
+            state_table="state",
+            landing_bucket="landing",
+            event_bus="catflap",
+            engineers_topic_arn=topics["engineers"],
+            stakeholders_topic_arn=topics["stakeholders"],
+        )
+        for name, value in known.to_environment().items():
+            monkeypatch.setenv(name, value)
+        yield queue
+    for cache in caches:
+        cache.cache_clear()
+
+
+def a_warehouse(monkeypatch: pytest.MonkeyPatch, age: timedelta) -> FakeWarehouse:
+    then = SystemClock().now() - age
+    warehouse = FakeWarehouse({"cats": FakeTable(then, then)})
+    monkeypatch.setattr(wiring, "warehouse", lambda: warehouse)
+    return warehouse
+
+
+def heartbeats(output: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return [line for line in lines if "CatflapHeartbeat" in line]
+
+
+def test_a_late_dataset_reaches_both_topics_and_the_heart_beats(
+    queue: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_warehouse(monkeypatch, timedelta(hours=9))
+    event = {"reason": "schedule", "due_at": "2026-11-23T09:00:00Z"}
+    counts = handler.handle(event, CONTEXT)
+    assert json.loads(json.dumps(counts)) == counts
+    assert (counts["datasets"], counts["suspects"], counts["waiting"]) == (1, 1, 0)
+    sqs = boto3.client("sqs")
+    answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+    told = [json.loads(message["Body"])["Subject"] for message in answer["Messages"]]
+    assert len(told) == 2
+    assert "cats is late" in told
+    (beat,) = heartbeats(capsys.readouterr().out)
+    (metric,) = beat["_aws"]["CloudWatchMetrics"]
+    assert metric["Namespace"] == "catflap"
+    # The alarm looks at the metric without dimensions.
+    assert metric["Dimensions"] == [[]]
+
+
+def test_no_heart_beats_for_a_check_that_failed(
+    queue: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del queue
+    a_warehouse(monkeypatch, timedelta(hours=9))
+    boto3.client("dynamodb").delete_table(TableName="state")
+    with pytest.raises(Exception, match="ResourceNotFound"):
+        handler.handle({}, CONTEXT)
+    assert heartbeats(capsys.readouterr().out) == []
+
+
+def test_a_warm_function_that_has_nothing_due_asks_the_warehouse_nothing(
+    queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del queue
+    warehouse = a_warehouse(monkeypatch, timedelta(hours=1))
+    assert handler.handle({}, CONTEXT)["statements"] == 1
+    assert handler.handle({}, CONTEXT)["statements"] == 0
+    assert warehouse.statements == 1

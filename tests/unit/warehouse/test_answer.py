@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput, DeliveryError, WarehouseUnreachable
+from lambdas.core.warehouse_resource import (
+    IntegrationProperties,
+    Request,
+    request_from_event,
+)
+from lambdas.warehouse.answer import HttpAnswers, answered
+from lambdas.warehouse.provision import Provisioner
+from lambdas.warehouse.steps import take
+
+URL = "https://cloudformation.example.com/answer?signature=canary"
+LOGGER = Logger(service="test", level="CRITICAL")
+
+
+def event(kind: str = "Create", **changes: Any) -> dict[str, Any]:
+    return {
+        "RequestType": kind,
+        "ResponseURL": URL,
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Integration",
+        "ResourceProperties": {
+            "ServiceToken": "arn:aws:lambda:…",
+            "Step": "integration",
+            "AccessRoleArn": "arn:aws:iam::123456789012:role/access",
+        },
+    } | changes
+
+
+class FakeAnswers:
+    def __init__(self) -> None:
+        self.put_to: list[tuple[str, dict[str, Any]]] = []
+
+    def put(self, url: str, body: bytes) -> None:
+        assert len(body) <= 4096
+        self.put_to.append((url, json.loads(body)))
+
+
+def told(event: Mapping[str, Any], work: Any) -> dict[str, Any]:
+    answers = FakeAnswers()
+    answered(event, work=work, answers=answers, logger=LOGGER)
+    ((url, document),) = answers.put_to
+    assert url == event["ResponseURL"]
+    return document
+
+
+def refuse(_: Request) -> Mapping[str, str]:
+    raise WarehouseUnreachable("Snowflake is away " + "x" * 10_000)
+
+
+def test_a_success_carries_the_attributes() -> None:
+    document = told(event(), lambda _: {"IamUserArn": "arn"})
+
+    assert document["Status"] == "SUCCESS"
+    assert document["Data"] == {"IamUserArn": "arn"}
+    assert (document["StackId"], document["RequestId"]) == ("stack", "request")
+
+
+def test_a_failure_is_answered_with_its_reason() -> None:
+    document = told(event(), refuse)
+
+    assert document["Status"] == "FAILED"
+    assert document["Reason"].startswith("Snowflake is away")
+
+
+def test_an_unexpected_error_is_answered_too() -> None:
+    document = told(event("Update"), lambda _: dict[str, dict[str, str]]()["nothing"])
+
+    assert document["Status"] == "FAILED"
+    assert "KeyError" in document["Reason"]
+
+
+def test_a_request_nobody_understands_is_answered_too() -> None:
+    document = told(event(ResourceProperties={"Step": "dance"}), lambda _: {})
+
+    assert document["Status"] == "FAILED"
+    assert "Step" in document["Reason"]
+
+
+@pytest.mark.parametrize("properties", [{"Step": "integration"}, {}])
+def test_a_deletion_never_fails(properties: dict[str, str]) -> None:
+    asked = event(
+        "Delete", ResourceProperties=properties, PhysicalResourceId="catflap-x"
+    )
+
+    document = told(asked, refuse)
+
+    assert document["Status"] == "SUCCESS"
+    assert document["PhysicalResourceId"] == "catflap-x"
+
+
+def test_the_id_of_a_resource_is_constant() -> None:
+    created = told(event(), lambda _: {})["PhysicalResourceId"]
+    failed = told(event(), refuse)["PhysicalResourceId"]
+    updated = told(event("Update", PhysicalResourceId=created), lambda _: {})
+
+    assert created == failed == updated["PhysicalResourceId"] == "catflap-integration"
+
+
+def no_provisioner() -> Provisioner:
+    raise AssertionError("a deletion must not reach Snowflake")
+
+
+def no_catalogue() -> Catalogue:
+    raise AssertionError("a deletion needs no catalogue")
+
+
+def test_a_deletion_touches_nothing() -> None:
+    request = request_from_event(event("Delete"))
+
+    assert take(request, provisioner=no_provisioner, catalogue=no_catalogue) == {}
+
+
+def test_what_cloudformation_adds_is_no_fault() -> None:
+    properties = request_from_event(event(OldResourceProperties={})).properties
+
+    assert isinstance(properties, IntegrationProperties)
+    with pytest.raises(BadInput, match="AccessRoleArn"):
+        request_from_event(event(ResourceProperties={"Step": "integration"}))
+
+
+class _Bucket(http.server.BaseHTTPRequestHandler):
+    received: list[tuple[str | None, bytes]]
+    statuses: list[int]
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.received.append((self.headers["content-type"], body))
+        self.send_response(self.statuses.pop(0))
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def bucket() -> Iterator[tuple[type[_Bucket], str]]:
+    class Own(_Bucket):
+        received: list[tuple[str | None, bytes]] = []  # noqa: RUF012 - one per test
+        statuses: list[int] = []  # noqa: RUF012 - one per test
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Own) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Own, f"http://127.0.0.1:{server.server_port}/a?signature=canary"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_is_put_with_an_empty_content_type(
+    bucket: tuple[type[_Bucket], str],
+) -> None:
+    own, url = bucket
+    own.statuses.append(200)
+
+    HttpAnswers().put(url, b"{}")
+
+    assert own.received == [("", b"{}")]
+
+
+def test_a_passing_fault_is_tried_again(bucket: tuple[type[_Bucket], str]) -> None:
+    own, url = bucket
+    own.statuses.extend([503, 200])
+
+    HttpAnswers().put(url, b"{}")
+
+    assert len(own.received) == 2
+
+
+def test_a_refusal_does_not_show_the_signed_url(
+    bucket: tuple[type[_Bucket], str],
+) -> None:
+    own, url = bucket
+    own.statuses.append(403)
+
+    with pytest.raises(DeliveryError, match="403") as caught:
+        HttpAnswers().put(url, b"{}")
+    assert "canary" not in str(caught.value)
