@@ -126,6 +126,23 @@ class Account:
             )
         raise missing("Object", name)
 
+    def pipe(self, role: str, privilege: str, name: str) -> Pipe:
+        """A pipe that the role may use; one it may not see is missing."""
+        pipe = self.pipes.get(name)
+        if pipe is None or not (
+            role in {ADMINISTRATOR, pipe.owner}
+            or any(
+                (held, name, role) in self.grants
+                for held in (privilege, "OPERATE", "OWNERSHIP")
+            )
+        ):
+            raise missing("Pipe", name)
+        return pipe
+
+    def forget_grants(self, name: str) -> None:
+        """Nobody may do anything with an object that is gone."""
+        self.grants = {grant for grant in self.grants if grant[1] != name}
+
 
 def missing(kind: str, name: str) -> ProgrammingError:
     """What Snowflake says of an object that is not there or may not be seen."""

@@ -92,7 +92,7 @@ class SnowflakeAws:
             QueueUrl=self._queue_url, AttributeNames=["QueueArn"]
         )["Attributes"]["QueueArn"]
         self._subscribed: set[str] = set()
-        self._assumed: dict[str, tuple[S3Client, datetime]] = {}
+        self._assumed: dict[StorageIntegration, tuple[S3Client, datetime]] = {}
 
     def _session(
         self, access_key: str, secret_key: str, token: str | None = None
@@ -209,7 +209,7 @@ class SnowflakeAws:
         return role_of(arn) if answer.status == 200 and arn else None  # noqa: PLR2004 - HTTP OK
 
     def _s3(self, integration: StorageIntegration, now: datetime) -> S3Client:
-        held = self._assumed.get(integration.name)
+        held = self._assumed.get(integration)
         if held is not None and now < held[1]:
             return held[0]
         self._judge_trust(integration)
@@ -230,7 +230,7 @@ class SnowflakeAws:
         client = session.client(
             "s3", endpoint_url=self._endpoint_url, config=self._config
         )
-        self._assumed[integration.name] = (client, credentials["Expiration"])
+        self._assumed[integration] = (client, credentials["Expiration"])
         return client
 
     def _judge_trust(self, integration: StorageIntegration) -> None:

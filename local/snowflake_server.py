@@ -47,6 +47,7 @@ from starlette.routing import Route
 
 from local.snowflake_account import ADMINISTRATOR, Account, Session, User
 from local.snowflake_aws import SnowflakeAws
+from local.snowflake_rewriting import Rewriting
 from local.snowflake_statements import Answer, Statements
 from local.snowpipe import Snowpipe
 
@@ -82,6 +83,9 @@ class EmbeddedAccount:
             translate=self._translate,
         )
         self.statements = Statements(
+            account=self.account, aws=aws, snowpipe=self.snowpipe
+        )
+        self.rewriting = Rewriting(
             account=self.account, aws=aws, snowpipe=self.snowpipe
         )
 
@@ -157,7 +161,7 @@ def hook(embedded: EmbeddedAccount) -> None:
         with embedded.lock:
             answer = embedded.statements.answer(command, session, now)
             if answer is None:
-                command = embedded.statements.rewrite(command, session, now)
+                command = embedded.rewriting.rewrite(command, session, now)
         if answer is None:
             return execute(cursor, command, *args, **kwargs)
         cursor._execute(_as_select(answer))  # noqa: SLF001 - fakesnow has no other way in

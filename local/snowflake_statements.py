@@ -6,13 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import TypeAlias
 
-import sqlglot
 from snowflake.connector.errors import ProgrammingError
-from sqlglot import exp
-from sqlglot.errors import ParseError
 
 from local.snowflake_account import (
     ADMINISTRATOR,
@@ -24,21 +20,16 @@ from local.snowflake_account import (
     User,
     exists_already,
     missing,
-    not_understood,
 )
 from local.snowflake_aws import PermissionMissing, SnowflakeAws
 from local.snowflake_text import (
     NAME,
-    closing,
     complete,
     options,
-    outside_quotes,
     parse_copy,
-    text_of,
     texts,
-    with_clock,
 )
-from local.snowpipe import HISTORY, Snowpipe
+from local.snowpipe import Snowpipe
 
 SUCCESS = "Statement executed successfully."
 
@@ -64,7 +55,7 @@ def _done(text: str = SUCCESS) -> Answer:
 
 
 class Statements:
-    """Understands a statement, or rewrites it for fakesnow to run."""
+    """Understands a statement, or leaves it to fakesnow."""
 
     def __init__(
         self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
@@ -119,17 +110,6 @@ class Statements:
     def understands(self, text: str) -> bool:
         """Whether `answer` will have one."""
         return any(pattern.fullmatch(text) for pattern, _ in self._handlers)
-
-    def rewrite(self, text: str, session: Session, now: datetime) -> str:
-        """The same for fakesnow: our functions replaced by what they answer.
-
-        Raises ProgrammingError where the session's role may not read.
-        """
-        text = with_clock(text, now)
-        text = self._with_system_functions(text, session, now)
-        text = self._with_copy_history(text, session)
-        self._check_access(text, session)
-        return self._with_owner(text, session)
 
     # roles ------------------------------------------------------------------
 
@@ -346,23 +326,14 @@ class Statements:
         self._account.owners[f"PIPE {name}"] = session.role
         return _done(f"Pipe {name} successfully created.")
 
-    def _pipe(self, written: str, session: Session, privilege: str) -> Pipe:
-        name = complete(written, session.database, session.schema)
-        pipe = self._account.pipes.get(name)
-        if pipe is None or not (
-            session.role in {ADMINISTRATOR, pipe.owner}
-            or any(
-                (held, name, session.role) in self._account.grants
-                for held in (privilege, "OPERATE", "OWNERSHIP")
-            )
-        ):
-            raise missing("Pipe", name)
-        return pipe
+    def _pipe(self, match: re.Match[str], session: Session, privilege: str) -> Pipe:
+        name = complete(match["name"], session.database, session.schema)
+        return self._account.pipe(session.role, privilege, name)
 
     def _pause_pipe(
         self, match: re.Match[str], session: Session, now: datetime
     ) -> Answer:
-        pipe = self._pipe(match["name"], session, "OPERATE")
+        pipe = self._pipe(match, session, "OPERATE")
         paused = match["paused"].upper() == "TRUE"
         self._pipes.pause(pipe, paused=paused, now=now, force=False)
         return _done()
@@ -370,7 +341,7 @@ class Statements:
     def _refresh_pipe(
         self, match: re.Match[str], session: Session, now: datetime
     ) -> Answer:
-        pipe = self._pipe(match["name"], session, "OPERATE")
+        pipe = self._pipe(match, session, "OPERATE")
         below = options(match["rest"]).get("PREFIX", "")
         try:
             taken = self._pipes.refresh(pipe, below, now)
@@ -386,7 +357,7 @@ class Statements:
         name = complete(match["name"], session.database, session.schema)
         if name not in self._account.pipes and match["lenient"]:
             return _done()
-        self._pipe(match["name"], session, "OWNERSHIP")
+        self._pipe(match, session, "OWNERSHIP")
         del self._account.pipes[name]
         return _done(f"{name} successfully dropped.")
 
@@ -403,11 +374,11 @@ class Statements:
     def _describe_pipe(
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
-        return _pipe_rows([self._pipe(match["name"], session, "MONITOR")])
+        return _pipe_rows([self._pipe(match, session, "MONITOR")])
 
     def _sees(self, pipe: Pipe, session: Session) -> bool:
         try:
-            self._pipe(_quoted(pipe.name), session, "MONITOR")
+            self._account.pipe(session.role, "MONITOR", pipe.name)
         except ProgrammingError:
             return False
         return True
@@ -429,158 +400,6 @@ class Statements:
             for name, load in loads
         ]  # fmt: skip
         return Answer(columns=columns, rows=rows)
-
-    # functions --------------------------------------------------------------
-
-    def _with_system_functions(self, text: str, session: Session, now: datetime) -> str:
-        call = re.compile(
-            r"SYSTEM\$(?P<function>\w+)\s*\(\s*(?P<given>(?:'(?:[^'\\]|''|\\.)*'\s*,?\s*)*)\)",
-            re.IGNORECASE,
-        )
-
-        def replace(match: re.Match[str]) -> str:
-            given = texts(match["given"])
-            value = self._system_function(match["function"], given, session, now)
-            return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-
-        return call.sub(replace, text)
-
-    def _system_function(
-        self, function: str, given: Sequence[str], session: Session, now: datetime
-    ) -> str:
-        match function.upper():
-            case "PIPE_STATUS":
-                return self._pipes.status(self._pipe(given[0], session, "MONITOR"))
-            case "PIPE_FORCE_RESUME":
-                pipe = self._pipe(given[0], session, "OPERATE")
-                self._pipes.pause(pipe, paused=False, now=now, force=len(given) > 1)
-                return '"resumed"'
-            case "GET_AWS_SNS_IAM_POLICY":
-                return self._aws.sns_policy(given[0])
-            case "VALIDATE_STORAGE_INTEGRATION":
-                return self._validate(given, now)
-            case other:
-                raise not_understood(f"SYSTEM${other}")
-
-    def _validate(self, given: Sequence[str], now: datetime) -> str:
-        name = complete(given[0], None, None)
-        integration = self._account.integrations.get(name)
-        if integration is None:
-            raise missing("Integration", name)
-        bucket, _, prefix = given[1].removeprefix("s3://").partition("/")
-        place = Stage(name="", bucket=bucket, prefix=prefix, integration=name)
-        try:
-            self._aws.listing(integration, place, "", now)
-        except PermissionMissing as error:
-            why = str(error).replace('"', "'")
-            return (
-                '{"status": "failure", "actions": {"LIST": {"status": "failure", '
-                f'"message": "{why}"}}}}}}'
-            )
-        return '{"status": "success", "actions": {"LIST": {"status": "success"}}}'
-
-    def _with_copy_history(self, text: str, session: Session) -> str:
-        call = re.compile(
-            rf"TABLE\s*\(\s*(?:(?P<database>{NAME})\.)?INFORMATION_SCHEMA\.COPY_HISTORY\s*\(",
-            re.IGNORECASE,
-        )
-        match = call.search(text)
-        if match is None:
-            return text
-        end = closing(text, match.end() - 1)
-        outer = closing(text, text.index("(", match.start()))
-        given = text[match.end() : end]
-        named = re.search(r"TABLE_NAME\s*=>\s*('(?:[^']|'')*')", given, re.IGNORECASE)
-        since = re.search(
-            r"START_TIME\s*=>\s*(.*?)(?:,\s*END_TIME\s*=>.*)?$", given,
-            re.IGNORECASE | re.DOTALL,
-        )  # fmt: skip
-        if named is None or since is None:
-            raise not_understood(text)
-        table = complete(text_of(named[1]), session.database, session.schema)
-        if table not in self._account.owners:
-            raise missing("Table", table)
-        self._account.require(session.role, "SELECT", table)
-        database, schema, name = table.split(".")
-        rows = (
-            f"(SELECT * FROM {database}.{HISTORY} "
-            f"WHERE TABLE_SCHEMA_NAME = '{schema}' AND TABLE_NAME = '{name}' "
-            f"AND LAST_LOAD_TIME >= {since[1].strip()}) AS COPY_HISTORY"
-        )
-        return text[: match.start()] + rows + text[outer + 1 :]
-
-    # access -----------------------------------------------------------------
-
-    def _check_access(self, text: str, session: Session) -> None:
-        if session.role == ADMINISTRATOR:
-            return
-        for privilege, written in _reads_of(text):
-            name = complete(written, session.database, session.schema)
-            if "INFORMATION_SCHEMA" not in name.upper():
-                self._account.require(session.role, privilege, name)
-
-    def _with_owner(self, text: str, session: Session) -> str:
-        match = re.match(
-            rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?(?P<kind>TABLE|VIEW|DATABASE|SCHEMA)"
-            rf"\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{NAME})",
-            text, re.IGNORECASE,
-        )  # fmt: skip
-        if match is None:
-            return text
-        kind = match["kind"].upper()
-        name = {
-            "DATABASE": lambda: complete(match["name"], None, None),
-            "SCHEMA": lambda: _schema(match["name"], session.database),
-        }.get(kind, lambda: complete(match["name"], session.database, session.schema))()
-        keeps = re.search(r"\bCOPY\s+GRANTS\b", text, re.IGNORECASE) is not None
-        if match["replace"] and not keeps:
-            self._account.grants = {
-                grant for grant in self._account.grants if grant[1] != name
-            }
-        self._account.owners.setdefault(name, session.role)
-        return outside_quotes(r"\bCOPY\s+GRANTS\b", lambda _: "", text)
-
-
-@lru_cache(maxsize=512)
-def _reads_of(text: str) -> tuple[tuple[str, str], ...]:
-    if not re.match(
-        r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE|MERGE|\()", text, re.IGNORECASE
-    ):
-        return ()
-    try:
-        statement = sqlglot.parse_one(text, read="snowflake")
-    except ParseError:
-        return ()  # fakesnow will say so
-    named = {cte.alias_or_name.upper() for cte in statement.find_all(exp.CTE)}
-    target = (
-        statement.this.find(exp.Table)
-        if isinstance(statement, exp.Insert | exp.Update | exp.Delete | exp.Merge)
-        and isinstance(statement.this, exp.Expr)
-        else None
-    )
-    privilege = type(statement).__name__.upper()
-    return tuple(
-        (privilege if table is target else "SELECT", _dotted(table))
-        for table in statement.find_all(exp.Table)
-        if table.name and (table.db or table.name.upper() not in named)
-    )
-
-
-def _schema(written: str, database: str | None) -> str:
-    name = complete(written, None, None)
-    return name if "." in name or database is None else f"{database}.{name}"
-
-
-def _quoted(name: str) -> str:
-    return ".".join(f'"{part}"' for part in name.split("."))
-
-
-def _dotted(table: exp.Table) -> str:
-    def written(part: exp.Expr) -> str:
-        quoted = isinstance(part, exp.Identifier) and part.quoted
-        return f'"{part.name}"' if quoted else part.name
-
-    return ".".join(written(part) for part in table.parts)
 
 
 def _pipe_rows(pipes: Iterable[Pipe]) -> Answer:

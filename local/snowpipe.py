@@ -146,7 +146,12 @@ class Snowpipe:
             print(f"{pipe.name}: {error}", file=sys.stderr, flush=True)
             return False
         file = StagedFile(key=key, content=content, pipe=pipe, received_at=received_at)
-        load = self.copy_one(pipe.copy_text, file, now)
+        try:
+            load = self.copy_one(pipe.copy_text, file, now)
+        except duckdb.CatalogException as error:
+            pipe.state = "STOPPED_MISSING_TABLE"
+            print(f"{pipe.name}: {error}", file=sys.stderr, flush=True)
+            return False
         if load.loaded:
             pipe.last_ingested_at, pipe.last_ingested_path = now, key
         return True

@@ -37,6 +37,24 @@ def test_the_reader_sees_what_it_was_granted_and_nothing_else(world: World) -> N
     reader.close()
 
 
+def test_a_dropped_table_takes_its_grants_with_it(world: World) -> None:
+    flights = dataset("dropped")
+    world.make(flights)
+    table = names.raw_table(DATABASE, "dropped")
+    reader = world.warehouse("CATFLAP_WATCHER", READER_ROLE)
+    with pytest.raises(AccessRefused):
+        reader.query(f"DROP TABLE {table}")
+
+    world.admin.query(f"DROP TABLE {table}")
+    world.admin.query(f"CREATE TABLE {table} (A NUMBER)")
+
+    with pytest.raises(ObjectMissing):
+        reader.query(f"SELECT COUNT(*) FROM {table}")
+    reader.close()
+    world.admin.query(f"DROP TABLE {table}")
+    world.make(flights)
+
+
 def test_a_grant_taken_back_is_gone(world: World) -> None:
     flights = dataset("taken_back")
     world.make(flights)

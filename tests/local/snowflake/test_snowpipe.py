@@ -200,6 +200,19 @@ def test_a_refused_bucket_stops_the_pipe_with_its_files(bench: Bench) -> None:
     assert status["oldestFileTimestamp"] == "2013-01-01T00:00:00.000Z"
 
 
+def test_a_table_that_is_gone_stops_the_pipe_with_its_files(bench: Bench) -> None:
+    bench.duck.execute("ALTER TABLE DB.RAW.T RENAME TO AWAY")
+    bench.aws.put("raw/t/a.ndjson", b"{}", NOW)
+
+    assert bench.snowpipe.deliver(NOW) == 0
+    assert bench.pipe.state == "STOPPED_MISSING_TABLE"
+
+    bench.duck.execute("ALTER TABLE DB.RAW.AWAY RENAME TO T")
+    bench.snowpipe.pause(bench.pipe, paused=False, now=NOW, force=False)
+    assert bench.snowpipe.deliver(NOW) == 1
+    assert bench.rows() == 1
+
+
 def test_messages_are_read_as_s3_writes_them() -> None:
     record = {
         "eventName": "ObjectCreated:CompleteMultipartUpload",
