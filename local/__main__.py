@@ -1,0 +1,219 @@
+"""``make run``: days of January 2013 through the embedded stack, and what was told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from local.comparing import Comparison, canonical, compare, landed, released
+from local.replay import Diary, Replay, flat_alarms
+from local.reporting import datasets_table, print_story, totals_table
+from local.stack import ROOT, EmbeddedStack, read, synthesize
+from local.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
+from local.upstream import Upstream, new_york_flights
+
+START = datetime(2013, 1, 1, 12, tzinfo=UTC)
+DAYS = 10
+LOAD_LAG = timedelta(hours=1)
+THRESHOLD = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """All that is checked and printed at the end."""
+
+    comparisons: list[Comparison]
+    flat: dict[str, int]
+    pages: dict[str, int]
+    totals: list[tuple[str, object]]
+    faults: list[str]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; 0 if everything was as it must be, 1 if not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description=__doc__, epilog="example: make run DAYS=12"
+    )
+    parser.add_argument(
+        "--days", type=int, default=DAYS, help=f"days to live through ({DAYS})"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep logs and templates")
+    given = parser.parse_args(arguments)
+    if given.days < DAYS_NEEDED:
+        parser.error(f"the story needs {DAYS_NEEDED} days; {given.days} were asked for")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    folder = Path(tempfile.mkdtemp(prefix="catflap-run-"))
+    try:
+        outcome = live(console, folder, given.days)
+    finally:
+        if given.keep:
+            console.print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    for fault in outcome.faults:
+        console.print(f"[red]not as it must be:[/red] {fault}")
+    return 1 if outcome.faults else 0
+
+
+def live(console: Console, folder: Path, days: int) -> Outcome:
+    """Start everything, live through the days, print what happened."""
+    end = START + timedelta(days=days)
+    began = time.monotonic()
+    console.print("[bold]catflap[/bold]: January 2013, from templates to messages")
+    with closing(new_york_flights(folder, until=end)) as upstream:
+        upstream.start()
+        console.print(f"  upstream: Datasette at {upstream.base_url}")
+        synthesize(folder / "cdk.out")
+        console.print("  synthesized the templates")
+        project = read(ROOT, "dev", upstream_url=upstream.base_url)
+        stack = EmbeddedStack(
+            project=project, assembly=folder / "cdk.out", folder=folder, start=START
+        )
+        with stack:
+            console.print(
+                f"  deployed {stack.deployment.total_resources} resources "
+                f"({time.monotonic() - began:.0f} s)"
+            )
+            diary = _lived(console, stack, upstream, end)
+            outcome = _judged(stack, upstream, diary, end)
+    console.rule("what people read")
+    print_story(console, diary.told, diary.turns)
+    console.rule("in the end")
+    console.print(datasets_table(outcome.comparisons, outcome.flat, outcome.pages))
+    console.print(totals_table(outcome.totals))
+    console.print(f"{time.monotonic() - began:.0f} s", style="dim")
+    return outcome
+
+
+def _lived(
+    console: Console, stack: EmbeddedStack, upstream: Upstream, end: datetime
+) -> Diary:
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+    )
+    is_watched = console.is_terminal
+    with Progress(*columns, console=console, disable=not is_watched) as bar:
+        task = bar.add_task("living", total=(end - START).total_seconds())
+        day = START.date()
+
+        def progress(now: datetime) -> None:
+            nonlocal day
+            bar.update(
+                task,
+                completed=(now - START).total_seconds(),
+                description=f"{now:%d %b %H:%M} UTC",
+            )
+            if not is_watched and now.date() != day:
+                day = now.date()
+                console.print(f"  {now:%d %B}: {stack.pulls()} pulls so far")
+
+        replay = Replay(
+            stack=stack,
+            upstream=upstream,
+            start=START,
+            end=end,
+            turns=two_incidents(
+                datetime(START.year, START.month, START.day, tzinfo=UTC)
+            ),
+            progress=progress,
+        )
+        return replay.live()
+
+
+def _judged(
+    stack: EmbeddedStack, upstream: Upstream, diary: Diary, end: datetime
+) -> Outcome:
+    comparisons = [_compared(stack, upstream, name) for name in upstream.tables]
+    flat = {
+        name: flat_alarms(
+            [
+                datetime.fromisoformat(str(row[-1]))
+                for row in table.released()
+                if str(row[-1]) >= START.isoformat()
+            ],
+            threshold=THRESHOLD + LOAD_LAG,
+            until=end,
+        )
+        for name, table in upstream.tables.items()
+    }
+    paged = [told for told in diary.told if told.mail.subject.startswith("[page]")]
+    pages = {
+        name: sum(f" {name} " in told.mail.subject for told in paged)
+        for name in upstream.tables
+    }
+    faults = [f"{one.dataset}: {fault}" for one in comparisons for fault in one.faults]
+    faults += _story_faults(diary)
+    faults += [f"{one.function}: {one.error}" for one in stack.failures()]
+    return Outcome(
+        comparisons=comparisons,
+        flat=flat,
+        pages=pages,
+        totals=_totals(stack, comparisons, diary),
+        faults=faults,
+    )
+
+
+def _compared(stack: EmbeddedStack, upstream: Upstream, name: str) -> Comparison:
+    database = stack.project.environment.snowflake.database
+    rows = stack.warehouse(f"SELECT PAYLOAD FROM {database}.RAW.{name.upper()}")  # noqa: S608 - our own names
+    return compare(
+        name,
+        upstream=released(upstream.tables[name]),
+        landed_records=landed(stack.cloud.client("s3"), stack.bucket(), name),
+        table_records=[canonical(orjson.loads(row[0])) for row in rows],
+        primary_key="id",
+    )
+
+
+def _story_faults(diary: Diary) -> list[str]:
+    """What the story demands of the messages, and did not get."""
+    told = [(one.mail.audience, one.mail.subject) for one in diary.told]
+    pages = [subject for _, subject in told if subject.startswith("[page]")]
+    faults = []
+    if not any(audience == "stakeholders" for audience, _ in told):
+        faults.append(f"{QUIET.cause}: no stakeholder was told")
+    if not any(PAUSED.dataset in subject for subject in pages):
+        faults.append(f"{PAUSED.cause}: no engineer was paged")
+    if len(pages) > 1:
+        faults.append(f"{len(pages)} pages, and one was due: {json.dumps(pages)}")
+    recoveries = [subject for _, subject in told if "up to date again" in subject]
+    if not recoveries:
+        faults.append("nobody was told of the recovery")
+    return faults
+
+
+def _totals(
+    stack: EmbeddedStack, comparisons: Sequence[Comparison], diary: Diary
+) -> list[tuple[str, object]]:
+    checks = stack.answers("freshness")
+    return [
+        ("pulls", stack.pulls()),
+        ("rows released upstream", sum(one.upstream for one in comparisons)),
+        ("rows landed", sum(one.landed for one in comparisons)),
+        ("rows in the tables", sum(one.table for one in comparisons)),
+        ("files loaded by Snowpipe", stack.fabric.counters.files),
+        ("freshness checks", len(checks)),
+        ("checks that asked the warehouse", sum(one["wake_ups"] for one in checks)),
+        ("statements of checks", sum(one["statements"] for one in checks)),
+        ("messages to people", len(diary.told)),
+        ("messages to Slack", len(stack.slack.posts)),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What a person sees of a replay: progress, messages, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from local.comparing import Comparison
+from local.replay import Told
+from local.story import Turn
+
+PEOPLE = {"engineers": "red", "stakeholders": "blue"}
+
+
+def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -> None:
+    """What happened and what people read, in order of time."""
+    moments: list[tuple[datetime, int, Turn | Told]] = [
+        *((turn.at, 0, turn) for turn in turns),
+        *((one.at, 1, one) for one in told),
+    ]
+    for at, _, moment in sorted(moments, key=lambda one: one[:2]):
+        if isinstance(moment, Turn):
+            console.print(
+                f"[dim]{at:%d %b %H:%M} UTC[/dim]  [bold]{moment.told}[/bold]"
+            )
+            continue
+        mail = moment.mail
+        console.print(
+            Panel(
+                mail.body.strip(),
+                title=f"{at:%d %b %H:%M} UTC to {mail.audience}",
+                title_align="left",
+                border_style=PEOPLE.get(mail.audience, "white"),
+                highlight=False,
+            )
+        )
+
+
+def datasets_table(
+    comparisons: Sequence[Comparison],
+    flat_alarms: dict[str, int],
+    pages: dict[str, int],
+) -> Table:
+    """One line a dataset: rows at three places, alarms that were and were not."""
+    table = Table(title="Datasets")
+    table.add_column("dataset")
+    for name in ("released upstream", "landed on S3", "in the table"):
+        table.add_column(name, justify="right")
+    table.add_column("by key and content")
+    table.add_column("a flat 3 h threshold alerts", justify="right")
+    table.add_column("catflap pages", justify="right")
+    for one in comparisons:
+        table.add_row(
+            one.dataset,
+            f"{one.upstream:,}",
+            f"{one.landed:,}",
+            f"{one.table:,}",
+            "the same" if one.is_same else "[red]" + "; ".join(one.faults) + "[/red]",
+            str(flat_alarms[one.dataset]),
+            str(pages[one.dataset]),
+        )
+    return table
+
+
+def totals_table(totals: Sequence[tuple[str, object]]) -> Table:
+    """Figures of the whole run."""
+    table = Table(title="Totals", show_header=False)
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    for name, figure in totals:
+        table.add_row(name, f"{figure:,}" if isinstance(figure, int) else str(figure))
+    return table
