@@ -60,9 +60,7 @@ def read_assembly(folder: Path) -> list[AssembledStack]:
 
 def _stack(folder: Path, name: str, artifact: Mapping[str, Any]) -> AssembledStack:
     properties = artifact["properties"]
-    account, _, region = (
-        artifact["environment"].removeprefix("aws://").partition("/")
-    )
+    account, _, region = artifact["environment"].removeprefix("aws://").partition("/")
     return AssembledStack(
         name=properties.get("stackName", name),
         account=None if account == "unknown-account" else account,

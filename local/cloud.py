@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from local.cloud_server import CONTROL
@@ -156,11 +157,6 @@ class Cloud:
         """
         self._control("duplicate-events", "on" if on else "off")
 
-    def administrator_keys(self) -> tuple[str, str]:
-        """Access key and secret key of who may do everything."""
-        keys = self._sessions["admin"].get_credentials().get_frozen_credentials()
-        return keys.access_key, keys.secret_key
-
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """A client with the administrator's credentials; one per service is kept."""
         return self._client("admin", service)
@@ -173,7 +169,9 @@ class Cloud:
             self._sessions[principal] = self._make_user(principal)
         return self._client(principal, service)
 
-    def role_session(self, role_arn: str, *, principal: str, name: str) -> boto3.Session:
+    def role_session(
+        self, role_arn: str, *, principal: str, name: str
+    ) -> boto3.Session:
         """A session of a role, taken as the service `principal` takes it.
 
         Raises botocore's ClientError if the role does not trust that service.
@@ -181,11 +179,8 @@ class Cloud:
         taken = self.service_client(principal, "sts").assume_role(
             RoleArn=role_arn, RoleSessionName=name[:64]
         )["Credentials"]
-        return boto3.Session(
-            aws_access_key_id=taken["AccessKeyId"],
-            aws_secret_access_key=taken["SecretAccessKey"],
-            aws_session_token=taken["SessionToken"],
-            region_name=self.region,
+        return self._session(
+            taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"]
         )
 
     def role_client(self, role_arn: str, service: str, *, principal: str) -> Any:  # noqa: ANN401 - as above
@@ -207,11 +202,7 @@ class Cloud:
 
     def _make_user(self, name: str) -> boto3.Session:
         """An IAM user that may do everything (a service's limits are the roles)."""
-        first = boto3.Session(
-            aws_access_key_id="AKIA0000000000000000",
-            aws_secret_access_key="before-any-user",  # noqa: S106 - checked by nobody
-            region_name=self.region,
-        )
+        first = self._session("AKIA0000000000000000", "before-any-user", None)
         maker = self._sessions.get("admin", first).client(
             "iam", endpoint_url=self.endpoint_url, config=CLIENT_CONFIG
         )
@@ -226,10 +217,23 @@ class Cloud:
         )
         key = maker.create_access_key(UserName=name)["AccessKey"]
         maker.close()
+        return self._session(key["AccessKeyId"], key["SecretAccessKey"], None)
+
+    def _session(self, access: str, secret: str, token: str | None) -> boto3.Session:
+        """These credentials, and nothing of the machine's own AWS configuration."""
+        alone = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
         return boto3.Session(
-            aws_access_key_id=key["AccessKeyId"],
-            aws_secret_access_key=key["SecretAccessKey"],
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
             region_name=self.region,
+            botocore_session=alone,
         )
 
     def _control(self, route: str, body: str) -> None:

@@ -89,6 +89,14 @@ class Control:
         self._travel.start()
 
 
+def _look_up_services_once() -> None:
+    """moto lists its own folders for each request: a fifth of the time it takes."""
+    from moto import backends  # noqa: PLC0415 - not before the environment is set
+
+    known = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: iter(known)
+
+
 def main() -> None:
     """Serve until stdin ends."""
     settings = json.loads(sys.stdin.readline())
@@ -108,6 +116,8 @@ def main() -> None:
     from werkzeug.serving import make_server  # noqa: PLC0415 - see above
 
     from local.strict import iam, shims  # noqa: PLC0415 - see above
+
+    _look_up_services_once()
 
     if settings["strict"]:
         shims.install_all()

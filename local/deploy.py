@@ -153,7 +153,9 @@ def _remove(run: Run, deployment: Deployment, key: tuple[str, str]) -> None:
     delete = KINDS[name].delete
     address = f"{key[0]}/{key[1]} ({existing.type})"
     if delete is None:
-        raise NotHandled(f"{address} is in no template any more; removing is not handled")
+        raise NotHandled(
+            f"{address} is in no template any more; removing is not handled"
+        )
     delete(run, existing)
     del deployment.resources[key]
     deployment.changed.append(address)
@@ -174,7 +176,9 @@ class _StackDeployment:
                 "AWS::Partition": "aws",
                 "AWS::URLSuffix": "amazonaws.com",
                 "AWS::StackName": stack.name,
-                "AWS::StackId": run.arn("cloudformation", f"stack/{stack.name}/embedded"),
+                "AWS::StackId": run.arn(
+                    "cloudformation", f"stack/{stack.name}/embedded"
+                ),
                 "AWS::NotificationARNs": [],
             },
             parameters=_parameters(stack),

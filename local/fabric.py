@@ -106,6 +106,7 @@ class Fabric:
         self._max_parallel = max_parallel
         self._events: list[_Event] = []
         self._numbers = 0
+        self._roles: dict[str, list[Document]] = {}
         self._lock = threading.Lock()
 
     def tick(self, now: datetime) -> int:
@@ -149,8 +150,9 @@ class Fabric:
             return now + timedelta(seconds=time.monotonic() - started)
 
         for _ in range(MAX_ROUNDS):
-            happened = self._run_events(at, now)
-            happened += self._poll(at)
+            # First, so that what they send is polled in the same round.
+            self._run_events(at, now)
+            happened = self._poll(at)
             if self._snowpipe is not None:
                 files = self._snowpipe.deliver()
                 self.counters.files += files
@@ -224,6 +226,12 @@ class Fabric:
             )
 
     def _policies(self, role_arn: str) -> list[Document]:
+        """A scheduler's policies, as they were when it first fired."""
+        if role_arn not in self._roles:
+            self._roles[role_arn] = self._read_policies(role_arn)
+        return self._roles[role_arn]
+
+    def _read_policies(self, role_arn: str) -> list[Document]:
         iam = self._cloud.client("iam")
         role = role_arn.rsplit("/", 1)[-1]
         found: list[Document] = [

@@ -184,7 +184,9 @@ def references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
             if name == "Ref" and isinstance(argument, str):
                 yield argument
             elif name == "Fn::GetAtt":
-                yield argument.split(".")[0] if isinstance(argument, str) else argument[0]
+                yield (
+                    argument.split(".")[0] if isinstance(argument, str) else argument[0]
+                )
             elif name == "Fn::Sub":
                 text = argument if isinstance(argument, str) else argument[0]
                 for literal, inner in _SUB.findall(text):

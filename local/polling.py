@@ -119,15 +119,15 @@ class Poller:
         # Lambda developer guide, "Reporting batch item failures": an answer of
         # another shape fails the whole batch.
         try:
-            failed = {one["itemIdentifier"] for one in answer["batchItemFailures"] or []}
+            failed = {
+                one["itemIdentifier"] for one in answer["batchItemFailures"] or []
+            }
         except (TypeError, KeyError):
             return set()
         return every - failed if failed <= every else set()
 
     def _sqs(self, feed: Feed) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-        return self._cloud.role_client(
-            feed.function.role_arn, "sqs", principal=LAMBDA
-        )
+        return self._cloud.role_client(feed.function.role_arn, "sqs", principal=LAMBDA)
 
 
 def queue_url(cloud: Cloud, arn: str) -> str:

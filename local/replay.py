@@ -86,9 +86,10 @@ class Replay:
             self.diary.turns.append(turn)
         self._stack.fabric.tick(moment)
         self._stack.fabric.drain(moment)
-        self.diary.told.extend(
-            Told(at=moment, mail=mail) for mail in self._stack.topics.read()
-        )
+        if self._stack.has_told():
+            self.diary.told.extend(
+                Told(at=moment, mail=mail) for mail in self._stack.topics.read()
+            )
         self.diary.moments += 1
         self._progress(moment)
 

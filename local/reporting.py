@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from local.comparing import Comparison
 from local.replay import Told
@@ -31,7 +32,7 @@ def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -
         mail = moment.mail
         console.print(
             Panel(
-                mail.body.strip(),
+                Text(mail.body.strip()),
                 title=f"{at:%d %b %H:%M} UTC to {mail.audience}",
                 title_align="left",
                 border_style=PEOPLE.get(mail.audience, "white"),

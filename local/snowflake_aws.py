@@ -222,13 +222,15 @@ class SnowflakeAws:
         except ClientError as error:
             message = f"cannot assume {integration.role_arn}: {error}"
             raise PermissionMissing(message) from error
-        session = self._session(
-            credentials["AccessKeyId"],
-            credentials["SecretAccessKey"],
-            credentials["SessionToken"],
-        )
-        client = session.client(
-            "s3", endpoint_url=self._endpoint_url, config=self._config
+        # One session for all: another would read botocore's service files anew, and
+        # that every hour of a replay.
+        client = self._own.client(
+            "s3",
+            endpoint_url=self._endpoint_url,
+            config=self._config,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
         )
         self._assumed[integration] = (client, credentials["Expiration"])
         return client

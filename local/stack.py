@@ -227,6 +227,13 @@ class EmbeddedStack:
             if one.function == function and one.error is None
         ]
 
+    def has_told(self) -> bool:
+        """Whether the last check delivered anything, or did not say."""
+        for one in reversed(self.host.invocations):
+            if one.function == "freshness":
+                return one.error is not None or bool(one.answer["delivered"])
+        return False
+
     def failures(self) -> list[Invocation]:
         """Invocations that raised, ran out of time or crashed."""
         return [one for one in self.host.invocations if one.error is not None]

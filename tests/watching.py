@@ -296,7 +296,10 @@ def a_verdict(
         "also": (),
         "eta": None,
     }
-    return Verdict(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name
+    given = {**fields, **changes}
+    given.setdefault("lead", given["cause"])
+    given.setdefault("lead_stage", given["stage"])
+    return Verdict(**given)  # type: ignore[arg-type]  # fields by name
 
 
 def a_letter(

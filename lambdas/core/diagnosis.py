@@ -61,6 +61,10 @@ class Verdict:
     next_step: str
     also: tuple[str, ...]
     eta: datetime | None
+    lead: str | None
+    """What to act on: the cause, or, where only another code pages, that one. The
+    headline and the next step are about it."""
+    lead_stage: Stage | None
 
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values, keys in their fixed order, times with their offset."""
@@ -108,6 +112,7 @@ def diagnose(signals: Signals) -> Verdict:
     eta = None if cause is None else cause.eta(seen)
     paging = (() if cause is None else (cause,)) + found.paging + monitor
     page = any(rule.pages.on(seen.state) for rule in paging)
+    lead = _lead(seen, cause, found.paging)
     return Verdict(
         dataset=signals.dataset,
         state=seen.state,
@@ -115,12 +120,21 @@ def diagnose(signals: Signals) -> Verdict:
         stage=None if cause is None else cause.stage,
         page=page,
         tell=_tell(seen, cause, page=page),
-        headline=_headline(seen, cause),
+        headline=_headline(seen, lead),
         evidence=_evidence(seen, said),
-        next_step="nothing has to be done" if cause is None else cause.next_step(seen),
+        next_step="nothing has to be done" if lead is None else lead.next_step(seen),
         also=tuple(rule.code for rule in also),
         eta=eta if eta is not None and eta > seen.now else None,
+        lead=None if lead is None else lead.code,
+        lead_stage=None if lead is None else lead.stage,
     )
+
+
+def _lead(seen: Situation, cause: Rule | None, paging: tuple[Rule, ...]) -> Rule | None:
+    """What to act on: the first that pages of what explains the lateness."""
+    if cause is None or cause.pages.on(seen.state):
+        return cause
+    return next((rule for rule in paging if rule.pages.on(seen.state)), cause)
 
 
 _RANK = {rule: rank for rank, rule in enumerate(RULES)}

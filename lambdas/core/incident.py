@@ -177,8 +177,8 @@ def _opened(
     incident = dataclasses.replace(
         fresh,
         late_since=now if late else None,
-        causes=(str(verdict.cause),),
-        paged_for=(str(verdict.cause),) if verdict.page else (),
+        causes=(str(verdict.lead),),
+        paged_for=_paged_for(verdict) if verdict.page else (),
         paged_at=now if verdict.page else None,
     )
     return Transition(incident=incident, announcements=tuple(announcements))
@@ -192,7 +192,7 @@ def _changed(
     newest_at: datetime | None,
     repeat: timedelta,
 ) -> Transition:
-    cause = str(verdict.cause)
+    cause = str(verdict.lead)
     late = verdict.state.late
     worse = _SEVERITY[verdict.state] > _SEVERITY[before.state]
     # A cause that comes back, as some do with every tick of a schedule, is no news.
@@ -230,7 +230,9 @@ def _changed(
         late_since=before.late_since or (now if late else None),
         blind_since=None,
         causes=(*before.causes, cause) if other_cause else before.causes,
-        paged_for=(*before.paged_for, cause) if pages else before.paged_for,
+        paged_for=(*before.paged_for, *_paged_for(verdict))
+        if pages
+        else before.paged_for,
         paged_at=now if pages or reminded else before.paged_at,
         told=_union(before.told, wanted),
     )
@@ -240,6 +242,21 @@ def _changed(
         incident=dataclasses.replace(after, version=before.version + 1),
         announcements=tuple(announcements),
     )
+
+
+def _paged_for(verdict: Verdict) -> tuple[str, ...]:
+    """What a page of this verdict says: the cause, and what else was found with it.
+
+    A cause may page for what stands behind it: the next pull would bring the rows, and
+    the pipe is stopped. When that becomes the cause itself, it wakes nobody again.
+    """
+    return (str(verdict.lead), *beside(verdict))
+
+
+def beside(verdict: Verdict) -> tuple[str, ...]:
+    """Every code of the verdict but the one that leads."""
+    codes = ([] if verdict.cause is None else [verdict.cause]) + [*verdict.also]
+    return tuple(str(code) for code in codes if code != verdict.lead)
 
 
 def _is_reminder_due(
@@ -302,14 +319,15 @@ def _said(
     return {
         "changed_at": now,
         "state": str(verdict.state),
-        "cause": None if verdict.cause is None else str(verdict.cause),
-        "stage": None if verdict.stage is None else str(verdict.stage),
+        "cause": verdict.lead,
+        "stage": None if verdict.lead_stage is None else str(verdict.lead_stage),
         "page": verdict.page,
         "headline": verdict.headline,
         "evidence": tuple(verdict.evidence),
         "next_step": verdict.next_step,
-        "also": tuple(str(code) for code in verdict.also),
-        "eta": verdict.eta,
+        "also": beside(verdict),
+        # What the cause would bring does not come while something else is in its way.
+        "eta": verdict.eta if verdict.lead == verdict.cause else None,
         "newest_at": newest_at,
     }
 

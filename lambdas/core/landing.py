@@ -44,6 +44,11 @@ def new_run_id(started_at: datetime, random: bytes) -> str:
     return f"{start:%Y%m%dT%H%M%S}.{start.microsecond // 1000:03d}Z-{random.hex()}"
 
 
+def whole_milliseconds(moment: datetime) -> datetime:
+    """`moment` as precisely as a run id carries it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def run_started_at(run_id: str) -> datetime:
     """The UTC start a run id carries, to the millisecond."""
     match = _RUN_ID.fullmatch(run_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lambdas.core.diagnosis import Verdict
-from lambdas.core.incident import Incident, NoticeKind, in_plain_words
+from lambdas.core.incident import Incident, NoticeKind, beside, in_plain_words
 from lambdas.core.message import Block, Message, block, local_time
 from lambdas.core.subject import MONITOR, Subject
 
@@ -34,7 +34,7 @@ def engineers_message(
     blind = kind is NoticeKind.BLIND
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
     stage = ("monitor" if blind else incident.stage) or "not known"
-    also = [str(code) for code in verdict.also]
+    also = beside(verdict)
     lead = {
         NoticeKind.REMINDER: "Still open: ",
         NoticeKind.CHANGED: "Changed: ",
@@ -47,7 +47,11 @@ def engineers_message(
             block("Promise", [subject.promise]),
             block("Where it stopped", [f"{stage}: {cause}"]),
             block("Evidence", list(verdict.evidence), listed=True),
-            *([block("Also", [", ".join(also)])] if also else []),
+            *(
+                [block("Also", [_also(code) for code in also], listed=True)]
+                if also
+                else []
+            ),
             block("Next step", [verdict.next_step]),
             block("Next expected", [_expected(incident, subject)]),
             *_human(incident, subject),
@@ -56,6 +60,11 @@ def engineers_message(
             _footer(incident, subject),
         ),
     )
+
+
+def _also(code: str) -> str:
+    """What else was found: it may be what the page is for."""
+    return f"{code}: {in_plain_words(code)} {RUNBOOKS}/{code}.md"
 
 
 def stakeholders_message(

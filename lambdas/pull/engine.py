@@ -24,7 +24,13 @@ from lambdas.core.errors import (
     StateConflict,
     UpstreamError,
 )
-from lambdas.core.landing import RANDOM_BYTES, ROLL_OVER_BYTES, new_run_id, raw_key
+from lambdas.core.landing import (
+    RANDOM_BYTES,
+    ROLL_OVER_BYTES,
+    new_run_id,
+    raw_key,
+    whole_milliseconds,
+)
 from lambdas.core.ports import (
     Clock,
     Events,
@@ -111,7 +117,8 @@ class Puller:
         """
         before = self._committer.read(dataset.name)
         position = before.cursor if start is None else CursorPosition()
-        started_at = self._clock.now()
+        # As the names of its objects carry it, so that nothing of a run predates it.
+        started_at = whole_milliseconds(self._clock.now())
         run = Run(
             dataset=dataset.name,
             run_id=new_run_id(started_at, self._random(RANDOM_BYTES)),

@@ -108,4 +108,3 @@ def hidden_until_death(remaining: timedelta) -> timedelta:
     the function would have ended anyway.
     """
     return remaining + AFTER_DEATH
-

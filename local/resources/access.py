@@ -57,7 +57,9 @@ def role(request: Request) -> Created:
 
 def _inline_names(properties: dict[str, object]) -> set[str]:
     policies = properties.get("Policies", [])
-    return {one["PolicyName"] for one in policies} if isinstance(policies, list) else set()
+    return (
+        {one["PolicyName"] for one in policies} if isinstance(policies, list) else set()
+    )
 
 
 def _managed_arns(properties: dict[str, object]) -> set[str]:

@@ -136,7 +136,9 @@ def permission(request: Request) -> Created:
 
 
 @handles(
-    "AWS::Lambda::Url", properties="TargetFunctionArn", updatable="AuthType Cors InvokeMode"
+    "AWS::Lambda::Url",
+    properties="TargetFunctionArn",
+    updatable="AuthType Cors InvokeMode",
 )
 def url(request: Request) -> Created:
     """A function's address. Nothing answers there: invoke the function itself."""

@@ -53,7 +53,9 @@ class ResponseListener:
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.02},
+            daemon=True,
         )
 
     @property
@@ -112,9 +114,9 @@ def custom(request: Request) -> Created:
     )
 
 
-handles("AWS::CloudFormation::CustomResource", properties="*", updatable="*", delete=_delete)(
-    custom
-)
+handles(
+    "AWS::CloudFormation::CustomResource", properties="*", updatable="*", delete=_delete
+)(custom)
 
 
 def _ask(

@@ -6,7 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from local.resources.registry import Created, Existing, NotHandled, Request, Run, handles
+from local.resources.registry import (
+    Created,
+    Existing,
+    NotHandled,
+    Request,
+    Run,
+    handles,
+)
 
 QUEUE_NAME_LIMIT = 80
 TOPIC_NAME_LIMIT = 256
@@ -133,7 +140,9 @@ _QUEUE_ATTRIBUTES = (
 def queue(request: Request) -> Created:
     """A queue."""
     sqs, given = request.client("sqs"), request.properties
-    wanted = {name: _attribute(given[name]) for name in _QUEUE_ATTRIBUTES if name in given}
+    wanted = {
+        name: _attribute(given[name]) for name in _QUEUE_ATTRIBUTES if name in given
+    }
     if request.before is not None:
         if wanted:
             sqs.set_queue_attributes(
@@ -212,7 +221,9 @@ def rule(request: Request) -> Created:
                 input=target.get("Input", "{}"),
                 message_group_id=target.get("SqsParameters", {}).get("MessageGroupId"),
                 dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
-                max_retries=target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 185),
+                max_retries=target.get("RetryPolicy", {}).get(
+                    "MaximumRetryAttempts", 185
+                ),
             ),
         )
         return Created(physical_id=name, attributes={"Arn": arn}, details=details)
@@ -264,7 +275,11 @@ def schedule(request: Request) -> Created:
         raise NotHandled(f"{request.address}: a flexible time window")
     name = given.get("Name") or request.name(SCHEDULE_NAME_LIMIT)
     scheduler = request.client("scheduler")
-    call = scheduler.create_schedule if request.before is None else scheduler.update_schedule
+    call = (
+        scheduler.create_schedule
+        if request.before is None
+        else scheduler.update_schedule
+    )
     answer = call(**{**given, "Name": name})
     return Created(
         physical_id=name,

@@ -90,7 +90,9 @@ def bucket(request: Request) -> Created:
             ServerSideEncryptionConfiguration={
                 "Rules": [
                     {
-                        ("ApplyServerSideEncryptionByDefault" if part == by else part): one
+                        (
+                            "ApplyServerSideEncryptionByDefault" if part == by else part
+                        ): one
                         for part, one in rule.items()
                     }
                     for by in ["ServerSideEncryptionByDefault"]
@@ -157,7 +159,10 @@ def _lifecycle_rule(request: Request, rule: Mapping[str, Any]) -> dict[str, Any]
                 made.setdefault("Expiration", {})[name] = value
             case "Transitions":
                 made[name] = [
-                    {"Days": one["TransitionInDays"], "StorageClass": one["StorageClass"]}
+                    {
+                        "Days": one["TransitionInDays"],
+                        "StorageClass": one["StorageClass"],
+                    }
                     for one in value
                 ]
             case _ if name in _SAME_IN_LIFECYCLE:
@@ -188,7 +193,11 @@ def _notifications(request: Request, given: Mapping[str, Any]) -> dict[str, Any]
                 ours: one[theirs],
                 "Events": [one["Event"]],
                 **(
-                    {"Filter": {"Key": {"FilterRules": one["Filter"]["S3Key"]["Rules"]}}}
+                    {
+                        "Filter": {
+                            "Key": {"FilterRules": one["Filter"]["S3Key"]["Rules"]}
+                        }
+                    }
                     if "Filter" in one
                     else {}
                 ),
@@ -225,9 +234,7 @@ def bucket_policy(request: Request) -> Created:
 
 def _refuses_http(statement: Mapping[str, Any]) -> bool:
     keys = {
-        key
-        for operator in statement.get("Condition", {}).values()
-        for key in operator
+        key for operator in statement.get("Condition", {}).values() for key in operator
     }
     return (
         statement["Effect"] == "Deny"

@@ -48,7 +48,12 @@ def install() -> None:
             transact(self, transact_items)  # which refuses
             return
         before = [
-            (table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key)))
+            (
+                table,
+                hash_key,
+                range_key,
+                copy.deepcopy(table.get_item(hash_key, range_key)),
+            )
             for table, hash_key, range_key in _items_named(self, transact_items)
         ]
         try:

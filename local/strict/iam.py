@@ -36,7 +36,11 @@ SERVICE_PRINCIPAL_SUFFIX = ".amazonaws.com"
 _IAM_PREFIXES = {"monitoring": "cloudwatch"}
 """Signing names that are not the prefix of the service's actions."""
 
-_QUERY_CODES = {"sns": "AuthorizationError", "sqs": "AccessDenied", "sts": "AccessDenied"}
+_QUERY_CODES = {
+    "sns": "AuthorizationError",
+    "sqs": "AccessDenied",
+    "sts": "AccessDenied",
+}
 _JSON_CODE = "AccessDeniedException"
 
 
@@ -142,7 +146,10 @@ def _check(
     context = _context(asked, caller.arn)
     documents = list(_documents(caller))
     for need in wanted:
-        full = {**context, **{key.lower(): value for key, value in need.context.items()}}
+        full = {
+            **context,
+            **{key.lower(): value for key, value in need.context.items()},
+        }
         decision = decide(
             documents,
             Call(action=need.action, resource=need.resource, context=full),
@@ -222,7 +229,9 @@ def _documents(caller: Any) -> Iterator[Document]:  # noqa: ANN401 - moto's two 
                 next(one.document for one in policy.versions if one.is_default)
             )
         else:
-            yield _parsed(policy if isinstance(policy, str) else policy["policy_document"])
+            yield _parsed(
+                policy if isinstance(policy, str) else policy["policy_document"]
+            )
 
 
 @lru_cache(maxsize=1024)
@@ -242,7 +251,9 @@ def _parameters(response: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a mixin o
     if body:
         return body
     return {
-        name: value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value
+        name: value[0]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else value
         for name, value in response.querystring.items()
     }
 

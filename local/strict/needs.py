@@ -146,7 +146,9 @@ def _secretsmanager(asked: Asked) -> list[Need]:
             return [Need(action=action, resource=secret.arn)]
     # AWS adds six characters to a secret's name; a missing one has some, too.
     return [
-        Need(action=action, resource=asked.arn("secretsmanager", f"secret:{name}-??????"))
+        Need(
+            action=action, resource=asked.arn("secretsmanager", f"secret:{name}-??????")
+        )
     ]
 
 

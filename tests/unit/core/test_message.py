@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.core.digest import TOGETHER_FROM, letters
-from lambdas.core.incident import Audience, HumanSide, Incident, NoticeKind, advance
+from lambdas.core.incident import (
+    Audience,
+    HumanSide,
+    Incident,
+    NoticeKind,
+    advance,
+    in_plain_words,
+)
 from lambdas.core.message import (
     LINES,
     Block,
@@ -280,7 +287,8 @@ def test_the_whole_of_one_mail() -> None:
         "Evidence:",
         "- the pipe is PAUSED",
         "",
-        "Also: load_failed",
+        "Also:",
+        f"- load_failed: {in_plain_words('load_failed')} docs/runbooks/load_failed.md",
         "",
         "Next step: resume the pipe",
         "",
