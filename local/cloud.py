@@ -90,7 +90,7 @@ class Cloud:
         """
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "local.cloud_server"],
                 cwd=REPOSITORY,
                 env=_environment(),

@@ -90,7 +90,7 @@ class Control:
 
 
 def _look_up_services_once() -> None:
-    """moto lists its own folders for each request: a fifth of the time it takes."""
+    """Moto lists its own folders for each request: a fifth of the time it takes."""
     from moto import backends  # noqa: PLC0415 - not before the environment is set
 
     known = tuple(backends.list_of_moto_modules())

@@ -140,7 +140,8 @@ def sqs_record(
     source: DeployedEventSource, region: str, message: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A message as Lambda hands it to a function (Lambda developer guide, "Using
-    Lambda with Amazon SQS")."""
+    Lambda with Amazon SQS").
+    """
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

@@ -54,8 +54,8 @@ DAYS_NEEDED = 6
 def two_incidents(start: datetime) -> tuple[Turn, ...]:
     """Upstream goes quiet on the third day, the pipe is paused on the fifth."""
 
-    def at(day: int, hour: int) -> datetime:
-        return start + timedelta(days=day, hours=hour)
+    def at(day: int, hour: int, minute: int = 0) -> datetime:
+        return start + timedelta(days=day, hours=hour, minutes=minute)
 
     return (
         Turn(
@@ -74,7 +74,7 @@ def two_incidents(start: datetime) -> tuple[Turn, ...]:
             act=lambda stage: stage.pause_pipe("flights"),
         ),
         Turn(
-            at=at(4, 23),
+            at=at(4, 22, 45),
             told="the engineer resumes the pipe, as the message says",
             act=lambda stage: stage.resume_pipe("flights"),
         ),

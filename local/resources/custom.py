@@ -40,7 +40,7 @@ class ResponseListener:
         class Handler(BaseHTTPRequestHandler):
             """Keeps the body of a PUT."""
 
-            def do_PUT(self) -> None:  # noqa: N802 - http.server's name
+            def do_PUT(self) -> None:
                 """Take the answer."""
                 length = int(self.headers.get("Content-Length") or 0)
                 listener.body = self.rfile.read(length)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
+from urllib.parse import quote_plus
 from xml.dom import minidom
 
 from moto.core.common_types import TYPE_RESPONSE
-from moto.s3 import models
+from moto.s3 import models, notifications
 from moto.s3.exceptions import NoSuchUpload, S3ClientError
 from moto.s3.responses import S3Response
 
@@ -119,3 +121,8 @@ def install_one_event_an_upload() -> None:
         return put(self, *positional, **named)
 
     models.S3Backend.put_object = put_object  # type: ignore[method-assign]
+
+
+def install_slashes_in_event_keys() -> None:
+    """Keys in events are URL-encoded, but for their slashes."""
+    notifications.quote_plus = partial(quote_plus, safe="/")

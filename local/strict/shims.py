@@ -75,6 +75,13 @@ SHIMS: tuple[Shim, ...] = (
         source="S3 user guide, Supported event types",
     ),
     Shim(
+        name="slashes in the keys of events",
+        real="`raw/a b` is told of as `raw/a+b`",
+        stand_in="as `raw%2Fa+b`",
+        install="local.strict.s3.install_slashes_in_event_keys",
+        source="S3 user guide, Event message structure",
+    ),
+    Shim(
         name="deduplication outlives the message",
         real="a FIFO queue knows a deduplication id for five minutes, deleted or not",
         stand_in="forgets it with the message",

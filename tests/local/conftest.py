@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from local.cloud import Cloud
 from local.invoke import FunctionHost
 
-HANDLERS = '''
+HANDLERS = """
 import datetime, json, os, sys, time, urllib.request
 import boto3
 
@@ -84,7 +84,7 @@ def custom(event, context):
     }).encode()
     request = urllib.request.Request(event["ResponseURL"], data=body, method="PUT")
     urllib.request.urlopen(request).read()
-'''
+"""
 
 ADMITS_ALL = {
     "Version": "2012-10-17",
@@ -191,7 +191,7 @@ def role(*statements: Mapping[str, Any], service: str = "lambda") -> dict[str, A
                         "Principal": {"Service": f"{service}.amazonaws.com"},
                         "Action": "sts:AssumeRole",
                     }
-                ]
+                ],
             },
             "Policies": [
                 {

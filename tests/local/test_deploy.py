@@ -128,7 +128,9 @@ def _landing(unique: str) -> dict[str, Any]:
 
 def _reader(unique: str) -> dict[str, Any]:
     bucket = {"Fn::ImportValue": f"{unique}:bucket"}
-    grant = statement("s3:PutObject", {"Fn::Sub": ["arn:aws:s3:::${B}/*", {"B": bucket}]})
+    grant = statement(
+        "s3:PutObject", {"Fn::Sub": ["arn:aws:s3:::${B}/*", {"B": bucket}]}
+    )
     return {
         "Resources": {
             "Queue": {"Type": "AWS::SQS::Queue"},
@@ -155,9 +157,7 @@ def test_an_object_that_a_function_puts_is_told_through_topic_and_queue(
     deployment = deploy(cloud, assembly.write(), host=host)
     assert deployment.total_resources == 9
     bucket = deployment.outputs[f"b-{unique}"]["BucketName"]
-    host.invoke(
-        deployment.functions["Put"], {"bucket": bucket, "key": "raw/a b.gz"}
-    )
+    host.invoke(deployment.functions["Put"], {"bucket": bucket, "key": "raw/a b.gz"})
     host.invoke(deployment.functions["Put"], {"bucket": bucket, "key": "other/x"})
     queue = deployment.physical_id(f"a-{unique}", "Queue")
     messages = cloud.client("sqs").receive_message(
@@ -252,7 +252,10 @@ def test_a_change_that_would_replace_is_refused_by_name(
 def test_a_name_that_does_not_exist_is_told(
     cloud: Cloud, host: FunctionHost, assembly: Assembly, unique: str
 ) -> None:
-    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Nobody"}}}
+    topic = {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {"DisplayName": {"Ref": "Nobody"}},
+    }
     assembly.stacks = {unique: {"Resources": {"Topic": topic}}}
     with pytest.raises(TemplateNotUnderstood, match="Nobody"):
         deploy(cloud, assembly.write(), host=host)

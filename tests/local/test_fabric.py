@@ -130,12 +130,12 @@ def test_a_schedule_wakes_each_dataset_once_an_hour(
         world.advance(START + timedelta(minutes=minutes))
     assert Counter(counts.read_text().splitlines()) == {"flights 1": 2, "weather 1": 2}
     counters = world.fabric.counters
-    assert (4, 4, 4, 0) == (
+    assert (
         counters.wake_ups,
         counters.messages,
         counters.invocations,
         counters.errors,
-    )
+    ) == (4, 4, 4, 0)
 
 
 @pytest.mark.parametrize("dataset", ["broken", "raises"])
@@ -212,11 +212,11 @@ def test_a_failed_event_is_tried_three_times_then_is_a_dead_letter(
     (dead,) = world.messages(unique, "Lost")
     assert json.loads(dead["Body"]) == {"reason": "schedule"}
     assert "always" in dead["MessageAttributes"]["ErrorMessage"]["StringValue"]
-    assert (3, 3, 1) == (
+    assert (
         world.fabric.counters.invocations,
         world.fabric.counters.errors,
         world.fabric.counters.dead_letters,
-    )
+    ) == (3, 3, 1)
 
 
 def test_a_schedule_whose_role_may_not_invoke_invokes_nothing(
@@ -249,4 +249,4 @@ def test_a_drain_lasts_until_the_pipe_has_nothing_left(
     pipe = Pipe()
     world = World(cloud, host, Deployment(), snowpipe=pipe)
     world.fabric.drain(START)
-    assert (0, 2) == (pipe.waiting, world.fabric.counters.files)
+    assert (pipe.waiting, world.fabric.counters.files) == (0, 2)

@@ -133,9 +133,7 @@ def test_a_role_that_does_not_trust_lambda_runs_nothing(
         host.invoke(deployment.functions["Stranger"], {})
 
 
-def test_nothing_is_left_running(
-    deployment: Deployment, host: FunctionHost
-) -> None:
+def test_nothing_is_left_running(deployment: Deployment, host: FunctionHost) -> None:
     known = deployment.functions["Clock"]
     host.invoke(known, {})
     (pid,) = host.pids(known)

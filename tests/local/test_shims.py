@@ -143,36 +143,48 @@ def _completed_twice(cloud: Cloud, unique: str) -> object:
     return error_of(s3.complete_multipart_upload, **wanted)[0]
 
 
+def _told(cloud: Cloud, bucket: str, queue: str) -> Callable[[], list[dict[str, Any]]]:
+    """Have a bucket tell a queue of objects; what it has told since is the answer."""
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    arn = f"arn:aws:sqs:{cloud.region}:{cloud.account}:{queue}"
+    target = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    cloud.client("s3").put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [target]}
+    )
+
+    def records() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in messages:
+                found += json.loads(message["Body"]).get("Records", [])
+        return found
+
+    return records
+
+
 def _events_of_an_upload(cloud: Cloud, unique: str) -> object:
     bucket = f"events-{unique}"
     s3, upload, part = _upload(cloud, bucket)
-    sqs = cloud.client("sqs")
-    url = sqs.create_queue(QueueName=unique)["QueueUrl"]
-    s3.put_bucket_notification_configuration(
-        Bucket=bucket,
-        NotificationConfiguration={
-            "QueueConfigurations": [
-                {
-                    "QueueArn": f"arn:aws:sqs:{cloud.region}:{cloud.account}:{unique}",
-                    "Events": ["s3:ObjectCreated:*"],
-                }
-            ]
-        },
-    )
+    told = _told(cloud, bucket, unique)
     s3.complete_multipart_upload(
         Bucket=bucket,
         Key="key",
         UploadId=upload,
         MultipartUpload={"Parts": [part]},
     )
-    names = []
-    while messages := sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10
-    ).get("Messages"):
-        for message in messages:
-            body = json.loads(message["Body"])
-            names += [one["eventName"] for one in body.get("Records", [])]
-    return sorted(names)
+    return sorted(one["eventName"] for one in told())
+
+
+def _key_in_an_event(cloud: Cloud, unique: str) -> object:
+    bucket = f"slashes-{unique}"
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    told = _told(cloud, bucket, unique)
+    s3.put_object(Bucket=bucket, Key="raw/a b", Body=b"")
+    return [one["s3"]["object"]["key"] for one in told()]
 
 
 def _sent_again_after_delete(cloud: Cloud, unique: str) -> object:
@@ -213,6 +225,7 @@ PROBES: dict[str, tuple[Probe, object, object]] = {
         ["ObjectCreated:CompleteMultipartUpload"],
         ["ObjectCreated:CompleteMultipartUpload", "ObjectCreated:Put"],
     ),
+    "slashes in the keys of events": (_key_in_an_event, ["raw/a+b"], ["raw%2Fa+b"]),
     "deduplication outlives the message": (_sent_again_after_delete, [1, 0], [1, 1]),
 }
 

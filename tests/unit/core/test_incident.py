@@ -121,9 +121,7 @@ def test_another_cause_pages_again_and_one_that_returns_does_not() -> None:
 
 
 def test_what_a_page_was_for_wakes_nobody_again_when_it_becomes_the_cause() -> None:
-    waits = a_verdict(
-        "error", "pull_due", lead="pipe_stopped", also=("pipe_stopped",), page=True
-    )
+    waits = dataclasses.replace(LATE, cause="pull_due", also=("pipe_stopped",))
     first = opened(waits)
     assert first.cause == "pipe_stopped"
     assert first.eta is None
