@@ -27,7 +27,6 @@ from local.upstream import Upstream, new_york_flights
 
 START = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS = 10
-LOAD_LAG = timedelta(hours=1)
 THRESHOLD = timedelta(hours=3)
 
 
@@ -146,7 +145,7 @@ def _judged(
                 for row in table.released()
                 if str(row[-1]) >= START.isoformat()
             ],
-            threshold=THRESHOLD + LOAD_LAG,
+            threshold=THRESHOLD,
             until=end,
         )
         for name, table in upstream.tables.items()

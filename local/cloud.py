@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -169,33 +170,38 @@ class Cloud:
             self._sessions[principal] = self._make_user(principal)
         return self._client(principal, service)
 
-    def role_session(
+    def role_keys(
         self, role_arn: str, *, principal: str, name: str
-    ) -> boto3.Session:
-        """A session of a role, taken as the service `principal` takes it.
+    ) -> tuple[str, str, str]:
+        """Access key, secret key and token of a role, taken as the service
+        `principal` takes it.
 
         Raises botocore's ClientError if the role does not trust that service.
         """
         taken = self.service_client(principal, "sts").assume_role(
             RoleArn=role_arn, RoleSessionName=name[:64]
         )["Credentials"]
-        return self._session(
-            taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"]
-        )
+        return taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"]
+
+    def role_session(
+        self, role_arn: str, *, principal: str, name: str
+    ) -> boto3.Session:
+        """A session of a role, as `role_keys`."""
+        return self._session(*self.role_keys(role_arn, principal=principal, name=name))
 
     def role_client(self, role_arn: str, service: str, *, principal: str) -> Any:  # noqa: ANN401 - as above
         """A client with a role's credentials; one per role and service is kept."""
         owner = f"{principal} as {role_arn}"
         if owner not in self._sessions:
-            self._sessions[owner] = self.role_session(
-                role_arn, principal=principal, name="embedded"
-            )
+            keys = self.role_keys(role_arn, principal=principal, name="embedded")
+            self._sessions[owner] = self._session(*keys)
         return self._client(owner, service)
 
     def _client(self, owner: str, service: str) -> Any:  # noqa: ANN401 - as above
         key = (owner, service)
         if key not in self._clients:
-            self._clients[key] = self._sessions[owner].client(
+            make: Callable[..., Any] = self._sessions[owner].client
+            self._clients[key] = make(
                 service, endpoint_url=self.endpoint_url, config=CLIENT_CONFIG
             )
         return self._clients[key]

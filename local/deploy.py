@@ -234,7 +234,7 @@ class _StackDeployment:
         return existing.created
 
     def _order(self) -> list[str]:
-        """Logical ids, each after those it names; those of false conditions left out."""
+        """Logical ids, each after those it names; without those of false conditions."""
         resources = {
             name: one
             for name, one in self._template["Resources"].items()

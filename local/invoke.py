@@ -326,14 +326,13 @@ class FunctionHost:
             known = self._credentials.get(function.role_arn)
         if known is not None:
             return known
-        session = self._cloud.role_session(
+        access_key, secret_key, token = self._cloud.role_keys(
             function.role_arn, principal=LAMBDA, name=function.name
         )
-        frozen = session.get_credentials().get_frozen_credentials()
         made = {
-            "AWS_ACCESS_KEY_ID": frozen.access_key,
-            "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
-            "AWS_SESSION_TOKEN": frozen.token,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
+            "AWS_SESSION_TOKEN": token,
         }
         with self._lock:
             return self._credentials.setdefault(function.role_arn, made)

@@ -17,7 +17,7 @@ from lambdas.core.errors import (
     WarehouseError,
     WarehouseUnreachable,
 )
-from lambdas.core.facts import LandedObjects, LoadRecord, PullFacts
+from lambdas.core.facts import DeployedSchedule, LandedObjects, LoadRecord, PullFacts
 from lambdas.core.incident import Audience, Incident, NoticeKind
 from lambdas.core.message import Message
 from lambdas.core.notice import Notice
@@ -29,6 +29,7 @@ from tests.memory import Faults
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ENABLED = DeployedSchedule(is_enabled=True)
 
 
 class MemoryIncidents:
@@ -207,6 +208,7 @@ class FakeSources:
     faults: dict[str, Exception] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     pulls: dict[str, PullFacts] = field(default_factory=dict)
+    schedules: dict[str, DeployedSchedule] = field(default_factory=dict)
     landed: dict[str, LandedObjects] = field(default_factory=dict)
     loads: dict[str, Sequence[LoadRecord]] = field(default_factory=dict)
     pipe_state: str = "RUNNING"
@@ -239,7 +241,9 @@ class FakePull:
         del now
         name = self._sources.ask("pull", dataset)
         nothing = PullFacts(
-            state=DatasetState(dataset=name), runs=(), schedule_enabled=True
+            state=DatasetState(dataset=name),
+            runs=(),
+            schedule=self._sources.schedules.get(name, ENABLED),
         )
         return self._sources.pulls.get(name, nothing)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lambdas.core.facts import DeployedSchedule
+
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
@@ -20,13 +22,16 @@ class DeployedSchedules:
         self._scheduler = scheduler
         self._prefix = prefix
 
-    def is_enabled(self, dataset: str) -> bool | None:
-        """Whether it fires; a schedule that is not there does not. None: not known."""
+    def schedule(self, dataset: str) -> DeployedSchedule:
+        """Whether it fires, and since when; one that is not there does not."""
         if self._prefix is None:
-            return None
+            return DeployedSchedule()
         try:
             answer = self._scheduler.get_schedule(Name=f"{self._prefix}{dataset}")
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
-            return False if code == "ResourceNotFoundException" else None
-        return answer["State"] == "ENABLED"
+            is_gone = code == "ResourceNotFoundException"
+            return DeployedSchedule(is_enabled=False if is_gone else None)
+        return DeployedSchedule(
+            is_enabled=answer["State"] == "ENABLED", created_at=answer["CreationDate"]
+        )

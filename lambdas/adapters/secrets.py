@@ -90,8 +90,8 @@ def _refused(code: str, name: str, reference: str) -> UpstreamError:
         )
     if code in {"AccessDeniedException", "AccessDenied"}:
         return _auth(
-            f"this function may not read the secret {name} of `{reference}`; deploy "
-            "again, so that its role names it"
+            f"this function may not read the secret {name} of `{reference}` "
+            "(secretsmanager:GetSecretValue); deploy again, so that its role names it"
         )
     if code in _PASSING:
         return Transient(

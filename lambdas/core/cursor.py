@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
+from pydantic import JsonValue
 
 from lambdas.core.dataset import Dataset, Incremental
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
@@ -117,6 +118,8 @@ class Window:
     start_text: str | None = None
     end_text: str | None = None
     initial_text: str | None = None
+    position: JsonValue = None
+    """Where the first page begins, if a long pull goes on."""
 
 
 def plan_window(
@@ -190,6 +193,7 @@ def formatted(value: CursorValue | None, incremental: Incremental) -> str | None
     return instant.astimezone(zone).strftime(incremental.format)
 
 
+@lru_cache(maxsize=1024)
 def _cursor_decoder(path: str) -> Callable[[Sequence[bytes]], list[object]]:
     """A function from records to their cursor values (None where there is none).
 
@@ -228,9 +232,18 @@ class NewRows:
     """
 
     def __init__(
-        self, *, dataset: Dataset, position: CursorPosition, window: Window
+        self,
+        *,
+        dataset: Dataset,
+        position: CursorPosition,
+        window: Window,
+        reached: CursorPosition | None = None,
     ) -> None:
-        """Raises BadInput if the window's own bounds are not usable cursors."""
+        """`position` is the cursor that the window was planned from, `reached` what
+        earlier segments of the same pull have seen beyond it.
+
+        Raises BadInput if the window's own bounds are not usable cursors.
+        """
         source = dataset.source
         incremental = source.endpoint.incremental if source.endpoint else None
         if incremental is None:
@@ -244,15 +257,18 @@ class NewRows:
         try:
             self._start = self._key(window.start)
             self._end = self._key(window.end)
-            self._best = self._key(position.value)
+            cursor = self._key(position.value)
+            reached = reached or position
+            self._best = self._key(reached.value)
         except ValueError as error:
             raise BadInput(f"{dataset.name}: {error}") from None
         self._seen_at_edge = (
-            position.edge if self._start is not None and self._start == self._best
+            position.edge if self._start is not None and self._start == cursor
             else frozenset()
         )  # fmt: skip
-        self._best_value = position.value
-        self._edge: set[bytes] = set(position.edge)
+        self._best_value = reached.value
+        self._edge: set[bytes] = set(reached.edge)
+        self._is_ascending = True
         self.exhausted = False
 
     def _key(self, value: object) -> SortKey | None:
@@ -262,6 +278,23 @@ class NewRows:
     def position(self) -> CursorPosition:
         """Where the cursor stands after all rows seen so far."""
         return CursorPosition(value=self._best_value, edge=frozenset(self._edge))
+
+    @property
+    def can_stop_here(self) -> bool:
+        """Whether all that comes later is at the cursor or after it, by declaration and
+        without evidence against it, and the cursor has moved on, so that another pull
+        may go on from there.
+        """
+        incremental = self._incremental
+        return (
+            incremental.row_order == "asc"
+            and incremental.range_start == "closed"
+            and incremental.on_cursor_value_missing != "include"
+            and not incremental.lag
+            and self._is_ascending
+            and self._best is not None
+            and (self._start is None or self._best > self._start)
+        )
 
     def keep(self, records: Sequence[bytes], *, page: int) -> list[bytes]:
         """The new rows among `records`, in order.
@@ -277,6 +310,7 @@ class NewRows:
         kept: list[bytes] = []
         newest: SortKey | None = None
         newest_value: CursorValue | None = None
+        before = self._best
         for value, record in zip(values, records, strict=True):
             if value.__class__ not in (str, int, float):
                 judged = self._judge(value, page)
@@ -294,6 +328,8 @@ class NewRows:
             ):
                 continue
             kept.append(record)
+            if key is not None and before is not None and key < before:
+                self._is_ascending = False
             if key is not None and (newest is None or key > newest):
                 newest, newest_value = key, value  # type: ignore[assignment]  # a key only comes from a cursor value
         if newest is not None and newest_value is not None:
@@ -384,6 +420,7 @@ class EveryRow:
     """Stands in for NewRows where a dataset has no cursor: every row is wanted."""
 
     exhausted: Literal[False] = False
+    can_stop_here: Literal[False] = False
 
     def __init__(self, *, position: CursorPosition) -> None:
         self.position = position

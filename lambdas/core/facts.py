@@ -90,39 +90,50 @@ class LoadRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedSchedule:
+    """A schedule as it stands in AWS; None is not known."""
+
+    is_enabled: bool | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullFacts:
-    """The state of a dataset and its runs, the newest first."""
+    """The state of a dataset, its runs, the newest first, and its schedule."""
 
     state: DatasetState
     runs: tuple[Run, ...]
-    schedule_enabled: bool | None
+    schedule: DeployedSchedule
 
 
 def pull_signals(dataset: Dataset, facts: PullFacts | None, *, now: datetime) -> Pull:
     """The cursor, the schedule and the last run."""
-    due = _due(dataset, now)
     if facts is None:
-        return due
+        return _due(dataset, now, since=None)
+    due = _due(dataset, now, since=facts.schedule.created_at)
     return due.model_copy(
         update={
             "cursor_at": _cursor_at(dataset, facts.state),
-            "schedule_enabled": facts.schedule_enabled,
+            "schedule_enabled": facts.schedule.is_enabled,
             "usual_run_s": _usual_run_s(facts.runs),
             "last_run": _last_run(facts, now),
         }
     )
 
 
-def _due(dataset: Dataset, now: datetime) -> Pull:
+def _due(dataset: Dataset, now: datetime, *, since: datetime | None) -> Pull:
+    """The ticks around `now`. There was none before the schedule was made."""
     try:
         text = expression(dataset.schedule)
         zone = dataset.schedule.timezone
         if text.startswith("rate("):
-            # A rate counts from when AWS made the schedule, which nobody can ask for.
+            # A rate counts from when AWS made the schedule, or changed it: no answer of
+            # its own says from when.
             return Pull()
-        return Pull(
-            last_due_at=last_due(text, zone, now), next_due_at=next_due(text, zone, now)
-        )
+        last = last_due(text, zone, now)
+        if last is not None and since is not None and last < since:
+            last = None
+        return Pull(last_due_at=last, next_due_at=next_due(text, zone, now))
     except ValueError:
         return Pull()
 

@@ -43,6 +43,9 @@ def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:
             "started_at": run.started_at,
             "finished_at": run.finished_at,
             "write_disposition": disposition,
+            "pull_id": manifest.pull_id or run.run_id,
+            "segment": manifest.segment,
+            "is_last": manifest.resume_after is None,
             "rows": run.rows,
             "bytes": run.size,
             "objects": [

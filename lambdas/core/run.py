@@ -68,6 +68,24 @@ class CursorPosition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """A long pull that is half-way: its segments so far have landed.
+
+    `position` is where the next page begins, as a JSON document; None means that the
+    cursor has moved and tells it. `reached` becomes the cursor when the last segment
+    has landed. `pull_id` is the first segment's run id and `started_at` its start;
+    `shape` says for which endpoint the position is one.
+    """
+
+    position: str | None
+    reached: CursorPosition
+    pull_id: str
+    started_at: datetime
+    segments: int
+    shape: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a committing run has to make visible, and the cursor after it.
 
@@ -79,6 +97,12 @@ class Manifest:
     objects: tuple[PendingObject, ...]
     cursor_after: CursorPosition
     write_disposition: str
+    resume_after: Resume | None = None
+    """Where the pull goes on if this run is not its last segment."""
+    answered_until: datetime | None = None
+    """`last_success_started_at` after it."""
+    pull_id: str = ""
+    segment: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +151,9 @@ class DatasetState:
     """The state item of a dataset. `version` fences every write.
 
     `committing` names the run that has been recorded and not yet landed.
-    `last_success_started_at` acknowledges ticks that are older than it.
+    `last_success_started_at` acknowledges ticks that are older than it; of a pull in
+    segments it is the start of the first. `newest_run_at` is the start of the newest
+    run that landed rows: no later one starts before it, whatever a clock says.
     """
 
     dataset: str
@@ -135,3 +161,5 @@ class DatasetState:
     cursor: CursorPosition = CursorPosition()
     committing: str | None = None
     last_success_started_at: datetime | None = None
+    newest_run_at: datetime | None = None
+    resume: Resume | None = None

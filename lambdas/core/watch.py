@@ -18,7 +18,8 @@ class Watch:
     """The monitor's own record of one dataset, after its last look at it.
 
     `promise` is a hash of what it was judged by. `newest_at` is the table's newest
-    time by its clock, which is also what was evaluated.
+    time by its clock, which is also what was evaluated. `first_load_over` stays true
+    once rows were seen, or once the time for the first ones was over.
     """
 
     dataset: str
@@ -31,6 +32,8 @@ class Watch:
     newest_loaded_at: datetime | None
     row_count: int | None
     incident_id: str | None = None
+    first_seen_at: datetime | None = None
+    first_load_over: bool = True
 
 
 def promise_hash(dataset: Dataset) -> str:

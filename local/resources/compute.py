@@ -53,7 +53,8 @@ def function(request: Request) -> Created:
     wrong = [key for key, value in variables.items() if not isinstance(value, str)]
     if wrong:
         raise DeployFailed(
-            f"{request.address}: environment variables must be texts: {', '.join(wrong)}"
+            f"{request.address}: environment variables must be texts: "
+            f"{', '.join(wrong)}"
         )
     known = request.run.functions.get(arn)
     details = DeployedFunction(

@@ -27,7 +27,7 @@ from local.resources.registry import (
 )
 
 MAX_ANSWER_BYTES = 4096
-"""CloudFormation user guide: "The response body can't exceed 4096 bytes"."""
+"""Of a response (CloudFormation user guide, "Custom resource response objects")."""
 
 
 class ResponseListener:

@@ -185,7 +185,7 @@ def event_bus(request: Request) -> Created:
     return Created(physical_id=name, attributes={"Arn": arn, "Name": name})
 
 
-def _delete_rule(run: Run, existing: Existing) -> None:
+def _delete_rule(_run: Run, existing: Existing) -> None:
     if isinstance(existing.created.details, DeployedSchedule):
         return
     raise NotHandled("removing a rule with an event pattern is not handled")

@@ -17,7 +17,7 @@ from local.invoke import DeployedFunction, FunctionHost
 
 
 class NotHandled(Exception):
-    """A resource type, a property or a change that is not handled; named in the text."""
+    """A type, a property or a change that is not handled; the text names it."""
 
 
 class DeployFailed(Exception):

@@ -16,6 +16,7 @@ from typing import Any
 from moto.core.common_types import TYPE_RESPONSE
 from moto.dynamodb import models
 from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 MAX_TRANSACTION_ITEMS = 100
@@ -29,7 +30,7 @@ class _CopyWithoutTables:
 
     @staticmethod
     def deepcopy(value: Any) -> Any:  # noqa: ANN401 - as copy.deepcopy
-        return value if isinstance(value, models.Table) else copy.deepcopy(value)
+        return value if isinstance(value, Table) else copy.deepcopy(value)
 
 
 def install() -> None:
@@ -39,7 +40,8 @@ def install() -> None:
 
     def call_action(self: DynamoHandler) -> TYPE_RESPONSE:
         with _one_call_at_a_time:
-            return call(self)
+            answer: TYPE_RESPONSE = call(self)
+            return answer
 
     def transact_write_items(
         self: models.DynamoDBBackend, transact_items: list[dict[str, Any]]
@@ -63,15 +65,15 @@ def install() -> None:
                 _put_back(table, hash_key, range_key, item)
             raise
 
-    models.copy = _CopyWithoutTables  # type: ignore[attr-defined]  # the name moto imported
+    models.copy = _CopyWithoutTables  # type: ignore[assignment,attr-defined]  # the name moto imported
     DynamoHandler.call_action = call_action  # type: ignore[method-assign]
     models.DynamoDBBackend.transact_write_items = transact_write_items  # type: ignore[method-assign]
 
 
 def _items_named(
     backend: models.DynamoDBBackend, transact_items: list[dict[str, Any]]
-) -> Iterator[tuple[models.Table, DynamoType, DynamoType | None]]:
-    """Table and key of each operation; what names no table or key is moto's to refuse."""
+) -> Iterator[tuple[Table, DynamoType, DynamoType | None]]:
+    """Table and key of each operation; one without is moto's to refuse."""
     for item in transact_items:
         for operation in item.values():
             table = backend.tables.get(operation.get("TableName", "").split("/")[-1])
@@ -90,7 +92,7 @@ def _items_named(
 
 
 def _put_back(
-    table: models.Table,
+    table: Table,
     hash_key: DynamoType,
     range_key: DynamoType | None,
     item: Any,  # noqa: ANN401 - moto's item, or None if there was none

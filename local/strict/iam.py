@@ -60,7 +60,7 @@ def enforce(on: bool) -> None:  # noqa: FBT001 - a switch
 
 def install() -> None:
     """Replace moto's own checks, in this process."""
-    ActionAuthenticatorMixin._authenticate_and_authorize_action = _authorize  # type: ignore[method-assign]  # noqa: SLF001 - moto's one door for all checks
+    ActionAuthenticatorMixin._authenticate_and_authorize_action = _authorize  # type: ignore[assignment]  # noqa: SLF001 - moto's one door for all checks
     original = responses.BaseResponse.call_action
 
     def call_action(self: responses.BaseResponse) -> TYPE_RESPONSE:

@@ -125,4 +125,4 @@ def install_one_event_an_upload() -> None:
 
 def install_slashes_in_event_keys() -> None:
     """Keys in events are URL-encoded, but for their slashes."""
-    notifications.quote_plus = partial(quote_plus, safe="/")
+    notifications.quote_plus = partial(quote_plus, safe="/")  # type: ignore[attr-defined]  # the name moto imported

@@ -57,7 +57,7 @@ SHIMS: tuple[Shim, ...] = (
         "completion has no checksum",
         stand_in="completes",
         install="local.strict.s3.install_part_checksums",
-        source="S3 user guide, Checking object integrity; boto3 issue 3920",
+        source="S3 user guide, Checking object integrity",
     ),
     Shim(
         name="an upload is completed once",
@@ -107,9 +107,12 @@ def table() -> str:
     lines = [
         "# Where the embedded AWS is stricter than its stand-in",
         "",
-        f"The stand-in is {STAND_IN}. Each row has a test in `tests/local/test_shims.py`"
-        " that asks both, with and without the shim. This file is written by "
-        "`python -m local.strict.shims > local/strict/README.md`.",
+        (
+            f"The stand-in is {STAND_IN}. Each row has a test in "
+            "`tests/local/test_shims.py` that asks both, with and without the shim. "
+            "This file is written by "
+            "`python -m local.strict.shims > local/strict/README.md`."
+        ),
         "",
         "| what | AWS | the stand-in | shim | source |",
         "|---|---|---|---|---|",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,12 @@ from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
 from local.invoke import FunctionHost
+from local.stack import ROOT, EmbeddedStack, read, synthesize
+from local.upstream import FLIGHTS, WEATHER, Column, Row, Upstream, read_rows
+from tests.local.embedded_world import World, fabric_of
+
+STORY_STARTS = datetime(2013, 1, 1, 12, tzinfo=UTC)
+DAYS_OF_ROWS = timedelta(days=3)
 
 HANDLERS = """
 import datetime, json, os, sys, time, urllib.request
@@ -230,3 +238,58 @@ def error_of(call: Any, **arguments: Any) -> tuple[str, str]:
         found = error.response["Error"]
         return found["Code"], found["Message"]
     return "", ""
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The templates of dev, as the embedded stack gets them."""
+    folder = tmp_path_factory.mktemp("synth") / "cdk.out"
+    synthesize(folder)
+    return folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOfRows:
+    """What a table of the upstream is made of."""
+
+    columns: tuple[Column, ...]
+    rows: list[Row]
+
+
+@pytest.fixture(scope="session")
+def new_york_rows() -> dict[str, TableOfRows]:
+    """A few days of the data that upstream shows, read once."""
+    until = STORY_STARTS + DAYS_OF_ROWS
+    return {
+        name: TableOfRows(
+            columns=columns, rows=list(read_rows(file, columns, until=until))
+        )
+        for name, file, columns in (
+            ("flights", "flights.csv.zip", FLIGHTS),
+            ("weather", "weather.csv", WEATHER),
+        )
+    }
+
+
+@pytest.fixture(scope="module")
+def embedded(
+    synthesized: Path,
+    new_york_rows: dict[str, TableOfRows],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """A stack on the embedded AWS and Snowflake, at noon of the first day."""
+    folder = tmp_path_factory.mktemp("embedded")
+    with closing(Upstream(folder)) as upstream:
+        for name, table in new_york_rows.items():
+            upstream.add(name, table.columns, table.rows)
+        upstream.start()
+        project = read(ROOT, "dev", upstream_url=upstream.base_url)
+        with EmbeddedStack(
+            project=project, assembly=synthesized, folder=folder, start=STORY_STARTS
+        ) as stack:
+            yield World(
+                stack=stack,
+                upstream=upstream,
+                now=STORY_STARTS,
+                fabric=fabric_of(stack, now=STORY_STARTS),
+            )

@@ -55,7 +55,7 @@ def test_it_ends_with_stop_and_may_be_stopped_again(tmp_path: Path) -> None:
 
 
 def test_it_does_not_outlive_who_started_it(tmp_path: Path) -> None:
-    parent = subprocess.run(
+    parent = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", ABANDONS, str(tmp_path / "aws.log")],
         cwd=REPOSITORY,
         capture_output=True,
@@ -103,6 +103,6 @@ def test_events_of_a_bucket_come_twice_if_asked(cloud: Cloud, unique: str) -> No
 
 def test_a_request_without_a_signature_is_refused(cloud: Cloud) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{cloud.endpoint_url}/any-bucket/key")
+        urllib.request.urlopen(f"{cloud.endpoint_url}/any-bucket/key")  # noqa: S310 - loopback
     assert refused.value.code == 403
     refused.value.close()

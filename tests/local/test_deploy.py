@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -224,7 +223,7 @@ def test_an_action_taken_from_a_role_is_missed_at_once(
         ),
     ],
 )
-def test_what_is_not_handled_is_refused_by_name(
+def test_what_is_not_handled_is_refused_by_name(  # noqa: PLR0917 - fixtures
     resource: dict[str, Any],
     named: str,
     cloud: Cloud,
@@ -304,7 +303,7 @@ def test_a_custom_resource_is_created_updated_and_deleted_by_its_function(
     ("properties", "reason"),
     [({"Fail": True}, "asked to"), ({"Silent": "yes"}, "without an answer")],
 )
-def test_a_custom_resource_that_fails_fails_the_deployment(
+def test_a_custom_resource_that_fails_fails_the_deployment(  # noqa: PLR0917 - fixtures
     properties: dict[str, Any],
     reason: str,
     cloud: Cloud,
@@ -332,7 +331,9 @@ def test_an_assembly_for_another_account_is_refused(
 def test_every_other_type_is_made(
     cloud: Cloud, host: FunctionHost, assembly: Assembly, unique: str
 ) -> None:
-    arn: Callable[[str], dict[str, Any]] = lambda name: {"Fn::GetAtt": [name, "Arn"]}
+    def arn(name: str) -> dict[str, Any]:
+        return {"Fn::GetAtt": [name, "Arn"]}
+
     allow = {
         "Version": "2012-10-17",
         "Statement": [statement("sqs:SendMessage", arn("Queue"))],

@@ -139,7 +139,7 @@ def test_a_schedule_wakes_each_dataset_once_an_hour(
 
 
 @pytest.mark.parametrize("dataset", ["broken", "raises"])
-def test_a_failed_message_comes_again_then_is_a_dead_letter(
+def test_a_failed_message_comes_again_then_is_a_dead_letter(  # noqa: PLR0917 - fixtures
     dataset: str,
     cloud: Cloud,
     host: FunctionHost,

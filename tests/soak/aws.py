@@ -6,12 +6,12 @@ can fail before or after it is done, be done twice, or outlast the patience of o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ReadTimeoutError
+from msgspec.json import decode as from_json
 
 from tests.soak.world import World
 
@@ -97,8 +97,12 @@ class S3:
             if key in self.objects:
                 raise client_error("PreconditionFailed")
             upload = self._upload(request)
-            numbers = [part["PartNumber"] for part in request["MultipartUpload"]["Parts"]]
-            if not all(part["ChecksumCRC32"] for part in request["MultipartUpload"]["Parts"]):
+            numbers = [
+                part["PartNumber"] for part in request["MultipartUpload"]["Parts"]
+            ]
+            if not all(
+                part["ChecksumCRC32"] for part in request["MultipartUpload"]["Parts"]
+            ):
                 raise client_error("InvalidRequest")
             body = b"".join(upload.parts[number] for number in numbers)
             del self.uploads[request["UploadId"]]
@@ -270,9 +274,7 @@ class EventBridge:
     def put_events(self, **request: Any) -> dict[str, Any]:
         def do() -> dict[str, Any]:
             for entry in request["Entries"]:
-                self.published.append(
-                    (entry["DetailType"], json.loads(entry["Detail"]))
-                )
+                self.published.append((entry["DetailType"], from_json(entry["Detail"])))
             return {"FailedEntryCount": 0, "Entries": [{}]}
 
         return self._world.effect("publish", do, _refuse("InternalFailure"))

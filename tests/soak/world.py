@@ -33,7 +33,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.violations: list[str] = []
         self.weather = Weather(
-            rng=self.rng, rate=self.rng.choice((0.01, 0.03, 0.06, 0.12))
+            rng=self.rng, rate=self.rng.choice((0.02, 0.04, 0.08, 0.15))
         )
         self.trace: list[str] | None = None
         self._coming: list[tuple[float, int, Callable[[], None]]] = []
@@ -47,9 +47,7 @@ class World:
     def at(self, when_s: float, what: Callable[[], None]) -> None:
         """Let something happen at a time, or now if that is past."""
         self._scheduled += 1
-        heapq.heappush(
-            self._coming, (max(when_s, self.now_s), self._scheduled, what)
-        )
+        heapq.heappush(self._coming, (max(when_s, self.now_s), self._scheduled, what))
 
     def run_until(self, when_s: float) -> None:
         """Let time pass, and happen what is due."""
@@ -111,14 +109,19 @@ class World:
 
     def _paused(self, do: Callable[[], T]) -> T:
         """Stand still before or after an effect while the world goes on."""
-        is_first = self.rng.random() < 0.5
-        result = do() if is_first else None
+        if self.rng.random() < 0.5:
+            result = do()
+            self._let_others_run()
+            return result
+        self._let_others_run()
+        return do()
+
+    def _let_others_run(self) -> None:
         self._depth += 1
         if self._depth <= _DEEPEST:
             self.run_until(self.now_s + self.rng.random() ** 3 * _LONGEST_PAUSE_S)
         self._depth -= 1
         self.note("… wakes up")
-        return do() if result is None else result
 
 
 class WorldClock:

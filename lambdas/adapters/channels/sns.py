@@ -61,7 +61,7 @@ class SnsChannel:
             kind = DeliveryError if code in _OF_THE_LETTER else ChannelDown
             raise kind(
                 f"SNS did not take notice {letter.letter_id} for {first.audience}: "
-                f"{code}; see the topic's policy and key"
+                f"{code}; see the role's sns:Publish, the topic's policy and its key"
             ) from error
         except BotoCoreError as error:
             raise ChannelDown(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lambdas.core.dataset import Dataset
-from lambdas.core.facts import PullFacts
+from lambdas.core.facts import DeployedSchedule, PullFacts
 from lambdas.core.run import DatasetState, Run
 
 RUNS = 20
@@ -27,8 +27,8 @@ class RunHistory(Protocol):
 class Schedules(Protocol):
     """The schedules that were deployed."""
 
-    def is_enabled(self, dataset: str) -> bool | None:
-        """Whether the dataset's schedule fires; None if nobody may know."""
+    def schedule(self, dataset: str) -> DeployedSchedule:
+        """The dataset's schedule; its fields are None if nobody may know."""
 
 
 class PullSource:
@@ -39,10 +39,10 @@ class PullSource:
         self._schedules = schedules
 
     def collect(self, dataset: Dataset, *, now: datetime) -> PullFacts:
-        """The state, the newest runs, and whether the schedule is on."""
+        """The state, the newest runs, and the schedule as it stands."""
         del now
         return PullFacts(
             state=self._history.read(dataset.name),
             runs=tuple(self._history.latest_runs(dataset.name, RUNS)),
-            schedule_enabled=self._schedules.is_enabled(dataset.name),
+            schedule=self._schedules.schedule(dataset.name),
         )

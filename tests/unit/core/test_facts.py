@@ -92,7 +92,9 @@ def pulled(*runs: Run, version: int = 3, cursor: str | None = None) -> PullFacts
     state = DatasetState(
         dataset="cats", version=version, cursor=CursorPosition(value=cursor)
     )
-    return PullFacts(state=state, runs=runs, schedule_enabled=True)
+    return PullFacts(
+        state=state, runs=runs, schedule=DeployedSchedule(is_enabled=True)
+    )
 
 
 def test_what_was_not_found_is_not_known() -> None:

@@ -310,7 +310,7 @@ def test_our_own_pulls_are_read_from_the_state_table() -> None:
         a_dataset(), now=NOW
     )
     assert found == PullFacts(
-        state=DatasetState(dataset="cats"), runs=(), schedule_enabled=None
+        state=DatasetState(dataset="cats"), runs=(), schedule=DeployedSchedule()
     )
 
 

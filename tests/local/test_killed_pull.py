@@ -1,0 +1,163 @@
+"""A pull is killed in the middle of its commit: no row is lost, none lands twice.
+
+It dies between recording its run and completing its uploads, or between completing
+them and moving the cursor. The run is rolled forward by the message, which comes
+again, or before that by the sweep of a freshness check.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from lambdas.core.run import DatasetState, RunStatus
+from local.fabric import Fabric
+from local.stack import ROOT, Functions
+from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
+from tests.local.killing_proxy import Call, KillingProxy, completed, recorded
+
+HIDDEN = timedelta(minutes=16)
+"""A killed function's message: its 15 minutes, and one more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Danger:
+    """A world whose pulls go through the proxy."""
+
+    world: World
+    proxy: KillingProxy
+    host: Functions
+    fabric: Fabric
+
+    def pull_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
+        """An hour later flights are pulled and killed after the call that fits; what
+        the state table says then.
+        """
+        world = self.world
+        world.move(world.now + timedelta(hours=1))
+        world.send("flights")
+        self.proxy.arm(fits)
+        self.fabric.drain(world.now)
+        assert not self.proxy.is_armed, "the call it was to die after never came"
+        (invocation,) = self.host.invocations
+        assert invocation.error is not None
+        assert invocation.error.kind == "Runtime.ExitError"
+        assert "SIGKILL" in invocation.error.message
+        self.host.invocations.clear()
+        return world.state().read("flights")
+
+
+@pytest.fixture(scope="module")
+def danger(
+    embedded: World, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Danger]:
+    pull = embedded.function(PULL)
+
+    def kill() -> None:
+        pids = host.pids(pull)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        assert len(pids) == 1
+
+    with KillingProxy(embedded.stack.cloud.endpoint_url, kill=kill) as proxy:
+        host = Functions(
+            embedded.stack.cloud,
+            bundle_root=ROOT,
+            log_dir=tmp_path_factory.mktemp("logs"),
+            extra_environment={
+                **embedded.stack.host.environment(pull),
+                "AWS_ENDPOINT_URL": proxy.url,
+            },
+        )
+        try:
+            yield Danger(
+                world=embedded,
+                proxy=proxy,
+                host=host,
+                fabric=fabric_of(embedded.stack, now=embedded.now, host=host),
+            )
+        finally:
+            host.stop()
+
+
+def _is_whole(world: World) -> None:
+    """Nothing is half-done, and the rows are upstream's, each once."""
+    assert world.state().committing_datasets() == []
+    runs = world.state().latest_runs("flights", limit=100)
+    assert {run.status for run in runs} == {RunStatus.LANDED}
+    comparison = world.compared("flights")
+    assert comparison.upstream > 20
+    assert comparison.faults == ()
+    assert comparison.upstream == comparison.landed == comparison.table
+
+
+def test_the_same_pulls_undisturbed_go_through_the_proxy(danger: Danger) -> None:
+    """So that what follows fails of the kill, and not of the proxy."""
+    world = danger.world
+    world.send("flights")
+    danger.fabric.drain(world.now)
+    (invocation,) = danger.host.invocations
+    assert invocation.error is None
+    danger.host.invocations.clear()
+    _is_whole(world)
+
+
+@pytest.mark.parametrize(
+    ("fits", "is_visible"),
+    [(recorded, False), (completed, True)],
+    ids=["before-completing", "before-the-cursor-moves"],
+)
+def test_its_message_comes_again_and_completes_it(
+    danger: Danger, fits: Callable[[Call], bool], *, is_visible: bool
+) -> None:
+    world = danger.world
+    before, objects = world.state().read("flights"), world.objects("flights")
+    state = danger.pull_until_killed(fits)
+    assert state.committing is not None
+    assert state.cursor == before.cursor
+    assert len(world.objects("flights")) == len(objects) + is_visible
+    assert world.wait(HIDDEN - timedelta(minutes=1)) == 0
+    assert world.state().read("flights").committing == state.committing
+    assert world.wait(timedelta(minutes=2)) == 1
+    after = world.state().read("flights")
+    assert after.cursor != before.cursor
+    assert len(world.objects("flights")) == len(objects) + 1
+    _is_whole(world)
+
+
+@pytest.mark.parametrize(
+    ("fits", "is_visible"),
+    [(recorded, False), (completed, True)],
+    ids=["before-completing", "before-the-cursor-moves"],
+)
+def test_the_sweep_of_a_check_completes_it_before_its_message_comes(
+    danger: Danger, fits: Callable[[Call], bool], *, is_visible: bool
+) -> None:
+    world = danger.world
+    before, objects = world.state().read("flights"), world.objects("flights")
+    state = danger.pull_until_killed(fits)
+    assert state.committing is not None
+    assert len(world.objects("flights")) == len(objects) + is_visible
+    world.move(world.now + timedelta(minutes=5))
+    assert world.check()["swept"] is True
+    after = world.state().read("flights")
+    assert after.committing is None
+    assert after.cursor != before.cursor
+    _is_whole(world)
+    # The message comes all the same, and finds nothing to do.
+    assert world.wait(HIDDEN) == 1
+    assert world.state().read("flights").cursor == after.cursor
+    assert len(world.objects("flights")) == len(objects) + 1
+    _is_whole(world)
+
+
+def test_the_killed_processes_are_gone(danger: Danger) -> None:
+    pids = danger.host.pids(danger.world.function(PULL))
+    assert pids_alive(pids) == pids
+    danger.host.stop()
+    assert pids_alive(pids) == []

@@ -1,0 +1,106 @@
+"""What must hold once the weather is over, whatever happened before."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lambdas.adapters.state_table import run_from_item
+from lambdas.core.landing import RAW
+from lambdas.core.run import Run, RunStatus
+from tests.soak.simulation import Simulation
+
+
+def check(simulation: Simulation) -> None:
+    """Note every promise that was broken as a violation."""
+    state = simulation.dynamodb.items.get(("DATASET#cats", "STATE"), {})
+    if "committing" in state:
+        _stuck(simulation)
+    else:
+        _everything_landed(simulation)
+    _once_in_the_table(simulation)
+    runs = [
+        run_from_item(item)
+        for (_, sk), item in simulation.dynamodb.items.items()
+        if sk.startswith("RUN#")
+    ]
+    _runs_are_whole(simulation, runs)
+    _failures_are_visible(simulation, runs)
+    if simulation.queue.waiting:
+        simulation.world.violated(f"still queued: {simulation.queue.waiting}")
+    if simulation.s3.uploads:
+        simulation.world.violated("uploads that no rule expires")
+
+
+def _stuck(simulation: Simulation) -> None:
+    """Only half visible runs may wait for a person, and the person is told."""
+    told = [error for error in simulation.errors if "half visible" in str(error)]
+    if told:
+        simulation.world.counts["half visible, told"] += 1
+    else:
+        simulation.world.violated("a recorded run was never finished, nobody was told")
+
+
+def _everything_landed(simulation: Simulation) -> None:
+    expected = {row.number: row.version for row in simulation.upstream.rows.values()}
+    landed = simulation.landed
+    missing = [row for row in expected.items() if not landed[row]]
+    if missing:
+        simulation.world.violated(f"never landed: {missing}")
+    newest = simulation.pipe.newest()
+    wrong = {
+        number: (newest.get(number), version)
+        for number, version in expected.items()
+        if newest.get(number) != version
+    }
+    if wrong and not missing:
+        simulation.world.violated(f"the view shows (shown, upstream's): {wrong}")
+
+
+def _once_in_the_table(simulation: Simulation) -> None:
+    if simulation.pipe.rows() != simulation.landed:
+        difference = simulation.pipe.rows()
+        difference.subtract(simulation.landed)
+        odd = {row: n for row, n in difference.items() if n}
+        simulation.world.violated(f"table and landed set differ by {odd}")
+
+
+def _runs_are_whole(simulation: Simulation, runs: list[Run]) -> None:
+    """Whoever landed says so in its run file and by an event; nobody else does."""
+    world = simulation.world
+    complete = simulation.pipe.complete
+    announced = simulation.bus.heard("dataset.landed")
+    landed = {
+        run.run_id for run in runs if run.status is RunStatus.LANDED and run.objects
+    }
+    if landed - set(complete):
+        world.violated(f"landed without a run file: {landed - set(complete)}")
+    if landed - announced:
+        world.violated(f"landed without an event: {landed - announced}")
+    told: Counter[str] = Counter()
+    for document in complete.values():
+        objects = document["objects"]
+        assert isinstance(objects, list)
+        told.update(item["key"] for item in objects)
+    there = {key for key in simulation.s3.objects if key.startswith(RAW)}
+    if set(told) - there:
+        world.violated(f"in a run file and not there: {set(told) - there}")
+    if there - set(told) and not world.counts["half visible, told"]:
+        world.violated(f"there and in no run file: {there - set(told)}")
+
+
+def _failures_are_visible(simulation: Simulation, runs: list[Run]) -> None:
+    world = simulation.world
+    announced = simulation.bus.heard("pull.failed")
+    for run in runs:
+        world.counts[f"runs ended {run.status.value}"] += 1
+        failed = run.status in (RunStatus.FAILED, RunStatus.VOIDED)
+        if failed and run.run_id not in announced and not simulation.errors:
+            # the announcement may die, but then its process did, or raised
+            killed = world.counts["killed before an effect"]
+            if not killed and not world.counts["killed after an effect"]:
+                world.violated(f"run {run.run_id} {run.status} and nobody was told")
+        if (
+            run.status is RunStatus.COMMITTING
+            and not world.counts["half visible, told"]
+        ):
+            world.violated(f"run {run.run_id} is still committing")

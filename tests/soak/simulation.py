@@ -1,0 +1,327 @@
+"""One seed: a dataset, its upstream and its pulls, in bad weather and after it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+from isal.igzip import decompress as gunzip
+from msgspec.json import decode as from_json
+
+import lambdas.core.commit as protocol
+from lambdas.adapters.event_bus import EventBus
+from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.state_table import StateTable
+from lambdas.core.commit import Committer
+from lambdas.core.cursor import Window
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.landing import RAW
+from lambdas.core.ports import PageSource
+from lambdas.core.run import RunStatus
+from lambdas.pull.engine import Puller
+from lambdas.pull.message import deliveries
+from lambdas.pull.worker import Worker
+from tests.datasets import a_dataset, incremental
+from tests.soak.aws import S3, DynamoDB, EventBridge
+from tests.soak.faults import Killed, Mishap
+from tests.soak.queue import Queue
+from tests.soak.snowpipe import Snowpipe
+from tests.soak.upstream import LAG, LONGEST_PULL_S, Order, Upstream, UpstreamPages
+from tests.soak.world import World, WorldClock
+
+HOURS = 6
+"""How long the weather is bad."""
+_SKEWS_S = (-7200.0, -3600.0, -300.0, -0.7, 0.7, 300.0, 7200.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a seed is about, drawn before anything happens."""
+
+    disposition: Literal["append", "merge"]
+    lag: int
+    order: Order
+    declares_order: bool
+    filters: bool
+    page_rows: int
+    part_bytes: int
+    roll_over_bytes: int
+    edge_in_state: int
+
+
+def drawn_shape(world: World) -> Shape:
+    """A shape; lag and updates need `merge`."""
+    rng = world.rng
+    disposition: Literal["append", "merge"] = rng.choice(("append", "merge"))
+    return Shape(
+        disposition=disposition,
+        lag=LAG if disposition == "merge" and rng.random() < 0.4 else 0,
+        order=rng.choice(("asc", "desc", "log")),
+        declares_order=rng.random() < 0.5,
+        filters=rng.random() < 0.8,
+        page_rows=rng.randint(2, 6),
+        part_bytes=rng.choice((40, 1_000_000)),
+        roll_over_bytes=rng.choice((1, 60, 1_000_000)),
+        edge_in_state=rng.choice((1, 3, 5_000)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _catalogue(disposition: str, lag: int, row_order: str | None) -> Catalogue:
+    source = incremental(lag=lag, row_order=row_order)
+    dataset = a_dataset(source=source, write_disposition=disposition)
+    return Catalogue(datasets={"cats": dataset})
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Where the mutation check breaks the protocol on purpose."""
+
+    puller: Callable[[Puller], None] = lambda _: None
+    committer: type[Committer] = Committer
+    dynamodb: Callable[[DynamoDB], None] = lambda _: None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a seed came to."""
+
+    seed: int
+    violations: list[str]
+    counts: Counter[str]
+    trace: list[str] = field(default_factory=list)
+
+
+class Simulation:
+    """The functions and all that they work with, for one seed."""
+
+    def __init__(self, *, seed: int, hooks: Hooks, traced: bool = False) -> None:
+        self.world = world = World(seed=seed)
+        if traced:
+            world.trace = []
+        self.shape = shape = drawn_shape(world)
+        self.hooks = hooks
+        self.pipe = Snowpipe(world)
+        self.s3 = S3(world, on_created=self._created)
+        self.dynamodb = DynamoDB(world, on_state=self._state_moved)
+        hooks.dynamodb(self.dynamodb)
+        self.bus = EventBridge(world)
+        self.queue = Queue(world, deliver=self._invoke)
+        self.upstream = Upstream(
+            world,
+            order=shape.order,
+            updates=shape.disposition == "merge",
+            lates=shape.lag > 0,
+        )
+        self.landed: Counter[tuple[int, int]] = Counter()
+        self.errors: list[Exception] = []
+        self.upstream_faults = 0
+        self.cursor: int | None = None
+        order = shape.order if shape.order != "log" and shape.declares_order else None
+        self.catalogue = _catalogue(shape.disposition, shape.lag, order)
+
+    def run(self) -> Outcome:
+        """Bad weather, then its end, then the promises."""
+        edge = protocol.EDGE_IN_STATE
+        protocol.EDGE_IN_STATE = self.shape.edge_in_state
+        try:
+            self._plan_hours()
+            self.world.run_until(HOURS * 3600.0)
+            self._clear_up()
+        finally:
+            protocol.EDGE_IN_STATE = edge
+        world = self.world
+        return Outcome(
+            seed=0,
+            violations=world.violations,
+            counts=world.counts,
+            trace=world.trace or [],
+        )
+
+    def _plan_hours(self) -> None:
+        world, rng = self.world, self.world.rng
+        end_s = HOURS * 3600.0
+        for _ in range(rng.randint(4, 10)):
+            world.at(rng.random() * end_s, self.grow)
+        for hour in range(HOURS):
+            due_s = hour * 3600.0 + 300.0
+            late_s = 0.0
+            if world.happens(Mishap.TICK_LATE, 0.1):
+                late_s = rng.random() * 7200
+            world.at(due_s + late_s, lambda due_s=due_s: self.tick(due_s))  # type: ignore[misc]  # mypy knows no defaults of lambdas
+            if world.happens(Mishap.TICK_DOUBLED, 0.15):
+                again_s = due_s + rng.random() * 3600
+                world.at(again_s, lambda due_s=due_s: self.tick(due_s))  # type: ignore[misc]  # as above
+        for part in range(1, HOURS * 2):
+            world.at(part * 1800.0, self.sweep)
+        if world.happens(Mishap.UPLOADS_EXPIRED, 0.2):
+            some = rng.random() < 0.2
+            world.at(rng.random() * end_s, lambda: self.s3.expire(only_some=some))
+
+    def _clear_up(self) -> None:
+        world = self.world
+        world.weather.is_over = True
+        world.note("the weather is over")
+        self.grow()
+        world.run_until(world.now_s + 4 * 3600)
+        for _ in range(2):
+            self.sweep()
+            self.tick(world.now_s)
+            world.run_until(world.now_s + 3600)
+        world.run_until(world.now_s + 8 * 86400)
+        self.s3.expire(older_than_s=7 * 86400)
+        world.run_until(world.now_s + 3600)
+
+    def grow(self) -> None:
+        """Upstream writes a batch."""
+        self.upstream.grow(may_be_late=True)
+
+    def tick(self, due_s: float) -> None:
+        """Scheduler sends a tick."""
+        due = self.world.now() + timedelta(seconds=due_s - self.world.now_s)
+        body = {"dataset": "cats", "reason": "schedule", "due_at": due.isoformat()}
+        self.queue.send(json.dumps(body))
+
+    def sweep(self) -> None:
+        """The freshness function's check tick, as far as runs go."""
+        clock = self._clock()
+        committer = self.hooks.committer(**self._ports(clock))
+        self.world.counts["sweeps"] += 1
+        self._carried_out("sweep", committer.sweep)
+
+    def _invoke(self, record: dict[str, Any]) -> bool:
+        """The pull function, as its handler has it."""
+        world = self.world
+        started_s = world.now_s
+        clock = self._clock()
+        world.counts["invocations"] += 1
+        puller = Puller(
+            **self._ports(clock),
+            source=self._source,
+            random=world.rng.randbytes,
+            roll_over_bytes=self.shape.roll_over_bytes,
+        )
+        puller._committer = self.hooks.committer(**self._ports(clock))
+        self.hooks.puller(puller)
+        worker = Worker(
+            catalogue=self.catalogue,
+            puller=puller,
+            sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
+            queue_url="queue",
+            remaining=lambda: timedelta(
+                seconds=max(0.0, started_s + LONGEST_PULL_S - world.now_s)
+            ),
+        )
+        (delivery,) = deliveries({"Records": [record]})
+        outcome = self._carried_out(
+            f"pull {delivery.message_id}", lambda: worker.work(delivery)
+        )
+        if outcome is None:
+            return False
+        if outcome.result is not None:
+            world.counts[f"runs {outcome.result.run.status.value}"] += 1
+        return bool(outcome.is_done)
+
+    def _carried_out(self, what: str, work: Callable[[], Any]) -> Any:
+        """What an invocation returns; None if it died or raised, which is noted."""
+        self.world.note(f"{what} begins")
+        try:
+            result = work()
+        except Killed as death:
+            self.world.note(f"{what} was killed: {death}")
+            return None
+        except Exception as error:
+            self.world.note(f"{what} raised {type(error).__name__}: {error}")
+            self.world.counts["errors raised"] += 1
+            self.errors.append(error)
+            return None
+        self.world.note(f"{what} ends")
+        return result
+
+    def _ports(self, clock: WorldClock) -> dict[str, Any]:
+        return {
+            "landing": LandingBucket(
+                s3=self.s3,  # type: ignore[arg-type]  # the calls that are made
+                bucket="landing",
+                part_bytes=self.shape.part_bytes,
+            ),
+            "state": StateTable(
+                dynamodb=self.dynamodb,  # type: ignore[arg-type]  # the same
+                table="state",
+            ),
+            "events": EventBus(
+                events=self.bus,  # type: ignore[arg-type]  # the same
+                bus="catflap",
+            ),
+            "clock": clock,
+        }
+
+    def _clock(self) -> WorldClock:
+        skew_s = 0.0
+        if self.world.happens(Mishap.CLOCK_WRONG, 0.15):
+            skew_s = self.world.rng.choice(_SKEWS_S)
+        return WorldClock(self.world, skew_s=skew_s)
+
+    def _source(self, dataset: Dataset, window: Window) -> PageSource:
+        del dataset
+        return UpstreamPages(
+            self.world,
+            self.upstream,
+            window=window,
+            page_rows=self.shape.page_rows,
+            filters=self.shape.filters,
+            on_fault=self._count_upstream_fault,
+        )
+
+    def _count_upstream_fault(self) -> None:
+        self.upstream_faults += 1
+
+    def _created(self, key: str, body: bytes) -> None:
+        self.pipe.hear(key, body)
+        if not key.startswith(RAW):
+            return
+        self.world.counts["objects"] += 1
+        for line in gunzip(body).splitlines():
+            record = from_json(line)
+            row = (record["id"], record["v"])
+            self.landed[row] += 1
+            self.world.counts["rows"] += 1
+            if self.landed[row] > 1 and not self.shape.lag:
+                self.world.violated(f"row {row} landed twice, now in {key}")
+
+    def _state_moved(self) -> None:
+        """The cursor is never ahead of what has landed: looked at with every write."""
+        item = self.dynamodb.items.get(("DATASET#cats", "STATE"))
+        cursor = None if item is None else from_json(item["cursor"]["S"])
+        if cursor == self.cursor or cursor is None:
+            return
+        if self.cursor is not None and cursor < self.cursor:
+            self.world.violated(f"the cursor went back from {self.cursor} to {cursor}")
+        self.cursor = cursor
+        missing = [
+            row.number
+            for row in self.upstream.rows.values()
+            if row.at < cursor - self.shape.lag
+            and not self.landed[row.number, row.version]
+        ]
+        if missing:
+            self.world.violated(f"the cursor is at {cursor}, ahead of rows {missing}")
+
+
+def simulate(seed: int, *, hooks: Hooks | None = None, traced: bool = False) -> Outcome:
+    """Run one seed, and hold it to the promises."""
+    from tests.soak.promises import check  # noqa: PLC0415 - they look at this module
+
+    simulation = Simulation(seed=seed, hooks=hooks or Hooks(), traced=traced)
+    outcome = simulation.run()
+    outcome.seed = seed
+    check(simulation)
+    return outcome
+
+
+__all__ = ["HOURS", "Hooks", "Outcome", "RunStatus", "Shape", "Simulation", "simulate"]

@@ -1,0 +1,82 @@
+"""Snowpipe, as far as the protocol leans on it: each object name is loaded once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from isal.igzip import decompress as gunzip
+from msgspec.json import decode as from_json
+
+from lambdas.core.landing import RAW, RUNS, run_id_of, run_started_at
+from tests.soak.faults import Mishap
+from tests.soak.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """One row of the table, with what the view orders by."""
+
+    number: int
+    version: int
+    extracted_at: datetime
+    file: str
+    row: int
+
+
+class Snowpipe:
+    """Hears of objects late, in any order and more than once."""
+
+    def __init__(self, world: World) -> None:
+        self.table: list[Loaded] = []
+        self.complete: dict[str, dict[str, object]] = {}
+        """What RAW._RUNS holds, by run id."""
+        self._world = world
+        self._known: set[str] = set()
+
+    def hear(self, key: str, body: bytes) -> None:
+        """An S3 event is on its way."""
+        times = 2 if self._world.happens(Mishap.EVENT_DOUBLED, 0.1) else 1
+        for _ in range(times):
+            after_s = self._world.rng.random() * 900
+            self._world.at(self._world.now_s + after_s, lambda: self._load(key, body))
+
+    def _load(self, key: str, body: bytes) -> None:
+        if key in self._known:
+            return
+        self._known.add(key)
+        if key.startswith(RUNS):
+            document = from_json(body)
+            self.complete[document["run_id"]] = document
+        elif key.startswith(RAW):
+            run_id = run_id_of(key)
+            started = run_started_at(run_id) if run_id else self._world.now()
+            for at, line in enumerate(gunzip(body).splitlines(), 1):
+                record = from_json(line)
+                self.table.append(
+                    Loaded(
+                        number=record["id"],
+                        version=record["v"],
+                        extracted_at=started,
+                        file=key,
+                        row=at,
+                    )
+                )
+
+    def rows(self) -> Counter[tuple[int, int]]:
+        """How often each version of a row is in the table."""
+        return Counter((row.number, row.version) for row in self.table)
+
+    def newest(self) -> dict[int, int]:
+        """What the view of a `merge` shows: the version of each row."""
+        best: dict[int, Loaded] = {}
+        for row in self.table:
+            other = best.get(row.number)
+            if other is None or _rank(row) > _rank(other):
+                best[row.number] = row
+        return {number: row.version for number, row in best.items()}
+
+
+def _rank(row: Loaded) -> tuple[datetime, str, int]:
+    return row.extracted_at, row.file, row.row

@@ -1,0 +1,156 @@
+"""An API that grows while it is read: equal cursors, updates, late rows, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lambdas.core.cursor import Window
+from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
+from lambdas.core.ports import Page
+from tests.soak.faults import Mishap
+from tests.soak.world import World
+
+Order = Literal["asc", "desc", "log"]
+
+LAG = 60
+"""Minutes that a dataset with a lag goes back behind its cursor."""
+LATEST = 25
+"""Minutes that a late row is behind the clock; with the longest pull still < `LAG`."""
+LONGEST_PULL_S = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One version of a row. `at` is its cursor in minutes, `seq` when it was written."""
+
+    number: int
+    version: int
+    at: int
+    seq: int
+
+    @property
+    def record(self) -> bytes:
+        """As the API writes it."""
+        return b'{"id":%d,"v":%d,"at":%d}' % (self.number, self.version, self.at)
+
+
+class Upstream:
+    """Rows, each in its current version."""
+
+    def __init__(
+        self, world: World, *, order: Order, updates: bool, lates: bool
+    ) -> None:
+        self.rows: dict[int, Row] = {}
+        self.order = order
+        self._world = world
+        self._updates = updates
+        self._lates = lates
+        self._seq = 0
+
+    def grow(self, *, may_be_late: bool) -> None:
+        """A batch of rows at or above all that were there, and late ones if promised.
+
+        Within a batch cursors are in no order; no batch is below the one before.
+        """
+        rng = self._world.rng
+        minute = int(self._world.now_s // 60)
+        floor = max((row.at for row in self.rows.values()), default=0)
+        ceiling = max(floor, minute)
+        for _ in range(rng.randint(1, 7)):
+            at = rng.choice((floor, ceiling, rng.randint(floor, ceiling)))
+            if self._lates and may_be_late and rng.random() < 0.3:
+                at = max(0, minute - rng.randint(1, LATEST))
+            number, version = len(self.rows) + 1, 1
+            if self._updates and self.rows and rng.random() < 0.3:
+                old = self.rows[rng.randint(1, len(self.rows))]
+                number, version, at = old.number, old.version + 1, max(at, old.at)
+            self._seq += 1
+            self.rows[number] = Row(
+                number=number, version=version, at=at, seq=self._seq
+            )
+
+    def sorted_rows(self, floor: int) -> list[tuple[tuple[int, int], Row]]:
+        """The rows from `floor` on, as the API sorts them, each with its place."""
+        match self.order:
+            case "asc":
+                keyed = [((row.at, row.number), row) for row in self.rows.values()]
+            case "desc":
+                keyed = [((-row.at, -row.number), row) for row in self.rows.values()]
+            case "log":
+                keyed = [((row.seq, 0), row) for row in self.rows.values()]
+        return sorted(
+            ((key, row) for key, row in keyed if row.at >= floor),
+            key=lambda item: item[0],
+        )
+
+
+class UpstreamPages:
+    """One pull's pages (a PageSource). A page is asked for by the place it follows."""
+
+    def __init__(
+        self,
+        world: World,
+        upstream: Upstream,
+        *,
+        window: Window,
+        page_rows: int,
+        filters: bool,
+        on_fault: Callable[[], None],
+    ) -> None:
+        self.requests = 0
+        self.retries = 0
+        self._world = world
+        self._upstream = upstream
+        self._floor = int(window.start or 0) if filters else 0
+        self._page_rows = page_rows
+        self._on_fault = on_fault
+        self._deadline_s = world.now_s + LONGEST_PULL_S
+        self._position = None
+
+    def pages(self) -> Iterator[Page]:
+        """As the port says."""
+        after: tuple[int, int] | None = None
+        number = 1
+        while True:
+            rows, after = self._fetch(after)
+            yield Page(
+                records=[row.record for row in rows],
+                number=number,
+                url="https://api.test/",
+                next_position=list(after) if after else None,
+            )
+            if after is None:
+                return
+            number += 1
+
+    def _fetch(
+        self, after: tuple[int, int] | None
+    ) -> tuple[list[Row], tuple[int, int] | None]:
+        def do() -> tuple[list[Row], tuple[int, int] | None]:
+            found = [
+                item
+                for item in self._upstream.sorted_rows(self._floor)
+                if after is None or item[0] > after
+            ]
+            page = found[: self._page_rows]
+            is_last = len(found) <= self._page_rows
+            return [row for _, row in page], None if is_last else page[-1][0]
+
+        self.requests += 1
+        if self._world.happens(Mishap.UPSTREAM_REFUSED, 0.01):
+            kind = self._world.rng.choice(list(RunErrorKind))
+            raise self._fault(Terminal("refused", kind=kind))
+        answer = self._world.effect(
+            "get page",
+            do,
+            lambda _: self._fault(Transient("reset", kind=RunErrorKind.HTTP)),
+        )
+        if self._world.now_s > self._deadline_s:
+            raise self._fault(Transient("too late", kind=RunErrorKind.TIMEOUT))
+        return answer
+
+    def _fault(self, error: UpstreamError) -> UpstreamError:
+        self._on_fault()
+        return error
