@@ -45,7 +45,7 @@ soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 serve: $(READY) ## the embedded stack, up until Ctrl-C
-	$(BIN)/python -m local --serve
+	$(BIN)/python -m local.serve
 
 lock: ## the hashed locks, anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt

@@ -119,7 +119,7 @@ class GrowingTable:
         self.is_held = False
         fields = ", ".join(f"{column.name} {column.kind}" for column in columns)
         marks = ", ".join("?" * (len(columns) + 1))
-        self._insert = f"insert into {name} values ({marks})"  # noqa: S608 - our own names
+        self._insert = f"insert into {name} values ({marks})"
         with connection:
             connection.execute(
                 f"create table {name} (id integer primary key, {fields})"
@@ -143,12 +143,12 @@ class GrowingTable:
 
     def released(self) -> list[tuple[object, ...]]:
         """Every row that is visible upstream, by id."""
-        query = f"select * from {self.name} order by id"  # noqa: S608 - our own name
+        query = f"select * from {self.name} order by id"
         return list(self._connection.execute(query))
 
     def column_names(self) -> list[str]:
         """The columns, in the order of `released`."""
-        query = f"select * from {self.name} limit 0"  # noqa: S608 - our own name
+        query = f"select * from {self.name} limit 0"
         return [column[0] for column in self._connection.execute(query).description]
 
 

@@ -20,7 +20,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from lambdas.core.errors import LandingError, StateConflict, UploadGone
+from lambdas.core.errors import (
+    CatflapError,
+    LandingError,
+    RunBroken,
+    StateConflict,
+    SweepIncomplete,
+    UploadGone,
+)
 from lambdas.core.landing import edge_key, manifest_key, run_key
 from lambdas.core.manifest import (
     edge_from_bytes,
@@ -37,6 +44,7 @@ from lambdas.core.run import (
     PendingObject,
     Run,
     RunStatus,
+    StuckRun,
 )
 
 EDGE_IN_STATE = 5_000
@@ -57,29 +65,44 @@ class Committer:
     def read(self, dataset: str) -> DatasetState:
         """The dataset's state with its edge complete, whatever was left rolled forward.
 
-        Raises LandingError if a recorded run cannot be completed.
+        Raises LandingError if a recorded run cannot be completed, RunBroken if it
+        never can.
         """
-        state = self._state.read(dataset)
-        while state.committing is not None:
-            state = self._roll_forward(state, state.committing)
-        return self._with_edge(state)
+        return self._with_edge(self._rolled_forward(dataset))
 
     def sweep(self) -> Sequence[str]:
         """Roll forward every recorded run, whether its dataset still exists or not.
 
         Returns the datasets that had one. One that cannot be completed hinders no
-        other: the first such error is raised after all were tried.
+        other: SweepIncomplete is raised after all were tried.
         """
         datasets = self._state.committing_datasets()
-        first: LandingError | None = None
+        stuck: list[StuckRun] = []
         for dataset in datasets:
             try:
-                self.read(dataset)
-            except LandingError as error:
-                first = first or error
-        if first is not None:
-            raise first
+                self._rolled_forward(dataset)
+            except CatflapError as error:
+                run_id = self._state.read(dataset).committing
+                if run_id is None:
+                    continue  # somebody else completed it meanwhile
+                broken = isinstance(error, RunBroken)
+                stuck.append(
+                    StuckRun(
+                        dataset=dataset,
+                        run_id=run_id,
+                        is_broken=broken,
+                        problem=str(error),
+                    )
+                )
+        if stuck:
+            raise SweepIncomplete("; ".join(run.sentence for run in stuck), stuck=stuck)
         return datasets
+
+    def _rolled_forward(self, dataset: str) -> DatasetState:
+        state = self._state.read(dataset)
+        while state.committing is not None:
+            state = self._roll_forward(state, state.committing)
+        return state
 
     def commit(
         self,
@@ -123,7 +146,7 @@ class Committer:
             again = self._state.read(state.dataset)
             if again.committing != run_id:
                 return again
-            raise LandingError(
+            raise RunBroken(
                 f"run {run_id} of {state.dataset} is recorded as committing, but its "
                 f"{'record' if run is None else 'manifest'} is gone; look for "
                 f"{manifest_key(state.dataset, run_id)} among the bucket's versions"
@@ -167,7 +190,7 @@ class Committer:
     def _complete_all(self, manifest: Manifest) -> bool:
         """Make every object visible.
 
-        False if an upload is gone and nothing of the run is visible; LandingError if
+        False if an upload is gone and nothing of the run is visible; RunBroken if
         something is: that is never repaired in silence.
         """
         run_id = manifest.run_id
@@ -182,7 +205,7 @@ class Committer:
                 ]
                 if not visible:
                     return False
-                raise LandingError(
+                raise RunBroken(
                     f"run {run_id} of {manifest.dataset} is half visible: "
                     f"{len(visible)} of {len(manifest.objects)} objects are there, and "
                     f"the upload of {pending.key} is gone; its rows must be pulled "

@@ -9,11 +9,13 @@ the rows whose hash was seen there before.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import compress
 from math import ceil
+from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -31,6 +33,7 @@ microsecond. Values of two kinds cannot be compared."""
 
 _MICROSECOND_DIGITS = 6
 _NANOSECOND_DIGITS = 9
+_ONE_KIND: tuple[set[type], ...] = ({str}, {int}, {float})
 
 
 def sort_key(value: object, timezone: str | None) -> SortKey:
@@ -211,6 +214,7 @@ def _cursor_decoder(path: str) -> Callable[[Sequence[bytes]], list[object]]:
         inner = msgspec.defstruct(
             "At", [("at", inner | None, None)] if inner is not Any
             else [("at", Any, None)], rename={"at": str(name)},
+            gc=False,  # holds values of one JSON document: no cycles, none to look for
         )  # fmt: skip
     decoder = msgspec.json.Decoder(list[inner])
     depth = len(names)
@@ -307,6 +311,10 @@ class NewRows:
         values = self._decoded(records, page)
         # Few distinct values a page are the rule: judge each value once.
         verdicts: dict[object, tuple[bool, SortKey | None]] = {}
+        if set(map(type, values)) in _ONE_KIND:
+            verdicts = {v: self._judge(v, page) for v in dict.fromkeys(values)}
+            if not self._touches_edge(verdicts):
+                return self._keep_wanted(values, records, verdicts)
         kept: list[bytes] = []
         newest: SortKey | None = None
         newest_value: CursorValue | None = None
@@ -335,6 +343,33 @@ class NewRows:
         if newest is not None and newest_value is not None:
             self._advance(newest, newest_value, values, records, verdicts)
         return kept
+
+    def _touches_edge(
+        self, verdicts: Mapping[object, tuple[bool, SortKey | None]]
+    ) -> bool:
+        """Whether a row may be one that was seen at the edge: each is looked at."""
+        return bool(self._seen_at_edge) and any(
+            key == self._start for _, key in verdicts.values()
+        )
+
+    def _keep_wanted(
+        self,
+        values: Sequence[object],
+        records: Sequence[bytes],
+        verdicts: dict[object, tuple[bool, SortKey | None]],
+    ) -> list[bytes]:
+        """`keep` for a page whose cursors are all of one kind and off the edge: nothing
+        is done a row that is not done in C.
+        """
+        wanted = {value: key for value, (is_in, key) in verdicts.items() if is_in}
+        if not wanted:
+            return []
+        newest_value, newest = max(wanted.items(), key=itemgetter(1))
+        # keys only come from cursor values
+        self._advance(newest, newest_value, values, records, verdicts)  # type: ignore[arg-type]  # see above
+        if len(wanted) == len(verdicts):
+            return list(records)
+        return list(compress(records, map(wanted.__contains__, values)))
 
     def _decoded(self, records: Sequence[bytes], page: int) -> list[object]:
         try:

@@ -212,7 +212,7 @@ def refuse_repeated_names(records: Sequence[bytes]) -> None:
     """Raise Terminal if an object among `records` uses a name twice, at any depth."""
     for record in records:
         try:
-            json.loads(record, object_pairs_hook=_unique, parse_int=str)
+            _STRICT(record.decode())
         except RecursionError:
             raise bad_response("a record is nested too deeply to be read") from None
 
@@ -240,3 +240,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
             "which value counts is undefined (RFC 8259), so nothing lands"
         )
     return found
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_int=str).decode
+"""Made once: `json.loads` would make it for every record."""

@@ -8,7 +8,9 @@
     │   ├── Transient            worth another try within this run
     │   └── Terminal             trying again now changes nothing
     ├── LandingError             the landing zone refused, or an upload is gone
-    │   └── UploadGone           a recorded upload no longer exists
+    │   ├── UploadGone           a recorded upload no longer exists
+    │   ├── RunBroken            no further try completes a recorded run
+    │   └── SweepIncomplete      recorded runs are left that could not be completed
     ├── StateConflict            somebody else moved the state first (fencing)
     ├── WarehouseError           Snowflake
     │   ├── WarehouseUnreachable could not look: never the same as "late"
@@ -22,7 +24,12 @@ Nobody decides by the text of a message, and no message holds a secret.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lambdas.core.run import StuckRun
 
 
 class RunErrorKind(StrEnum):
@@ -78,6 +85,18 @@ class LandingError(CatflapError):
 
 class UploadGone(LandingError):
     """A recorded upload exists neither as an upload nor as an object."""
+
+
+class RunBroken(LandingError):
+    """A recorded run that no further try completes: a person has to decide."""
+
+
+class SweepIncomplete(LandingError):
+    """Recorded runs that a sweep could not complete; all others are."""
+
+    def __init__(self, message: str, *, stuck: Sequence[StuckRun]) -> None:
+        super().__init__(message)
+        self.stuck = tuple(stuck)
 
 
 class StateConflict(CatflapError):

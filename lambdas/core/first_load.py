@@ -56,7 +56,7 @@ def awaited_until(
         return None
     if before is not None and before.first_load_over:
         return None
-    seen_at = signals.now if before is None else before.first_seen_at
+    seen_at = signals.now if before is None else before.seen_since
     since = max(filter(None, (seen_at, schedule_created_at)))
     try:
         when = expression(dataset.schedule)

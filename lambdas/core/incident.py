@@ -123,12 +123,14 @@ def advance(
     now: datetime,
     newest_at: datetime | None = None,
     still_old: bool = False,
+    has_news: bool = False,
     repeat: timedelta = REPEAT,
 ) -> Transition:
     """The incident after `verdict`, and who is told what.
 
-    `still_old` says of a verdict `pass` that only quiet time makes it so. `before` is
-    the open incident; one that is resolved counts as none.
+    `still_old` says of a verdict `pass` that only quiet time makes it so, `has_news`
+    that there is more to tell than before, under the same cause. `before` is the open
+    incident; one that is resolved counts as none.
     """
     if before is not None and before.resolved_at is not None:
         before = None
@@ -143,7 +145,12 @@ def advance(
             return _blind(before, verdict, now=now)
         case _:
             return _changed(
-                before, verdict, now=now, newest_at=newest_at, repeat=repeat
+                before,
+                verdict,
+                now=now,
+                newest_at=newest_at,
+                has_news=has_news,
+                repeat=repeat,
             )
 
 
@@ -190,6 +197,7 @@ def _changed(
     *,
     now: datetime,
     newest_at: datetime | None,
+    has_news: bool,
     repeat: timedelta,
 ) -> Transition:
     cause = str(verdict.lead)
@@ -198,10 +206,10 @@ def _changed(
     # A cause that comes back, as some do with every tick of a schedule, is no news.
     other_cause = cause not in before.causes
     words = {in_plain_words(code) for code in before.causes}
-    pages = verdict.page and cause not in before.paged_for
+    pages = verdict.page and (has_news or cause not in before.paged_for)
     wanted = {Audience(str(who)) for who in verdict.tell}
     heard = {
-        Audience.ENGINEERS: worse or other_cause or pages,
+        Audience.ENGINEERS: worse or other_cause or pages or has_news,
         Audience.STAKEHOLDERS: worse or in_plain_words(cause) not in words,
     }
     announcements = [

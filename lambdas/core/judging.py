@@ -131,8 +131,11 @@ def watch_after(
     before: Watch | None,
     *,
     incident_id: str | None,
+    awaited_until: datetime | None = None,
 ) -> Watch:
     """What to remember. A table that could not be read is remembered as it was.
+
+    `awaited_until`: the dataset waits for its first rows, which are due then.
 
     While something is wrong, the row count to compare with stays the greatest: rows
     that were deleted are still deleted five minutes later.
@@ -152,7 +155,9 @@ def watch_after(
         promise=promise_hash(dataset),
         state=verdict.state.value,
         cause=verdict.cause,
-        next_look_at=next_look_at(dataset, newest=newest, now=signals.now),
+        next_look_at=(
+            awaited_until or next_look_at(dataset, newest=newest, now=signals.now)
+        ),
         newest_at=newest if is_read or before is None else before.newest_at,
         newest_loaded_at=(
             table.newest_loaded_at
@@ -161,4 +166,7 @@ def watch_after(
         ),
         row_count=rows,
         incident_id=incident_id,
+        first_seen_at=signals.now if before is None else before.seen_since,
+        first_load_over=(before is not None and before.first_load_over)
+        or (is_read and awaited_until is None),
     )

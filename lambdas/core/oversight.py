@@ -8,11 +8,26 @@ name of its own, by the same rules.
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from lambdas.core.diagnosis import Verdict, diagnose
+from lambdas.core.landing import run_started_at
+from lambdas.core.run import StuckRun
 from lambdas.core.signals import Monitor, Signals, Table
 from lambdas.core.subject import MONITOR
+
+COMMITTING = timedelta(hours=1)
+"""A run that others will complete is theirs for so long; then a person hears of it."""
+
+
+def troubles(stuck: Sequence[StuckRun], *, now: datetime) -> list[StuckRun]:
+    """The runs that a person has to hear of: broken ones, and those that last."""
+    return [
+        run
+        for run in stuck
+        if run.is_broken or now - run_started_at(run.run_id) > COMMITTING
+    ]
 
 
 def monitor_verdict(
@@ -21,6 +36,7 @@ def monitor_verdict(
     last_check_at: datetime | None,
     check_every_s: float,
     undelivered_notices: int,
+    stuck_runs: Sequence[str] = (),
 ) -> Verdict:
     """The verdict `pass`, with a cause if the alerting itself needs somebody."""
     verdict = diagnose(
@@ -32,6 +48,7 @@ def monitor_verdict(
                 last_check_at=last_check_at,
                 check_every_s=check_every_s,
                 undelivered_notices=undelivered_notices,
+                stuck_runs=tuple(stuck_runs),
             ),
         )
     )

@@ -147,6 +147,26 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StuckRun:
+    """A recorded run that could not be completed. `is_broken`: nor will it ever be."""
+
+    dataset: str
+    run_id: str
+    is_broken: bool
+    problem: str
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other."""
+        return f"run {self.run_id} of {self.dataset}"
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter with it, by name."""
+        return f"{self.name} cannot be completed: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetState:
     """The state item of a dataset. `version` fences every write.
 

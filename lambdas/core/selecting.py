@@ -23,6 +23,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Literal
 
 import msgspec
@@ -242,7 +243,8 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
     records = list(map(bytes, matches))
     if records and records[0].startswith(b"["):
         records = _by_columns(document, selector, matches) or records
-    if odd := next((one for one in records if not one.startswith(b"{")), None):
+    if not all(map(bytes.startswith, records, repeat(b"{"))):
+        odd = next(one for one in records if not one.startswith(b"{"))
         raise bad_response(
             f"`{selector}` should hold objects, one a record; it holds "
             f"{_ARTICLE.get(kind_of(odd), 'a')} {kind_of(odd)}: `{excerpt(odd)}`"

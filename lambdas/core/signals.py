@@ -178,12 +178,15 @@ class Table(Section):
 
 
 class Monitor(Section):
-    """The alerting about itself."""
+    """The alerting about itself. `stuck_runs`: a sentence for each recorded run that
+    cannot be completed; asked for the whole, not of one dataset.
+    """
 
     last_check_at: Time | None = None
     check_every_s: Seconds | None = None
     evaluated_newest_at: Time | None = None
     undelivered_notices: Count | None = None
+    stuck_runs: tuple[str, ...] | None = None
 
 
 class Signals(Section):

@@ -35,6 +35,11 @@ class Watch:
     first_seen_at: datetime | None = None
     first_load_over: bool = True
 
+    @property
+    def seen_since(self) -> datetime:
+        """When the monitor first saw the dataset, as far as it remembers."""
+        return self.first_seen_at or self.checked_at
+
 
 def promise_hash(dataset: Dataset) -> str:
     """Changes when the promise does: then an old verdict says nothing any more."""

@@ -13,32 +13,31 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.diagnosis import Verdict, diagnose
-from lambdas.core.errors import CatflapError, DeliveryError, StateConflict
+from lambdas.core.errors import (
+    CatflapError,
+    DeliveryError,
+    StateConflict,
+    SweepIncomplete,
+)
 from lambdas.core.incident import advance, retired
 from lambdas.core.incident_ports import IncidentState
 from lambdas.core.judging import (
     Limits,
-    all_signals,
     newest_of,
     passes_only_for_quiet,
-    table_signals,
     watch_after,
 )
 from lambdas.core.notice import Notice, Routes, notices
-from lambdas.core.oversight import monitor_verdict
 from lambdas.core.ports import Events
-from lambdas.core.signals import Signals
-from lambdas.core.subject import MONITOR, monitor_subject, subject_of
+from lambdas.core.run import StuckRun
+from lambdas.core.subject import subject_of
 from lambdas.core.watch import Watch, is_due, promise_hash
-from lambdas.freshness.collect import Collector
-from lambdas.freshness.outbox import Delivered, Outbox
-from lambdas.freshness.tables import TableReader
+from lambdas.freshness.judge import Judge, Judged
+from lambdas.freshness.outbox import Outbox
+from lambdas.freshness.oversight import Oversight
 
 LOG = logging.getLogger("catflap.freshness.check")
 
-CHECKS_TO_DELIVER = 2
-"""A notice that waits for longer than so many checks is a trouble of its own."""
 LOADED = "dataset.loaded"
 
 
@@ -59,16 +58,6 @@ class CheckResult:
     swept: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """One dataset's verdict, and what it rests on."""
-
-    dataset: Dataset
-    signals: Signals
-    verdict: Verdict
-    before: Watch | None
-
-
 class Check:
     """Looks at every dataset that can be late, and tells who has to know."""
 
@@ -77,8 +66,7 @@ class Check:
         *,
         catalogue: Catalogue,
         state: IncidentState,
-        tables: TableReader,
-        collector: Collector,
+        judge: Judge,
         outbox: Outbox,
         events: Events,
         routes: Routes,
@@ -93,12 +81,11 @@ class Check:
         """
         self._catalogue = catalogue
         self._state = state
-        self._tables = tables
-        self._collector = collector
+        self._judge = judge
         self._outbox = outbox
         self._events = events
         self._routes = routes
-        self._limits = limits
+        self._oversight = Oversight(state=state, routes=routes, limits=limits)
         self._sweep = sweep
         self._statements = statements
         self._has_time = has_time
@@ -109,15 +96,17 @@ class Check:
     def run(self, *, now: datetime) -> CheckResult:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
-        swept = self._swept()
+        swept, stuck = self._swept()
         watches = self._state.watches()
         waiting = self._state.undelivered()
         due = self._due(watches, waiting, now)
-        judged = self._judge(due, watches, now)
+        judged = self._judge.judge(due, watches, now=now)
         made, conflicts = self._conclude(judged, now)
         self._retire(watches, now)
         delivered = self._outbox.deliver()
-        about_us = self._watch_ourselves(waiting, delivered, now)
+        about_us = self._oversight.look(
+            waiting, are_left=delivered.waiting > 0, stuck=stuck, now=now
+        )
         if about_us:
             more = self._outbox.deliver()
             delivered = dataclasses.replace(
@@ -139,13 +128,17 @@ class Check:
             swept=swept,
         )
 
-    def _swept(self) -> bool:
+    def _swept(self) -> tuple[bool, Sequence[StuckRun]]:
+        """Whether every recorded run was completed, and those that were not."""
         try:
             self._sweep()
+        except SweepIncomplete as error:
+            LOG.warning("%s; the next check tries again", error)
+            return False, error.stuck
         except CatflapError:
-            LOG.exception("a recorded run could not be completed; the next check tries")
-            return False
-        return True
+            LOG.exception("recorded runs could not be looked for; the next check does")
+            return False, ()
+        return True, ()
 
     def _due(
         self, watches: Mapping[str, Watch], waiting: Sequence[Notice], now: datetime
@@ -162,48 +155,7 @@ class Check:
             )
         ]
 
-    def _judge(
-        self, due: Sequence[Dataset], watches: Mapping[str, Watch], now: datetime
-    ) -> list[_Judged]:
-        """Age first, for all at once; what lies on the way only of those that are late.
-
-        A table that cannot be read is unknown, whatever else is known.
-        """
-        tables = self._tables.read([dataset.name for dataset in due], now=now)
-        judged: list[_Judged] = []
-        for dataset in due:
-            watch = watches.get(dataset.name)
-            signals = table_signals(
-                dataset, tables[dataset.name], watch, now=now, limits=self._limits
-            )
-            judged.append(
-                _Judged(
-                    dataset=dataset,
-                    signals=signals,
-                    verdict=diagnose(signals),
-                    before=watch,
-                )
-            )
-        late = [item.dataset for item in judged if item.verdict.state.late]
-        found = self._collector.collect(late, now=now)
-        for place, item in enumerate(judged):
-            name = item.dataset.name
-            if name not in found:
-                continue
-            try:
-                signals = all_signals(
-                    item.dataset, item.signals, found[name], limits=self._limits
-                )
-            except ValueError:
-                # One dataset's odd find must not blind the check for all others.
-                LOG.exception("%s: what was found on its way makes no sense", name)
-                continue
-            judged[place] = dataclasses.replace(
-                item, signals=signals, verdict=diagnose(signals)
-            )
-        return judged
-
-    def _conclude(self, judged: Sequence[_Judged], now: datetime) -> tuple[int, int]:
+    def _conclude(self, judged: Sequence[Judged], now: datetime) -> tuple[int, int]:
         """Keep what changed: how many notices were made, and who else was first.
 
         A conflict leaves the dataset's record as it was, so that it is due again.
@@ -230,7 +182,7 @@ class Check:
         self._state.remember(unchanged)
         return made, conflicts
 
-    def _advance(self, item: _Judged, now: datetime) -> tuple[Watch | None, int]:
+    def _advance(self, item: Judged, now: datetime) -> tuple[Watch | None, int]:
         """Record a change of the incident; or the watch that is still to be kept."""
         dataset, verdict, watch = item.dataset, item.verdict, item.before
         was_open = watch is not None and watch.incident_id is not None
@@ -254,6 +206,7 @@ class Check:
             verdict,
             watch,
             incident_id=after.incident_id if after is not None and is_open else None,
+            awaited_until=item.awaited_until,
         )
         if after is None or after is before:
             return kept, 0
@@ -268,7 +221,7 @@ class Check:
         self._state.record(before, after, notices=told, watch=kept)
         return None, len(told)
 
-    def _announce_load(self, item: _Judged) -> None:
+    def _announce_load(self, item: Judged) -> None:
         """Tell systems that rows were loaded since the last look, at least once."""
         loaded_at = item.signals.table.newest_loaded_at
         seen = item.before.newest_loaded_at if item.before is not None else None
@@ -299,36 +252,3 @@ class Check:
                 self._state.record(incident, after, notices=(), watch=None)
         if gone:
             self._state.forget(gone)
-
-    def _watch_ourselves(
-        self, waiting: Sequence[Notice], delivered: Delivered, now: datetime
-    ) -> int:
-        """Judge the alerting itself, once, after it did what it could.
-
-        Notices are counted that waited before this check and wait still.
-        """
-        patience = CHECKS_TO_DELIVER * self._limits.check_every
-        old = {
-            notice.notice_id for notice in waiting if now - notice.created_at > patience
-        }
-        if old and delivered.waiting:
-            old &= {notice.notice_id for notice in self._state.undelivered()}
-        verdict = monitor_verdict(
-            now=now,
-            last_check_at=self._state.last_check_at(),
-            check_every_s=self._limits.check_every.total_seconds(),
-            undelivered_notices=len(old) if delivered.waiting else 0,
-        )
-        before = self._state.open_incident(MONITOR)
-        transition = advance(before, verdict, now=now)
-        if transition.incident is None or transition.incident is before:
-            return 0
-        told = notices(
-            transition,
-            verdict,
-            subject=monitor_subject(),
-            routes=self._routes,
-            now=now,
-        )
-        self._state.record(before, transition.incident, notices=told, watch=None)
-        return len(told)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 import urllib3
 
@@ -24,9 +26,11 @@ from lambdas.adapters.state_table import StateTable
 from lambdas.core.commit import Committer
 from lambdas.core.dataset import Api
 from lambdas.core.judging import Limits
+from lambdas.core.ports import Secrets, Warehouse
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import Check
 from lambdas.freshness.collect import Collector, Sources
+from lambdas.freshness.judge import Judge
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.sources.landing import LandingSource
 from lambdas.freshness.sources.load import LoadSource
@@ -61,32 +65,67 @@ def _secrets() -> SecretsManagerSecrets:
     return SecretsManagerSecrets(client=lambda: client("secretsmanager"))
 
 
-def sources() -> Sources:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What signals are collected through, in a function or at a person's desk."""
+
+    aws: Callable[[str], Any]
+    """The client of a service."""
+    warehouse: Warehouse
+    secrets: Secrets
+
+
+def sources(known: FreshnessSettings, reach: Reach) -> Sources:
     """Where the signals of a suspect come from."""
-    known = settings(FreshnessSettings)
     clock = SystemClock()
-    state = StateTable(dynamodb=client("dynamodb"), table=known.state_table)
+    state = StateTable(dynamodb=reach.aws("dynamodb"), table=known.state_table)
     database = known.snowflake_database
 
     def open_api(api: Api) -> HttpApi:
         return HttpApi(
             api=api,
-            secrets=_secrets(),
+            secrets=reach.secrets,
             clock=clock,
             random=random.random,
             deadline_s=clock.monotonic() + PROBE_S,
         )
 
     schedules = DeployedSchedules(
-        scheduler=client("scheduler"), prefix=known.schedule_prefix
+        scheduler=reach.aws("scheduler"), prefix=known.schedule_prefix
     )
-    listing = LandedListing(s3=client("s3"), bucket=known.landing_bucket)
+    listing = LandedListing(s3=reach.aws("s3"), bucket=known.landing_bucket)
     return Sources(
         upstream=UpstreamSource(open_api=open_api, state=state),
         pull=PullSource(history=state, schedules=schedules),
         landing=LandingSource(listing=listing),
-        load=LoadSource(warehouse=warehouse(), database=database),
-        pipe=PipeSource(warehouse=warehouse(), database=database),
+        load=LoadSource(warehouse=reach.warehouse, database=database),
+        pipe=PipeSource(warehouse=reach.warehouse, database=database),
+    )
+
+
+def judge(known: FreshnessSettings, reach: Reach, datasets: Iterable[str]) -> Judge:
+    """What judges any of `datasets`, which are all there are."""
+    limits = limits_of(known)
+    return Judge(
+        tables=TableReader(
+            warehouse=reach.warehouse,
+            database=known.snowflake_database,
+            datasets=datasets,
+            skew=limits.skew,
+        ),
+        collector=Collector(
+            sources=sources(known, reach), threads=THREADS, timeout_s=COLLECT_S
+        ),
+        limits=limits,
+    )
+
+
+def limits_of(known: FreshnessSettings) -> Limits:
+    """The settings' seconds as durations."""
+    return Limits(
+        skew=timedelta(seconds=known.skew_s),
+        load_grace=timedelta(seconds=known.load_grace_s),
+        check_every=timedelta(seconds=known.check_every_s),
     )
 
 
@@ -105,11 +144,7 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         clock=clock,
     )
     made = channels(tools)
-    limits = Limits(
-        skew=timedelta(seconds=known.skew_s),
-        load_grace=timedelta(seconds=known.load_grace_s),
-        check_every=timedelta(seconds=known.check_every_s),
-    )
+    reach = Reach(aws=client, warehouse=warehouse(), secrets=_secrets())
     committer = Committer(
         landing=LandingBucket(s3=client("s3"), bucket=known.landing_bucket),
         state=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
@@ -119,19 +154,13 @@ def check(remaining: Callable[[], timedelta]) -> Check:
     return Check(
         catalogue=catalogue(),
         state=state,
-        tables=TableReader(
-            warehouse=warehouse(),
-            database=known.snowflake_database,
-            datasets=catalogue().datasets,
-            skew=limits.skew,
-        ),
-        collector=Collector(sources=sources(), threads=THREADS, timeout_s=COLLECT_S),
+        judge=judge(known, reach, catalogue().datasets),
         outbox=Outbox(
             state=state, channels=made, has_time=lambda: remaining() > RESERVE
         ),
         events=events,
         routes=routes(made),
-        limits=limits,
+        limits=limits_of(known),
         sweep=committer.sweep,
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,

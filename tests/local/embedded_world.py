@@ -36,13 +36,17 @@ class World:
     fabric: Fabric
 
     def advance(self, by: timedelta) -> None:
-        """Live through every tick in that time."""
+        """Live through every tick in that time.
+
+        Upstream shows what it did at the last tick, so that a table can be whole.
+        """
         end = self.now + by
         while (due := self.fabric.next_tick()) is not None and due <= end:
             self.move(due)
             self.fabric.tick(due)
             self.fabric.drain(due)
-        self.move(end)
+        self.now = end
+        self.stack.set_clock(end)
         self.fabric.drain(end)
 
     def move(self, to: datetime) -> None:

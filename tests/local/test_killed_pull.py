@@ -35,11 +35,11 @@ class Danger:
     fabric: Fabric
 
     def pull_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
-        """An hour later flights are pulled and killed after the call that fits; what
-        the state table says then.
+        """In the next hour flights are pulled and killed after the call that fits;
+        what the state table says then.
         """
         world = self.world
-        world.move(world.now + timedelta(hours=1))
+        world.move(world.now.replace(minute=5) + timedelta(hours=1))
         world.send("flights")
         self.proxy.arm(fits)
         self.fabric.drain(world.now)
@@ -99,6 +99,7 @@ def _is_whole(world: World) -> None:
 def test_the_same_pulls_undisturbed_go_through_the_proxy(danger: Danger) -> None:
     """So that what follows fails of the kill, and not of the proxy."""
     world = danger.world
+    world.move(world.now + timedelta(minutes=5))
     world.send("flights")
     danger.fabric.drain(world.now)
     (invocation,) = danger.host.invocations

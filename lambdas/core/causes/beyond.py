@@ -260,6 +260,31 @@ NOTICE_UNDELIVERED = Rule(
     plain="Some of our notices may not have reached you.",
 )
 
+RUN_STUCK = Rule(
+    code="run_stuck",
+    stage=Stage.LANDING,
+    group=Group.MONITOR,
+    holds_when=(
+        "a recorded run cannot be completed: part of it is visible and the rest gone, "
+        "its manifest is gone, or it is committing for over an hour"
+    ),
+    fault=lambda seen: bool(seen.signals.monitor.stuck_runs),
+    pages=Pages.YES,
+    tell=ENGINEERS,
+    headline=lambda seen: (
+        f"{say.counted(len(seen.signals.monitor.stuck_runs or ()), 'recorded run')} "
+        "cannot be completed, and the datasets are not pulled until it is"
+    ),
+    evidence=(lambda seen: "; ".join(seen.signals.monitor.stuck_runs or ()) or None,),
+    next_step=lambda _: (
+        "restore what is missing from the bucket's versions (`aws s3api "
+        "list-object-versions --bucket <landing bucket> --prefix manifests/`); each "
+        "check then completes the run by itself. What cannot be restored has to be "
+        "pulled again; `catflap runs NAME` shows the run's window"
+    ),
+    plain="Part of the data we fetched could not be stored; we are looking into it.",
+)
+
 
 def _within(value: float | None, limit: float | None) -> bool:
     return value is not None and limit is not None and value <= limit
@@ -311,5 +336,11 @@ STALE_EVENTS = Rule(
 
 SOURCE = (UPSTREAM_REPUBLISHED, UPSTREAM_QUIET, UPSTREAM_DOWN)
 REST = (UNCONFIRMED, UNKNOWN)
-MONITOR = (MONITOR_BLIND, MONITOR_MISREAD, MONITOR_LATE, NOTICE_UNDELIVERED)
+MONITOR = (
+    MONITOR_BLIND,
+    MONITOR_MISREAD,
+    MONITOR_LATE,
+    NOTICE_UNDELIVERED,
+    RUN_STUCK,
+)
 NOTES = (FUTURE_ROWS, STALE_EVENTS)

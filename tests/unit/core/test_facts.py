@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from lambdas.core.errors import RunErrorKind
 from lambdas.core.facts import (
+    DeployedSchedule,
     LandedObject,
     LandedObjects,
     LoadRecord,
@@ -92,9 +93,7 @@ def pulled(*runs: Run, version: int = 3, cursor: str | None = None) -> PullFacts
     state = DatasetState(
         dataset="cats", version=version, cursor=CursorPosition(value=cursor)
     )
-    return PullFacts(
-        state=state, runs=runs, schedule=DeployedSchedule(is_enabled=True)
-    )
+    return PullFacts(state=state, runs=runs, schedule=DeployedSchedule(is_enabled=True))
 
 
 def test_what_was_not_found_is_not_known() -> None:

@@ -22,6 +22,7 @@ from lambdas.core.notice import Notice
 from lambdas.core.subject import MONITOR
 from lambdas.freshness.check import Check, CheckResult
 from lambdas.freshness.collect import Collector, Sources
+from lambdas.freshness.judge import Judge
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.tables import TableReader
 from tests.datasets import a_dataset
@@ -92,16 +93,24 @@ class House:
             pipe=FakePipe(self.sources),
         )
         people = ("sns", "slack")
+        limits = Limits(
+            skew=timedelta(minutes=5),
+            load_grace=timedelta(minutes=15),
+            check_every=MINUTES_5,
+        )
         return Check(
             catalogue=catalogue,
             state=self.state,
-            tables=TableReader(
-                warehouse=self.warehouse,
-                database="DB",
-                datasets=catalogue.datasets,
-                skew=timedelta(minutes=5),
+            judge=Judge(
+                tables=TableReader(
+                    warehouse=self.warehouse,
+                    database="DB",
+                    datasets=catalogue.datasets,
+                    skew=limits.skew,
+                ),
+                collector=Collector(sources=sources, threads=4, timeout_s=20),
+                limits=limits,
             ),
-            collector=Collector(sources=sources, threads=4, timeout_s=20),
             outbox=Outbox(state=self.state, channels=channels, has_time=lambda: True),
             events=self.events,
             routes={
@@ -109,11 +118,7 @@ class House:
                 Audience.STAKEHOLDERS: people,
                 Audience.SYSTEMS: ("bus",),
             },
-            limits=Limits(
-                skew=timedelta(minutes=5),
-                load_grace=timedelta(minutes=15),
-                check_every=MINUTES_5,
-            ),
+            limits=limits,
             sweep=self.sweep,
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,

@@ -25,7 +25,7 @@ from lambdas.core.errors import (
     Terminal,
     WarehouseError,
 )
-from lambdas.core.facts import LandedObjects, PullFacts
+from lambdas.core.facts import DeployedSchedule, LandedObjects, PullFacts
 from lambdas.core.run import CursorPosition, DatasetState
 from lambdas.core.signals import Pipe, Upstream
 from lambdas.core.sql import generation
@@ -280,13 +280,15 @@ def test_a_schedule_is_on_off_or_not_there() -> None:
             },
         )
     deployed = DeployedSchedules(scheduler=scheduler, prefix="catflap-dev-")
-    assert [deployed.is_enabled(name) for name in ("cats", "dogs", "mice")] == [
+    assert [
+        deployed.schedule(name).is_enabled for name in ("cats", "dogs", "mice")
+    ] == [
         True,
         False,
         False,
     ]
     unasked = DeployedSchedules(scheduler=scheduler, prefix=None)
-    assert unasked.is_enabled("cats") is None
+    assert unasked.schedule("cats") == DeployedSchedule()
 
 
 @pytest.mark.usefixtures("aws")

@@ -1,0 +1,81 @@
+"""What a check has to say of catflap itself: checks, notices, runs left unfinished.
+
+All of it stands in one incident, under a name that no dataset can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from lambdas.core.incident import advance
+from lambdas.core.incident_ports import IncidentState
+from lambdas.core.judging import Limits
+from lambdas.core.notice import Notice, Routes, notices
+from lambdas.core.oversight import monitor_verdict, troubles
+from lambdas.core.run import StuckRun
+from lambdas.core.subject import MONITOR, monitor_subject
+
+CHECKS_TO_DELIVER = 2
+"""A notice that waits for longer than so many checks is a trouble of its own."""
+
+
+class Oversight:
+    """Judges the alerting itself, and tells engineers."""
+
+    def __init__(self, *, state: IncidentState, routes: Routes, limits: Limits) -> None:
+        self._state = state
+        self._routes = routes
+        self._limits = limits
+
+    def look(
+        self,
+        waiting: Sequence[Notice],
+        *,
+        are_left: bool,
+        stuck: Sequence[StuckRun],
+        now: datetime,
+    ) -> int:
+        """Judge once, after a check did what it could; how many notices were made.
+
+        `waiting` are the notices that waited before the check, `are_left` says whether
+        any wait still: those that did before and do now are counted.
+        """
+        old = {notice.notice_id for notice in overdue(waiting, self._limits, now=now)}
+        if old and are_left:
+            old &= {notice.notice_id for notice in self._state.undelivered()}
+        told_of = troubles(stuck, now=now)
+        verdict = monitor_verdict(
+            now=now,
+            last_check_at=self._state.last_check_at(),
+            check_every_s=self._limits.check_every.total_seconds(),
+            undelivered_notices=len(old) if are_left else 0,
+            stuck_runs=tuple(run.sentence for run in told_of),
+        )
+        before = self._state.open_incident(MONITOR)
+        said = "" if before is None else "\n".join(before.evidence)
+        transition = advance(
+            before,
+            verdict,
+            now=now,
+            has_news=any(run.name not in said for run in told_of),
+        )
+        if transition.incident is None or transition.incident is before:
+            return 0
+        told = notices(
+            transition,
+            verdict,
+            subject=monitor_subject(),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(before, transition.incident, notices=told, watch=None)
+        return len(told)
+
+
+def overdue(
+    waiting: Sequence[Notice], limits: Limits, *, now: datetime
+) -> Sequence[Notice]:
+    """Notices that wait for longer than a check or two takes to deliver them."""
+    patience: timedelta = CHECKS_TO_DELIVER * limits.check_every
+    return [notice for notice in waiting if now - notice.created_at > patience]

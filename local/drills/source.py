@@ -1,0 +1,142 @@
+"""A small API on loopback that can be made to misbehave in every way an API can.
+
+It shows one row for each five minutes of simulated time, oldest first, from
+`?since=` on; `?newest=1` shows the last one only.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+EVERY = timedelta(minutes=5)
+FIRST_TOKEN = "the-first-token"  # noqa: S105 - of an API of our own, on loopback
+
+
+@dataclass(kw_only=True)
+class Manners:
+    """How the API answers just now. `None` and the defaults are good manners."""
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    selector: str = "rows"
+    event_field: str = "seen_at"
+    is_empty: bool = False
+    note: str = "on the wall"
+    before_answer: Callable[[], None] | None = None
+
+
+class Source:
+    """The rows, and the server that shows them."""
+
+    def __init__(self, *, first: datetime, cursor: str) -> None:
+        """Rows begin at `first`; `cursor` is the field that `?since=` compares."""
+        self.manners = Manners()
+        self.token = FIRST_TOKEN
+        self.is_held = False
+        self.port = 0
+        self._rows: list[dict[str, object]] = []
+        self._next = first
+        self._cursor = cursor
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def release(self, now: datetime) -> None:
+        """Let every row up to `now` appear, unless the source is held."""
+        while not self.is_held and self._next <= now:
+            self.add(self._next)
+            self._next += EVERY
+
+    def add(self, seen_at: datetime) -> None:
+        """One more row."""
+        number = len(self._rows) + 1
+        self._rows.append(
+            {"id": number, "seen_at": f"{seen_at:%Y-%m-%dT%H:%M:%SZ}", "name": "Tom"}
+        )
+
+    def remove_after(self, moment: datetime) -> None:
+        """Take back the rows that carry a later time."""
+        last = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        self._rows = [row for row in self._rows if str(row["seen_at"]) <= last]
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers, with a slash at its end."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Listen; the port stays the same after a stop."""
+        source = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                given = parse_qs(urlsplit(self.path).query)
+                allowed = (
+                    self.headers.get("Authorization") == f"Bearer {source.token}"
+                )
+                status, content = source.answer(given, allowed=allowed)
+                body = json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                for name, value in source.manners.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+        )
+        self._thread.start()
+
+    def answer(
+        self, given: dict[str, list[str]], *, allowed: bool
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and content for a request."""
+        manners = self.manners
+        if manners.before_answer is not None:
+            manners.before_answer()
+        if manners.status is not None:
+            return manners.status, {"error": "not now"}
+        if not allowed:
+            return 401, {"error": "who are you?"}
+        rows = [] if manners.is_empty else self._asked(given)
+        shown = [self._shown(row) for row in rows]
+        return 200, {manners.selector: shown, "next": None}
+
+    def _asked(self, given: dict[str, list[str]]) -> list[dict[str, object]]:
+        if "newest" in given:
+            return self._rows[-1:]
+        since = given.get("since", [""])[0]
+        if self._cursor == "id":
+            return [row for row in self._rows if int(str(row["id"])) >= int(since or 0)]
+        return [row for row in self._rows if str(row["seen_at"]) >= since]
+
+    def _shown(self, row: dict[str, object]) -> dict[str, object]:
+        return {
+            "id": row["id"],
+            "name": row["name"],
+            self.manners.event_field: row["seen_at"],
+            "note": self.manners.note,
+        }
+
+    def stop(self) -> None:
+        """Refuse connections, as a server that is down does."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._server = self._thread = None
