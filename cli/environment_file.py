@@ -21,7 +21,7 @@ def read_project(root: Path, name: str) -> tuple[Environment, Catalogue]:
 
     Raises BadFiles with every fault of both, BadInput if there is no such environment.
     """
-    environment, faults = _read_environment(root, name)
+    environment, faults = _read_environment(root / "environments", name)
     written = read_files(root / "datasets", root / "apis")
     faults += written.faults
     if environment is None or written.catalogue is None or faults:
@@ -29,13 +29,26 @@ def read_project(root: Path, name: str) -> tuple[Environment, Catalogue]:
     return environment, written.catalogue
 
 
-def _read_environment(root: Path, name: str) -> tuple[Environment | None, list[Fault]]:
-    folder = root / "environments"
+def read_environment(folder: Path, name: str) -> Environment:
+    """The environment called `name`, alone; `folder` holds all of them.
+
+    Raises BadFiles with every fault, BadInput if there is no such environment.
+    """
+    environment, faults = _read_environment(folder, name)
+    if environment is None:
+        raise BadFiles(sorted(faults))
+    return environment
+
+
+def _read_environment(
+    folder: Path, name: str
+) -> tuple[Environment | None, list[Fault]]:
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         raise BadInput(
             f"there is no environment `{name}`; {folder} has "
-            f"{', '.join(known) or 'none'}: choose with `-c env=NAME`"
+            f"{', '.join(known) or 'none'}: choose with `--env NAME`, "
+            "or `-c env=NAME` for the CDK"
         )
     path = folder / f"{name}.yaml"
     document = read_yaml(path.read_bytes())

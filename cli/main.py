@@ -7,6 +7,7 @@ it runs, so that `--help` and `diagnose` start at once.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -17,10 +18,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
+from cli import stack_commands
+
 if TYPE_CHECKING:
     from lambdas.core.errors import CatflapError
 
 BAD_INPUT, OUTSIDE_FAILED, INTERRUPTED = 2, 3, 130
+
+# A command's start is imports: a tenth of it would be looking for garbage among modules
+# that stay, and another twentieth pydantic's asking every package for a plugin.
+gc.set_threshold(50_000, 20, 100)
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 app = typer.Typer(
     name="catflap",
@@ -127,29 +135,7 @@ def pull(
     )
 
 
-@app.command()
-def diagnose(
-    *,
-    signals: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", help="One JSON document, or one a line; - is stdin."
-        ),
-    ],
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One verdict a line, as JSON.")
-    ] = False,
-) -> int:
-    """Say where the data stopped, from signals alone.
-
-    Example: catflap diagnose --signals signals.json
-    """
-    from cli.diagnose import run  # noqa: PLC0415 - see the module's first lines
-
-    del datasets, apis  # taken by every command; signals stand for themselves
-    return run(signals, as_json=as_json)
+stack_commands.add_to(app)
 
 
 def run(arguments: Sequence[str]) -> int:

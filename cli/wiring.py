@@ -33,10 +33,11 @@ def dataset_named(name: str, *, datasets: Path, apis: Path) -> Dataset:
     return known[name]
 
 
-def sources(clock: SystemClock) -> ApiSources:
-    """Sources whose secrets are environment variables."""
+def sources(clock: SystemClock, *, ahead: bool = True) -> ApiSources:
+    """Sources whose secrets are environment variables; `ahead` as ApiSources has it."""
     return ApiSources(
         secrets=EnvironmentSecrets(variables=variables()),
         clock=clock,
         deadline_s=clock.monotonic() + PATIENCE_S,
+        ahead=ahead,
     )

@@ -25,6 +25,20 @@ from pathlib import Path
 PAGE_ROWS = 1000
 START_TIMEOUT_S = 30.0
 
+DATASETTE = """
+import os, sys, threading
+
+def watch():
+    os.read(0, 1)
+    os._exit(0)
+
+threading.Thread(target=watch, daemon=True).start()
+from datasette.cli import cli
+cli()
+"""
+"""Its command line, ending when stdin does: with whoever started it, however they end.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -197,10 +211,10 @@ class Upstream:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [
-                    sys.executable, "-m", "datasette", "serve", str(self._path),
+                    sys.executable, "-c", DATASETTE, "serve", str(self._path),
                     "--host", "127.0.0.1", "--port", str(self.port), *options,
                 ],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, stdin=subprocess.PIPE,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
@@ -214,6 +228,8 @@ class Upstream:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(timeout=10)
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             self._process = None
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
+from lambdas.core.names import schedule_prefix
 from lambdas.core.settings import FreshnessSettings
 from stacks.bundle import Bundle
 from stacks.catflap_stack import CatflapStack
@@ -31,7 +32,7 @@ from stacks.grants import (
 from stacks.lambda_function import CatflapFunction
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
-from stacks.schedules import SCHEDULED_TIME, schedule_prefix
+from stacks.schedules import SCHEDULED_TIME
 from stacks.snowflake_login import login_secrets, login_settings
 
 HEARTBEAT_NAMESPACE = "catflap"
@@ -80,7 +81,7 @@ class FreshnessStack(CatflapStack):
                 engineers_topic_arn=notifications.engineers.topic_arn,
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
                 slack_secret=slack,
-                schedule_prefix=schedule_prefix(environment),
+                schedule_prefix=schedule_prefix(environment.name),
                 check_every_s=environment.check_every_minutes * 60,
             ),
             timeout=Duration.minutes(min(15, max(5, environment.check_every_minutes))),
@@ -97,7 +98,7 @@ class FreshnessStack(CatflapStack):
         land_objects(role, landing)
         publish_notices(role, notifications.engineers, notifications.stakeholders)
         landing.bus.grant_put_events_to(role)
-        look_at_schedules(role, schedule_prefix(environment))
+        look_at_schedules(role, schedule_prefix(environment.name))
         # It asks upstream for its newest record, as a pull would.
         secrets = {
             *secret_names(bundle.catalogue),

@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.landing import RAW, RUNS
+from lambdas.core.names import EVENT_BUS, landing_bucket_name, state_table_name
 from stacks.catflap_stack import CatflapStack
 from stacks.environment import Environment
 from stacks.expiry import expiry_rules
@@ -23,8 +24,6 @@ from stacks.nag import acknowledge
 
 NOTIFIED_PREFIXES = (RAW, RUNS)
 """What Snowpipe loads: records, and the run files that say a run is complete."""
-
-BUS_NAME = "catflap"
 
 
 class LandingStack(CatflapStack):
@@ -60,7 +59,7 @@ class LandingStack(CatflapStack):
                 statements=landed_statements(self.landed, account=self.account)
             ),
         )
-        self.bucket = self._make_bucket(catalogue, removal)
+        self.bucket = self._make_bucket(environment, catalogue, removal)
         cfn_bucket = self.bucket.node.default_child
         assert isinstance(cfn_bucket, s3.CfnBucket)  # noqa: S101 - narrows for mypy
         cfn_bucket.notification_configuration = _notify(self.landed)
@@ -69,6 +68,7 @@ class LandingStack(CatflapStack):
         self.state = dynamodb.Table(
             self,
             "State",
+            table_name=state_table_name(environment.name),
             partition_key=dynamodb.Attribute(
                 name="pk", type=dynamodb.AttributeType.STRING
             ),
@@ -85,7 +85,7 @@ class LandingStack(CatflapStack):
         self.bus = events.EventBus(
             self,
             "Bus",
-            event_bus_name=BUS_NAME,
+            event_bus_name=EVENT_BUS,
             description="What catflap tells: dataset.landed, dataset.late, ...",
         )
 
@@ -106,10 +106,17 @@ class LandingStack(CatflapStack):
                 )
             )
 
-    def _make_bucket(self, catalogue: Catalogue, removal: RemovalPolicy) -> s3.Bucket:
+    def _make_bucket(
+        self, environment: Environment, catalogue: Catalogue, removal: RemovalPolicy
+    ) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
+            bucket_name=landing_bucket_name(
+                environment.name,
+                account=environment.account,
+                region=environment.region,
+            ),
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,

@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from lambdas.core.dataset import Dataset
+from lambdas.core.names import schedule_prefix
 from lambdas.core.schedule import expression
 from stacks.catflap_stack import CatflapStack
 from stacks.environment import Environment
@@ -24,11 +25,6 @@ from stacks.environment import Environment
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """Replaced by EventBridge Scheduler; the same for every attempt, unlike the execution
 id, so that a repeated tick is the same message."""
-
-
-def schedule_prefix(environment: Environment) -> str:
-    """With a dataset's name, the name of its schedule."""
-    return f"catflap-{environment.name}-"
 
 
 def stack_of(dataset: str, stacks: int) -> int:
@@ -72,7 +68,7 @@ class SchedulesStack(CatflapStack):
             schedule = scheduler.CfnSchedule(
                 ticks,
                 dataset.name,
-                name=f"{schedule_prefix(environment)}{dataset.name}",
+                name=f"{schedule_prefix(environment.name)}{dataset.name}",
                 description=f"Pulls {dataset.name}",
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
                     mode="OFF"

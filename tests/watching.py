@@ -84,6 +84,9 @@ class MemoryIncidents:
         is_as_read = (stored.version if stored else None) == (
             before.version if before else None
         )
+        if before is not None and before.resolved_at is not None and is_as_read:
+            self.all[after.incident_id] = after
+            return
         pointer = self.open.get(after.dataset)
         if not is_as_read or pointer != (before.incident_id if before else None):
             raise StateConflict("somebody else was first")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from lambdas.adapters.http_api import HttpApi
+from lambdas.adapters.reading_ahead import one_ahead
 from lambdas.core.answered_page import AnsweredPage
 from lambdas.core.dataset import Endpoint
 from lambdas.core.decoding import DAMAGE, broken_gzip, unpacked
@@ -41,7 +42,8 @@ _NO_CONTENT = frozenset({204, 205})
 class ApiPages:
     """One endpoint's pages, from the first or from `position` (a PageSource).
 
-    `values` are what the placeholders stand for, formatted as the API wants them.
+    `values` are what the placeholders stand for, formatted as the API wants them. With
+    `ahead` the next page is fetched while one is worked on.
     Each UpstreamError names the page's number and the URL, without secrets.
     """
 
@@ -52,6 +54,7 @@ class ApiPages:
         endpoint: Endpoint,
         values: Values = NOTHING_YET,
         position: JsonValue = None,
+        ahead: bool = False,
     ) -> None:
         self.selector = endpoint.data_selector
         """Where the records stand; found on the first page if it is not declared."""
@@ -60,6 +63,7 @@ class ApiPages:
         self._endpoint = endpoint
         self._values = {**NOTHING_YET, **values}
         self._position = position
+        self._ahead = ahead
 
     @property
     def requests(self) -> int:
@@ -76,6 +80,9 @@ class ApiPages:
 
         Raises UpstreamError, or BadInput if the endpoint cannot make a request.
         """
+        return one_ahead(self._pages()) if self._ahead else self._pages()
+
+    def _pages(self) -> Iterator[Page]:
         base = self._base()
         guard = LoopGuard()
         position, number = self._position, 1
@@ -89,6 +96,10 @@ class ApiPages:
             if upcoming is None:
                 return
             position, number = upcoming, number + 1
+
+    def request(self) -> HttpRequest:
+        """The request for the first page, or that at `position`, before auth."""
+        return self.paginator.request(self._base(), self._position)
 
     def document(self) -> Document | None:
         """The first answer's whole JSON, as a probe looks at it; None if there is no

@@ -130,6 +130,8 @@ class IncidentTable:
         self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def _pointed(self, before: Incident | None, after: Incident) -> list[Any]:
+        if before is not None and before.resolved_at is not None:
+            return []  # a person adds to what is over; the pointer is another's
         pointer = _pointer(after.dataset)
         named = {
             "ConditionExpression": "incident_id = :id",

@@ -23,6 +23,10 @@ class ApiSources:
     secrets: Secrets
     clock: Clock
     deadline_s: float
+    ahead: bool = True
+    """Whether the next page is fetched while one is worked on. Never where that
+    request may be for nothing: a pull that may stop early, an API whose requests are
+    counted."""
 
     def __call__(self, dataset: Dataset, window: Window) -> PageSource:
         """The pages of the dataset's endpoint, asked for `window`.
@@ -35,7 +39,10 @@ class ApiSources:
                 f"{dataset.name} has no source.endpoint with a source.client: there is "
                 "nothing to ask"
             )
+        incremental = endpoint.incremental
+        stops_early = incremental is not None and incremental.row_order is not None
         return ApiPages(
+            ahead=self.ahead and not stops_early and client.rate_limit is None,
             http=HttpApi(
                 api=client,
                 secrets=self.secrets,
@@ -50,4 +57,5 @@ class ApiSources:
                 "incremental.end_value": window.end_text,
                 "incremental.initial_value": window.initial_text,
             },
+            position=window.position,
         )

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.core.errors import StateConflict
 from lambdas.core.manifest import edge_from_bytes, edge_to_bytes
-from lambdas.core.run import CursorPosition, DatasetState, Run
+from lambdas.core.run import CursorPosition, DatasetState, Resume, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -188,11 +188,20 @@ def _state_item(state: DatasetState) -> dict[str, Any]:
         item["last_success_started_at"] = {
             "S": state.last_success_started_at.isoformat()
         }
+    if state.newest_run_at is not None:
+        item["newest_run_at"] = {"S": state.newest_run_at.isoformat()}
+    if state.resume is not None:
+        reached = state.resume.reached
+        if reached.edge_key is not None:
+            reached = dataclasses.replace(reached, edge=frozenset())
+        resume = dataclasses.replace(state.resume, reached=reached)
+        item["resume"] = {"S": msgspec.json.encode(resume).decode()}
     return item
 
 
 def _state(dataset: str, item: Item) -> DatasetState:
     started = item.get("last_success_started_at")
+    newest = item.get("newest_run_at")
     return DatasetState(
         dataset=dataset,
         version=int(item["version"]["N"]),
@@ -204,6 +213,14 @@ def _state(dataset: str, item: Item) -> DatasetState:
         committing=item["committing"]["S"] if "committing" in item else None,
         last_success_started_at=(
             datetime.fromisoformat(started["S"]) if started is not None else None
+        ),
+        newest_run_at=(
+            datetime.fromisoformat(newest["S"]) if newest is not None else None
+        ),
+        resume=(
+            msgspec.json.decode(item["resume"]["S"], type=Resume)
+            if "resume" in item
+            else None
         ),
     )
 

@@ -42,7 +42,9 @@ class AccessToken:
 class BaseAuth(BaseModel, ABC):
     """Frozen, strict configuration, and how it proves a request."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     @abstractmethod
     def prove(

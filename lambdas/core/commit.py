@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from lambdas.core.errors import (
     CatflapError,
     LandingError,
     RunBroken,
+    RunErrorKind,
     StateConflict,
     SweepIncomplete,
     UploadGone,
@@ -42,7 +44,9 @@ from lambdas.core.run import (
     DatasetState,
     Manifest,
     PendingObject,
+    Resume,
     Run,
+    RunError,
     RunStatus,
     StuckRun,
 )
@@ -68,7 +72,10 @@ class Committer:
         Raises LandingError if a recorded run cannot be completed, RunBroken if it
         never can.
         """
-        return self._with_edge(self._rolled_forward(dataset))
+        while True:
+            whole = self._with_edge(self._rolled_forward(dataset))
+            if whole is not None:
+                return whole
 
     def sweep(self) -> Sequence[str]:
         """Roll forward every recorded run, whether its dataset still exists or not.
@@ -112,25 +119,36 @@ class Committer:
         cursor_after: CursorPosition,
         *,
         disposition: str,
+        answered_until: datetime | None,
+        resumed: Resume | None = None,
+        resume_after: Resume | None = None,
     ) -> Run:
         """Make the rows of a run visible, and move the cursor.
 
-        `run` is complete but for its status and end. Raises StateConflict, with
-        nothing made visible, if another run was recorded since `before` was read.
+        `run` is complete but for its status and end. `resumed` is the long pull that it
+        went on with; `answered_until` and `resume_after` are what the state says of
+        ticks and of a long pull afterwards. Raises StateConflict, with nothing made
+        visible, if another run was recorded since `before` was read.
         """
-        if not objects:
-            landed = self._finished(run)
-            after = self._after(before, landed, self._spilled(run, cursor_after))
-            self._state.record_landed(before, after, landed)
-            return landed
-        cursor_after = self._spilled(run, cursor_after)
         manifest = Manifest(
             dataset=run.dataset,
             run_id=run.run_id,
             objects=tuple(objects),
-            cursor_after=cursor_after,
+            cursor_after=self._spilled(run, before.cursor, cursor_after),
             write_disposition=disposition,
+            resume_after=self._spilled_resume(run, before.resume, resume_after),
+            answered_until=answered_until,
+            pull_id=resumed.pull_id if resumed else run.run_id,
+            segment=resumed.segments + 1 if resumed else 1,
         )
+        if not objects and disposition != "replace":
+            # Nothing to make visible. A replaced table, though, must be told that it
+            # is empty, or that its last segment was.
+            landed = self._finished(run)
+            after = self._after(before, landed, manifest)
+            self._state.record_landed(before, after, landed)
+            self._forget_edges(before, manifest)
+            return landed
         self._landing.put(
             manifest_key(run.dataset, run.run_id), manifest_to_json(manifest)
         )
@@ -156,9 +174,8 @@ class Committer:
 
     def _finish(self, state: DatasetState, run: Run, manifest: Manifest) -> Run:
         if not self._complete_all(manifest):
-            voided = dataclasses.replace(
-                run, status=RunStatus.VOIDED, finished_at=self._clock.now()
-            )
+            voided = self._voided(run)
+            self._events.publish("pull.failed", failed_event(voided))
             self._decide(state, lambda: self._state.record_voided(state, voided), run)
             return voided
         landed = self._finished(run)
@@ -167,13 +184,12 @@ class Committer:
             run_file(landed, manifest, disposition=manifest.write_disposition),
         )
         self._events.publish("dataset.landed", _landed_event(landed, manifest))
-        after = self._after(state, landed, manifest.cursor_after)
+        after = self._after(state, landed, manifest)
         self._decide(
             state, lambda: self._state.record_landed(state, after, landed), run
         )
         self._landing.delete(manifest_key(run.dataset, run.run_id))
-        if state.cursor.edge_key not in (None, manifest.cursor_after.edge_key):
-            self._landing.delete(str(state.cursor.edge_key))
+        self._forget_edges(state, manifest)
         return landed
 
     def _decide(
@@ -218,37 +234,109 @@ class Committer:
             run, status=RunStatus.LANDED, finished_at=self._clock.now()
         )
 
+    def _voided(self, run: Run) -> Run:
+        return dataclasses.replace(
+            run,
+            status=RunStatus.VOIDED,
+            finished_at=self._clock.now(),
+            rows=0,
+            size=0,
+            objects=0,
+            newest_key=None,
+            cursor_after=run.cursor_before,
+            error=RunError(
+                kind=RunErrorKind.INTERNAL,
+                message="its uploads expired before they were completed; nothing of it "
+                "is visible, and the next pull fetches the same rows",
+            ),
+        )
+
     def _after(
-        self, before: DatasetState, run: Run, cursor: CursorPosition
+        self, before: DatasetState, run: Run, manifest: Manifest
     ) -> DatasetState:
         return dataclasses.replace(
             before,
-            cursor=cursor,
+            cursor=manifest.cursor_after,
             committing=None,
-            last_success_started_at=run.started_at,
+            last_success_started_at=manifest.answered_until,
+            newest_run_at=run.started_at,
+            resume=manifest.resume_after,
         )
 
-    def _spilled(self, run: Run, cursor: CursorPosition) -> CursorPosition:
+    def _spilled(
+        self, run: Run, before: CursorPosition, cursor: CursorPosition
+    ) -> CursorPosition:
+        if before.edge_key is not None and before == cursor:
+            return dataclasses.replace(cursor, edge=frozenset())
+        return self._spilled_to(edge_key(run.dataset, run.run_id), cursor)
+
+    def _spilled_resume(
+        self, run: Run, before: Resume | None, resume: Resume | None
+    ) -> Resume | None:
+        if resume is None:
+            return None
+        if before == resume and resume.reached.edge_key is not None:
+            reached = dataclasses.replace(resume.reached, edge=frozenset())
+        else:
+            key = edge_key(run.dataset, f"{run.run_id}-reached")
+            reached = self._spilled_to(key, resume.reached)
+        return dataclasses.replace(resume, reached=reached)
+
+    def _spilled_to(self, key: str, cursor: CursorPosition) -> CursorPosition:
         if len(cursor.edge) <= EDGE_IN_STATE:
             return dataclasses.replace(cursor, edge_key=None)
-        key = edge_key(run.dataset, run.run_id)
         self._landing.put(key, edge_to_bytes(cursor.edge))
         return CursorPosition(value=cursor.value, edge=frozenset(), edge_key=key)
 
-    def _with_edge(self, state: DatasetState) -> DatasetState:
-        key = state.cursor.edge_key
+    def _forget_edges(self, before: DatasetState, manifest: Manifest) -> None:
+        """Remove the spilled edges that the state points to no more."""
+        after = _edge_keys(manifest.cursor_after, manifest.resume_after)
+        for key in sorted(_edge_keys(before.cursor, before.resume) - after):
+            self._landing.delete(key)
+
+    def _with_edge(self, state: DatasetState) -> DatasetState | None:
+        """The state with its spilled edges; None if it moved on meanwhile."""
+        cursor = self._filled(state, state.cursor)
+        resume = state.resume
+        reached = self._filled(state, resume.reached) if resume else cursor
+        if cursor is None or reached is None:
+            return None
+        if resume is not None:
+            resume = dataclasses.replace(resume, reached=reached)
+        return dataclasses.replace(state, cursor=cursor, resume=resume)
+
+    def _filled(
+        self, state: DatasetState, cursor: CursorPosition
+    ) -> CursorPosition | None:
+        key = cursor.edge_key
         if key is None:
-            return state
+            return cursor
         document = self._landing.get(key)
         if document is None:
+            if self._state.read(state.dataset).version != state.version:
+                return None
             raise LandingError(
                 f"the rows seen at the cursor's edge of {state.dataset} stand in "
                 f"{key}, which is gone; restore it from the bucket's versions"
             )
-        edge = edge_from_bytes(document)
-        return dataclasses.replace(
-            state, cursor=dataclasses.replace(state.cursor, edge=edge)
-        )
+        return dataclasses.replace(cursor, edge=edge_from_bytes(document))
+
+
+def _edge_keys(cursor: CursorPosition, resume: Resume | None) -> set[str]:
+    keys = {cursor.edge_key, resume.reached.edge_key if resume else None}
+    return {key for key in keys if key is not None}
+
+
+def failed_event(run: Run) -> dict[str, object]:
+    """`pull.failed`: of a run that failed, or was voided."""
+    return {
+        "id": f"{run.dataset}/{run.run_id}/failed",
+        "dataset": run.dataset,
+        "run_id": run.run_id,
+        "cause": run.error.kind.value if run.error else None,
+        "message": run.error.message if run.error else None,
+        "started_at": run.started_at.isoformat(),
+    }
 
 
 def _landed_event(run: Run, manifest: Manifest) -> dict[str, object]:

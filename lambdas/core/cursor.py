@@ -315,6 +315,16 @@ class NewRows:
             verdicts = {v: self._judge(v, page) for v in dict.fromkeys(values)}
             if not self._touches_edge(verdicts):
                 return self._keep_wanted(values, records, verdicts)
+        return self._keep_each(values, records, verdicts, page)
+
+    def _keep_each(
+        self,
+        values: Sequence[object],
+        records: Sequence[bytes],
+        verdicts: dict[object, tuple[bool, SortKey | None]],
+        page: int,
+    ) -> list[bytes]:
+        """`keep`, row by row."""
         kept: list[bytes] = []
         newest: SortKey | None = None
         newest_value: CursorValue | None = None

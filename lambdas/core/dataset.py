@@ -24,7 +24,9 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 class Model(BaseModel):
     """Frozen, strict, and without room for keys nobody knows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
 
 class Owner(Model):

@@ -80,6 +80,7 @@ _WORDS: Mapping[NoticeKind, str] = {
     NoticeKind.BLIND: "late, and now unseen",
     NoticeKind.REMINDER: "still open",
     NoticeKind.RESOLVED: "up to date again",
+    NoticeKind.PROMISED: "promised for a time",
 }
 
 

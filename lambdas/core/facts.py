@@ -106,17 +106,40 @@ class PullFacts:
     schedule: DeployedSchedule
 
 
-def pull_signals(dataset: Dataset, facts: PullFacts | None, *, now: datetime) -> Pull:
-    """The cursor, the schedule and the last run."""
+class PipeReport(Pipe):
+    """The pipe's own report, and `path`: below its stage, what it reads; None is not
+    known.
+    """
+
+    path: str | None = None
+
+
+def pull_signals(
+    dataset: Dataset, facts: PullFacts | None, *, now: datetime, grace: timedelta
+) -> Pull:
+    """The cursor, the schedule and the last run.
+
+    The last due tick is the one before `grace` began if no run has answered that one:
+    of a dataset that is pulled more often than the grace is long, the newest tick is
+    always too young to be held against anybody.
+    """
     if facts is None:
         return _due(dataset, now, since=None)
-    due = _due(dataset, now, since=facts.schedule.created_at)
+    since = facts.schedule.created_at
+    due = _due(dataset, now, since=since)
+    last_run = _last_run(facts, now)
+    before_grace = _due(dataset, now - grace, since=since).last_due_at
+    if before_grace is not None and (
+        last_run.status == "never"
+        or (last_run.started_at is not None and last_run.started_at < before_grace)
+    ):
+        due = due.model_copy(update={"last_due_at": before_grace})
     return due.model_copy(
         update={
             "cursor_at": _cursor_at(dataset, facts.state),
             "schedule_enabled": facts.schedule.is_enabled,
             "usual_run_s": _usual_run_s(facts.runs),
-            "last_run": _last_run(facts, now),
+            "last_run": last_run,
         }
     )
 
@@ -312,15 +335,18 @@ def pipe_signals(
     if pipe is None:
         return Pipe()
     newest = landed.newest if landed is not None else None
-    covered = raw_prefix(dataset.name, generation(dataset))
-    return pipe.model_copy(
-        update={
-            "covers_newest_key": (
-                newest.key.startswith(covered) if newest is not None else None
-            ),
-            "files_per_minute": _files_per_minute(loads, now),
-        }
+    covered = pipe.path if isinstance(pipe, PipeReport) else None
+    covers = (
+        newest.key.startswith(covered)
+        if newest is not None and covered is not None
+        else None
     )
+    told = pipe.model_dump(exclude={"path"})
+    told |= {
+        "covers_newest_key": covers,
+        "files_per_minute": _files_per_minute(loads, now),
+    }
+    return Pipe.model_validate(told)
 
 
 def _files_per_minute(

@@ -45,6 +45,7 @@ class NoticeKind(StrEnum):
     BLIND = "blind"
     REMINDER = "reminder"
     RESOLVED = "resolved"
+    PROMISED = "promised"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class HumanSide:
     cause: str | None = None
     note: str | None = None
     fix_url: str | None = None
+    resolved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,9 @@ def all_signals(
     return read.model_copy(
         update={
             "upstream": found.upstream or Upstream(),
-            "pull": pull_signals(dataset, found.pull, now=read.now),
+            "pull": pull_signals(
+                dataset, found.pull, now=read.now, grace=limits.load_grace
+            ),
             "landing": landing_signals(
                 found.landing,
                 found.load,

@@ -17,7 +17,9 @@ from lambdas.core.ports import HttpRequest
 class BasePaginator(BaseModel, ABC):
     """Frozen, strict configuration, and the two decisions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     @abstractmethod
     def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:

@@ -218,7 +218,9 @@ Paginator = Annotated[
 
 
 class _Detected(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
     paginator: DetectedPaginator
 
 

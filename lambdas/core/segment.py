@@ -64,9 +64,9 @@ def shape_of(dataset: Dataset) -> str:
 def resumable(dataset: Dataset, resume: Resume | None) -> Resume | None:
     """Where the dataset's pull goes on; None if it begins anew.
 
-    If the endpoint was changed meanwhile, the position means nothing any more. Beginning
-    anew lands the segments' rows again: fine where rows are merged or replaced. Raises
-    BadInput where they are appended.
+    If the endpoint was changed meanwhile, the position means nothing any more. To begin
+    anew lands the segments' rows again, which is fine where rows are merged or
+    replaced. Raises BadInput where they are appended.
     """
     if resume is None or resume.position is None or resume.shape == shape_of(dataset):
         return resume

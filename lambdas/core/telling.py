@@ -91,6 +91,8 @@ def stakeholders_message(
     headline = {
         NoticeKind.CHANGED: f"{name} is still late",
         NoticeKind.REMINDER: f"{name} is still late",
+        NoticeKind.PROMISED: f"{name} is late and expected by "
+        f"{_expected(incident, subject)}",
     }.get(kind, f"{name} is late")
     return Message(
         headline=headline,
@@ -106,7 +108,11 @@ def stakeholders_message(
 
 def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Message:
     name = subject.dataset
-    if incident.late_since is not None:
+    closed_by = incident.human.resolved_by
+    if closed_by is not None:
+        # Nobody looked at the data: that they are well is not ours to say.
+        headline = f"{name}: the incident was closed by {closed_by}"
+    elif incident.late_since is not None:
         headline = f"{name} is up to date again"
     elif incident.state == "unknown":
         headline = f"{name} can be seen again, and it is up to date"
@@ -153,9 +159,12 @@ def _at(moment: datetime, subject: Subject) -> str:
 
 
 def _expected(incident: Incident, subject: Subject) -> str:
-    if incident.expected_at is None:
+    expected = incident.expected_at
+    if expected is None:
         return NOT_KNOWN
-    return _at(incident.expected_at, subject)
+    if expected <= incident.changed_at:
+        return f"{NOT_KNOWN}; it was expected by {_at(expected, subject)}"
+    return _at(expected, subject)
 
 
 def _human(incident: Incident, subject: Subject) -> list[Block]:
@@ -164,6 +173,8 @@ def _human(incident: Incident, subject: Subject) -> list[Block]:
     if human.acknowledged_at is not None:
         who = human.acknowledged_by or "somebody"
         lines.append(f"{who} has it since {_at(human.acknowledged_at, subject)}")
+    if human.promised_for is not None:
+        lines.append(f"promised for {_at(human.promised_for, subject)}")
     lines += [text for text in (human.note, human.fix_url) if text]
     return [block("From people", lines)] if lines else []
 

@@ -152,6 +152,11 @@ def public_url(url: str, secrets: Collection[str] = ()) -> str:
     return redact(urlunsplit((parts.scheme, host, parts.path, query, "")), secrets)
 
 
+def sounds_secret(name: str) -> bool:
+    """Whether a parameter or header of this name most likely holds a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def redact(text: str, secrets: Collection[str]) -> str:
     """`text` with every known secret blanked out: as it is, percent-encoded, as JSON
     or HTML write it, or cut off by an ellipsis.

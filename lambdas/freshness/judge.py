@@ -14,7 +14,7 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis import Verdict, diagnose
 from lambdas.core.first_load import awaited_until, awaiting
 from lambdas.core.judging import Limits, all_signals, table_signals
-from lambdas.core.signals import Signals
+from lambdas.core.signals import Monitor, Signals
 from lambdas.core.watch import Watch
 from lambdas.freshness.collect import Collector, Found
 from lambdas.freshness.tables import TableReader
@@ -59,10 +59,13 @@ class Judge:
         return self._explained(judged, self._collector.collect(late, now=now))
 
     def explain(
-        self, dataset: Dataset, watch: Watch | None, *, now: datetime
+        self, dataset: Dataset, watch: Watch | None, *, monitor: Monitor, now: datetime
     ) -> Judged:
         """A verdict on one dataset with all signals there are, late or not."""
-        (judged,) = self._by_age([dataset], {dataset.name: watch}, now)
+        watches = {} if watch is None else {dataset.name: watch}
+        (judged,) = self._by_age([dataset], watches, now)
+        signals = judged.signals.model_copy(update={"monitor": monitor})
+        judged = _judged(dataset, signals, watch)
         found = self._collector.collect([dataset], now=now)
         (explained,) = self._explained([judged], found)
         return explained
@@ -70,7 +73,7 @@ class Judge:
     def _by_age(
         self,
         datasets: Sequence[Dataset],
-        watches: Mapping[str, Watch | None],
+        watches: Mapping[str, Watch],
         now: datetime,
     ) -> list[Judged]:
         """A table that cannot be read is unknown, whatever else is known."""

@@ -159,7 +159,7 @@ def check(remaining: Callable[[], timedelta]) -> Check:
             state=state, channels=made, has_time=lambda: remaining() > RESERVE
         ),
         events=events,
-        routes=routes(made),
+        routes=routes(known),
         limits=limits_of(known),
         sweep=committer.sweep,
         statements=lambda: warehouse().statements,

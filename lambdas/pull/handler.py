@@ -15,6 +15,7 @@ from lambdas.adapters.landing_bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.sources import ApiSources
 from lambdas.adapters.state_table import StateTable
+from lambdas.core.segment import Budget
 from lambdas.core.settings import PullSettings
 from lambdas.pull.engine import Puller
 from lambdas.pull.message import deliveries
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 logger = Logger(service="pull")
 RESERVE = timedelta(seconds=30)
 """Kept back from the function's time, to commit or to give up in good order."""
+
+
+SEGMENT_SHARE = 0.75
+"""Of the function's time, until a long pull lands what it has: the rest is for a slow
+page and for the commit."""
 
 
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -58,6 +64,7 @@ def told(outcome: Outcome) -> dict[str, object]:
         "bytes": run.size,
         "pages": run.pages,
         "retries": run.retries,
+        "continues": outcome.result.continues,
         "error": run.error.message if run.error else None,
     }
 
@@ -66,6 +73,7 @@ def worker(context: LambdaContext) -> Worker:
     """The worker for this invocation; its clients live as long as the process."""
     clock = SystemClock()
     remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    started_s = clock.monotonic()
     known = settings(PullSettings)
     return Worker(
         catalogue=catalogue(),
@@ -77,9 +85,12 @@ def worker(context: LambdaContext) -> Worker:
             source=ApiSources(
                 secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
                 clock=clock,
-                deadline_s=clock.monotonic() + (remaining - RESERVE).total_seconds(),
+                deadline_s=started_s + (remaining - RESERVE).total_seconds(),
             ),
             random=secrets.token_bytes,
+            budget=Budget(
+                deadline_s=started_s + remaining.total_seconds() * SEGMENT_SHARE
+            ),
         ),
         sqs=client("sqs"),
         queue_url=known.pulls_queue_url,

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from lambdas.core.errors import BadInput, RunErrorKind
 from lambdas.core.run import Run, RunStatus
+from lambdas.core.segment import MAX_HOPS
 
 MAX_TRIES = 4
 """Deliveries after which a pull that upstream keeps refusing waits for its next tick.
@@ -28,13 +29,19 @@ AFTER_DEATH = timedelta(seconds=60)
 
 
 class PullRequest(BaseModel):
-    """The body of a message; `due_at` is the tick that asked, absent for a person."""
+    """The body of a message; `due_at` is the tick that asked, absent for a person.
+
+    A continuation names the run `after` which a long pull goes on, so that no two are
+    equal, and how many `hops` it is away from the message that began the chain.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    reason: Literal["schedule", "manual"] = "schedule"
+    reason: Literal["schedule", "manual", "continuation"] = "schedule"
     due_at: AwareDatetime | None = None
+    after: str | None = None
+    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +94,28 @@ class Ending(Enum):
 def ending(run: Run, *, tries: int) -> Ending:
     """Whether a pull is worth another delivery: upstream may come back soon.
 
-    What only a person can mend (credentials, a changed response) waits for the next
-    tick, and is told by the freshness check.
+    So is one whose uploads had expired: the next lands the same rows. What only a
+    person can mend (credentials, a changed response) waits for the next tick, and is
+    told by the freshness check.
     """
-    if run.status is not RunStatus.FAILED or run.error is None:
+    if run.error is None:
         return Ending.DONE
-    is_passing = run.error.kind in _PASSING
+    is_passing = run.status is RunStatus.VOIDED or run.error.kind in _PASSING
     return Ending.AGAIN if is_passing and tries < MAX_TRIES else Ending.DONE
+
+
+def continuation(request: PullRequest, after: str) -> PullRequest | None:
+    """The message that lets a long pull go on after a run; None if its chain is as long
+    as a chain may be, and the next tick goes on instead.
+    """
+    if request.hops >= MAX_HOPS:
+        return None
+    return PullRequest(
+        dataset=request.dataset,
+        reason="continuation",
+        after=after,
+        hops=request.hops + 1,
+    )
 
 
 def wait_before_retry(tries: int) -> timedelta:

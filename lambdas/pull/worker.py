@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,10 +13,14 @@ from lambdas.pull.engine import Puller, PullResult
 from lambdas.pull.message import (
     Delivery,
     Ending,
+    PullRequest,
+    continuation,
     ending,
     hidden_until_death,
     wait_before_retry,
 )
+
+LOG = logging.getLogger("catflap.pull.worker")
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -65,15 +70,44 @@ class Worker:
 
     def _pull(self, delivery: Delivery) -> Outcome:
         request = delivery.request
-        if self._puller.is_done(request.dataset, request.due_at):
+        continues = request.reason == "continuation"
+        if self._puller.is_done(request.dataset, request.due_at, continues=continues):
             return Outcome(is_done=True, result=None)
         dataset = self._catalogue.datasets.get(request.dataset)
         if dataset is None:
             # Removed since the tick; what it had left behind was rolled forward above.
             return Outcome(is_done=True, result=None)
         result = self._puller.pull(dataset)
+        is_over = result.went_on and not result.continues and result.run.error is None
+        if is_over and not continues and not self._is_answered(request):
+            # The tick only ended what had begun before it: what it asked for is new.
+            result = self._puller.pull(dataset)
+        if result.continues:
+            self._continue(request, result.run.run_id)
         end = ending(result.run, tries=delivery.tries)
         return Outcome(is_done=end is Ending.DONE, result=result)
+
+    def _is_answered(self, request: PullRequest) -> bool:
+        return self._puller.is_done(request.dataset, request.due_at)
+
+    def _continue(self, request: PullRequest, after: str) -> None:
+        """Queue the rest. If that fails, this message comes again and goes on itself:
+        where to is in the state.
+        """
+        following = continuation(request, after)
+        if following is None:
+            LOG.warning(
+                "%s is still not pulled whole after %d continuations; the next tick "
+                "goes on",
+                request.dataset,
+                request.hops,
+            )
+            return
+        self._sqs.send_message(
+            QueueUrl=self._queue_url,
+            MessageBody=following.model_dump_json(exclude_none=True),
+            MessageGroupId=request.dataset,
+        )
 
     def _hide(self, delivery: Delivery, during: timedelta) -> None:
         self._sqs.change_message_visibility(

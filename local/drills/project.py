@@ -12,10 +12,10 @@ from pathlib import Path
 
 ENVIRONMENT = "drill"
 DATASETS = ("cats", "dogs")
-PULL_EVERY = timedelta(minutes=15)
+PULL_EVERY = timedelta(hours=1)
 CHECK_EVERY = timedelta(minutes=10)
-WARN_AFTER = timedelta(minutes=60)
-ERROR_AFTER = timedelta(minutes=120)
+WARN_AFTER = timedelta(hours=2)
+ERROR_AFTER = timedelta(hours=3)
 SECRETS = {name: f"{name}-api" for name in DATASETS}
 
 _ENVIRONMENT = """
@@ -56,19 +56,21 @@ source:
     incremental: %(incremental)s
 primary_key: [id]
 write_disposition: merge
-schedule: {cron: "0/15 * * * ? *", timezone: UTC}
+schedule: {cron: "5 * * * ? *", timezone: UTC}
 columns: {id: integer, name: string, seen_at: timestamp}
 freshness:
   loaded_at_field: seen_at
-  warn_after: {count: 60, period: minute}
-  error_after: {count: 120, period: minute}
+  warn_after: {count: 2, period: hour}
+  error_after: {count: 3, period: hour}
 """
 
 _INCREMENTAL = {
     "cats": '{cursor_path: seen_at, initial_value: "2026-01-01T00:00:00Z"}',
     "dogs": "{cursor_path: id, initial_value: 0}",
 }
-_PROBES = {"cats": "  probe: {path: cats, params: {newest: 1}, newest_at: 'rows[0].seen_at'}\n"}
+_PROBES = {
+    "cats": "  probe: {path: cats, params: {newest: 1}, newest_at: 'rows[0].seen_at'}\n"
+}
 
 
 def write_project(root: Path, *, base_urls: dict[str, str]) -> None:
@@ -80,6 +82,4 @@ def write_project(root: Path, *, base_urls: dict[str, str]) -> None:
         api = _API % {"base_url": base_urls[name], "secret": SECRETS[name]}
         dataset = _DATASET % {"name": name, "incremental": _INCREMENTAL[name]}
         (root / "apis" / f"{name}.yaml").write_text(api)
-        (root / "datasets" / f"{name}.yaml").write_text(
-            dataset + _PROBES.get(name, "")
-        )
+        (root / "datasets" / f"{name}.yaml").write_text(dataset + _PROBES.get(name, ""))

@@ -77,9 +77,7 @@ class Source:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 given = parse_qs(urlsplit(self.path).query)
-                allowed = (
-                    self.headers.get("Authorization") == f"Bearer {source.token}"
-                )
+                allowed = self.headers.get("Authorization") == f"Bearer {source.token}"
                 status, content = source.answer(given, allowed=allowed)
                 body = json.dumps(content).encode()
                 self.send_response(status)
@@ -118,7 +116,7 @@ class Source:
 
     def _asked(self, given: dict[str, list[str]]) -> list[dict[str, object]]:
         if "newest" in given:
-            return self._rows[-1:]
+            return sorted(self._rows, key=lambda row: str(row["seen_at"]))[-1:]
         since = given.get("since", [""])[0]
         if self._cursor == "id":
             return [row for row in self._rows if int(str(row["id"])) >= int(since or 0)]

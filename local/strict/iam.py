@@ -99,8 +99,12 @@ def _authorize(
         method=response.method,
         path=response.raw_path + (f"?{url.query}" if url.query else ""),
         # moto would sign a query that names the operation a second time, as a body:
-        # Snowflake's workload identity is a POST of that kind
-        data={} if "Action=" in url.query else response.data,
+        # Snowflake's workload identity is a POST of that kind; and a GET has none
+        data=(
+            {}
+            if "Action=" in url.query or (response.method == "GET" and not is_s3)
+            else response.data
+        ),
         body=response.raw_body,
         headers=response.headers,
         action=response._get_action(),  # noqa: SLF001 - moto's name for the operation
@@ -121,6 +125,7 @@ def _authorize(
         query=parse_qs(url.query, keep_blank_values=True),
         headers=response.headers,
         body=_bytes(response.raw_body),
+        path=url.path,
     )
     caller = signed._access_key  # noqa: SLF001 - as above
     response.catflap_caller = (asked, caller)

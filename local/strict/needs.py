@@ -46,6 +46,7 @@ class Asked:
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+    path: str = "/"
 
     def arn(self, service: str, name: str) -> str:
         """An ARN in the caller's account and region; an ARN stays what it is."""
@@ -195,6 +196,18 @@ def _sts(asked: Asked) -> list[Need]:
     ]
 
 
+def _scheduler(asked: Asked) -> list[Need]:
+    """A schedule is named in the path, its group beside it or not at all."""
+    _, _, name = unquote(asked.path).partition("/schedules/")
+    if not name:
+        resource = asked.resource
+    else:
+        body = asked.params.get("GroupName")
+        (group,) = asked.query.get("groupName", [body or "default"])
+        resource = asked.arn("scheduler", f"schedule/{group}/{name}")
+    return [Need(action=f"scheduler:{asked.operation}", resource=resource)]
+
+
 _S3_BUCKET_ACTIONS = {
     # (method, sub-resource): what moto calls otherwise than IAM does
     ("HEAD", ""): "ListBucket",
@@ -277,6 +290,7 @@ _SERVICES: dict[str, Callable[[Asked], list[Need]]] = {
     "dynamodb": _dynamodb,
     "events": _events,
     "s3": _s3,
+    "scheduler": _scheduler,
     "secretsmanager": _secretsmanager,
     "sns": _sns,
     "sqs": _sqs,

@@ -27,6 +27,7 @@ class Mishap(StrEnum):
     DELIVERED_BESIDE = "message delivered while one of its group is worked on"
     UPLOADS_EXPIRED = "uploads of recorded and forgotten runs expired"
     UPSTREAM_REFUSED = "upstream refused a page"
+    POSITION_EXPIRED = "stored position refused"
     EVENT_DOUBLED = "S3 event sent twice"
 
 

@@ -16,6 +16,8 @@ def check(simulation: Simulation) -> None:
     if "committing" in state:
         _stuck(simulation)
     else:
+        if "resume" in state:
+            simulation.world.violated("a long pull was never ended")
         _everything_landed(simulation)
     _once_in_the_table(simulation)
     runs = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lambdas.core.cursor import Window
-from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
+from lambdas.core.errors import RunErrorKind, Terminal, Transient
 from lambdas.core.ports import Page
 from tests.soak.faults import Mishap
 from tests.soak.world import World
@@ -48,6 +48,8 @@ class Upstream:
         self._updates = updates
         self._lates = lates
         self._seq = 0
+        self.readers = 0
+        """Pulls that are reading pages now."""
 
     def grow(self, *, may_be_late: bool) -> None:
         """A batch of rows at or above all that were there, and late ones if promised.
@@ -97,7 +99,8 @@ class UpstreamPages:
         window: Window,
         page_rows: int,
         filters: bool,
-        on_fault: Callable[[], None],
+        has_positions: bool,
+        on_expired: Callable[[], None],
     ) -> None:
         self.requests = 0
         self.retries = 0
@@ -105,21 +108,35 @@ class UpstreamPages:
         self._upstream = upstream
         self._floor = int(window.start or 0) if filters else 0
         self._page_rows = page_rows
-        self._on_fault = on_fault
+        self._has_positions = has_positions
+        self._on_expired = on_expired
+        self._position = window.position
         self._deadline_s = world.now_s + LONGEST_PULL_S
-        self._position = None
 
     def pages(self) -> Iterator[Page]:
         """As the port says."""
+        self._upstream.readers += 1
+        try:
+            yield from self._pages()
+        finally:
+            self._upstream.readers -= 1
+
+    def _pages(self) -> Iterator[Page]:
         after: tuple[int, int] | None = None
         number = 1
+        if isinstance(self._position, list):
+            if self._world.happens(Mishap.POSITION_EXPIRED, 0.05):
+                self._on_expired()
+                raise Terminal("410 Gone", kind=RunErrorKind.HTTP)
+            first, second = self._position
+            after = (int(str(first)), int(str(second)))
         while True:
             rows, after = self._fetch(after)
             yield Page(
                 records=[row.record for row in rows],
                 number=number,
                 url="https://api.test/",
-                next_position=list(after) if after else None,
+                next_position=list(after) if after and self._has_positions else None,
             )
             if after is None:
                 return
@@ -141,16 +158,12 @@ class UpstreamPages:
         self.requests += 1
         if self._world.happens(Mishap.UPSTREAM_REFUSED, 0.01):
             kind = self._world.rng.choice(list(RunErrorKind))
-            raise self._fault(Terminal("refused", kind=kind))
+            raise Terminal("refused", kind=kind)
         answer = self._world.effect(
             "get page",
             do,
-            lambda _: self._fault(Transient("reset", kind=RunErrorKind.HTTP)),
+            lambda _: Transient("reset", kind=RunErrorKind.HTTP),
         )
         if self._world.now_s > self._deadline_s:
-            raise self._fault(Transient("too late", kind=RunErrorKind.TIMEOUT))
+            raise Transient("too late", kind=RunErrorKind.TIMEOUT)
         return answer
-
-    def _fault(self, error: UpstreamError) -> UpstreamError:
-        self._on_fault()
-        return error

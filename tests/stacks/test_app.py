@@ -162,6 +162,13 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
         ("AWS::DynamoDB::Table", "DeletionProtectionEnabled"),
         ("AWS::Lambda::EventSourceMapping", "ScalingConfig"),
         ("AWS::Logs::LogGroup", "RetentionInDays"),
+        # how often is checked
+        ("AWS::CloudWatch::Alarm", "AlarmDescription"),
+        ("AWS::CloudWatch::Alarm", "Period"),
+        ("AWS::Lambda::Function", "Environment"),
+        ("AWS::Lambda::Function", "Timeout"),
+        ("AWS::Scheduler::Schedule", "ScheduleExpression"),
+        ("AWS::Scheduler::Schedule", "Target"),
     }
 
 

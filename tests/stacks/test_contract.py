@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+import app
+from cli.deployed import settings_of
+from cli.environment_file import read_environment
 from lambdas.core.landing import RAW, RUNS, raw_key, raw_prefix, run_key
+from lambdas.core.names import landing_bucket_name
 from lambdas.core.settings import (
     FreshnessSettings,
     FunctionSettings,
@@ -17,6 +21,7 @@ from lambdas.core.settings import (
     WarehouseSettings,
 )
 from lambdas.core.sql import loading
+from stacks.environment import MAX_NAME
 from stacks.freshness import HEARTBEAT_METRIC, HEARTBEAT_NAMESPACE
 from stacks.landing import NOTIFIED_PREFIXES
 from stacks.schedules import SCHEDULED_TIME
@@ -29,6 +34,17 @@ SETTINGS_OF: dict[str, type[FunctionSettings]] = {
     "lambdas.warehouse.handler.handle": WarehouseSettings,
 }
 DATASETS = {"flights", "weather"}
+UNNAMED = {
+    # a reference in a template
+    "state_table",
+    "landing_bucket",
+    "event_bus",
+    "engineers_topic_arn",
+    "stakeholders_topic_arn",
+    # what the settings say themselves
+    "load_grace_s",
+    "skew_s",
+}
 
 
 def functions(templates: Templates) -> dict[str, dict[str, Any]]:
@@ -144,6 +160,32 @@ def test_pull_takes_one_message_at_a_time_and_reports_it_by_itself(
     assert source["BatchSize"] == 1
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": 5}
+
+
+def test_the_command_line_finds_what_the_stacks_name(templates: Templates) -> None:
+    dev = read_environment(app.ROOT / "environments", "dev")
+    known = settings_of(dev, {})
+    table = templates.one("landing", "AWS::DynamoDB::Table")["Properties"]
+    bucket = templates.one("landing", "AWS::S3::Bucket")["Properties"]
+    bus = templates.one("landing", "AWS::Events::EventBus")["Properties"]
+    assert (table["TableName"], bucket["BucketName"], bus["Name"]) == (
+        known.state_table,
+        known.landing_bucket,
+        known.event_bus,
+    )
+    written = functions(templates)["lambdas.freshness.handler.handle"]
+    variables = written["Environment"]["Variables"]
+    same = {name.upper() for name in type(known).model_fields if name not in UNNAMED}
+    assert {name: variables.get(name) for name in same} == {
+        name: value for name, value in known.to_environment().items() if name in same
+    } | dict.fromkeys(same - known.to_environment().keys())
+
+
+def test_a_landing_buckets_name_is_never_too_long() -> None:
+    name = landing_bucket_name(
+        "e" * MAX_NAME, account="0" * 12, region="ap-southeast-12"
+    )
+    assert len(name) <= 63
 
 
 def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> None:

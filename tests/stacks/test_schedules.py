@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 import app
 from cli.environment_file import read_project
 from lambdas.core.dataset import NAME_PATTERN
+from lambdas.core.names import schedule_prefix
 from stacks.all_stacks import add_stacks, new_app
 from stacks.environment import MAX_NAME
-from stacks.schedules import schedule_prefix, stack_of
+from stacks.schedules import stack_of
 from tests.stacks.catalogues import catalogue_of
 from tests.stacks.conftest import UNBUNDLED, read_templates
 
@@ -66,4 +67,4 @@ def test_the_longest_names_still_make_a_schedules_name() -> None:
     dataset = "d" * 48
     assert re.fullmatch(NAME_PATTERN, dataset)
     assert not re.fullmatch(NAME_PATTERN, dataset + "d")
-    assert len(schedule_prefix(longest) + dataset) == 64
+    assert len(schedule_prefix(longest.name) + dataset) == 64

@@ -41,9 +41,7 @@ def _sns(tools: Tools) -> Channel:
     return SnsChannel(sns=tools.sns, topics=topics)
 
 
-def _slack(tools: Tools) -> Channel | None:
-    if tools.settings.slack_secret is None:
-        return None
+def _slack(tools: Tools) -> Channel:
     return SlackChannel(
         http=tools.http,
         secrets=tools.secrets,
@@ -56,24 +54,45 @@ def _bus(tools: Tools) -> Channel:
     return BusChannel(events=tools.events)
 
 
-REGISTRY: Mapping[str, Callable[[Tools], Channel | None]] = {
-    "sns": _sns,
-    "slack": _slack,
-    "bus": _bus,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of channel: whom it reaches, and how one is made.
+
+    `needs` is the setting without which there is none.
+    """
+
+    audiences: frozenset[Audience]
+    make: Callable[[Tools], Channel]
+    needs: str | None = None
+
+    def is_configured(self, settings: FreshnessSettings) -> bool:
+        """Whether the settings ask for one."""
+        return self.needs is None or getattr(settings, self.needs) is not None
+
+
+REGISTRY: Mapping[str, Kind] = {
+    "sns": Kind(audiences=SnsChannel.audiences, make=_sns),
+    "slack": Kind(audiences=SlackChannel.audiences, make=_slack, needs="slack_secret"),
+    "bus": Kind(audiences=BusChannel.audiences, make=_bus),
 }
 
 
 def channels(tools: Tools) -> dict[str, Channel]:
     """The channels that are configured, by name."""
-    made = {name: make(tools) for name, make in REGISTRY.items()}
-    return {name: channel for name, channel in made.items() if channel is not None}
+    return {
+        name: kind.make(tools)
+        for name, kind in REGISTRY.items()
+        if kind.is_configured(tools.settings)
+    }
 
 
-def routes(made: Mapping[str, Channel]) -> Routes:
+def routes(settings: FreshnessSettings) -> Routes:
     """Which channels reach each audience."""
     return {
         audience: tuple(
-            name for name, channel in made.items() if audience in channel.audiences
+            name
+            for name, kind in REGISTRY.items()
+            if audience in kind.audiences and kind.is_configured(settings)
         )
         for audience in Audience
     }

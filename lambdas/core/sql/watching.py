@@ -83,6 +83,17 @@ def pipe_status(pipe: str) -> str:
     return f"SELECT SYSTEM$PIPE_STATUS({names.literal(pipe)})"
 
 
+PIPE_DEFINITION = 4
+"""Where the COPY stands in a row of `describe_pipe`; its creation stands first."""
+
+
+def describe_pipe(pipe: str) -> str:
+    """One row on the pipe, its COPY included. Needs MONITOR and no warehouse
+    (https://docs.snowflake.com/en/sql-reference/sql/desc-pipe).
+    """
+    return f"DESC PIPE {pipe}"
+
+
 def copy_history(
     database: str, dataset: str, since: datetime, *, limit: int = 1000
 ) -> str:

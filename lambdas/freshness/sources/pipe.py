@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from datetime import datetime
 
 import msgspec
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import AccessRefused, ObjectMissing, WarehouseError
+from lambdas.core.facts import PipeReport
 from lambdas.core.ports import Warehouse
 from lambdas.core.probing import instant
 from lambdas.core.signals import Pipe
 from lambdas.core.sql import generation, names, pipe_status
+from lambdas.core.sql.watching import PIPE_DEFINITION, describe_pipe
+
+LOG = logging.getLogger("catflap.freshness.pipe")
+
+_STAGED = re.compile(
+    r"\bFROM\s+@(?P<stage>[^\s/()]+)/?(?P<path>[^\s();]*)", re.IGNORECASE
+)
+_PATTERN = re.compile(r"\bPATTERN\s*=", re.IGNORECASE)
 
 
 class PipeSource:
-    """Asks SYSTEM$PIPE_STATUS, which needs MONITOR and no warehouse."""
+    """Asks SYSTEM$PIPE_STATUS and DESC PIPE, which need MONITOR and no warehouse."""
 
     def __init__(self, *, warehouse: Warehouse, database: str) -> None:
         self._warehouse = warehouse
@@ -40,12 +51,32 @@ class PipeSource:
             ) from error
         state = status.get("executionState")
         pending = status.get("pendingFileCount")
-        return Pipe(
+        path, created_at = self._described(pipe)
+        return PipeReport(
             state=state if isinstance(state, str) and state else None,
             pending_files=pending if isinstance(pending, int) else None,
             oldest_pending_at=instant(status.get("oldestFileTimestamp"), None),
             last_received_at=instant(status.get("lastReceivedMessageTimestamp"), None),
-            last_forwarded_at=instant(
-                status.get("lastForwardedMessageTimestamp"), None
-            ),
+            # A pipe that has never been given a file says no time: it has been given
+            # none since it was made.
+            last_forwarded_at=instant(status.get("lastForwardedMessageTimestamp"), None)
+            or created_at,
+            path=path,
         )
+
+    def _described(self, pipe: str) -> tuple[str | None, datetime | None]:
+        """What the pipe reads below its stage, and when it was made; what cannot be
+        told is None. A pipe with a pattern reads less than its path.
+        """
+        try:
+            row = self._warehouse.query(describe_pipe(pipe))[0]
+            created_at, definition = row[0], str(row[PIPE_DEFINITION])
+        except (WarehouseError, IndexError) as error:
+            LOG.warning("what %s reads is not known: %s", pipe, error)
+            return None, None
+        found = _STAGED.search(definition)
+        is_known = found is not None and not _PATTERN.search(definition)
+        path = found["path"] if found is not None and is_known else None
+        made = instant(created_at, None) if isinstance(created_at, str) else created_at
+        is_aware = isinstance(made, datetime) and made.tzinfo is not None
+        return path, made if is_aware else None

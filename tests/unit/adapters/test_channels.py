@@ -248,7 +248,9 @@ def test_every_audience_has_a_channel_and_slack_only_with_a_secret() -> None:
 
     made = channels(tools())
     assert set(made) == set(REGISTRY) - {"slack"}
-    assert all(routes(made)[audience] for audience in Audience)
-    both = routes(channels(tools(slack_secret="slack")))
+    assert all(routes(tools().settings)[audience] for audience in Audience)
+    slack = tools(slack_secret="slack")
+    assert set(channels(slack)) == set(REGISTRY)
+    both = routes(slack.settings)
     assert both[Audience.ENGINEERS] == ("sns", "slack")
     assert both[Audience.SYSTEMS] == ("bus",)

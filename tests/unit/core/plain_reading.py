@@ -14,7 +14,7 @@ YES = {
     "pull_not_run", "pull_failed", "pulled_nothing", "not_landed", "name_reused",
     "pipe_stopped", "load_failed", "load_partial", "not_notified", "not_forwarded",
     "load_unseen", "rows_deleted", "event_time_missing", "unknown", "monitor_blind",
-    "monitor_late", "notice_undelivered",
+    "monitor_late", "notice_undelivered", "run_stuck",
 }  # fmt: skip
 ON_ERROR = {
     "quota_exhausted", "pull_running", "pipe_backlog", "upstream_down", "unconfirmed",
@@ -225,6 +225,7 @@ def read(document: Any) -> dict[str, Any]:  # noqa: C901, PLR0912, PLR0915 - fla
         and gt(age(at("monitor", "evaluated_newest_at")), warn),
         "monitor_late": every is not None and gt(age(checked), 3 * every),
         "notice_undelivered": (get("monitor", "undelivered_notices") or 0) > 0,
+        "run_stuck": bool(get("monitor", "stuck_runs")),
     }
     wrong = [code for code, holds in monitor.items() if holds]
     paging |= set(wrong)

@@ -117,6 +117,7 @@ NEEDS: dict[str, list[set[str]]] = {
     "monitor_misread": [{"policy.warn_after_s", "monitor.evaluated_newest_at"}],
     "monitor_late": [{"monitor.last_check_at", "monitor.check_every_s"}],
     "notice_undelivered": [{"monitor.undelivered_notices"}],
+    "run_stuck": [{"monitor.stuck_runs"}],
     "future_rows": [{"table.future_rows"}],
     "stale_events": [
         {"policy.clock", "policy.error_after_s", "table.newest_event_at"}

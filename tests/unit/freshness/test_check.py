@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -14,11 +15,14 @@ from lambdas.core.errors import (
     ChannelDown,
     LandingError,
     StateConflict,
+    SweepIncomplete,
     WarehouseError,
 )
+from lambdas.core.facts import DeployedSchedule
 from lambdas.core.incident import Audience
 from lambdas.core.judging import Limits
 from lambdas.core.notice import Notice
+from lambdas.core.run import StuckRun
 from lambdas.core.subject import MONITOR
 from lambdas.freshness.check import Check, CheckResult
 from lambdas.freshness.collect import Collector, Sources
@@ -397,16 +401,166 @@ def test_the_incident_of_a_dataset_that_was_removed_ends_in_silence() -> None:
     assert len(house.told(house.sns)) == told
 
 
+STUCK = StuckRun(
+    dataset="cats",
+    run_id="20261123T085500.000Z-0123456789ab",
+    is_broken=True,
+    problem="the manifest is gone",
+)
+
+
+def sweep_that_leaves(*stuck: StuckRun) -> Callable[[], object]:
+    def sweep() -> None:
+        if stuck:
+            raise SweepIncomplete("some are left", stuck=stuck)
+
+    return sweep
+
+
+def about_us(house: House) -> list[tuple[str, bool]]:
+    return [
+        (notice.kind.value, notice.page)
+        for letter in house.sns.letters
+        for notice in letter.notices
+        if notice.dataset == MONITOR
+    ]
+
+
 def test_a_sweep_that_fails_hinders_no_check(caplog: pytest.LogCaptureFixture) -> None:
     house = House({"cats": fresh(7 * HOUR)})
 
-    def gone() -> None:
-        raise LandingError("the manifest is gone")
+    def refused() -> None:
+        raise LandingError("the bucket cannot be listed")
 
-    house.sweep = gone
+    house.sweep = refused
     result = house.check()
     assert (result.swept, result.suspects) == (False, 1)
-    assert "the manifest is gone" in caplog.text
+    assert "the bucket cannot be listed" in caplog.text
+    assert about_us(house) == []
+
+
+def test_a_run_that_nobody_can_complete_pages_once_and_its_end_is_told() -> None:
+    house = House({"cats": fresh()})
+    house.sweep = sweep_that_leaves(STUCK)
+    for _ in range(3):
+        assert house.check(MINUTES_5).swept is False
+    assert about_us(house) == [("opened", True)]
+    (incident,) = house.state.all.values()
+    assert (incident.cause, incident.stage) == ("run_stuck", "landing")
+    assert any("the manifest is gone" in line for line in incident.evidence)
+    assert "restore" in incident.next_step
+    house.sweep = sweep_that_leaves()
+    assert house.check(MINUTES_5).swept is True
+    assert about_us(house)[1:] == [("resolved", False)]
+    assert house.state.open == {}
+
+
+def test_another_run_that_is_stuck_is_news_and_one_that_is_known_is_none() -> None:
+    house = House({"cats": fresh(timedelta()), "dogs": fresh(timedelta())})
+    house.sweep = sweep_that_leaves(STUCK)
+    house.check()
+    other = dataclasses.replace(STUCK, dataset="dogs")
+    house.sweep = sweep_that_leaves(STUCK, other)
+    house.check(MINUTES_5)
+    assert about_us(house) == [("opened", True), ("changed", True)]
+    house.sweep = sweep_that_leaves(other)
+    house.check(MINUTES_5)
+    house.sweep = sweep_that_leaves(dataclasses.replace(other, problem="in new words"))
+    house.check(MINUTES_5)
+    assert len(about_us(house)) == 2
+
+
+def test_a_run_that_could_not_be_completed_yet_is_told_after_an_hour() -> None:
+    house = House({"cats": fresh(timedelta())})
+    house.sweep = sweep_that_leaves(dataclasses.replace(STUCK, is_broken=False))
+    house.check()  # five minutes after it started
+    house.check(timedelta(minutes=10))
+    for _ in range(4):
+        house.check(timedelta(minutes=10))
+        assert about_us(house) == []
+    house.check(timedelta(minutes=10))
+    assert about_us(house) == [("opened", True)]
+
+
+EMPTY = FakeTable(None, None, rows=0)
+"""What a table is before its first row. Checks begin at 09:00, ticks come at 00:00."""
+
+
+def test_a_dataset_that_never_had_a_row_is_not_late_before_its_first_tick() -> None:
+    house = House({"cats": EMPTY})
+    result = house.check()
+    assert (result.suspects, result.notices) == (0, 0)
+    watch = house.state.seen["cats"]
+    midnight = NOW + 15 * HOUR
+    assert (watch.state, watch.incident_id) == ("pass", None)
+    # No run was seen yet: a first one may take a function's longest, then the grace.
+    assert watch.next_look_at == midnight + timedelta(minutes=15 + 15)
+    while house.now < watch.next_look_at - MINUTES_5:
+        assert house.check(MINUTES_5).due == 0
+    assert house.told(house.sns) == []
+
+
+def test_a_dataset_whose_first_rows_do_not_come_is_late_as_ever() -> None:
+    house = House({"cats": EMPTY})
+    house.check()
+    result = house.check(timedelta(hours=15, minutes=30))
+    assert (result.suspects, house.state.seen["cats"].state) == (1, "error")
+    assert ("cats", "opened", "engineers") in house.told(house.sns)
+    # Nothing gives it time a second time, not even a schedule that is made anew.
+    house.sources.schedules["cats"] = DeployedSchedule(
+        is_enabled=True, created_at=house.now
+    )
+    house.check(MINUTES_5)
+    assert house.state.seen["cats"].state == "error"
+
+
+def test_first_rows_that_come_are_judged_as_ever_and_told_to_nobody() -> None:
+    house = House({"cats": EMPTY})
+    house.check()
+    house.now += timedelta(hours=15, minutes=10)
+    house.age("cats", timedelta(minutes=5))
+    house.check(timedelta(minutes=20))
+    watch = house.state.seen["cats"]
+    assert (watch.state, watch.first_load_over) == ("pass", True)
+    house.warehouse.tables["cats"] = EMPTY
+    house.check(6 * HOUR)
+    assert house.state.seen["cats"].state == "error"
+    assert {name for name, *_ in house.told(house.sns)} == {"cats", MONITOR}
+
+
+def test_a_schedule_that_was_made_after_the_monitor_sets_the_first_tick() -> None:
+    house = House({"cats": EMPTY})
+    house.check()
+    # The deploy went on past midnight: the tick of that day was none.
+    house.sources.schedules["cats"] = DeployedSchedule(
+        is_enabled=True, created_at=NOW + timedelta(hours=15, minutes=10)
+    )
+    house.check(timedelta(hours=15, minutes=30))
+    watch = house.state.seen["cats"]
+    assert watch.state == "pass"
+    assert watch.next_look_at == NOW + timedelta(hours=39, minutes=30)
+
+
+def test_a_dataset_that_is_added_later_is_given_the_same_time() -> None:
+    house = House({"cats": fresh(timedelta()), "dogs": EMPTY})
+    cats, dogs = house.datasets
+    house.datasets = [cats]
+    house.check()
+    house.datasets = [cats, dogs]
+    house.check(MINUTES_5)
+    assert house.state.seen["dogs"].state == "pass"
+    assert house.told(house.sns) == []
+
+
+def test_an_empty_table_that_is_read_only_later_gets_no_more_time() -> None:
+    house = House({"cats": AccessRefused("not yours")})
+    house.check()
+    assert house.state.seen["cats"].state == "unknown"
+    house.warehouse.tables["cats"] = EMPTY
+    house.check(MINUTES_5)
+    watch = house.state.seen["cats"]
+    assert (watch.state, watch.first_seen_at) == ("pass", NOW)
+    assert watch.next_look_at == NOW + timedelta(hours=15, minutes=30)
 
 
 def test_a_change_that_somebody_else_made_first_is_looked_at_again() -> None:

