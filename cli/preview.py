@@ -18,8 +18,7 @@ def run(name: str, *, limit: int, datasets: Path, apis: Path) -> int:
     would land them. Raises UpstreamError.
     """
     dataset = dataset_named(name, datasets=datasets, apis=apis)
-    endpoint = dataset.source.endpoint
-    incremental = endpoint.incremental if endpoint is not None else None
+    incremental = dataset.source.cursor
     rows, window = None, Window()
     if incremental is not None:
         start = CursorPosition()

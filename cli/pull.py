@@ -134,8 +134,7 @@ def _bounds(
         raise BadInput("--until and --window exclude each other: a window has an end")
     if until is None and window is None:
         return None, None
-    endpoint = dataset.source.endpoint
-    incremental = endpoint.incremental if endpoint is not None else None
+    incremental = dataset.source.cursor
     if incremental is None:
         raise BadInput(
             f"{dataset.name} has no source.endpoint.incremental, so it is always "

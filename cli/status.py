@@ -140,7 +140,7 @@ def as_text(status: Status) -> str:
         text.append("no dataset is deployed or declared")
     last = status.last_check_at
     checked = f"{age(last, status.now)} ago" if last else "never"
-    text.append(f"\nlast check: {checked}")
+    text.append(f"\nlast check: {checked}; `newest` is as of the last look at a table")
     if status.is_monitor_late:
         text.append(
             coloured("checks have stopped: what stands above is old", "error")

@@ -97,13 +97,14 @@ class IngestionStack(CatflapStack):
             feeds_itself=True,
         )
         # Lambda takes and deletes messages with the function's role; the function
-        # itself hides its message.
+        # itself hides its message, and queues the rest of a long pull.
         self.pulls.grant(
             pull.role,
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
             "sqs:ChangeMessageVisibility",
+            "sqs:SendMessage",
         )
         pull.function.add_event_source_mapping(
             "Source",

@@ -165,6 +165,8 @@ class SnowflakeWarehouse:
                 "authenticator": "WORKLOAD_IDENTITY",
                 "workload_identity_provider": "AWS",
             }
+        if settings.snowflake_authenticator == "externalbrowser":
+            return {"authenticator": "externalbrowser"}
         if settings.snowflake_private_key_secret is None:
             raise BadInput(
                 "SNOWFLAKE_AUTHENTICATOR is key_pair, so SNOWFLAKE_PRIVATE_KEY_SECRET "

@@ -248,10 +248,9 @@ class NewRows:
 
         Raises BadInput if the window's own bounds are not usable cursors.
         """
-        source = dataset.source
-        incremental = source.endpoint.incremental if source.endpoint else None
+        incremental = dataset.source.cursor
         if incremental is None:
-            raise BadInput(f"{dataset.name} declares no source.endpoint.incremental")
+            raise BadInput(f"{dataset.name} declares no incremental")
         self._incremental = incremental
         self._zone = incremental.timezone
         self._values = _cursor_decoder(incremental.cursor_path)
@@ -311,11 +310,28 @@ class NewRows:
         values = self._decoded(records, page)
         # Few distinct values a page are the rule: judge each value once.
         verdicts: dict[object, tuple[bool, SortKey | None]] = {}
+        before = self._best
         if set(map(type, values)) in _ONE_KIND:
             verdicts = {v: self._judge(v, page) for v in dict.fromkeys(values)}
             if not self._touches_edge(verdicts):
-                return self._keep_wanted(values, records, verdicts)
-        return self._keep_each(values, records, verdicts, page)
+                kept = self._keep_wanted(values, records, verdicts)
+                self._look_at_order(before, verdicts)
+                return kept
+        kept = self._keep_each(values, records, verdicts, page)
+        self._look_at_order(before, verdicts)
+        return kept
+
+    def _look_at_order(
+        self,
+        before: SortKey | None,
+        verdicts: Mapping[object, tuple[bool, SortKey | None]],
+    ) -> None:
+        """Notice a page with a row below what the pages before it had reached."""
+        if before is None or self._incremental.row_order != "asc":
+            return
+        keys = [key for wanted, key in verdicts.values() if wanted and key is not None]
+        if keys and min(keys) < before:
+            self._is_ascending = False
 
     def _keep_each(
         self,
@@ -328,7 +344,6 @@ class NewRows:
         kept: list[bytes] = []
         newest: SortKey | None = None
         newest_value: CursorValue | None = None
-        before = self._best
         for value, record in zip(values, records, strict=True):
             if value.__class__ not in (str, int, float):
                 judged = self._judge(value, page)
@@ -346,8 +361,6 @@ class NewRows:
             ):
                 continue
             kept.append(record)
-            if key is not None and before is not None and key < before:
-                self._is_ascending = False
             if key is not None and (newest is None or key > newest):
                 newest, newest_value = key, value  # type: ignore[assignment]  # a key only comes from a cursor value
         if newest is not None and newest_value is not None:

@@ -201,6 +201,18 @@ class Source(Model):
     python: str | None = Field(
         default=None, description="a generator of pages, such as sources/foo.py:pages"
     )
+    options: dict[str, JsonValue] = Field(
+        default={},
+        description="what the generator is given; `secret:` references are resolved",
+    )
+    incremental: Incremental | None = Field(
+        default=None, description="the generator's cursor; an endpoint has its own"
+    )
+
+    @property
+    def cursor(self) -> Incremental | None:
+        """Which rows are new, wherever it was declared; None: every pull is whole."""
+        return self.endpoint.incremental if self.endpoint else self.incremental
 
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4}) days?")

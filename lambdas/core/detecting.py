@@ -24,6 +24,8 @@ rule  the answer                                     the paginator
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from lambdas.core.answered_page import AnsweredPage
@@ -112,6 +114,9 @@ _LIMIT_PARAMS = (
 _MORE = ("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage",
          "more", "is_truncated", "IsTruncated")  # fmt: skip
 _URL_STARTS = ("http://", "https://", "/", "?", "./")
+_IS_LINK = re.compile(r"url|link|href|__next", re.IGNORECASE)
+"""Names that promise a URL: what stands there may be relative (RFC 3986, 4.2), as
+`cats?$skiptoken=20` in OData."""
 
 
 def detect(page: AnsweredPage) -> DetectedPaginator:
@@ -125,7 +130,7 @@ def detect(page: AnsweredPage) -> DetectedPaginator:
         return _from_own_params(page, None)
     for path in LINKS:
         value = _value(page, path)
-        if isinstance(value, str) and value.strip().startswith(_URL_STARTS):
+        if isinstance(value, str) and _is_link(path, value.strip()):
             return JsonLinkPaginator(next_url_path=path)
     if page.is_one_record:
         return SinglePagePaginator()
@@ -272,6 +277,12 @@ def _is_cursor(page: AnsweredPage, path: str) -> bool:
         return isinstance(value, str) and value != "" and page.rows > 0
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return (isinstance(value, str) and value != "") or is_number
+
+
+def _is_link(path: str, value: str) -> bool:
+    if value.startswith(_URL_STARTS):
+        return True
+    return _IS_LINK.search(path) is not None and re.search(r"[/?]", value) is not None
 
 
 def _whole(page: AnsweredPage, path: str) -> int | None:

@@ -52,10 +52,15 @@ def letters(notices: Sequence[Notice]) -> tuple[Letter, ...]:
             notice.audience.value,
             notice.kind.value,
             notice.cause or "",
-            notice.notice_id if notice.audience is Audience.SYSTEMS else "",
+            notice.notice_id if _stands_alone(notice) else "",
         )
         groups.setdefault(key, []).append(notice)
     return tuple(letter for group in groups.values() for letter in _letters(group))
+
+
+def _stands_alone(notice: Notice) -> bool:
+    """Systems want each, and each promise has a time of its own."""
+    return notice.audience is Audience.SYSTEMS or notice.kind is NoticeKind.PROMISED
 
 
 def _letters(group: list[Notice]) -> list[Letter]:
@@ -80,7 +85,6 @@ _WORDS: Mapping[NoticeKind, str] = {
     NoticeKind.BLIND: "late, and now unseen",
     NoticeKind.REMINDER: "still open",
     NoticeKind.RESOLVED: "up to date again",
-    NoticeKind.PROMISED: "promised for a time",
 }
 
 

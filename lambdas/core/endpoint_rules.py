@@ -54,7 +54,7 @@ def endpoint_findings(dataset: Dataset, endpoint: Endpoint) -> Iterator[Finding]
                 because=((*at, "response_actions", index),),
             )
     if endpoint.incremental is not None:
-        yield from _incremental_findings(
+        yield from incremental_findings(
             (*at, "incremental"), endpoint.incremental, dataset
         )
 
@@ -125,9 +125,10 @@ def _placeholders(dataset: Dataset) -> str:
     )
 
 
-def _incremental_findings(
+def incremental_findings(
     at: Location, incremental: Incremental, dataset: Dataset
 ) -> Iterator[Finding]:
+    """What is wrong with a cursor beyond its types."""
     yield from _cursor_value_findings(at, incremental)
     if incremental.lag and dataset.write_disposition != "merge":
         yield Finding(

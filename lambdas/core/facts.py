@@ -13,7 +13,7 @@ from typing import Literal
 
 from lambdas.core.cursor import as_instant
 from lambdas.core.dataset import Dataset
-from lambdas.core.landing import raw_prefix, run_id_of, run_started_at
+from lambdas.core.landing import run_id_of, run_started_at
 from lambdas.core.run import DatasetState, Run, RunStatus
 from lambdas.core.schedule import expression, last_due, next_due
 from lambdas.core.signals import (
@@ -25,7 +25,6 @@ from lambdas.core.signals import (
     Pull,
     RunOutcome,
 )
-from lambdas.core.sql import generation
 
 HISTORY = timedelta(days=13)
 """How far back load records are asked for; Snowflake keeps 14 days."""
@@ -162,8 +161,7 @@ def _due(dataset: Dataset, now: datetime, *, since: datetime | None) -> Pull:
 
 
 def _cursor_at(dataset: Dataset, state: DatasetState) -> datetime | None:
-    endpoint = dataset.source.endpoint
-    incremental = endpoint.incremental if endpoint is not None else None
+    incremental = dataset.source.cursor
     zone = incremental.timezone if incremental is not None else None
     try:
         return as_instant(state.cursor.value, zone)
@@ -324,7 +322,6 @@ def load_signals(
 
 
 def pipe_signals(
-    dataset: Dataset,
     pipe: Pipe | None,
     landed: LandedObjects | None,
     loads: Sequence[LoadRecord] | None,

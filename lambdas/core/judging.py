@@ -70,9 +70,14 @@ def table_signals(
     *,
     now: datetime,
     limits: Limits,
+    evaluated: Table | None = None,
 ) -> Signals:
-    """The signals that reading the table gives: enough to tell who is late."""
+    """The signals that reading the table gives: enough to tell who is late.
+
+    `evaluated` is what was judged before, if `table` was read a second time, directly.
+    """
     newest = newest_of(dataset, table)
+    judged = newest if evaluated is None else newest_of(dataset, evaluated)
     return Signals(
         dataset=dataset.name,
         now=now,
@@ -87,7 +92,7 @@ def table_signals(
             update={"previous_row_count": watch.row_count if watch else None}
         ),
         # What concerns the check as a whole is judged once, not with every dataset.
-        monitor=Monitor(evaluated_newest_at=newest),
+        monitor=Monitor(evaluated_newest_at=judged),
     )
 
 
@@ -111,9 +116,7 @@ def all_signals(
                 table_loaded_at=loaded_at,
             ),
             "load": load_signals(found.load, table_loaded_at=loaded_at),
-            "pipe": pipe_signals(
-                dataset, found.pipe, found.landing, found.load, now=read.now
-            ),
+            "pipe": pipe_signals(found.pipe, found.landing, found.load, now=read.now),
         }
     )
 

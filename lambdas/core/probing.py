@@ -41,8 +41,7 @@ class EventTime:
 
 def event_time(dataset: Dataset) -> EventTime | None:
     """By what this dataset's records are compared with its table; None: by nothing."""
-    endpoint = dataset.source.endpoint
-    incremental = endpoint.incremental if endpoint is not None else None
+    incremental = dataset.source.cursor
     declared = dataset.freshness.loaded_at_field
     if incremental is not None and (
         declared is None or steps(declared) == steps(incremental.cursor_path)

@@ -89,8 +89,7 @@ def begins_anew_at(
     """
     if dataset.write_disposition != "append":
         return cursor
-    endpoint = dataset.source.endpoint
-    incremental = endpoint.incremental if endpoint is not None else None
+    incremental = dataset.source.cursor
     if (
         incremental is not None
         and incremental.row_order == "asc"

@@ -59,9 +59,10 @@ class SnowflakeSettings(FunctionSettings):
     snowflake_role: str
     snowflake_warehouse: str
     snowflake_database: str
-    snowflake_authenticator: Literal["workload_identity", "key_pair"] = (
-        "workload_identity"
-    )
+    snowflake_authenticator: Literal[
+        "workload_identity", "key_pair", "externalbrowser"
+    ] = "workload_identity"
+    """`externalbrowser` is for a person at a desk; no function has one."""
     snowflake_private_key_secret: str | None = None
     snowflake_endpoint_url: str | None = None
     """Where Snowflake answers, if not at the account's own address (a proxy, or the

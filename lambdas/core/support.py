@@ -30,18 +30,6 @@ NOT_YET: tuple[Unsupported, ...] = (
         accepted="no parent",
     ),
     Unsupported(
-        key=("source", "python"),
-        asks_for_it=lambda dataset: dataset.source.python is not None,
-        instead="declare an endpoint",
-        accepted="`client` and `endpoint`",
-    ),
-    Unsupported(
-        key=("write_disposition",),
-        asks_for_it=lambda dataset: dataset.write_disposition == "replace",
-        instead="merge by a primary key",
-        accepted="append or merge",
-    ),
-    Unsupported(
         key=("deleted_when",),
         asks_for_it=lambda dataset: dataset.deleted_when is not None,
         instead="filter deleted rows in a view over the table",
@@ -82,7 +70,7 @@ NOT_YET: tuple[Unsupported, ...] = (
         asks_for_it=lambda dataset: (
             dataset.retention.runs != Retention.model_fields["runs"].default
         ),
-        instead="leave the default, every run is kept",
+        instead="leave the default, the rows of every run are kept",
         accepted="10",
     ),
 )

@@ -7,18 +7,24 @@ line by `catflap check`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from lambdas.core import freshness, schedule
 from lambdas.core.api_rules import api_findings, path_findings, secret_findings
 from lambdas.core.dataset import Api, Dataset
-from lambdas.core.endpoint_rules import endpoint_findings
+from lambdas.core.endpoint_rules import endpoint_findings, incremental_findings
 from lambdas.core.errors import BadInput
 from lambdas.core.finding import Finding, Location, refused
 from lambdas.core.quality_rules import quality_findings
 from lambdas.core.schedule import parse_rate
 from lambdas.core.sql.names import identifier
 from lambdas.core.sql.views import METADATA
+
+PYTHON_SOURCE = re.compile(
+    r"(sources/(?:[A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py):([A-Za-z_]\w*)"
+)
+"""`sources/exports.py:pages`: a file in sources/, and a function in it."""
 
 
 def dataset_findings(dataset: Dataset) -> list[Finding]:
@@ -92,6 +98,7 @@ def _source_findings(dataset: Dataset) -> Iterator[Finding]:
             )
     if source.endpoint is not None:
         yield from endpoint_findings(dataset, source.endpoint)
+    yield from _python_findings(dataset)
     probe = dataset.freshness.probe
     if probe is not None:
         at: Location = ("freshness", "probe")
@@ -100,12 +107,47 @@ def _source_findings(dataset: Dataset) -> Iterator[Finding]:
             yield from secret_findings((*at, "params", name), value)
 
 
+def _python_findings(dataset: Dataset) -> Iterator[Finding]:
+    source = dataset.source
+    at: Location = ("source", "python")
+    if source.python is not None and PYTHON_SOURCE.fullmatch(source.python) is None:
+        yield Finding(
+            key=at,
+            sentence="is no generator in sources/; accepted: sources/FILE.py:NAME, "
+            "such as sources/exports.py:pages",
+        )
+    if source.python is None:
+        for name in ("options", "incremental"):
+            if getattr(source, name):
+                yield Finding(
+                    key=("source", name),
+                    sentence="is for `python`; accepted: what an endpoint needs, within "
+                    "`endpoint`",
+                    because=(at,),
+                )
+    else:
+        yield from secret_findings(("source", "options"), source.options)
+        if source.incremental is not None:
+            yield from incremental_findings(
+                ("source", "incremental"), source.incremental, dataset
+            )
+
+
 def _disposition_findings(dataset: Dataset) -> Iterator[Finding]:
     if dataset.write_disposition == "merge" and not dataset.primary_key:
         yield Finding(
             key=("primary_key",),
             sentence="`write_disposition: merge` needs a primary_key; accepted: the "
             "paths that identify a row, such as [id]",
+            because=(("write_disposition",),),
+        )
+    incremental = dataset.source.cursor
+    if dataset.write_disposition == "replace" and incremental is not None:
+        yield Finding(
+            key=("source", "endpoint", "incremental"),
+            sentence="`write_disposition: replace` shows what one pull brought, so "
+            "each has to bring everything; accepted: no incremental, or merge with a "
+            "primary_key",
             because=(("write_disposition",),),
         )
     if len(set(dataset.primary_key)) != len(dataset.primary_key):

@@ -14,12 +14,14 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis import Verdict, diagnose
 from lambdas.core.first_load import awaited_until, awaiting
 from lambdas.core.judging import Limits, all_signals, table_signals
-from lambdas.core.signals import Monitor, Signals
+from lambdas.core.signals import Monitor, Signals, Table
 from lambdas.core.watch import Watch
 from lambdas.freshness.collect import Collector, Found
 from lambdas.freshness.tables import TableReader
 
 LOG = logging.getLogger("catflap.freshness.judge")
+
+LATE = frozenset({"warn", "error"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Judge:
         now: datetime,
     ) -> list[Judged]:
         """A verdict on each of `datasets`, in their order."""
-        judged = self._by_age(datasets, watches, now)
+        judged = self._doubted(self._by_age(datasets, watches, now), now)
         late = [item.dataset for item in judged if item.verdict.state.late]
         return self._explained(judged, self._collector.collect(late, now=now))
 
@@ -86,6 +88,37 @@ class Judge:
             )
             judged.append(_judged(dataset, signals, watch))
         return judged
+
+    def _doubted(self, judged: Sequence[Judged], now: datetime) -> list[Judged]:
+        """With the tables of those that have just become late read directly: what was
+        judged came from a view, and a view can be wrong.
+        """
+        doubted = [
+            item.dataset.name
+            for item in judged
+            if item.verdict.state.late
+            and item.before is not None
+            and item.before.state not in LATE
+        ]
+        if not doubted:
+            return list(judged)
+        tables = self._tables.read_directly(doubted, now=now)
+        return [
+            self._read_again(item, tables.get(item.dataset.name)) for item in judged
+        ]
+
+    def _read_again(self, item: Judged, table: Table | None) -> Judged:
+        if table is None or table.read != "ok":
+            return item
+        signals = table_signals(
+            item.dataset,
+            table,
+            item.before,
+            now=item.signals.now,
+            limits=self._limits,
+            evaluated=item.signals.table,
+        )
+        return _judged(item.dataset, signals, item.before)
 
     def _explained(
         self, judged: Sequence[Judged], found: Mapping[str, Found]

@@ -229,7 +229,9 @@ class Puller:
             transfer.run_from(self._source(dataset, plan.window), plan.rows)
         except Terminal as error:
             resumed = plan.resumed
-            if resumed is None or transfer.run.pages or not may_be_stale(error):
+            if resumed is None or resumed.position is None:
+                raise
+            if transfer.run.pages or not may_be_stale(error):
                 raise
             anew = begins_anew_at(dataset, resumed, before.cursor)
             if anew is None:
@@ -255,11 +257,13 @@ class Puller:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What a run asks for, and how it tells new rows. `is_live` unless it pulls a past
-    window; `resumed` is the long pull that it goes on with.
+    """What a run asks for from a `position` of the cursor on, and how it tells new
+    rows. `is_live` unless it pulls a past window; `resumed` is the long pull that it
+    goes on with.
     """
 
     window: Window
+    position: CursorPosition
     rows: NewRows | EveryRow
     is_live: bool = True
     resumed: Resume | None = None
@@ -295,18 +299,19 @@ def _planned(
     page, reached = None, None
     if resume is not None and resume.position is not None:
         page, reached = msgspec.json.decode(resume.position), resume.reached
-    endpoint = dataset.source.endpoint
-    if endpoint is None or endpoint.incremental is None:
+    incremental = dataset.source.cursor
+    if incremental is None:
         if start is not None or end is not None:
             raise BadInput(
-                f"{dataset.name} has no source.endpoint.incremental, so it has no "
+                f"{dataset.name} has no incremental in its source, so it has no "
                 "window to pull; it is always pulled whole"
             )
-        return _Plan(window=Window(position=page), rows=EveryRow(position=position))
-    window = plan_window(endpoint.incremental, position, start=start, end=end)
+        every = EveryRow(position=position)
+        return _Plan(window=Window(position=page), position=position, rows=every)
+    window = plan_window(incremental, position, start=start, end=end)
     window = dataclasses.replace(window, position=page)
     rows = NewRows(dataset=dataset, position=position, window=window, reached=reached)
-    return _Plan(window=window, rows=rows, is_live=start is None)
+    return _Plan(window=window, position=position, rows=rows, is_live=start is None)
 
 
 def _must_move(plan: _Plan, cut: Cut | None) -> None:
@@ -359,7 +364,7 @@ class _Ending:
             shape=shape_of(dataset),
         )
         return cls(
-            cursor=before.cursor if stays else plan.rows.position,
+            cursor=plan.position if stays else plan.rows.position,
             resume=resume,
             answered_until=before.last_success_started_at,
         )

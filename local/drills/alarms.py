@@ -1,4 +1,4 @@
-"""CloudWatch's part: no stand-in evaluates alarms, so the heartbeat's is evaluated here.
+"""CloudWatch's part: no stand-in evaluates alarms, so this does, for the heartbeat.
 
 The alarm is the template's own, read back from the embedded AWS; its datapoints are
 what the freshness function wrote to its log in embedded metric format.

@@ -12,7 +12,7 @@ from typing import Any
 
 from lambdas.core.landing import RAW
 from lambdas.core.sql import access, generation, loading, names, watching
-from local.drills.project import DATASETS, SECRETS
+from local.drills.project import DATASETS, PULL_EVERY, SECRETS
 from local.drills.source import Manners
 from local.drills.stage import FRESHNESS, PULL, Stage
 from local.invoke import DeployedFunction
@@ -37,6 +37,12 @@ def behave(stage: Stage, dataset: str) -> None:
 def hold(stage: Stage, dataset: str) -> None:
     """Nothing new from now on."""
     stage.sources[dataset].is_held = True
+
+
+def hold_and_pull(stage: Stage, dataset: str) -> None:
+    """Nothing new from now on, and what there is gets pulled."""
+    hold(stage, dataset)
+    stage.live(PULL_EVERY + timedelta(minutes=5))
 
 
 def release(stage: Stage, dataset: str) -> None:
@@ -284,24 +290,30 @@ def _copy_object(stage: Stage, key: str) -> None:
 
 
 # the table ---------------------------------------------------------------------------
-def rewrite_objects(stage: Stage, dataset: str) -> None:
-    """The last rows are deleted and their objects put again under their names, while
-    upstream has nothing new: somebody thinks that Snowpipe will read them again.
-    """
-    hold(stage, dataset)
-    _delete_last(stage, dataset)
-    s3, bucket = stage.client("s3"), stage.stack.bucket()
-    for key in _lately_landed(stage, dataset):
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        s3.put_object(Bucket=bucket, Key=key, Body=body)
+class SameNames:
+    """Objects that are written a second time under their names."""
 
+    def __init__(self) -> None:
+        self._keys: list[str] = []
 
-def rename_objects(stage: Stage, dataset: str) -> None:
-    """The same objects by new names, and the old ones removed."""
-    for key in _lately_landed(stage, dataset):
-        _copy_object(stage, key)
-        stage.client("s3").delete_object(Bucket=stage.stack.bucket(), Key=key)
-    release(stage, dataset)
+    def rewrite(self, stage: Stage, dataset: str) -> None:
+        """The last rows are deleted and their objects put again under their names,
+        while upstream has nothing new: somebody thinks Snowpipe will read them again.
+        """
+        hold_and_pull(stage, dataset)
+        _delete_last(stage, dataset)
+        self._keys = _lately_landed(stage, dataset)
+        s3, bucket = stage.client("s3"), stage.stack.bucket()
+        for key in self._keys:
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def rename(self, stage: Stage, dataset: str) -> None:
+        """The same objects by new names, and the old ones removed."""
+        for key in self._keys:
+            _copy_object(stage, key)
+            stage.client("s3").delete_object(Bucket=stage.stack.bucket(), Key=key)
+        release(stage, dataset)
 
 
 def _lately_landed(stage: Stage, dataset: str) -> list[str]:
@@ -317,8 +329,8 @@ def _lately_landed(stage: Stage, dataset: str) -> list[str]:
 
 def delete_rows(stage: Stage, dataset: str) -> None:
     """The table's last rows are deleted, while upstream has nothing new."""
+    hold_and_pull(stage, dataset)
     _keep(stage, dataset)
-    hold(stage, dataset)
     _delete_last(stage, dataset)
 
 

@@ -18,6 +18,10 @@ STAKEHOLDERS = frozenset({"stakeholders"})
 BOTH = ENGINEERS | STAKEHOLDERS
 
 
+YOUNG = frozenset({"pull_due", "load_pending"})
+"""What holds while the newest object has not had its load grace."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """One fault, from a healthy state and back to it.
@@ -61,11 +65,8 @@ def _on(act: Callable[[Stage, str], None], dataset: str = "cats") -> Act:
 
 def drills() -> tuple[Drill, ...]:
     """All of them, made anew: some remember what they have taken away."""
-    bucket, snowflake, wiring = (
-        faults.Policies("s3"),
-        faults.Policies("s3"),
-        faults.Wiring(),
-    )
+    bucket, snowflake = faults.Policies("s3"), faults.Policies("s3")
+    wiring, same_names = faults.Wiring(), faults.SameNames()
     return (
         Drill(
             name="api_down",
@@ -182,7 +183,7 @@ def drills() -> tuple[Drill, ...]:
             cause="pull_failed",
             break_it=_on(faults.kill_pulls),
             mend_it=_on(faults.behave),
-            on_the_way=frozenset({"pull_running"}),
+            on_the_way=frozenset({"pull_running", "pull_not_run"}),
             hits_others=True,
         ),
         Drill(
@@ -215,6 +216,7 @@ def drills() -> tuple[Drill, ...]:
             name="wiring_removed",
             broken="the bucket's notification configuration is emptied",
             mended="it is put back, the pipes are refreshed",
+            on_the_way=YOUNG,
             cause="not_notified",
             break_it=wiring.cut,
             mend_it=wiring.mend,
@@ -224,6 +226,7 @@ def drills() -> tuple[Drill, ...]:
             name="prefix_mismatch",
             broken="the pipe is made anew over another prefix",
             mended="it is made as before, and refreshed",
+            on_the_way=YOUNG,
             cause="not_forwarded",
             break_it=_on(faults.misplace_pipe),
             mend_it=_on(faults.replace_pipe),
@@ -249,8 +252,8 @@ def drills() -> tuple[Drill, ...]:
             broken="rows are deleted and their objects written again by the same names",
             mended="they are written by new names",
             cause="name_reused",
-            break_it=_on(faults.rewrite_objects),
-            mend_it=_on(faults.rename_objects),
+            break_it=_on(same_names.rewrite),
+            mend_it=_on(same_names.rename),
         ),
         Drill(
             name="table_dropped",

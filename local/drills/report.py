@@ -32,6 +32,27 @@ def duration(time: timedelta | None) -> str:
     return " ".join([*parts, f"{rest} min"] if rest or not parts else parts)
 
 
+_HOW = (
+    "Each cause is produced in the embedded stack by breaking the thing itself, from a "
+    "healthy state: the synthesized templates, the real handlers, the roles of the "
+    "templates. Time then goes on until people are told; it is mended, and the "
+    "recovery is waited for. A drill fails if another cause is told, if somebody is "
+    "told who need not know, or if the other dataset is named."
+)
+_WHEN = (
+    f"Rows appear every 5 minutes, a pull is made every {duration(PULL_EVERY)}, a "
+    f"check every {duration(CHECK_EVERY)}; data is late after {duration(WARN_AFTER)} "
+    f"(warning) and {duration(ERROR_AFTER)} (error). *Told after* is the simulated "
+    "time from the fault to the first message that names it: until data is late, "
+    "there is nothing to tell. Where causes are joined by an arrow, the later ones "
+    "were seen while the repair took effect, or held for a while before."
+)
+_HEAD = (
+    "| drill | what is broken | cause found | beside it | told after | who | "
+    "well again after | |"
+)
+
+
 def print_outcome(console: Console, outcome: Outcome) -> None:
     """One drill, with its messages."""
     drill = outcome.drill
@@ -76,21 +97,11 @@ def page(outcomes: Sequence[Outcome]) -> str:
         "",
         "Made by `python -m local.drill --write`; do not edit.",
         "",
-        "Each cause is produced in the embedded stack by breaking the thing itself, "
-        "from a healthy state: the synthesized templates, the real handlers, the "
-        "roles of the templates. Time then goes on until people are told; it is "
-        "mended, and the recovery is waited for. A drill fails if another cause is "
-        "told, if somebody is told who need not know, or if the other dataset is "
-        "named.",
+        _HOW,
         "",
-        f"Rows appear every 5 minutes, a pull is made every {duration(PULL_EVERY)}, "
-        f"a check every {duration(CHECK_EVERY)}; data is late after "
-        f"{duration(WARN_AFTER)} (warning) and {duration(ERROR_AFTER)} (error). *Told "
-        "after* is the simulated time from the fault to the first message that names "
-        "it: until data is late, there is nothing to tell.",
+        _WHEN,
         "",
-        "| drill | what is broken | cause found | beside it | told after | who | "
-        "well again after | |",
+        _HEAD,
         "|---|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:

@@ -12,8 +12,11 @@ from local.drills.stage import Seen, Stage, Told
 
 FOUND_WITHIN = timedelta(hours=6)
 MENDED_WITHIN = timedelta(hours=4)
-SETTLING = timedelta(minutes=45)
-"""After a recovery: every drill begins in a state that has been healthy for a while."""
+WORKING = timedelta(minutes=3)
+"""What a repair takes to work: Snowpipe loads what waited, before the next check."""
+SETTLING = timedelta(minutes=70)
+"""After a recovery, a pull and more: every drill begins in a state that has been
+healthy for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,8 @@ class Outcome:
 
 def run(stage: Stage, drill: Drill) -> Outcome:
     """Break, wait until it is told, mend, wait until all is well."""
-    began = stage.now
     drill.break_it(stage)
+    began = stage.now
     limit = began + max(FOUND_WITHIN, drill.lasts)
     while stage.now < limit and not (
         stage.now - began >= drill.lasts and _is_told(stage, drill, began)
@@ -43,14 +46,19 @@ def run(stage: Stage, drill: Drill) -> Outcome:
         stage.step(limit)
     mended = stage.now
     drill.mend_it(stage)
+    stage.live(WORKING)
     limit = mended + MENDED_WITHIN
     well: datetime | None = None
     while stage.step(limit):
         if stage.has_checked_since(mended) and not stage.open_incidents():
             well = stage.now
             break
+    outcome = _outcome(stage, drill, began=began, mended=mended, well=well)
     stage.live(SETTLING)
-    return _outcome(stage, drill, began=began, mended=mended, well=well)
+    limit = stage.now + MENDED_WITHIN
+    while stage.open_incidents() and stage.step(limit):
+        pass
+    return outcome
 
 
 def _is_told(stage: Stage, drill: Drill, began: datetime) -> bool:

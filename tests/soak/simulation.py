@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Literal
+from unittest.mock import patch
 
-from isal.igzip import decompress as gunzip
+from isal import isal_zlib
 from msgspec.json import decode as from_json
 
 import lambdas.core.commit as protocol
@@ -23,6 +25,7 @@ from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing import RAW
 from lambdas.core.ports import PageSource
 from lambdas.core.segment import Budget
+from lambdas.pull import engine
 from lambdas.pull.engine import Puller
 from lambdas.pull.message import deliveries
 from lambdas.pull.worker import Worker
@@ -30,7 +33,7 @@ from tests.datasets import a_dataset, incremental
 from tests.soak.aws import S3, DynamoDB, EventBridge
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queue
-from tests.soak.snowpipe import Snowpipe
+from tests.soak.snowpipe import GZIP, Snowpipe
 from tests.soak.upstream import LAG, LONGEST_PULL_S, Order, Upstream, UpstreamPages
 from tests.soak.world import World, WorldClock
 
@@ -82,6 +85,30 @@ def _catalogue(disposition: str, lag: int, row_order: str | None) -> Catalogue:
     return Catalogue(datasets={"cats": dataset})
 
 
+class _Eager:
+    """A compressor that holds nothing back, so that few rows fill many objects."""
+
+    def __init__(self) -> None:
+        self._inner = isal_zlib.compressobj(1, wbits=GZIP)
+
+    def compress(self, data: bytes) -> bytes:
+        return bytes(
+            self._inner.compress(data) + self._inner.flush(isal_zlib.Z_SYNC_FLUSH)
+        )
+
+    def flush(self) -> bytes:
+        return bytes(self._inner.flush())
+
+
+class _EagerZlib:
+    """Stands in for isal_zlib."""
+
+    @staticmethod
+    def compressobj(level: int, *, wbits: int) -> _Eager:
+        del level, wbits
+        return _Eager()
+
+
 @dataclass(slots=True)
 class Hooks:
     """Where the mutation check breaks the protocol on purpose."""
@@ -131,14 +158,13 @@ class Simulation:
 
     def run(self) -> Outcome:
         """Bad weather, then its end, then the promises."""
-        edge = protocol.EDGE_IN_STATE
-        protocol.EDGE_IN_STATE = self.shape.edge_in_state
-        try:
+        with (
+            patch.object(protocol, "EDGE_IN_STATE", self.shape.edge_in_state),
+            patch.object(engine, "isal_zlib", _EagerZlib),
+        ):
             self._plan_hours()
             self.world.run_until(HOURS * 3600.0)
             self._clear_up()
-        finally:
-            protocol.EDGE_IN_STATE = edge
         world = self.world
         return Outcome(
             seed=0,
@@ -163,9 +189,6 @@ class Simulation:
                 world.at(again_s, lambda due_s=due_s: self.tick(due_s))  # type: ignore[misc]  # as above
         for part in range(1, HOURS * 2):
             world.at(part * 1800.0, self.sweep)
-        if world.happens(Mishap.UPLOADS_EXPIRED, 0.2):
-            some = rng.random() < 0.2
-            world.at(rng.random() * end_s, lambda: self.s3.expire(only_some=some))
 
     def _clear_up(self) -> None:
         world = self.world
@@ -243,16 +266,23 @@ class Simulation:
     def _carried_out(self, what: str, work: Callable[[], Any]) -> Any:
         """What an invocation returns; None if it died or raised, which is noted."""
         self.world.note(f"{what} begins")
+        self.world.alive.append(True)
         try:
             result = work()
         except Killed as death:
             self.world.note(f"{what} was killed: {death}")
+            state = self.dynamodb.items.get(("DATASET#cats", "STATE"), {})
+            chance = 0.08 if "committing" in state else 0.01
+            if self.world.happens(Mishap.UPLOADS_EXPIRED, chance):
+                self.s3.expire(only_some=self.world.rng.random() < 0.2)
             return None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as the handler does
             self.world.note(f"{what} raised {type(error).__name__}: {error}")
             self.world.counts["errors raised"] += 1
             self.errors.append(error)
             return None
+        finally:
+            self.world.alive.pop()
         self.world.note(f"{what} ends")
         return result
 
@@ -300,7 +330,7 @@ class Simulation:
         if not key.startswith(RAW):
             return
         self.world.counts["objects"] += 1
-        for line in gunzip(body).splitlines():
+        for line in zlib.decompress(body, GZIP).splitlines():
             record = from_json(line)
             row = (record["id"], record["v"])
             self.landed[row] += 1

@@ -23,7 +23,9 @@ LONGEST_PULL_S = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One version of a row. `at` is its cursor in minutes, `seq` when it was written."""
+    """One version of a row: `at` is its cursor in minutes, `seq` its turn to be
+    written.
+    """
 
     number: int
     version: int
@@ -74,12 +76,16 @@ class Upstream:
             )
 
     def sorted_rows(self, floor: int) -> list[tuple[tuple[int, int], Row]]:
-        """The rows from `floor` on, as the API sorts them, each with its place."""
+        """The rows from `floor` on, as the API sorts them, each with its place.
+
+        Ties are sorted by when they were written: a row that changes behind the page
+        that is read next, at the same cursor, is never shown to that pull.
+        """
         match self.order:
             case "asc":
-                keyed = [((row.at, row.number), row) for row in self.rows.values()]
+                keyed = [((row.at, row.seq), row) for row in self.rows.values()]
             case "desc":
-                keyed = [((-row.at, -row.number), row) for row in self.rows.values()]
+                keyed = [((-row.at, -row.seq), row) for row in self.rows.values()]
             case "log":
                 keyed = [((row.seq, 0), row) for row in self.rows.values()]
         return sorted(
@@ -158,6 +164,8 @@ class UpstreamPages:
         self.requests += 1
         if self._world.happens(Mishap.UPSTREAM_REFUSED, 0.01):
             kind = self._world.rng.choice(list(RunErrorKind))
+            if self._position is not None and self.requests == 1:
+                self._on_expired()  # it may be taken for that
             raise Terminal("refused", kind=kind)
         answer = self._world.effect(
             "get page",

@@ -39,6 +39,8 @@ class World:
         self._coming: list[tuple[float, int, Callable[[], None]]] = []
         self._scheduled = 0
         self._depth = 0
+        self.alive = [True]
+        """Of each process that is not over, innermost last: whether it is alive."""
 
     def now(self) -> datetime:
         """The true time."""
@@ -83,6 +85,8 @@ class World:
         `refuse` makes the error of the service that was asked; its argument says
         whether the effect was done.
         """
+        if not self.alive[-1]:
+            raise Killed(name)
         self.now_s += self.rng.random() * 0.2
         fault = self.weather.at_effect()
         if self.trace is not None:
@@ -92,10 +96,10 @@ class World:
         self.counts[fault] += 1
         match fault:
             case Fault.KILLED_BEFORE:
-                raise Killed(name)
+                raise self._killed(name)
             case Fault.KILLED_AFTER:
                 do()
-                raise Killed(name)
+                raise self._killed(name)
             case Fault.REFUSED:
                 raise refuse(False)  # noqa: FBT003 - it was not done
             case Fault.ANSWER_LOST:
@@ -106,6 +110,11 @@ class World:
                 return do()
             case Fault.PAUSED:
                 return self._paused(do)
+
+    def _killed(self, name: str) -> Killed:
+        """The process is dead: what its code still tries on its way out is not done."""
+        self.alive[-1] = False
+        return Killed(name)
 
     def _paused(self, do: Callable[[], T]) -> T:
         """Stand still before or after an effect while the world goes on."""

@@ -40,7 +40,7 @@ def test_every_environment_of_the_repository_is_valid() -> None:
     [
         ('"000000000000"', "12", "account"),
         ("us-east-1", "moon", "region"),
-        ("check_every_minutes: 5", "check_every: 5", "check_every: unknown key"),
+        ("check_every_minutes: 30", "check_every: 30", "check_every: unknown key"),
         ("{user: CATFLAP_DEV_READER", "{user: x; drop user y", "snowflake.reader.user"),
         ("authenticator: workload_identity", "authenticator: password",
          "snowflake.authenticator"),

@@ -32,6 +32,7 @@ ACTIONS_OF_CALL = {
     "put_item": {"dynamodb:PutItem"},
     "put_object": {"s3:PutObject"},
     "query": {"dynamodb:Query"},
+    "send_message": {"sqs:SendMessage"},
     "transact_write_items": set(),  # its parts, below
     "upload_part": {"s3:PutObject"},
 }

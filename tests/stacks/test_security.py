@@ -36,6 +36,7 @@ GRANTED = {
             "DeleteMessage",
             "GetQueueAttributes",
             "ReceiveMessage",
+            "SendMessage",
         },
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },

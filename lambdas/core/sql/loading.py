@@ -68,8 +68,7 @@ def zone_of(dataset: Dataset, path: str) -> str | None:
     """The zone declared for times at `path` that carry no offset: the cursor's, if
     it is the same field.
     """
-    endpoint = dataset.source.endpoint
-    incremental = endpoint.incremental if endpoint is not None else None
+    incremental = dataset.source.cursor
     if incremental is None or steps(incremental.cursor_path) != steps(path):
         return None
     return incremental.timezone

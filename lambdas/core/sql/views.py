@@ -2,7 +2,8 @@
 
 `merge` keeps, for each primary key, the greatest (_EXTRACTED_AT, _FILE, _ROW): a
 replayed object has a new name and its old run id, so that its rows never win over
-newer ones. `replace` shows the newest run whose loaded rows are all there.
+newer ones. `replace` shows the newest pull of which every row of every segment
+is loaded.
 """
 
 from __future__ import annotations
@@ -84,7 +85,9 @@ def _which_rows(database: str, dataset: Dataset) -> str:
         case "merge":
             return _newest_per_key(dataset)
         case "replace":
-            return f" WHERE _RUN_ID = ({_newest_whole_run(database, dataset)})"
+            return (
+                f" WHERE _RUN_ID IN ({_runs_of_newest_whole_pull(database, dataset)})"
+            )
 
 
 def _newest_per_key(dataset: Dataset) -> str:
@@ -104,14 +107,31 @@ def _newest_per_key(dataset: Dataset) -> str:
     return f"{newest} AND NVL({mark}, 'false') IN ('false', '0', '')"
 
 
-def _newest_whole_run(database: str, dataset: Dataset) -> str:
-    # Run ids sort by their start. A run of no rows is whole at once: the table is
-    # empty then, because the API said so.
+_PULL_ID = "NVL(R.PAYLOAD['pull_id']::VARCHAR, R._RUN_ID)"
+_SEGMENT = "NVL(TRY_TO_NUMBER(R.PAYLOAD['segment']::VARCHAR, 38, 0), 1)"
+_IS_LAST = "NVL(R.PAYLOAD['is_last']::VARCHAR, 'true') = 'true'"
+_ROWS = "TRY_TO_NUMBER(R.PAYLOAD['rows']::VARCHAR, 38, 0)"
+
+
+def _runs_of_newest_whole_pull(database: str, dataset: Dataset) -> str:
+    """The runs whose rows `replace` shows: the segments of one pull, mostly one.
+
+    A pull is whole when its last segment is there, as many as that one counts, and each
+    with as many loaded rows as it landed. Pull ids are run ids, which sort by their
+    start. A run of no rows is whole at once: the table is empty then, because the API
+    said so.
+    """
+    runs = names.runs_table(database)
     table = names.raw_table(database, dataset.name)
-    return (
-        f"SELECT MAX(R._RUN_ID) FROM {names.runs_table(database)} AS R "
+    is_ours = f"R.DATASET = {names.literal(dataset.name)}"
+    whole = (
+        f"SELECT {_PULL_ID} AS PULL_ID FROM {runs} AS R "
         f"LEFT JOIN (SELECT _RUN_ID, COUNT(*) AS LOADED FROM {table} GROUP BY _RUN_ID) "
-        "AS L ON L._RUN_ID = R._RUN_ID "
-        f"WHERE R.DATASET = {names.literal(dataset.name)} "
-        "AND NVL(L.LOADED, 0) = TRY_TO_NUMBER(R.PAYLOAD['rows']::VARCHAR, 38, 0)"
+        f"AS L ON L._RUN_ID = R._RUN_ID WHERE {is_ours} GROUP BY {_PULL_ID} "
+        f"HAVING MAX(CASE WHEN {_IS_LAST} THEN {_SEGMENT} ELSE 0 END) = COUNT(*) "
+        f"AND SUM(CASE WHEN NVL(L.LOADED, 0) = {_ROWS} THEN 1 ELSE 0 END) = COUNT(*)"
+    )
+    return (
+        f"SELECT R._RUN_ID FROM {runs} AS R WHERE {is_ours} "
+        f"AND {_PULL_ID} = (SELECT MAX(W.PULL_ID) FROM ({whole}) AS W)"
     )

@@ -77,6 +77,11 @@ class PipeSource:
         found = _STAGED.search(definition)
         is_known = found is not None and not _PATTERN.search(definition)
         path = found["path"] if found is not None and is_known else None
-        made = instant(created_at, None) if isinstance(created_at, str) else created_at
-        is_aware = isinstance(made, datetime) and made.tzinfo is not None
-        return path, made if is_aware else None
+        return path, _moment(created_at)
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, str):
+        return instant(value, None)
+    is_aware = isinstance(value, datetime) and value.tzinfo is not None
+    return value if is_aware else None  # type: ignore[return-value]  # as said a line above

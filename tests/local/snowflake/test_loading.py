@@ -174,6 +174,48 @@ def test_replace_shows_the_newest_run_that_is_whole(world: World) -> None:
     assert world.view(flights, "ID") == [(3,), (4,)]
 
 
+def test_replace_by_a_pull_in_segments_shows_all_of_them_or_none(world: World) -> None:
+    flights = dataset("segmented", write_disposition="replace")
+    world.make(flights)
+    old, *segments = (
+        new_run_id(STARTED + timedelta(hours=h), b"segmen") for h in range(4)
+    )
+    world.load(flights, ['{"id":1}'], run_id=old)
+    tell_of(world, "segmented", old, rows=1)
+    for number, run in enumerate(segments[:2], 1):
+        world.load(flights, [f'{{"id":1{number}}}'], run_id=run)
+        told = {"pull_id": segments[0], "segment": number, "is_last": False}
+        tell_of(world, "segmented", run, rows=1, **told)
+        assert world.view(flights, "ID") == [(1,)]
+    told = {"pull_id": segments[0], "segment": 3, "is_last": True}
+    tell_of(world, "segmented", segments[2], rows=1, **told)
+    assert world.view(flights, "ID") == [(1,)]
+
+    world.load(flights, ['{"id":13}'], run_id=segments[2])
+
+    assert world.view(flights, "ID") == [(11,), (12,), (13,)]
+
+
+def test_replace_by_a_pull_of_no_rows_shows_none(world: World) -> None:
+    flights = dataset("emptied", write_disposition="replace")
+    world.make(flights)
+    full, empty = (new_run_id(STARTED + timedelta(hours=h), b"emptie") for h in (0, 1))
+    world.load(flights, ['{"id":1}'], run_id=full)
+    tell_of(world, "emptied", full, rows=1)
+    assert world.view(flights, "ID") == [(1,)]
+
+    tell_of(world, "emptied", empty, rows=0)
+
+    assert world.view(flights, "ID") == []
+
+
+def tell_of(world: World, name: str, run: str, **told: object) -> None:
+    world.cloud.client("s3").put_object(
+        Bucket=BUCKET, Key=f"runs/{name}/{run}.json", Body=json.dumps(told).encode()
+    )
+    world.snowflake.deliver()
+
+
 @pytest.mark.parametrize(
     ("written", "understood"),
     [

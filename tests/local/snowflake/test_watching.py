@@ -105,7 +105,7 @@ def test_a_paused_pipe_is_seen_by_all_that_watch_it(world: World) -> None:
     ]
     loads = load_signals(found.load, table_loaded_at=None)
     assert (loads.status, loads.rows_loaded) == ("Loaded", 1)
-    pipe = pipe_signals(flights, found.pipe, found.landing, found.load, now=now)
+    pipe = pipe_signals(found.pipe, found.landing, found.load, now=now)
     assert (pipe.state, pipe.covers_newest_key) == ("PAUSED", True)
     landing = landing_signals(
         found.landing,

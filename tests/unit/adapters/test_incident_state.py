@@ -141,6 +141,21 @@ def test_a_resolved_incident_is_kept_and_makes_room_for_another(state: State) ->
     assert state.open_incident("cats") == again
 
 
+def test_what_is_over_can_be_added_to_while_another_is_open(state: State) -> None:
+    incident, _ = opened()
+    state.record(None, incident, notices=(), watch=None)
+    over = retired(incident, now=NOW + timedelta(hours=1))
+    state.record(incident, over, notices=(), watch=None)
+    again = dataclasses.replace(incident, incident_id="cats-2")
+    state.record(None, again, notices=(), watch=None)
+    noted = dataclasses.replace(over, version=3, human=HumanSide(note="a hose burst"))
+    state.record(over, noted, notices=(), watch=None)
+    assert state.incident(incident.incident_id) == noted
+    assert state.open_incident("cats") == again
+    with pytest.raises(StateConflict):
+        state.record(over, noted, notices=(), watch=None)
+
+
 def test_delivered_notices_are_gone_and_may_be_gone_already(state: State) -> None:
     incident, told = opened()
     state.record(None, incident, notices=told, watch=None)

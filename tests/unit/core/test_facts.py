@@ -11,6 +11,7 @@ from lambdas.core.facts import (
     LandedObject,
     LandedObjects,
     LoadRecord,
+    PipeReport,
     PullFacts,
     landing_signals,
     load_signals,
@@ -99,8 +100,8 @@ def pulled(*runs: Run, version: int = 3, cursor: str | None = None) -> PullFacts
 def test_what_was_not_found_is_not_known() -> None:
     assert signals(None, None) == Landing()
     assert load_signals(None, table_loaded_at=NOW) == Load()
-    assert pipe_signals(DATASET, None, None, None, now=NOW) == Pipe()
-    assert pull_signals(DATASET, None, now=NOW).last_run == LastRun()
+    assert pipe_signals(None, None, None, now=NOW) == Pipe()
+    assert pull_signals(DATASET, None, now=NOW, grace=GRACE).last_run == LastRun()
 
 
 def test_a_bucket_with_nothing_in_it_is_empty() -> None:
@@ -159,27 +160,51 @@ def test_no_record_is_none_only_where_the_table_shows_no_load_either() -> None:
     assert (told.status, told.last_loaded_at) == ("unknown", NOW - 400 * HOUR)
 
 
-def test_a_pipe_covers_what_lies_in_its_own_generation() -> None:
-    pipe = Pipe(state="RUNNING")
-    own = pipe_signals(DATASET, pipe, landed(HOUR), [], now=NOW)
-    other = pipe_signals(DATASET, pipe, landed(HOUR, gen=GENERATION + 1), [], now=NOW)
-    nothing = pipe_signals(DATASET, pipe, None, [], now=NOW)
-    assert (own.covers_newest_key, other.covers_newest_key) == (True, False)
-    assert nothing.covers_newest_key is None
+def test_a_pipe_covers_what_its_own_copy_reads() -> None:
+    own = PipeReport(state="RUNNING", path=f"raw/cats/g{GENERATION}/")
+    found = landed(HOUR)
+    told = pipe_signals(own, found, [], now=NOW)
+    assert (type(told), told.covers_newest_key) == (Pipe, True)
+    elsewhere = PipeReport(state="RUNNING", path="raw/the_cats/")
+    assert pipe_signals(elsewhere, found, [], now=NOW).covers_newest_key is False
+    assert pipe_signals(own, None, [], now=NOW).covers_newest_key is None
+    # What the pipe reads could not be asked: not known, and never taken for granted.
+    for unasked in (PipeReport(state="RUNNING"), Pipe(state="RUNNING")):
+        assert pipe_signals(unasked, found, [], now=NOW).covers_newest_key is None
+
+
+def test_the_pace_of_a_pipe_is_that_of_the_last_hour() -> None:
     found = landed(HOUR)
     recent = [loaded(found.objects[0], timedelta(minutes=n)) for n in range(30)]
-    paced = pipe_signals(DATASET, pipe, found, recent, now=NOW)
+    paced = pipe_signals(Pipe(state="RUNNING"), found, recent, now=NOW)
     assert paced.files_per_minute == 0.5
 
 
+def test_a_tick_that_no_run_answered_is_held_against_pulls_of_every_ten_minutes() -> (
+    None
+):
+    # Due every 10 minutes and a grace of 15: the newest tick is never past grace.
+    often = a_dataset(schedule={"cron": "0/10 * * * ? *", "timezone": "UTC"})
+    dead = pulled(a_run(RunStatus.LANDED, 3 * HOUR))
+    told = pull_signals(often, dead, now=NOW, grace=GRACE)
+    assert told.last_due_at == NOW - timedelta(minutes=20)
+    alive = pulled(a_run(RunStatus.LANDED, timedelta(minutes=9)))
+    told = pull_signals(often, alive, now=NOW, grace=GRACE)
+    assert told.last_due_at == NOW
+    never = pull_signals(often, pulled(version=0), now=NOW, grace=GRACE)
+    assert never.last_due_at == NOW - timedelta(minutes=20)
+
+
 def test_the_schedule_tells_when_a_pull_was_due() -> None:
-    told = pull_signals(DATASET, None, now=NOW)
+    told = pull_signals(DATASET, None, now=NOW, grace=GRACE)
     assert told.last_due_at == NOW - timedelta(minutes=55)
     assert told.next_due_at == NOW + timedelta(minutes=5)
 
 
 def test_a_rate_tells_nothing_since_nobody_knows_where_it_began() -> None:
-    told = pull_signals(a_dataset(schedule={"rate": "1 hour"}), None, now=NOW)
+    told = pull_signals(
+        a_dataset(schedule={"rate": "1 hour"}), None, now=NOW, grace=GRACE
+    )
     assert (told.last_due_at, told.next_due_at) == (None, None)
 
 
@@ -198,20 +223,23 @@ def test_the_last_run_is_told_in_the_signals_words() -> None:
             timedelta(minutes=5),
             error=error if status is RunStatus.FAILED else None,
         )
-        last = pull_signals(DATASET, pulled(run), now=NOW).last_run
+        last = pull_signals(DATASET, pulled(run), now=NOW, grace=GRACE).last_run
         assert (last.status, last.error, last.rows) == expected
 
 
 def test_a_run_that_outlived_every_function_is_dead() -> None:
     run = a_run(RunStatus.RUNNING, timedelta(minutes=21), finished_at=None)
-    last = pull_signals(DATASET, pulled(run), now=NOW).last_run
+    last = pull_signals(DATASET, pulled(run), now=NOW, grace=GRACE).last_run
     assert (last.status, last.error) == ("failed", "internal")
 
 
 def test_without_a_record_of_runs_only_a_state_nobody_wrote_means_never() -> None:
-    never = pull_signals(DATASET, pulled(version=0), now=NOW)
+    never = pull_signals(DATASET, pulled(version=0), now=NOW, grace=GRACE)
     assert never.last_run.status == "never"
-    assert pull_signals(DATASET, pulled(version=3), now=NOW).last_run == LastRun()
+    assert (
+        pull_signals(DATASET, pulled(version=3), now=NOW, grace=GRACE).last_run
+        == LastRun()
+    )
 
 
 def test_a_usual_run_is_the_median_of_those_that_landed() -> None:
@@ -224,12 +252,18 @@ def test_a_usual_run_is_the_median_of_those_that_landed() -> None:
         for n, took in enumerate((10, 20, 900), start=1)
     ]
     failed = a_run(RunStatus.FAILED, timedelta(minutes=1))
-    told = pull_signals(DATASET, pulled(failed, *runs), now=NOW)
+    told = pull_signals(DATASET, pulled(failed, *runs), now=NOW, grace=GRACE)
     assert told.usual_run_s == 20
 
 
 def test_a_cursor_that_is_no_time_is_not_known_as_one() -> None:
     at = "2026-11-23T08:00:00+00:00"
-    assert pull_signals(DATASET, pulled(cursor=at), now=NOW).cursor_at == NOW - HOUR
+    assert (
+        pull_signals(DATASET, pulled(cursor=at), now=NOW, grace=GRACE).cursor_at
+        == NOW - HOUR
+    )
     for odd in ("abc", "2026-11-23T08:00:00", None):
-        assert pull_signals(DATASET, pulled(cursor=odd), now=NOW).cursor_at is None
+        assert (
+            pull_signals(DATASET, pulled(cursor=odd), now=NOW, grace=GRACE).cursor_at
+            is None
+        )

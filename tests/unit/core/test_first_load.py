@@ -74,7 +74,9 @@ def test_ticks_before_the_schedule_was_made_were_none() -> None:
             runs=(),
             schedule=DeployedSchedule(is_enabled=True, created_at=created_at),
         )
-        return pull_signals(cats(), facts, now=NOW).last_due_at
+        return pull_signals(
+            cats(), facts, now=NOW, grace=timedelta(minutes=15)
+        ).last_due_at
 
     tick = NOW - 55 * MINUTE
     assert last_due(None) == tick

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -25,7 +25,7 @@ from lambdas.core.errors import (
     Terminal,
     WarehouseError,
 )
-from lambdas.core.facts import DeployedSchedule, LandedObjects, PullFacts
+from lambdas.core.facts import DeployedSchedule, LandedObjects, PipeReport, PullFacts
 from lambdas.core.run import CursorPosition, DatasetState
 from lambdas.core.signals import Pipe, Upstream
 from lambdas.core.sql import generation
@@ -204,6 +204,51 @@ def test_a_pipes_report_is_read() -> None:
     assert f"CATS_G{generation(a_dataset())}" in warehouse.asked[0]
 
 
+class PipeAnswers:
+    """The status of a pipe, and its description or why there is none."""
+
+    def __init__(self, described: list[tuple[object, ...]] | Exception) -> None:
+        self._described = described
+
+    def query(
+        self, statement: str, parameters: Sequence[object] = ()
+    ) -> list[tuple[object, ...]]:
+        del parameters
+        if not statement.startswith("DESC"):
+            return [(json.dumps({"executionState": "RUNNING"}),)]
+        if isinstance(self._described, Exception):
+            raise self._described
+        return self._described
+
+
+COPY = "COPY INTO DB.RAW.CATS (A) FROM (SELECT $1 FROM @DB.RAW.LANDING/raw/cats/g7/) "
+
+
+@pytest.mark.parametrize(
+    ("described", "path", "made"),
+    [
+        ([(NOW, "P", "DB", "RAW", COPY + "ON_ERROR = 1")], "raw/cats/g7/", NOW),
+        ([(NOW.isoformat(), "P", "DB", "RAW", COPY)], "raw/cats/g7/", NOW),
+        ([(NOW, "P", "DB", "RAW", "copy into t from @s")], "", NOW),
+        ([(NOW, "P", "DB", "RAW", COPY + "PATTERN = '.*gz'")], None, NOW),
+        ([(NOW.replace(tzinfo=None), "P", "DB", "RAW", COPY)], "raw/cats/g7/", None),
+        ([], None, None),
+        (AccessRefused("x"), None, None),
+    ],
+)
+def test_a_pipe_is_described_by_its_own_copy(
+    described: list[tuple[object, ...]] | Exception,
+    path: str | None,
+    made: datetime | None,
+) -> None:
+    source = PipeSource(warehouse=PipeAnswers(described), database="DB")
+    pipe = source.collect(a_dataset(), now=NOW)
+    # It has been given no file yet: none since it was made.
+    assert (pipe.state, pipe.last_forwarded_at) == ("RUNNING", made)
+    assert isinstance(pipe, PipeReport)
+    assert pipe.path == path
+
+
 @pytest.mark.parametrize("error", [AccessRefused("x"), ObjectMissing("x")])
 def test_a_pipe_that_is_hidden_is_unreadable(error: Exception) -> None:
     source = PipeSource(warehouse=OneAnswer(error), database="DB")
@@ -287,6 +332,9 @@ def test_a_schedule_is_on_off_or_not_there() -> None:
         False,
         False,
     ]
+    created_at = deployed.schedule("cats").created_at
+    assert created_at is not None
+    assert abs(datetime.now(UTC) - created_at) < timedelta(minutes=5)
     unasked = DeployedSchedules(scheduler=scheduler, prefix=None)
     assert unasked.schedule("cats") == DeployedSchedule()
 

@@ -4,17 +4,24 @@ import gzip
 import itertools
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from lambdas.core.commit import EDGE_IN_STATE, Committer
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import LandingError, RunErrorKind, StateConflict, Terminal
-from lambdas.core.landing import RAW, RUNS
+from lambdas.core.errors import (
+    DeliveryError,
+    LandingError,
+    RunErrorKind,
+    StateConflict,
+    SweepIncomplete,
+    Terminal,
+)
+from lambdas.core.landing import MANIFESTS, RAW, RUNS
 from lambdas.core.ports import PageSource
-from lambdas.core.run import CursorPosition, RunStatus
+from lambdas.core.run import CursorPosition, RunStatus, StuckRun
 from lambdas.pull.engine import Puller
 from tests.datasets import a_dataset
 from tests.memory import (
@@ -220,6 +227,45 @@ def test_a_run_that_is_half_visible_is_an_incident_never_a_repair() -> None:
     with pytest.raises(LandingError, match="half visible: 1 of 3"):
         world.puller().pull(world.dataset)
     assert world.state.read("cats").cursor.value is None
+    (stuck,) = stuck_after_a_sweep(world)
+    assert (stuck.dataset, stuck.is_broken) == ("cats", True)
+    assert "half visible: 1 of 3" in stuck.sentence
+
+
+def test_a_run_whose_manifest_is_gone_is_broken_and_one_that_failed_may_not_be() -> (
+    None
+):
+    world = World()
+    world.faulty(Faults(at=effect_named("complete upload")))
+    with pytest.raises(Killed):
+        world.puller().pull(world.dataset)
+    world.faulty(Faults())
+    publish = world.events.publish
+
+    def refuse(detail_type: str, detail: Mapping[str, object]) -> None:
+        raise DeliveryError(f"{detail_type} of {detail['dataset']} was refused")
+
+    world.events.publish = refuse  # type: ignore[method-assign]  # for one sweep
+    (stuck,) = stuck_after_a_sweep(world)
+    assert (stuck.is_broken, stuck.problem) == (
+        False,
+        "dataset.landed of cats was refused",
+    )
+    world.events.publish = publish  # type: ignore[method-assign]  # as it was
+    (manifest,) = [key for key in world.landing.objects if key.startswith(MANIFESTS)]
+    del world.landing.objects[manifest]
+    (stuck,) = stuck_after_a_sweep(world)
+    assert stuck.is_broken
+    assert "its manifest is gone" in stuck.problem
+
+
+def stuck_after_a_sweep(world: World) -> Sequence[StuckRun]:
+    committer = Committer(
+        landing=world.landing, state=world.state, events=world.events, clock=world.clock
+    )
+    with pytest.raises(SweepIncomplete) as refused:
+        committer.sweep()
+    return refused.value.stuck
 
 
 def effect_named(name: str) -> int:

@@ -1,0 +1,201 @@
+"""One source each, in the words that dlt's `rest_api` and catflap share.
+
+`endpoint` goes to both as it is. `rows` says what each has to bring: the ids, or the
+kind of error. Where the two differ, `because` says why ours is meant so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tests.api_server import Answer, Asked, answer_json
+from tests.unit.adapters.paged_apis import PAGINATORS
+
+ERROR = "error"
+App = Callable[[Asked], Answer]
+
+CATS: list[dict[str, object]] = [
+    {"id": n, "at": n // 3, "name": f"cat {n}"} for n in range(24)
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A source, and what may come of it. `app` is made anew for each contender, with
+    the origin of its server. `pulls` is how often it is pulled; from the second on,
+    `grown(n)` rows are there.
+    """
+
+    name: str
+    app: Callable[[str], App]
+    endpoint: Mapping[str, object]
+    because: str = ""
+    pulls: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _paged(name: str) -> Case:
+    paging, endpoint, _ = PAGINATORS[name]
+
+    def app(origin: str) -> App:
+        def answer(asked: Asked) -> Answer:
+            records, envelope, headers = paging(asked, origin)
+            body = answer_json({"results": records, **envelope})
+            return Answer(body=body.body, headers={**body.headers, **headers})
+
+        return answer
+
+    return Case(
+        name=f"paging: {name}",
+        app=app,
+        endpoint={"data_selector": "results", **endpoint},
+    )
+
+
+def _fixed(document: object) -> Callable[[str], App]:
+    return lambda _: lambda _: answer_json(document)
+
+
+def _circles(_: str) -> App:
+    """The same cursor until the tenth request: without an end, nothing would end."""
+    asked_for: list[int] = []
+
+    def answer(_: Asked) -> Answer:
+        asked_for.append(1)
+        cursor = "again" if len(asked_for) < 10 else None
+        return answer_json({"results": [{"id": 1}], "cursors": {"next": cursor}})
+
+    return answer
+
+
+def _no_total(_: str) -> App:
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        return answer_json({"results": CATS[at : at + 10]})
+
+    return answer
+
+
+def _empty_link(_: str) -> App:
+    return lambda _: answer_json({"results": [{"id": 1}], "next": ""})
+
+
+def _odata(origin: str) -> App:
+    del origin
+
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query.get("$skiptoken", 0))
+        document: dict[str, object] = {"value": CATS[at : at + 10]}
+        if at + 10 < len(CATS):
+            document["@odata.nextLink"] = f"/cats?$skiptoken={at + 10}"
+        return answer_json(document)
+
+    return answer
+
+
+def _growing(_: str) -> App:
+    """Rows appear between pulls: four a pull, some with the time the cursor stands at.
+
+    A pull is told by the header that its contender sends.
+    """
+
+    def answer(asked: Asked) -> Answer:
+        there = CATS[: 6 + 4 * int(asked.headers.get("x-pull", 0))]
+        since = int(asked.query.get("since", 0))
+        return answer_json(
+            {"results": [c for c in there if int(str(c["at"])) >= since]}
+        )
+
+    return answer
+
+
+def _text(body: bytes) -> Callable[[str], App]:
+    return lambda _: lambda _: Answer(body=body)
+
+
+CASES: tuple[Case, ...] = (
+    *(
+        _paged(name)
+        for name in PAGINATORS
+        # what dlt has no words for, and what it cannot end, are cases of their own
+        if name not in {"cursor in a body", "offset without total",
+                        "page_number without total"}
+    ),
+    Case(
+        name="rows: an array is the answer",
+        app=_fixed(CATS),
+        endpoint={"paginator": {"type": "single_page"}},
+    ),
+    Case(
+        name="rows: a selector with two steps",
+        app=_fixed({"data": {"cats": CATS}}),
+        endpoint={
+            "data_selector": "data.cats", "paginator": {"type": "single_page"},
+        },
+    ),
+    Case(
+        name="incremental: rows with the cursor's own time appear later",
+        app=_growing,
+        endpoint={
+            "data_selector": "results",
+            "paginator": {"type": "single_page"},
+            "params": {"since": "{incremental.start_value}"},
+            "incremental": {
+                "cursor_path": "at", "initial_value": 0,
+            },
+        },
+        pulls=3,
+    ),
+    Case(
+        name="trap: a selector that matches nothing",
+        app=_fixed({"cats": CATS}),
+        endpoint={"data_selector": "rows", "paginator": {"type": "single_page"}},
+        because="dlt brings no rows and no error; an API that renamed its list would "
+        "look like one that has nothing new. Ours is an error that names the keys.",
+    ),
+    Case(
+        name="trap: a cursor that never changes",
+        app=_circles,
+        endpoint={"data_selector": "results", "paginator": {"type": "cursor"}},
+        because="dlt goes round for as long as the API does, and brings the same row "
+        "each time; ours ends at the first page that comes again.",
+    ),
+    Case(
+        name="trap: an offset without a total",
+        app=_no_total,
+        endpoint={
+            "data_selector": "results", "paginator": {"type": "offset", "limit": 10},
+        },
+        because="dlt demands the total though an empty page may end the run; ours "
+        "ends at the short page.",
+    ),
+    Case(
+        name="trap: a next link that is empty",
+        app=_empty_link,
+        endpoint={"data_selector": "results", "paginator": {"type": "json_link"}},
+        because="dlt asks for the empty URL and loses the run; to ours an "
+        "empty link is the end, as null is.",
+    ),
+    Case(
+        name="trap: OData, nothing declared",
+        app=_odata,
+        endpoint={"data_selector": "value"},
+        because="dlt's auto does not know `@odata.nextLink`, and stops after the first "
+        "page; ours reads on.",
+    ),
+    Case(
+        name="numbers: more decimals than a float has",
+        app=_text(b'[{"pi": 3.14159265358979323846}]'),
+        endpoint={"paginator": {"type": "single_page"}},
+        because="dlt reads a float, and the last digits are gone; ours lands the bytes "
+        "that the API wrote.",
+    ),
+    Case(
+        name="numbers: an integer beyond 64 bits",
+        app=_text(b'[{"id": 12345678901234567890123}]'),
+        endpoint={"paginator": {"type": "single_page"}},
+        because="dlt's JSON writer refuses it; ours lands the bytes that the API "
+        "wrote.",
+    ),
+)  # fmt: skip

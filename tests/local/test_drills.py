@@ -1,0 +1,81 @@
+"""Drills: things broken for real, told as they are, and well again afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from local.drill import HEALTHY
+from local.drills.registry import UNDRILLED, drills
+from local.drills.report import page
+from local.drills.running import Outcome, run
+from local.drills.stage import Stage
+
+QUICK = ("pipe_paused", "schedule_off", "grant_revoked", "wrong_column")
+DEMANDED = frozenset(
+    {
+        "cursor_ahead", "credentials_rejected", "event_time_missing", "load_failed",
+        "load_partial", "monitor_blind", "monitor_late", "monitor_misread",
+        "name_reused", "not_forwarded", "not_notified", "notice_undelivered",
+        "pipe_stopped", "pull_failed", "pull_not_run", "quota_exhausted",
+        "response_changed", "rows_deleted", "schedule_disabled", "upstream_down",
+        "upstream_quiet",
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("drills")) as made:
+        made.live(HEALTHY)
+        assert made.told == []
+        yield made
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_what_is_broken_is_found_told_and_well_again(stage: Stage, name: str) -> None:
+    (drill,) = (one for one in drills() if one.name == name)
+    outcome = run(stage, drill)
+    assert outcome.faults == ()
+    assert outcome.noticed is not None
+    assert outcome.noticed < timedelta(hours=3)
+    assert drill.cause in {*outcome.found, *outcome.also}
+
+
+def test_a_drill_that_expects_another_cause_fails(stage: Stage) -> None:
+    (quiet,) = (one for one in drills() if one.name == "api_quiet")
+    mistaken = dataclasses.replace(
+        quiet, cause="pipe_stopped", pages=True, lasts=timedelta()
+    )
+    outcome = run(stage, mistaken)
+    assert "nobody was paged" in outcome.faults
+    assert any("pipe_stopped was expected" in fault for fault in outcome.faults)
+
+
+def test_every_cause_is_drilled_or_said_not_to_be() -> None:
+    known = {one.cause for one in drills()} | {one.cause for one in UNDRILLED}
+    assert known >= DEMANDED
+    names = [one.name for one in drills()]
+    assert len(names) == len(set(names))
+
+
+def test_the_page_names_what_went_wrong() -> None:
+    drill = drills()[0]
+    outcome = Outcome(
+        drill=drill,
+        found=("unknown",),
+        also=(),
+        noticed=None,
+        recovered=timedelta(minutes=70),
+        told=(),
+        faults=("nobody was paged",),
+    )
+    text = page([outcome])
+    assert f"| {drill.name} |" in text
+    assert "| never |" in text
+    assert "1 h 10 min" in text
+    assert "**not ok**" in text
+    assert "- nothing" in text

@@ -1,0 +1,165 @@
+"""The protocol, broken on purpose: a soak that does not notice is worth nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+from lambdas.adapters import state_table
+from lambdas.core.commit import Committer
+from lambdas.core.cursor import NewRows
+from lambdas.core.landing import raw_prefix, run_key, run_started_at
+from lambdas.core.manifest import run_file
+from lambdas.core.run import CursorPosition, DatasetState, Manifest, Run
+from lambdas.pull import engine
+from tests.soak.aws import DynamoDB
+from tests.soak.simulation import Hooks
+
+
+class CursorFirst(Committer):
+    """Moves the cursor, and only then makes the rows visible."""
+
+    def _finish(self, state: DatasetState, run: Run, manifest: Manifest) -> Run:
+        landed = self._finished(run)
+        after = self._after(state, landed, manifest)
+        self._decide(
+            state, lambda: self._state.record_landed(state, after, landed), run
+        )
+        self._complete_all(manifest)
+        self._landing.put(
+            run_key(run.dataset, run.run_id),
+            run_file(landed, manifest, disposition=manifest.write_disposition),
+        )
+        self._events.publish("dataset.landed", {"run_id": run.run_id})
+        return landed
+
+
+class RunFileLast(Committer):
+    """Lands the run, and only then says so in its run file."""
+
+    def _finish(self, state: DatasetState, run: Run, manifest: Manifest) -> Run:
+        if not self._complete_all(manifest):
+            return super()._finish(state, run, manifest)
+        landed = self._finished(run)
+        self._events.publish("dataset.landed", {"run_id": run.run_id})
+        after = self._after(state, landed, manifest)
+        self._decide(
+            state, lambda: self._state.record_landed(state, after, landed), run
+        )
+        self._landing.put(
+            run_key(run.dataset, run.run_id),
+            run_file(landed, manifest, disposition=manifest.write_disposition),
+        )
+        return landed
+
+
+class ForgetsTheManifest(Committer):
+    """Takes an upload that is gone for one that was completed."""
+
+    def _complete_all(self, manifest: Manifest) -> bool:
+        with contextlib.suppress(Exception):
+            super()._complete_all(manifest)
+        return True
+
+
+def _take_every_write(dynamodb: DynamoDB) -> None:
+    dynamodb.ignores_conditions = True
+
+
+_state_item = state_table._state_item
+
+
+def _unfenced_item(state: DatasetState) -> dict[str, Any]:
+    """The state with a version that never moves on from the first."""
+    return _state_item(dataclasses.replace(state, version=min(state.version, 1)))
+
+
+_cut = engine._cut
+
+
+def _cursor_runs_ahead(
+    ending: type[Any],
+) -> Callable[..., Any]:
+    """Moves the cursor with every segment, though later pages may be below it."""
+    of = ending.of
+
+    def eager(dataset: Any, before: Any, transfer: Any, plan: Any) -> Any:
+        made = of(dataset, before, transfer, plan)
+        if transfer.cut is None or not plan.is_live:
+            return made
+        return dataclasses.replace(made, cursor=plan.rows.position)
+
+    return eager
+
+
+_new_rows = NewRows.__init__
+
+
+def _without_edge(self: NewRows, *, position: CursorPosition, **more: Any) -> None:
+    _new_rows(self, position=position, **more)
+    self._seen_at_edge = frozenset()
+
+
+def _name_without_run(dataset: str, generation: int, run_id: str, part: int) -> str:
+    day = run_started_at(run_id).date().isoformat()
+    return f"{raw_prefix(dataset, generation)}dt={day}/{part:05d}.ndjson.gz"
+
+
+def _as_the_clock_says(self: engine.Puller, before: DatasetState) -> Run:
+    return _begun(self, dataclasses.replace(before, newest_run_at=None))
+
+
+_begun = engine.Puller._begun
+
+
+@contextlib.contextmanager
+def broken(mutation: str) -> Iterator[Hooks]:
+    """The protocol with one thing broken, as long as it is entered."""
+    hooks, patches = MUTATIONS[mutation]()
+    with contextlib.ExitStack() as stack:
+        for each in patches:
+            stack.enter_context(each)
+        yield hooks
+
+
+MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
+    "the cursor moves before the uploads are completed": lambda: (
+        Hooks(committer=CursorFirst),
+        [],
+    ),
+    "the run file is put after the cursor has moved": lambda: (
+        Hooks(committer=RunFileLast),
+        [],
+    ),
+    "an upload that is gone counts as completed": lambda: (
+        Hooks(committer=ForgetsTheManifest),
+        [],
+    ),
+    "the state's writes have no condition": lambda: (
+        Hooks(dynamodb=_take_every_write),
+        [],
+    ),
+    "the state's version does not move": lambda: (
+        Hooks(),
+        [patch.object(state_table, "_state_item", _unfenced_item)],
+    ),
+    "names are not unique": lambda: (
+        Hooks(),
+        [patch.object(engine, "raw_key", _name_without_run)],
+    ),
+    "rows at the edge are not deduplicated": lambda: (
+        Hooks(),
+        [patch.object(NewRows, "__init__", _without_edge)],
+    ),
+    "a run starts when its clock says, even before an older one": lambda: (
+        Hooks(),
+        [patch.object(engine.Puller, "_begun", _as_the_clock_says)],
+    ),
+    "the cursor moves with each segment of unordered pages": lambda: (
+        Hooks(),
+        [patch.object(engine._Ending, "of", _cursor_runs_ahead(engine._Ending))],
+    ),
+}

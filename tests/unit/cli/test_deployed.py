@@ -1,0 +1,322 @@
+"""The commands about a deployed stack, on a state table alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from cli.deployed import deployed, moment
+from cli.main import run
+from cli.showing import age, columns, when
+from lambdas.adapters.incident_table import IncidentTable
+from lambdas.adapters.state_table import StateTable
+from lambdas.core.errors import BadInput, RunErrorKind
+from lambdas.core.incident import Incident, advance
+from lambdas.core.names import state_table_name
+from lambdas.core.run import DatasetState, Run, RunError, RunStatus
+from lambdas.core.subject import MONITOR
+from lambdas.core.watch import Watch
+from tests.unit.cli.files import folders
+from tests.watching import a_verdict
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ENVIRONMENT = """\
+account: "123456789012"
+region: eu-central-1
+snowflake:
+  account: example
+  database: CATS
+  warehouse: CATS
+  admin: {user: ADMIN, role: ADMIN}
+  reader: {user: READER, role: READER}
+teams: {data-eng: {}}
+check_every_minutes: 5
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A state table in AWS, and a shell beside it."""
+
+    state: IncidentTable
+    runs: StateTable
+    options: list[str]
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> tuple[int, str]:
+        code = run([*arguments, *self.options])
+        return code, self.capsys.readouterr().out
+
+    def json(self, *arguments: str) -> tuple[int, Any]:
+        code, out = self(*arguments, "--json")
+        return code, json.loads(out)
+
+
+@pytest.fixture
+def house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[House]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("CATFLAP_NOW", NOW.isoformat())
+    monkeypatch.setenv("LOGNAME", "mia")
+    datasets, apis = folders(tmp_path)
+    environments = tmp_path / "environments"
+    environments.mkdir()
+    (environments / "dev.yaml").write_text(ENVIRONMENT)
+    with mock_aws():
+        # In the environment's region, which is not the shell's.
+        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
+        table = state_table_name("dev")
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        yield House(
+            state=IncidentTable(dynamodb=dynamodb, table=table),
+            runs=StateTable(dynamodb=dynamodb, table=table),
+            options=[
+                "--datasets",
+                str(datasets),
+                "--apis",
+                str(apis),
+                "--environments",
+                str(environments),
+            ],
+            capsys=capsys,
+        )
+
+
+def a_watch(name: str = "cats", state: str = "pass", **more: object) -> Watch:
+    fields: dict[str, object] = {
+        "dataset": name,
+        "checked_at": NOW - HOUR,
+        "promise": "p",
+        "state": state,
+        "cause": None,
+        "next_look_at": NOW + HOUR,
+        "newest_at": NOW - 2 * HOUR,
+        "newest_loaded_at": NOW - HOUR,
+        "row_count": 7,
+    }
+    return Watch(**{**fields, **more})  # type: ignore[arg-type]  # fields by name
+
+
+def an_incident(dataset: str = "cats", **changes: object) -> Incident:
+    verdict = a_verdict("error", "pipe_stopped", dataset=dataset, **changes)
+    incident = advance(None, verdict, now=NOW - HOUR).incident
+    assert incident is not None
+    return incident
+
+
+def a_run(status: RunStatus, hour: int, **more: object) -> Run:
+    fields: dict[str, object] = {
+        "dataset": "cats",
+        "run_id": f"20261123T{hour:02d}0500.000Z-0123456789ab",
+        "status": status,
+        "started_at": NOW.replace(hour=hour),
+        "finished_at": NOW.replace(hour=hour, minute=1),
+        "rows": 4,
+        "size": 9,
+        "objects": 1,
+        "pages": 1,
+        "requests": 1,
+        "retries": 0,
+        "cursor_before": None,
+        "cursor_after": "2026",
+    }
+    return Run(**{**fields, **more})  # type: ignore[arg-type]  # fields by name
+
+
+def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
+    house.state.remember([a_watch()])
+    house.state.checked(NOW - timedelta(minutes=5))
+    code, document = house.json("status")
+    assert code == 0
+    (cats,) = document["datasets"]
+    assert cats == {
+        "dataset": "cats",
+        "state": "pass",
+        "cause": None,
+        "newest_at": "2026-11-23T07:00:00Z",
+        "age_s": 7200.0,
+        "checked_at": "2026-11-23T08:00:00Z",
+        "next_deadline": "2026-11-23T10:00:00Z",
+        "incident": None,
+    }
+    code, out = house("status")
+    assert code == 0
+    assert "2 h 0 min" in out
+    assert "last check: 5 min ago" in out
+
+
+@pytest.mark.parametrize("state", ["warn", "error", "unknown"])
+def test_one_that_is_not_well_is_told_by_the_exit_code(
+    house: House, state: str
+) -> None:
+    house.state.remember([a_watch(), a_watch("dogs", state)])
+    house.state.checked(NOW)
+    code, document = house.json("status")
+    assert code == 1
+    assert [one["state"] for one in document["datasets"]] == ["pass", state]
+
+
+def test_the_open_incident_stands_beside_its_dataset(house: House) -> None:
+    incident = an_incident()
+    watch = a_watch(state="error", incident_id=incident.incident_id)
+    house.state.record(None, incident, notices=(), watch=watch)
+    house.state.checked(NOW)
+    _, document = house.json("status")
+    shown = document["datasets"][0]["incident"]
+    assert (shown["incident_id"], shown["cause"]) == (
+        incident.incident_id, "pipe_stopped",
+    )  # fmt: skip
+    assert incident.incident_id in house("status")[1]
+
+
+def test_checks_that_have_stopped_make_nothing_well(house: House) -> None:
+    house.state.remember([a_watch()])
+    house.state.checked(NOW - timedelta(minutes=16))
+    code, document = house.json("status")
+    assert (code, document["monitor_late"]) == (1, True)
+    assert "checks have stopped" in house("status")[1]
+
+
+def test_the_monitors_own_incident_makes_nothing_well(house: House) -> None:
+    house.state.remember([a_watch()])
+    house.state.checked(NOW)
+    house.state.record(None, an_incident(MONITOR), notices=(), watch=None)
+    code, document = house.json("status")
+    assert code == 1
+    assert document["monitor_incident"]["cause"] == "pipe_stopped"
+
+
+def test_a_dataset_that_is_declared_and_was_never_looked_at_is_unknown(
+    house: House,
+) -> None:
+    house.state.checked(NOW)
+    code, document = house.json("status")
+    assert (code, document["datasets"][0]["state"]) == (1, "unknown")
+    assert "not looked at yet" in house("status")[1]
+
+
+def test_runs_are_told_in_the_words_of_a_pull(house: House) -> None:
+    error = RunError(kind=RunErrorKind.AUTH, message="401 from \x1b[31mthe API")
+    for status, hour in ((RunStatus.LANDED, 5), (RunStatus.VOIDED, 6)):
+        house.runs.record_started(a_run(status, hour))
+    house.runs.record_failed(a_run(RunStatus.FAILED, 7, error=error))
+    house.runs.record_committing(
+        DatasetState(dataset="cats"), a_run(RunStatus.COMMITTING, 8)
+    )
+    code, document = house.json("runs", "cats")
+    assert code == 0
+    assert [one["status"] for one in document["runs"]] == [
+        "committing", "failed", "failed", "succeeded",
+    ]  # fmt: skip
+    assert document["runs"][1]["error"]["kind"] == "auth"
+    assert document["committing"] == a_run(RunStatus.COMMITTING, 8).run_id
+    code, out = house("runs", "cats", "--limit", "2")
+    assert out.count("20261123T") == 2 + 1
+    assert "\x1b" not in out
+
+
+def test_a_dataset_without_runs_has_none_yet(house: House) -> None:
+    assert house.json("runs", "cats")[1]["runs"] == []
+    assert "no run yet" in house("runs", "cats")[1]
+
+
+def test_open_incidents_come_first_and_a_limit_counts_the_rest(house: House) -> None:
+    first = an_incident()
+    house.state.record(None, first, notices=(), watch=None)
+    over = an_incident("dogs")
+    house.state.record(None, over, notices=(), watch=None)
+    closed = advance(over, a_verdict("pass", None), now=NOW).incident
+    assert closed is not None
+    house.state.record(over, closed, notices=(), watch=None)
+    _, document = house.json("incidents")
+    assert [one["open"] for one in document["incidents"]] == [True, False]
+    assert "and 1 more" in house("incidents", "--limit", "1")[1]
+
+
+def test_somebody_who_was_faster_is_not_overwritten(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = an_incident()
+    house.state.record(None, incident, notices=(), watch=None)
+    record = IncidentTable.record
+
+    def overtaken(self: IncidentTable, *args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(IncidentTable, "record", record)
+        assert run(["incident", "cats", "--note", "first", *house.options]) == 0
+        record(self, *args, **kwargs)
+
+    monkeypatch.setattr(IncidentTable, "record", overtaken)
+    code, shown = house("incident", incident.incident_id, "--note", "second")
+    assert code == 0
+    kept = house.state.incident(incident.incident_id)
+    assert kept is not None
+    assert (kept.human.note, kept.version) == ("first\nsecond", 3)
+    assert "second" in shown
+
+
+def test_what_a_person_adds_is_shown(house: House) -> None:
+    house.state.record(None, an_incident(), notices=(), watch=None)
+    code, out = house("incident", "cats", "--ack", "--eta", "2026-11-23T14:00:00+02:00")
+    assert code == 0
+    assert "mia has it since 2026-11-23 09:00Z" in out
+    assert "due    2026-11-23 12:00Z" in out
+    (notice,) = house.state.undelivered()
+    assert (notice.audience.value, notice.channel) == ("stakeholders", "sns")
+
+
+@pytest.mark.parametrize(
+    "eta", ["tomorrow", "2026-11-23T14:00:00", "2026-11-23T08:00:00Z"]
+)
+def test_a_time_that_is_none_is_refused(house: House, eta: str) -> None:
+    house.state.record(None, an_incident(), notices=(), watch=None)
+    assert house("incident", "cats", "--eta", eta)[0] == 2
+    assert list(house.state.undelivered()) == []
+
+
+def test_the_shell_may_say_who_asks_snowflake(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(house.options[-1])
+    assert deployed("dev", environments=folder).settings.snowflake_user == "READER"
+    monkeypatch.setenv("SNOWFLAKE_USER", "MIA")
+    monkeypatch.setenv("SNOWFLAKE_AUTHENTICATOR", "externalbrowser")
+    known = deployed("dev", environments=folder).settings
+    assert (known.snowflake_user, known.snowflake_role) == ("MIA", "READER")
+    assert known.snowflake_authenticator == "externalbrowser"
+    monkeypatch.setenv("SNOWFLAKE_AUTHENTICATOR", "password")
+    with pytest.raises(BadInput, match="SNOWFLAKE_AUTHENTICATOR"):
+        deployed("dev", environments=folder)
+
+
+def test_times_and_columns_are_for_people() -> None:
+    assert age(NOW - timedelta(minutes=3), NOW) == "3 min"
+    assert age(NOW - timedelta(hours=50), NOW) == "2 d 2 h"
+    assert age(NOW + timedelta(minutes=3), NOW) == "-3 min"
+    assert (age(None, NOW), when(None)) == ("-", "-")
+    assert columns(("a", "bc"), [("\x1b[31m", "d")]).split("\n") == [
+        "a           bc",
+        "\\u001b[31m  d",
+    ]
+    assert moment("--eta", "2026-11-23T11:00:00+02:00") == NOW
