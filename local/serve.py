@@ -97,8 +97,13 @@ def _say(url: str, stack: EmbeddedStack) -> None:
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": stack.cloud.region,
         **stack.snowflake.environment(),
+        # Its login stands for an administrator's; the reader's is its function's own.
+        "SNOWFLAKE_USER": "ADMINISTRATOR",
+        "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
+        "CATFLAP_NOW": START.isoformat(),
     }.items():
         print(f"  export {name}={value}")
+    print("  (CATFLAP_NOW is where the commands think they are: set it to the page's)")
     print("Ctrl-C stops it", flush=True)
 
 

@@ -121,7 +121,7 @@ def _python_findings(dataset: Dataset) -> Iterator[Finding]:
             if getattr(source, name):
                 yield Finding(
                     key=("source", name),
-                    sentence="is for `python`; accepted: what an endpoint needs, within "
+                    sentence="is for `python`; accepted: what an endpoint needs, in "
                     "`endpoint`",
                     because=(at,),
                 )

@@ -24,6 +24,7 @@ from tests.api_server import serving
 from tests.conformance.cases import CASES, App, Case
 
 HERE = Path(__file__).parent
+SCRIPT = HERE.parents[1] / "benchmarks" / "peers" / "dlt_rows.py"
 RECORD = HERE / "README.md"
 ERROR = "an error"
 
@@ -89,7 +90,7 @@ class Dlt:
 
     def __init__(self, python: Path) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own script
-            [str(python), str(HERE / "dlt_rows.py")],
+            [str(python), str(SCRIPT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

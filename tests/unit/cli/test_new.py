@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,11 @@ import pytest
 from cli.main import run
 from cli.yaml_files import load_catalogue
 from lambdas.core.dataset import Dataset
-from local.upstream import FLIGHTS, Upstream, read_rows
+from local.upstream import FLIGHTS, Row, Upstream, read_rows
 from tests.api_server import Answer, Asked, answer_json, basic, serving
 
 CANARY = "canary-9c1f-token"
-CATS = [
+CATS: list[dict[str, object]] = [
     {
         "id": n,
         "name": f"Cat {n % 7}",
@@ -497,5 +497,5 @@ def test_datasettes_flights(place: Place, tmp_path: Path) -> None:
     assert endpoint.params["time_hour__gte"] == "{incremental.start_value}"
 
 
-def upstream_rows(flights: list[object]) -> list[tuple[object, ...]]:
-    return sorted(row.values for row in flights)  # type: ignore[attr-defined]  # Row
+def upstream_rows(flights: Sequence[Row]) -> list[tuple[object, ...]]:
+    return sorted((row.values for row in flights), key=lambda one: int(str(one[0])))
