@@ -13,7 +13,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 .PHONY: help setup run test lint synth bench differential serve drill soak clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
 setup: $(READY) ## the virtual environment with `catflap` in it
 

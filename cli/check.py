@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from cli.fault import printable
+from cli.fault import Fault, key_path, printable
+from cli.sandbox import Looked, look_at
 from cli.yaml_files import Written, read_files
+from cli.yaml_nodes import read_yaml
 from lambdas.core.dataset import Catalogue
 
 DONE, BAD_INPUT = 0, 2
@@ -16,6 +19,9 @@ DONE, BAD_INPUT = 0, 2
 def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
     """Print faults on stderr, a summary on stdout. Returns the exit code: 0 or 2."""
     written = read_files(datasets, apis)
+    wrong = _python_faults(written, datasets)
+    if wrong:
+        written = replace(written, catalogue=None, faults=(*written.faults, *wrong))
     for fault in written.faults:
         print(fault, file=sys.stderr)
     if as_json:
@@ -30,6 +36,29 @@ def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
     else:
         print(_summary(written.catalogue, apis=len(written.apis), folder=datasets))
     return DONE if written.catalogue is not None else BAD_INPUT
+
+
+def _python_faults(written: Written, datasets: Path) -> list[Fault]:
+    """What is wrong with Python sources, each imported once in a fence of its own."""
+    named = written.catalogue.datasets if written.catalogue is not None else {}
+    at = ("source", "python")
+    wrong: list[Fault] = []
+    looked: dict[str, Looked] = {}
+    for name, dataset in sorted(named.items()):
+        reference = dataset.source.python
+        if reference is None:
+            continue
+        if reference not in looked:
+            looked[reference] = look_at(reference, root=datasets.resolve().parent)
+        sentence = looked[reference].sentence
+        if sentence is not None:
+            path = next(datasets.glob(f"{name}.y*ml"))
+            line = read_yaml(path.read_bytes()).line_of(at)
+            key = key_path(at)
+            wrong.append(
+                Fault(file=str(path), line=line, key=key, sentence=printable(sentence))
+            )
+    return wrong
 
 
 def _document(written: Written) -> dict[str, object]:

@@ -27,7 +27,9 @@ def run(name: str, *, limit: int, datasets: Path, apis: Path) -> int:
     left = limit
     if left < 1:
         return DONE
-    for page in sources(SystemClock(), ahead=False)(dataset, window).pages():
+    for page in sources(SystemClock(), datasets=datasets, ahead=False)(
+        dataset, window
+    ).pages():
         records = page.records
         if rows is not None:
             records = rows.keep(records, page=page.number)

@@ -61,7 +61,7 @@ def run(
             state=file_state,
             events=NoBus(),
             clock=clock,
-            source=sources(clock),
+            source=sources(clock, datasets=datasets),
             random=secrets.token_bytes,
         )
         if start is not None:

@@ -33,11 +33,14 @@ def dataset_named(name: str, *, datasets: Path, apis: Path) -> Dataset:
     return known[name]
 
 
-def sources(clock: SystemClock, *, ahead: bool = True) -> ApiSources:
-    """Sources whose secrets are environment variables; `ahead` as ApiSources has it."""
+def sources(clock: SystemClock, *, datasets: Path, ahead: bool = True) -> ApiSources:
+    """Sources whose secrets are environment variables, and whose Python stands in
+    `sources/` beside the folder of datasets; `ahead` as ApiSources has it.
+    """
     return ApiSources(
         secrets=EnvironmentSecrets(variables=variables()),
         clock=clock,
         deadline_s=clock.monotonic() + PATIENCE_S,
         ahead=ahead,
+        root=datasets.resolve().parent,
     )

@@ -35,9 +35,15 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Dataset, Endpoint
 from lambdas.core.documents import Document
-from lambdas.core.errors import BadInput, CatflapError, RunErrorKind, Terminal
+from lambdas.core.errors import (
+    BadInput,
+    CatflapError,
+    RunErrorKind,
+    Terminal,
+    Transient,
+)
 from lambdas.core.loop_guard import LoopGuard
-from lambdas.core.ports import HttpRequest, HttpResponse, Page, Secrets
+from lambdas.core.ports import Clock, HttpRequest, HttpResponse, Page, Secrets
 from lambdas.core.requesting import SECRET, base_request
 from lambdas.core.run import CursorValue
 from lambdas.core.selecting import MAX_RECORD_BYTES, detect_selector, select_records
@@ -46,7 +52,6 @@ from lambdas.core.urls import join, redact
 PAGES_IN_A_ROW_WITHOUT_ROWS = LoopGuard.EMPTY_PAGES
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_SHORTEST_HIDDEN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,8 @@ class PullContext:
     end_text: str | None
     options: Mapping[str, JsonValue]
     log: logging.Logger
+    sleep: Callable[[float], None]
+    """Waits so many seconds; raises UpstreamError if a pull has not that long."""
     session: HttpSession | None
 
     @property
@@ -182,12 +189,16 @@ class PythonPages:
         root: Path,
         secrets: Secrets,
         http: HttpApi | None,
+        clock: Clock,
+        deadline_s: float,
     ) -> None:
         self._dataset = dataset
         self._window = window
         self._root = root
         self._secrets = secrets
         self._http = http
+        self._clock = clock
+        self._deadline_s = deadline_s
         self._hidden: set[str] = set()
 
     @property
@@ -253,7 +264,9 @@ class PythonPages:
         options: dict[str, JsonValue] = {
             name: self._resolved(value) for name, value in source.options.items()
         }
-        log = logging.getLogger(f"catflap.sources.{self._dataset.name}")
+        # one of its own, or each pull of a warm function would add another filter
+        log = logging.Logger(f"catflap.sources.{self._dataset.name}")  # noqa: LOG001
+        log.parent = logging.getLogger()
         log.addFilter(self._without_secrets)
         return PullContext(
             dataset=self._dataset.name,
@@ -263,8 +276,18 @@ class PythonPages:
             end_text=window.end_text,
             options=MappingProxyType(options),
             log=log,
+            sleep=self._sleep,
             session=HttpSession(self._http) if self._http is not None else None,
         )
+
+    def _sleep(self, seconds: float) -> None:
+        if self._clock.monotonic() + seconds >= self._deadline_s:
+            raise Transient(
+                f"{self._dataset.source.python} would wait {seconds:.0f} s more, and "
+                "the time given to this pull ends before",
+                kind=RunErrorKind.TIMEOUT,
+            )
+        self._clock.sleep(seconds)
 
     def _resolved(self, value: JsonValue) -> JsonValue:
         match value:

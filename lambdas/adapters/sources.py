@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 
 from lambdas.adapters.api_pages import ApiPages
 from lambdas.adapters.http_api import HttpApi
+from lambdas.adapters.python_source import PythonPages
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.ports import Clock, PageSource, Secrets
 
+ROOT = Path(__file__).resolve().parents[2]
+"""Above the `lambdas` package: the repository, or the bundle's root in AWS."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSources:
-    """Sources that are endpoints of an API.
+    """Sources that are endpoints of an API, or Python generators that ask one.
 
     `deadline_s`, a moment of `clock.monotonic()`, bounds every wait and request.
     """
@@ -28,12 +33,25 @@ class ApiSources:
     request may be for nothing: a pull that may stop early, an API whose requests are
     counted."""
 
-    def __call__(self, dataset: Dataset, window: Window) -> PageSource:
-        """The pages of the dataset's endpoint, asked for `window`.
+    root: Path = ROOT
+    """The folder that holds `sources/`."""
 
-        Raises BadInput if the dataset has no endpoint of a resolved API.
+    def __call__(self, dataset: Dataset, window: Window) -> PageSource:
+        """The pages of the dataset's endpoint or generator, asked for `window`.
+
+        Raises BadInput if the dataset has neither, or no resolved API.
         """
         client, endpoint = dataset.source.client, dataset.source.endpoint
+        if dataset.source.python is not None:
+            return PythonPages(
+                dataset=dataset,
+                window=window,
+                root=self.root,
+                secrets=self.secrets,
+                http=self._http(client) if isinstance(client, Api) else None,
+                clock=self.clock,
+                deadline_s=self.deadline_s,
+            )
         if not isinstance(client, Api) or endpoint is None:
             raise BadInput(
                 f"{dataset.name} has no source.endpoint with a source.client: there is "
@@ -43,13 +61,7 @@ class ApiSources:
         stops_early = incremental is not None and incremental.row_order is not None
         return ApiPages(
             ahead=self.ahead and not stops_early and client.rate_limit is None,
-            http=HttpApi(
-                api=client,
-                secrets=self.secrets,
-                clock=self.clock,
-                random=random.random,
-                deadline_s=self.deadline_s,
-            ),
+            http=self._http(client),
             endpoint=endpoint,
             values={
                 "incremental.start_value": window.start_text,
@@ -58,4 +70,13 @@ class ApiSources:
                 "incremental.initial_value": window.initial_text,
             },
             position=window.position,
+        )
+
+    def _http(self, api: Api) -> HttpApi:
+        return HttpApi(
+            api=api,
+            secrets=self.secrets,
+            clock=self.clock,
+            random=random.random,
+            deadline_s=self.deadline_s,
         )

@@ -8,18 +8,14 @@ LandingZone, and the commit protocol makes them visible. The Lambda and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-import msgspec
-from isal import isal_zlib
-
 from lambdas.core.commit import Committer, failed_event
-from lambdas.core.cursor import EveryRow, NewRows, Window, plan_window
+from lambdas.core.cursor import Window
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import (
-    BadInput,
     CatflapError,
     RunErrorKind,
     StateConflict,
@@ -30,24 +26,19 @@ from lambdas.core.landing import (
     RANDOM_BYTES,
     ROLL_OVER_BYTES,
     new_run_id,
-    raw_key,
     whole_milliseconds,
 )
 from lambdas.core.ports import (
     Clock,
     Events,
     LandingZone,
-    ObjectWriter,
-    Page,
     PageSource,
     RunState,
 )
 from lambdas.core.run import (
-    CursorPosition,
     CursorValue,
     DatasetState,
     PendingObject,
-    Resume,
     Run,
     RunError,
     RunStatus,
@@ -55,17 +46,12 @@ from lambdas.core.run import (
 from lambdas.core.segment import (
     UNBOUNDED,
     Budget,
-    Cut,
     begins_anew_at,
     may_be_stale,
-    resumable,
-    shape_of,
 )
-from lambdas.core.sql import generation
+from lambdas.pull.plan import Ending, Plan, must_move, plan_of, planned
+from lambdas.pull.transfer import Transfer
 
-GZIP = 31
-"""zlib's `wbits` for a gzip member with a 32 KB window."""
-LEVEL = 1
 _NEXT = timedelta(milliseconds=1)
 
 
@@ -149,7 +135,7 @@ class Puller:
         before = self._committer.read(dataset.name)
         run = self._begun(before)
         self._state.record_started(run)
-        transfer = _Transfer(
+        transfer = Transfer(
             run=run,
             dataset=dataset,
             landing=self._landing,
@@ -158,9 +144,9 @@ class Puller:
             budget=self._budget if start is None and end is None else UNBOUNDED,
         )
         try:
-            plan = _plan(dataset, before, start=start, end=end)
+            plan = plan_of(dataset, before, start=start, end=end)
             plan = self._transferred(transfer, dataset, before, plan)
-            _must_move(plan, transfer.cut)
+            must_move(plan, transfer.cut)
             objects = transfer.finish()
         except UpstreamError as error:
             transfer.abort()
@@ -170,7 +156,7 @@ class Puller:
             if isinstance(error, Exception):
                 self._failed(transfer.run, RunErrorKind.INTERNAL, _sentence(error))
             raise
-        ending = _Ending.of(dataset, before, transfer, plan)
+        ending = Ending.of(dataset, before, transfer.run, transfer.cut, plan)
         try:
             landed = self._committer.commit(
                 before,
@@ -217,11 +203,11 @@ class Puller:
 
     def _transferred(
         self,
-        transfer: _Transfer,
+        transfer: Transfer,
         dataset: Dataset,
         before: DatasetState,
-        plan: _Plan,
-    ) -> _Plan:
+        plan: Plan,
+    ) -> Plan:
         """Carry the pages over. A stored position that upstream refuses may have
         expired: then the pull begins anew, if that doubles nothing.
         """
@@ -236,7 +222,7 @@ class Puller:
             anew = begins_anew_at(dataset, resumed, before.cursor)
             if anew is None:
                 raise
-            plan = _planned(dataset, anew)
+            plan = planned(dataset, anew)
             transfer.run_from(self._source(dataset, plan.window), plan.rows)
         return plan
 
@@ -255,254 +241,8 @@ class Puller:
         return failed
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What a run asks for from a `position` of the cursor on, and how it tells new
-    rows. `is_live` unless it pulls a past window; `resumed` is the long pull that it
-    goes on with.
-    """
-
-    window: Window
-    position: CursorPosition
-    rows: NewRows | EveryRow
-    is_live: bool = True
-    resumed: Resume | None = None
-
-
-def _plan(
-    dataset: Dataset,
-    before: DatasetState,
-    *,
-    start: CursorValue | None,
-    end: CursorValue | None,
-) -> _Plan:
-    if start is not None:
-        return _planned(dataset, CursorPosition(), start=start, end=end)
-    if before.resume is not None and end is not None:
-        raise BadInput(
-            f"{dataset.name}: a long pull is half-way ({before.resume.segments} "
-            "segments have landed); let it end before a pull with an end of its own"
-        )
-    resume = resumable(dataset, before.resume)
-    plan = _planned(dataset, before.cursor, end=end, resume=resume)
-    return dataclasses.replace(plan, resumed=resume)
-
-
-def _planned(
-    dataset: Dataset,
-    position: CursorPosition,
-    *,
-    start: CursorValue | None = None,
-    end: CursorValue | None = None,
-    resume: Resume | None = None,
-) -> _Plan:
-    page, reached = None, None
-    if resume is not None and resume.position is not None:
-        page, reached = msgspec.json.decode(resume.position), resume.reached
-    incremental = dataset.source.cursor
-    if incremental is None:
-        if start is not None or end is not None:
-            raise BadInput(
-                f"{dataset.name} has no incremental in its source, so it has no "
-                "window to pull; it is always pulled whole"
-            )
-        every = EveryRow(position=position)
-        return _Plan(window=Window(position=page), position=position, rows=every)
-    window = plan_window(incremental, position, start=start, end=end)
-    window = dataclasses.replace(window, position=page)
-    rows = NewRows(dataset=dataset, position=position, window=window, reached=reached)
-    return _Plan(window=window, position=position, rows=rows, is_live=start is None)
-
-
-def _must_move(plan: _Plan, cut: Cut | None) -> None:
-    """Raise Terminal if a segment ends where it began: within one process the source
-    notices pages that go in circles, over several nobody else would.
-    """
-    if plan.resumed is None or cut is None or cut.position is None:
-        return
-    if cut.position == plan.resumed.position:
-        raise Terminal(
-            "the pages go in circles: a segment of a long pull ended at the position "
-            "where it began; the API does not know the parameter that the paginator "
-            "sends, or repeats its link",
-            kind=RunErrorKind.RESPONSE,
-        )
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Ending:
-    """What the state says after a run."""
-
-    cursor: CursorPosition
-    resume: Resume | None
-    answered_until: datetime | None
-
-    @classmethod
-    def of(
-        cls, dataset: Dataset, before: DatasetState, transfer: _Transfer, plan: _Plan
-    ) -> _Ending:
-        """A past window changes nothing; a segment that ended at a position moves the
-        cursor only in what is still to come; a pull answers ticks once it has ended.
-        """
-        run, cut, resumed = transfer.run, transfer.cut, plan.resumed
-        if not plan.is_live:
-            return cls(
-                cursor=before.cursor,
-                resume=before.resume,
-                answered_until=before.last_success_started_at,
-            )
-        begun_at = resumed.started_at if resumed else run.started_at
-        if cut is None:
-            return cls(cursor=plan.rows.position, resume=None, answered_until=begun_at)
-        stays = cut.position is not None
-        resume = Resume(
-            position=cut.position,
-            reached=plan.rows.position if stays else CursorPosition(),
-            pull_id=resumed.pull_id if resumed else run.run_id,
-            started_at=begun_at,
-            segments=resumed.segments + 1 if resumed else 1,
-            shape=shape_of(dataset),
-        )
-        return cls(
-            cursor=plan.position if stays else plan.rows.position,
-            resume=resume,
-            answered_until=before.last_success_started_at,
-        )
-
-
 def _sentence(error: Exception) -> str:
     """What a run record says of an error nobody foresaw: its type, and its text only
     where the text is ours and so is known to hold no secret.
     """
     return str(error) if isinstance(error, CatflapError) else type(error).__name__
-
-
-class _Transfer:
-    """Carries pages into open objects; keeps the counts of a run."""
-
-    def __init__(
-        self,
-        *,
-        run: Run,
-        dataset: Dataset,
-        landing: LandingZone,
-        clock: Clock,
-        roll_over_bytes: int,
-        budget: Budget,
-    ) -> None:
-        self.run = run
-        self.cut: Cut | None = None
-        """Where the segment ended, if more is to come."""
-        self._dataset = dataset
-        self._generation = generation(dataset)
-        self._landing = landing
-        self._clock = clock
-        self._roll_over_bytes = roll_over_bytes
-        self._budget = budget
-        self._rows = 0
-        self._closed_bytes = 0
-        self._finished: list[PendingObject] = []
-        self._open: _OpenObject | None = None
-        self._opened = 0
-
-    def run_from(self, source: PageSource, rows: NewRows | EveryRow) -> None:
-        """Read pages until there is no more, no later one can hold a new row, or the
-        budget is spent and the pull can go on from here.
-        """
-        pages, before = 0, self.run
-        try:
-            for page in source.pages():
-                self._write(rows.keep(page.records, page=page.number))
-                pages += 1
-                if rows.exhausted:
-                    break
-                if self._is_spent():
-                    self.cut = _cut(page, rows)
-                if self.cut is not None:
-                    break
-        finally:
-            self.run = dataclasses.replace(
-                before,
-                pages=before.pages + pages,
-                requests=before.requests + source.requests,
-                retries=before.retries + source.retries,
-            )
-
-    def _is_spent(self) -> bool:
-        size = self._closed_bytes + (self._open.size if self._open else 0)
-        return self._budget.is_spent(
-            now_s=self._clock.monotonic(), rows=self._rows, size=size
-        )
-
-    def finish(self) -> tuple[PendingObject, ...]:
-        """Close the last object; everything is uploaded and nothing is visible."""
-        self._close()
-        objects = tuple(self._finished)
-        self.run = dataclasses.replace(
-            self.run,
-            rows=sum(item.rows for item in objects),
-            size=sum(item.size for item in objects),
-            objects=len(objects),
-            newest_key=objects[-1].key if objects else None,
-        )
-        return objects
-
-    def abort(self) -> None:
-        """Give up what is open. Finished uploads expire by the bucket's lifecycle."""
-        if self._open is not None:
-            self._open.writer.abort()
-            self._open = None
-
-    def _write(self, records: Sequence[bytes]) -> None:
-        if not records:
-            return
-        if self._open is None:
-            self._opened += 1
-            key = raw_key(
-                self._dataset.name, self._generation, self.run.run_id, self._opened
-            )
-            writer = self._landing.open(key, run_id=self.run.run_id)
-            self._open = _OpenObject(writer)
-        self._open.write(records)
-        self._rows += len(records)
-        if self._open.size >= self._roll_over_bytes:
-            self._close()
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._finished.append(self._open.finish())
-            self._closed_bytes += self._finished[-1].size
-            self._open = None
-
-
-def _cut(page: Page, rows: NewRows | EveryRow) -> Cut | None:
-    """Where the pull goes on after a page; None if it cannot end there."""
-    if page.next_position is not None:
-        return Cut(position=msgspec.json.encode(page.next_position).decode())
-    return Cut(position=None) if rows.can_stop_here else None
-
-
-class _OpenObject:
-    """Compresses records into one object, a page at a time."""
-
-    def __init__(self, writer: ObjectWriter) -> None:
-        self.writer = writer
-        self.size = 0
-        self._rows = 0
-        self._compressor = isal_zlib.compressobj(LEVEL, wbits=GZIP)
-
-    def write(self, records: Sequence[bytes]) -> None:
-        """Append one line a record."""
-        self._rows += len(records)
-        self._put(self._compressor.compress(b"\n".join(records)))
-        self._put(self._compressor.compress(b"\n"))
-
-    def finish(self) -> PendingObject:
-        """Flush, and upload what is left."""
-        self._put(self._compressor.flush())
-        return self.writer.finish(self._rows)
-
-    def _put(self, data: bytes) -> None:
-        if data:
-            self.size += len(data)
-            self.writer.write(data)

@@ -18,6 +18,7 @@ from local.drills.project import (
 )
 from local.drills.registry import UNDRILLED
 from local.drills.running import Outcome
+from local.inbox import Mail
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "drills.md"
 
@@ -120,7 +121,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         lines += [f"### {outcome.drill.name}", ""]
         lines += [
-            f"- to {one.mail.audience}: {_flat(one.mail.subject)}"
+            f"- to {one.mail.audience}: {_flat(_headline(one.mail))}"
             for one in outcome.told
         ] or ["- nothing"]
         lines.append("")
@@ -130,6 +131,15 @@ def page(outcomes: Sequence[Outcome]) -> str:
 def _found(outcome: Outcome) -> str:
     also = f" (also {', '.join(outcome.also)})" if outcome.also else ""
     return (", then ".join(outcome.found) or "nothing") + also
+
+
+def _headline(mail: Mail) -> str:
+    """The subject, whole: a mail's own ends at 100 characters, and its first line has
+    the rest.
+    """
+    if not mail.subject.endswith(("...", "…")):
+        return mail.subject
+    return mail.body.strip().splitlines()[0]
 
 
 def _flat(text: str) -> str:

@@ -11,10 +11,13 @@ from unittest.mock import patch
 from lambdas.adapters import state_table
 from lambdas.core.commit import Committer
 from lambdas.core.cursor import NewRows
+from lambdas.core.dataset import Dataset
 from lambdas.core.landing import raw_prefix, run_key, run_started_at
 from lambdas.core.manifest import run_file
 from lambdas.core.run import CursorPosition, DatasetState, Manifest, Run
-from lambdas.pull import engine
+from lambdas.core.segment import Cut
+from lambdas.pull import engine, transfer
+from lambdas.pull.plan import Ending, Plan
 from tests.soak.aws import DynamoDB
 from tests.soak.simulation import Hooks
 
@@ -77,22 +80,17 @@ def _unfenced_item(state: DatasetState) -> dict[str, Any]:
     return _state_item(dataclasses.replace(state, version=min(state.version, 1)))
 
 
-_cut = engine._cut
+_ending_of = Ending.of
 
 
 def _cursor_runs_ahead(
-    ending: type[Any],
-) -> Callable[..., Any]:
+    dataset: Dataset, before: DatasetState, run: Run, cut: Cut | None, plan: Plan
+) -> Ending:
     """Moves the cursor with every segment, though later pages may be below it."""
-    of = ending.of
-
-    def eager(dataset: Any, before: Any, transfer: Any, plan: Any) -> Any:
-        made = of(dataset, before, transfer, plan)
-        if transfer.cut is None or not plan.is_live:
-            return made
-        return dataclasses.replace(made, cursor=plan.rows.position)
-
-    return eager
+    made = _ending_of(dataset, before, run, cut, plan)
+    if cut is None or not plan.is_live:
+        return made
+    return dataclasses.replace(made, cursor=plan.rows.position)
 
 
 _new_rows = NewRows.__init__
@@ -148,7 +146,7 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     ),
     "names are not unique": lambda: (
         Hooks(),
-        [patch.object(engine, "raw_key", _name_without_run)],
+        [patch.object(transfer, "raw_key", _name_without_run)],
     ),
     "rows at the edge are not deduplicated": lambda: (
         Hooks(),
@@ -160,6 +158,6 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     ),
     "the cursor moves with each segment of unordered pages": lambda: (
         Hooks(),
-        [patch.object(engine._Ending, "of", _cursor_runs_ahead(engine._Ending))],
+        [patch.object(Ending, "of", _cursor_runs_ahead)],
     ),
 }

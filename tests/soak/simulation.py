@@ -25,7 +25,7 @@ from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing import RAW
 from lambdas.core.ports import PageSource
 from lambdas.core.segment import Budget
-from lambdas.pull import engine
+from lambdas.pull import transfer
 from lambdas.pull.engine import Puller
 from lambdas.pull.message import deliveries
 from lambdas.pull.worker import Worker
@@ -160,7 +160,7 @@ class Simulation:
         """Bad weather, then its end, then the promises."""
         with (
             patch.object(protocol, "EDGE_IN_STATE", self.shape.edge_in_state),
-            patch.object(engine, "isal_zlib", _EagerZlib),
+            patch.object(transfer, "isal_zlib", _EagerZlib),
         ):
             self._plan_hours()
             self.world.run_until(HOURS * 3600.0)
