@@ -50,7 +50,7 @@ soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 drill: $(READY) ## each cause, by breaking the embedded stack for real
-	$(BIN)/python -m local.drill
+	$(BIN)/python -m local.drill $(ARGS)
 
 serve: $(READY) ## the embedded stack, up until Ctrl-C
 	$(BIN)/python -m local.serve

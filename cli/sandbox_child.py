@@ -93,7 +93,7 @@ def _wrong_with_function(found: object, reference: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
+    sys.path += [sys.argv[2], sys.argv[1]]  # a person's own `sources` first
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     OUT = os.dup(1)
     os.dup2(2, 1)  # what the file prints is not the answer

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from pydantic import JsonValue
@@ -62,7 +63,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> object:
+    def json(self) -> Any:  # noqa: ANN401 - whatever the API says
         """The body as Python values. Raises UpstreamError if it is not JSON."""
         return json.loads(self._document().body)
 
@@ -158,7 +159,7 @@ class PullContext:
     end: CursorValue | None
     start_text: str | None
     end_text: str | None
-    options: Mapping[str, JsonValue]
+    options: Mapping[str, Any]
     log: logging.Logger
     sleep: Callable[[float], None]
     """Waits so many seconds; raises UpstreamError if a pull has not that long."""
@@ -377,16 +378,6 @@ def _record(record: object, where: str) -> bytes:
 def _encoded(record: Mapping[object, object], where: str) -> bytes:
     try:
         return _ENCODER.encode(record)
-    except OverflowError:
-        # an integer beyond 64 bits, which the standard library writes
-        try:
-            text = json.dumps(record, allow_nan=False, ensure_ascii=False)
-        except (TypeError, ValueError):
-            raise _bad_page(
-                f"{where} holds an integer beyond 64 bits beside what the json module "
-                "does not write; make the others texts"
-            ) from None
-        return text.encode()
     except (TypeError, msgspec.MsgspecError, RecursionError, decimal.DecimalException):
         raise _bad_page(
             f"{where} cannot be written as JSON; a value is a text, number, bool, "

@@ -49,7 +49,7 @@ from lambdas.core.segment import (
     begins_anew_at,
     may_be_stale,
 )
-from lambdas.pull.plan import Ending, Plan, must_move, plan_of, planned
+from lambdas.pull.plan import Plan, StateAfter, must_move, plan_of, planned
 from lambdas.pull.transfer import Transfer
 
 _NEXT = timedelta(milliseconds=1)
@@ -156,7 +156,7 @@ class Puller:
             if isinstance(error, Exception):
                 self._failed(transfer.run, RunErrorKind.INTERNAL, _sentence(error))
             raise
-        ending = Ending.of(dataset, before, transfer.run, transfer.cut, plan)
+        ending = StateAfter.of(dataset, before, transfer.run, transfer.cut, plan)
         try:
             landed = self._committer.commit(
                 before,

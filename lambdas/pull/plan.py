@@ -41,6 +41,9 @@ def plan_of(
     start: CursorValue | None,
     end: CursorValue | None,
 ) -> Plan:
+    """What a pull asks for: a past window with `start`, else from the cursor on, or on
+    with a pull that is half-way. Raises BadInput if that cannot be.
+    """
     if start is not None:
         return planned(dataset, CursorPosition(), start=start, end=end)
     if before.resume is not None and end is not None:
@@ -61,6 +64,9 @@ def planned(
     end: CursorValue | None = None,
     resume: Resume | None = None,
 ) -> Plan:
+    """What is asked for from `position` on; with `resume` from its page on, knowing what
+    was reached. Raises BadInput if the dataset has no cursor and bounds were given.
+    """
     page, reached = None, None
     if resume is not None and resume.position is not None:
         page, reached = msgspec.json.decode(resume.position), resume.reached
@@ -95,7 +101,7 @@ def must_move(plan: Plan, cut: Cut | None) -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class StateAfter:
     """What the state says after a run."""
 
     cursor: CursorPosition
@@ -110,7 +116,7 @@ class Ending:
         run: Run,
         cut: Cut | None,
         plan: Plan,
-    ) -> Ending:
+    ) -> StateAfter:
         """A past window changes nothing; a segment that ended at a position moves the
         cursor only in what is still to come; a pull answers ticks once it has ended.
         """

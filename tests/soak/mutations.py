@@ -17,7 +17,7 @@ from lambdas.core.manifest import run_file
 from lambdas.core.run import CursorPosition, DatasetState, Manifest, Run
 from lambdas.core.segment import Cut
 from lambdas.pull import engine, transfer
-from lambdas.pull.plan import Ending, Plan
+from lambdas.pull.plan import Plan, StateAfter
 from tests.soak.aws import DynamoDB
 from tests.soak.simulation import Hooks
 
@@ -80,12 +80,12 @@ def _unfenced_item(state: DatasetState) -> dict[str, Any]:
     return _state_item(dataclasses.replace(state, version=min(state.version, 1)))
 
 
-_ending_of = Ending.of
+_ending_of = StateAfter.of
 
 
 def _cursor_runs_ahead(
     dataset: Dataset, before: DatasetState, run: Run, cut: Cut | None, plan: Plan
-) -> Ending:
+) -> StateAfter:
     """Moves the cursor with every segment, though later pages may be below it."""
     made = _ending_of(dataset, before, run, cut, plan)
     if cut is None or not plan.is_live:
@@ -158,6 +158,6 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     ),
     "the cursor moves with each segment of unordered pages": lambda: (
         Hooks(),
-        [patch.object(Ending, "of", _cursor_runs_ahead)],
+        [patch.object(StateAfter, "of", _cursor_runs_ahead)],
     ),
 }

@@ -45,7 +45,7 @@ def _running_eta(seen: Situation) -> datetime | None:
 def _wake(seen: Situation) -> str:
     return (
         f"`aws sqs send-message` to the pulls queue with group {say.name_of(seen)} "
-        f'and body {{"dataset": "{say.name_of(seen)}", "reason": "by hand"}}'
+        f'and body {{"dataset": "{say.name_of(seen)}", "reason": "manual"}}'
     )
 
 
