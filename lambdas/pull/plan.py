@@ -64,8 +64,8 @@ def planned(
     end: CursorValue | None = None,
     resume: Resume | None = None,
 ) -> Plan:
-    """What is asked for from `position` on; with `resume` from its page on, knowing what
-    was reached. Raises BadInput if the dataset has no cursor and bounds were given.
+    """What is asked for from `position` on; with `resume`, from its page on, and with
+    what was reached. Raises BadInput for bounds without a cursor.
     """
     page, reached = None, None
     if resume is not None and resume.position is not None:
