@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from lambdas.adapters.http_api import HttpApi
-from lambdas.adapters.reading_ahead import one_ahead
+from lambdas.adapters.prefetching import PARALLEL, Prefetched
+from lambdas.adapters.reading_ahead import AHEAD_BYTES, one_ahead
 from lambdas.core.answered_page import AnsweredPage
 from lambdas.core.dataset import Endpoint
 from lambdas.core.decoding import DAMAGE, broken_gzip, unpacked
@@ -43,7 +44,8 @@ class ApiPages:
     """One endpoint's pages, from the first or from `position` (a PageSource).
 
     `values` are what the placeholders stand for, formatted as the API wants them. With
-    `ahead` the next page is fetched while one is worked on.
+    `ahead` the next page is fetched while one is worked on, and where pages can be
+    counted, the next few side by side.
     Each UpstreamError names the page's number and the URL, without secrets.
     """
 
@@ -64,6 +66,10 @@ class ApiPages:
         self._values = {**NOTHING_YET, **values}
         self._position = position
         self._ahead = ahead
+        self._actions = endpoint.response_actions
+        self._prefetched = Prefetched(
+            lambda request: http.fetch(request, actions=endpoint.response_actions)
+        )
 
     @property
     def requests(self) -> int:
@@ -137,16 +143,16 @@ class ApiPages:
                 return
             document, records = self._read(response)
             guard.seen(records)
+            answered = self._answered(base, request, response, len(records), document)
             page = Page(
                 records=records,
                 number=number,
                 url=self._http.public(response.url),
-                next_position=self.paginator.after(
-                    self._answered(base, request, response, len(records), document),
-                    position,
-                ),
+                next_position=self.paginator.after(answered, position),
             )
-            del document, response, records
+            if self._ahead and len(response.body) <= AHEAD_BYTES:
+                self._prefetch(base, answered, page.next_position)
+            del document, response, records, answered
         except UpstreamError as error:
             raise self._http.without_secrets(error, self._place(base, number)) from None
         yield page
@@ -206,11 +212,25 @@ class ApiPages:
         except DAMAGE:
             raise broken_gzip() from None
 
+    def _prefetch(
+        self, base: HttpRequest, answered: AnsweredPage, upcoming: JsonValue
+    ) -> None:
+        """Ask for the pages that are known to follow, some at a time."""
+        if upcoming is not None:
+            foreseen = self.paginator.foreseen(answered, upcoming, PARALLEL)
+            # one by one where there is one left: nothing is won by another thread
+            if len(foreseen) > 1:
+                self._prefetched.ask([self._whole(base, one) for one in foreseen])
+
     def _request(
         self, base: HttpRequest, position: JsonValue, guard: LoopGuard
     ) -> HttpRequest:
+        request = self._whole(base, position)
+        guard.before(self.paginator.request(base, position))
+        return request
+
+    def _whole(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
         request = self.paginator.request(base, position)
-        guard.before(request)
         # a link comes back without our secrets: no position holds them
         own = secret_params(self._endpoint)
         kept = {name: base.params[name] for name in own if name in base.params}
@@ -251,9 +271,10 @@ class ApiPages:
                 "base_url; begin anew",
                 kind=RunErrorKind.RESPONSE,
             )
-        response = self._http.fetch(
-            request, actions=self._endpoint.response_actions, into=into
-        )
+        if into is None:
+            response = self._prefetched.take(request)
+        else:
+            response = self._http.fetch(request, actions=self._actions, into=into)
         return None if response and response.status in _NO_CONTENT else response
 
     def _read(self, response: HttpResponse) -> tuple[Document, list[bytes]]:

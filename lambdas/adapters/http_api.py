@@ -7,6 +7,7 @@ the clock and the secrets.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import BinaryIO
 
 from lambdas.adapters.transport import MAX_BODY_BYTES, Transport
@@ -18,7 +19,7 @@ from lambdas.core.answering import (
     next_try,
     redirected,
 )
-from lambdas.core.auth import AccessToken, OAuth2ClientCredentials
+from lambdas.core.auth import AccessToken, BaseAuth, OAuth2ClientCredentials
 from lambdas.core.dataset import Api, ResponseAction
 from lambdas.core.errors import (
     RunErrorKind,
@@ -57,15 +58,18 @@ class HttpApi:
         self._clock = clock
         self._random = random
         self._deadline_s = deadline_s
-        self._hidden = set(known_secrets)
+        self._hidden = frozenset(known_secrets)
         self._hides_auth = False
         self._token: AccessToken | None = None
         self._bucket: Bucket | None = None
+        # requests may be under way side by side: one of them fetches the token, and
+        # what is counted is counted once
+        self._preparing, self._counting = Lock(), Lock()
         self._transport = Transport(max_body_bytes=max_body_bytes)
 
     def hide(self, secrets: frozenset[str]) -> None:
         """Blank these out of every message from now on."""
-        self._hidden |= secrets
+        self._hidden = self._hidden | secrets
 
     def public(self, url: str) -> str:
         """`url` as a message may show it."""
@@ -102,13 +106,14 @@ class HttpApi:
         attempt = 1
         while True:
             try:
-                self._prepare()
-                answer = self._follow(request, actions, origin, into)
+                token = self._prepare()
+                answer = self._follow(request, actions, origin, into, token)
             except UpstreamError as error:
                 is_401 = isinstance(error, _Unauthorized)
                 if is_401 and not renewed and self._renews():
-                    renewed, self._token = True, None
-                    self.retries += 1
+                    renewed = True
+                    self._drop(token)
+                    self._count_retry()
                     continue
                 step = next_try(
                     error,
@@ -121,9 +126,13 @@ class HttpApi:
                     raise self._told(error, request, step.why) from None
                 self._clock.sleep(step.seconds)
                 attempt += 1
-                self.retries += 1
+                self._count_retry()
             else:
                 return answer
+
+    def _count_retry(self) -> None:
+        with self._counting:
+            self.retries += 1
 
     def _told(self, error: UpstreamError, request: HttpRequest, why: str) -> Exception:
         tree = Transient if isinstance(error, Transient) else Terminal
@@ -143,9 +152,10 @@ class HttpApi:
         actions: Sequence[ResponseAction],
         origin: str,
         into: BinaryIO | None,
+        token: AccessToken | None,
     ) -> HttpResponse | None:
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._send(self._proven(request), into)
+            response = self._send(self._proven(request, token), into)
             verdict = judge(response, actions, self._clock.now())
             match verdict:
                 case Verdict.TAKE:
@@ -164,25 +174,36 @@ class HttpApi:
             kind=RunErrorKind.HTTP,
         )
 
-    def _proven(self, request: HttpRequest) -> HttpRequest:
+    def _proven(self, request: HttpRequest, token: AccessToken | None) -> HttpRequest:
         auth = self.api.auth
         if auth is None:
             return request
-        return auth.prove(request, self.secrets.value, self._token)
+        return auth.prove(request, self.secrets.value, token)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> AccessToken | None:
         """Know what to blank out, and have an access token where one is needed."""
         auth = self.api.auth
         if auth is None:
-            return
+            return None
+        with self._preparing:
+            self._prepare_for(auth)
+            return self._token
+
+    def _drop(self, token: AccessToken | None) -> None:
+        """Have another token fetched, unless somebody did so meanwhile."""
+        with self._preparing:
+            if self._token is token:
+                self._token = None
+
+    def _prepare_for(self, auth: BaseAuth) -> None:
         if not self._hides_auth:
-            self._hidden |= auth.secrets(self.secrets.value)
+            self._hidden = self._hidden | auth.secrets(self.secrets.value)
             self._hides_auth = True
         if isinstance(auth, OAuth2ClientCredentials) and (
             self._token is None or self._token.is_due(self._clock.now())
         ):
             self._token = self._fetch_token(auth)
-            self._hidden.add(self._token.value)
+            self._hidden = self._hidden | {self._token.value}
 
     def _renews(self) -> bool:
         return isinstance(self.api.auth, OAuth2ClientCredentials)
@@ -228,7 +249,8 @@ class HttpApi:
                 "is not sent: the time given to this pull is over",
                 kind=RunErrorKind.TIMEOUT,
             )
-        self.requests += 1
+        with self._counting:
+            self.requests += 1
         if into is not None:
             into.seek(0)
             into.truncate()
@@ -240,15 +262,17 @@ class HttpApi:
         limit = self.api.rate_limit
         if limit is None:
             return
-        now = self._clock.monotonic()
-        after, wait_s = take(self._bucket or full(limit, now), limit, now)
+        with self._counting:
+            now = self._clock.monotonic()
+            after, wait_s = take(self._bucket or full(limit, now), limit, now)
+            if wait_s < self._deadline_s - now:
+                self._bucket = after
         if wait_s >= self._deadline_s - now:
             raise Transient(
                 f"is not sent: the rate_limit of {limit.requests} a {limit.period} "
                 f"leaves no request for {wait_s:.0f} s, and less time is left",
                 kind=RunErrorKind.THROTTLED,
             )
-        self._bucket = after
         if wait_s > 0:
             self._clock.sleep(wait_s)
 

@@ -26,6 +26,9 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 PEEK_BYTES = 65_536
 """How much of a body that goes into a file is looked at for response_actions."""
 
+CONNECTIONS = 4
+"""Kept open to one host, for as many requests at a time."""
+
 _CHUNK = 1 << 20
 _OK = range(200, 300)
 
@@ -38,7 +41,7 @@ class Transport:
 
     def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
-        self._pool = urllib3.PoolManager(retries=False, maxsize=1)
+        self._pool = urllib3.PoolManager(retries=False, maxsize=CONNECTIONS)
 
     def send(
         self, request: HttpRequest, *, timeout_s: float, into: BinaryIO | None = None

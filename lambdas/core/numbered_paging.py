@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -73,6 +74,18 @@ class OffsetPaginator(BasePaginator):
             more = _without_total(full, self.maximum_offset)
         return {"offset": upcoming, "limit": limit} if more else None
 
+    def foreseen(
+        self, page: AnsweredPage, upcoming: JsonValue, count: int
+    ) -> Sequence[JsonValue]:
+        """The offsets up to the total."""
+        total = page.total(self.total_path)
+        if total is None or page.has_more(self.has_more_path) is not None:
+            return []
+        end = min(total, self.maximum_offset or total)
+        start, limit = self._at(upcoming)
+        offsets = range(start, end, limit)[:count]
+        return [{"offset": offset, "limit": limit} for offset in offsets]
+
     def _at(self, position: JsonValue) -> tuple[int, int]:
         if isinstance(position, dict):
             offset, limit = position.get("offset"), position.get("limit")
@@ -122,6 +135,18 @@ class PageNumberPaginator(BasePaginator):
             full = True if self.stop_after_empty_page else None
             more = _without_total(full, self.maximum_page)
         return upcoming if more else None
+
+    def foreseen(
+        self, page: AnsweredPage, upcoming: JsonValue, count: int
+    ) -> Sequence[JsonValue]:
+        """The numbers up to the total."""
+        total = page.total(self.total_path)
+        if total is None or page.has_more(self.has_more_path) is not None:
+            return []
+        end = total + self.base_page
+        return list(range(self._at(upcoming), min(end, self.maximum_page or end)))[
+            :count
+        ]
 
     def _at(self, position: JsonValue) -> int:
         if position is None:

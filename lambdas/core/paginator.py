@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -31,6 +31,15 @@ class BasePaginator(BaseModel, ABC):
 
         Raises Terminal if the answer does not say what it must.
         """
+
+    def foreseen(
+        self, page: AnsweredPage, upcoming: JsonValue, count: int
+    ) -> Sequence[JsonValue]:
+        """Up to `count` positions from `upcoming`, the one after `page`, on that will
+        follow as far as this answer tells; [] where each answer names the next.
+        """
+        del page, upcoming, count
+        return []
 
 
 def text(position: JsonValue) -> str:

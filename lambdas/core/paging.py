@@ -16,6 +16,7 @@ position that comes again is an error (`lambdas.core.loop_guard`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
@@ -182,6 +183,17 @@ class AutoPaginator(BasePaginator):
             return None
         known = paginator.model_dump(mode="json", exclude_defaults=True)
         return {"paginator": {**known, "type": paginator.type}, "at": upcoming}
+
+    def foreseen(
+        self, page: AnsweredPage, upcoming: JsonValue, count: int
+    ) -> Sequence[JsonValue]:
+        """As detected."""
+        paginator, at = self._detected(upcoming)
+        known = upcoming["paginator"] if isinstance(upcoming, dict) else None
+        return [
+            {"paginator": known, "at": one}
+            for one in paginator.foreseen(page, at, count)
+        ]
 
     @staticmethod
     def _detected(position: JsonValue) -> tuple[DetectedPaginator, JsonValue]:
