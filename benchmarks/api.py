@@ -8,53 +8,68 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import orjson
 
 from local.upstream import FLIGHTS, read_rows
-from local.upstream import Row as Flight
 
 PAGE_ROWS = 1000
 END = datetime(2014, 2, 1, tzinfo=UTC)
 NAMES = ("id", *(column.name for column in FLIGHTS))
 
 
-def records(copies: int) -> list[bytes]:
-    """Every flight as JSON, `copies` times with ids of their own."""
-    flights: Sequence[Flight] = list(read_rows("flights.csv.zip", FLIGHTS, until=END))
-    found = []
-    for copy in range(copies):
-        for flight in flights:
-            values = (flight.values[0] + copy * len(flights), *flight.values[1:])  # type: ignore[operator]  # an id is a number
-            found.append(orjson.dumps(dict(zip(NAMES, values, strict=True))))
-    return found
+class Pages:
+    """Whole HTTP answers, one a page; each names the next by `next_url`.
 
+    Pages of the first copy are rendered before the start. Those of further copies are
+    made when they are asked for, with ids of their own: ten copies in memory would
+    weigh gigabytes.
+    """
 
-def pages(port: int, rows: Sequence[bytes]) -> list[bytes]:
-    """Whole HTTP answers, one a page; each names the next by `next_url`."""
-    count = -(-len(rows) // PAGE_ROWS)
-    answers = []
-    for number in range(count):
-        part = b", ".join(rows[number * PAGE_ROWS : (number + 1) * PAGE_ROWS])
+    def __init__(self, port: int, copies: int) -> None:
+        flights = list(read_rows("flights.csv.zip", FLIGHTS, until=END))
+        self._port = port
+        self._count = len(flights)
+        self._ids = [int(str(flight.values[0])) for flight in flights]
+        self._rests = [
+            orjson.dumps(dict(zip(NAMES[1:], flight.values[1:], strict=True)))[1:]
+            for flight in flights
+        ]
+        self._a_copy = -(-self._count // PAGE_ROWS)
+        self.total = self._a_copy * copies
+        self._rendered = [self._render(number) for number in range(self._a_copy)]
+        self.size = sum(map(len, self._rendered)) * copies
+
+    def __getitem__(self, number: int) -> bytes:
+        """The answer to `?page=number`."""
+        if number < self._a_copy:
+            return self._rendered[number]
+        return self._render(number)
+
+    def _render(self, number: int) -> bytes:
+        copy, page = divmod(number, self._a_copy)
+        part = slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS)
+        rows = b", ".join(
+            b'{"id":%d,%b' % (key + copy * self._count, rest)
+            for key, rest in zip(self._ids[part], self._rests[part], strict=True)
+        )
         url = (
-            f'"http://127.0.0.1:{port}/flights?page={number + 1}"'
-            if number + 1 < count
+            f'"http://127.0.0.1:{self._port}/flights?page={number + 1}"'
+            if number + 1 < self.total
             else "null"
         )
-        body = b'{"rows": [%b], "next_url": %b}' % (part, url.encode())
-        answers.append(
+        body = b'{"rows": [%b], "next_url": %b}' % (rows, url.encode())
+        return (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
-    return answers
 
 
 class Server(asyncio.Protocol):
     """Answers `GET …?page=N` on a connection that stays open."""
 
-    def __init__(self, answers: Sequence[bytes]) -> None:
+    def __init__(self, answers: list[Pages]) -> None:
         self._answers = answers
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
@@ -72,17 +87,17 @@ class Server(asyncio.Protocol):
             target = head.split(b" ", 2)[1]
             _, found, number = target.partition(b"page=")
             page = int(number.split(b"&", 1)[0]) if found else 0
-            self._transport.write(self._answers[page])
+            self._transport.write(self._answers[0][page])
 
 
 async def serve(copies: int) -> None:
     """Serve until standard input ends."""
-    answers: list[bytes] = []
+    answers: list[Pages] = []
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Server(answers), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    answers += pages(port, records(copies))
-    print(port, sum(map(len, answers)), flush=True)
+    answers.append(Pages(port, copies))
+    print(port, answers[0].size, flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
