@@ -16,7 +16,7 @@ Where the decision had a choice
   late. Without a known skew, nothing ahead of now is believed.
 - Without a known clock the table cannot be judged, unless it has neither time.
 - Faults of ours while the table has all that upstream has are named beside the cause
-  and page nobody; for rows deleted and event time missing, still only if no files wait.
+  and page nobody, whether files wait or not.
 - A republish is quiet, too: `upstream_quiet` then stands beside the cause.
 - A rule of group C pages only as the cause, and is named after those of group B.
 - Notes join every state, unknown included.

@@ -307,10 +307,10 @@ ROWS_DELETED = Rule(
     code="rows_deleted",
     stage=Stage.TABLE,
     group=Group.OURS,
-    holds_when="the table has fewer rows than at the check before, and no files wait",
-    fault=lambda seen: (
-        not seen.files_wait
-        and over(seen.signals.table.previous_row_count, seen.signals.table.row_count)
+    given=Given.NO_FILES_WAIT,
+    holds_when="the table has fewer rows than at the check before",
+    fault=lambda seen: over(
+        seen.signals.table.previous_row_count, seen.signals.table.row_count
     ),
     pages=Pages.YES,
     tell=BOTH,
@@ -331,12 +331,10 @@ EVENT_TIME_MISSING = Rule(
     code="event_time_missing",
     stage=Stage.TABLE,
     group=Group.OURS,
-    holds_when=(
-        "the promise is judged by event time, rows have none, and no files wait"
-    ),
+    given=Given.NO_FILES_WAIT,
+    holds_when="the promise is judged by event time, and rows have none",
     fault=lambda seen: (
-        not seen.files_wait
-        and seen.signals.policy.clock == "event"
+        seen.signals.policy.clock == "event"
         and over(seen.signals.table.null_event_rows, 0)
     ),
     pages=Pages.YES,

@@ -72,6 +72,7 @@ class Given(StrEnum):
     UPSTREAM_HAS_MORE = "upstream has more, and"
     SOURCE_UNKNOWN = "the source is unknown, and"
     FILES_WAIT = "files wait, and"
+    NO_FILES_WAIT = "no files wait, and"
 
     def holds(self, seen: Situation) -> bool:
         """Whether the signals show it."""
@@ -84,6 +85,8 @@ class Given(StrEnum):
                 return seen.source_unknown
             case Given.FILES_WAIT:
                 return seen.files_wait
+            case Given.NO_FILES_WAIT:
+                return not seen.files_wait
 
 
 class Broken(StrEnum):

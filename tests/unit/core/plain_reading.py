@@ -112,10 +112,9 @@ def read(document: Any) -> dict[str, Any]:  # noqa: C901, PLR0912, PLR0915 - fla
         "load_failed": status == "Load failed",
         "load_partial": status == "Partially loaded"
         or gt(get("load", "rows_parsed"), get("load", "rows_loaded")),
-        "rows_deleted": gt(get("table", "previous_row_count"), rows) and not wait,
+        "rows_deleted": gt(get("table", "previous_row_count"), rows),
         "event_time_missing": clock == "event"
-        and (get("table", "null_event_rows") or 0) > 0
-        and not wait,
+        and (get("table", "null_event_rows") or 0) > 0,
     }
     a = {
         "credentials_rejected": (r == "failed" and r_error == "auth")
@@ -133,6 +132,8 @@ def read(document: Any) -> dict[str, Any]:  # noqa: C901, PLR0912, PLR0915 - fla
             and (r_rows or 0) > 0
             and (gt(started, m) or get("landing", "empty") is True),
             "pipe_stopped": wait and stopped,
+            "rows_deleted": fault["rows_deleted"] and not wait,
+            "event_time_missing": fault["event_time_missing"] and not wait,
             "load_pending": wait and in_time and not stopped,
             "pipe_backlog": stuck and (pending or 0) > 0,
             "not_notified": idle
