@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ from stacks.environment import Environment
 from stacks.snowflake_login import login_settings
 
 if TYPE_CHECKING:
+    import boto3
+
     from lambdas.adapters.incident_table import IncidentTable
     from lambdas.adapters.state_table import StateTable
 
@@ -51,7 +54,7 @@ class NotReached(CatflapError):
     """AWS did not give what was asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: a cached property needs a place
 class Deployed:
     """One environment in AWS."""
 
@@ -59,13 +62,19 @@ class Deployed:
     settings: FreshnessSettings
     _clients: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """One of its own: boto3's default one keeps the credentials of whoever made a
+        client first in this process.
+        """
+        import boto3  # noqa: PLC0415 - half a second, for who needs it
+
+        return boto3.Session(region_name=self.environment.region)
+
     def aws(self, service: str) -> Any:  # noqa: ANN401 - each service has its own type
         """The client of a service in the environment's region."""
         if service not in self._clients:
-            import boto3  # noqa: PLC0415 - half a second, for who needs it
-
-            region = self.environment.region
-            self._clients[service] = boto3.client(service, region_name=region)  # type: ignore[call-overload]  # the name is a variable
+            self._clients[service] = self._session.client(service)  # type: ignore[call-overload]  # the name is a variable
         return self._clients[service]
 
     def incidents(self) -> IncidentTable:
