@@ -20,7 +20,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from local.comparing import Comparison, canonical, compare, landed, released
 from local.replay import Diary, Replay, flat_alarms
-from local.reporting import datasets_table, print_story, totals_table
+from local.reporting import (
+    datasets_table,
+    draw,
+    is_page,
+    print_story,
+    totals_table,
+)
 from local.stack import ROOT, EmbeddedStack, read, synthesize
 from local.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
 from local.upstream import Upstream, new_york_flights
@@ -50,13 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--days", type=int, default=DAYS, help=f"days to live through ({DAYS})"
     )
     parser.add_argument("--keep", action="store_true", help="keep logs and templates")
+    parser.add_argument(
+        "--picture", type=Path, metavar="SVG", help="draw the page and the tables"
+    )
     given = parser.parse_args(arguments)
     if given.days < DAYS_NEEDED:
         parser.error(f"the story needs {DAYS_NEEDED} days; {given.days} were asked for")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     folder = Path(tempfile.mkdtemp(prefix="catflap-run-"))
     try:
-        outcome = live(console, folder, given.days)
+        outcome = live(console, folder, given.days, picture=given.picture)
     finally:
         if given.keep:
             console.print(f"kept: {folder}")
@@ -67,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if outcome.faults else 0
 
 
-def live(console: Console, folder: Path, days: int) -> Outcome:
+def live(
+    console: Console, folder: Path, days: int, *, picture: Path | None = None
+) -> Outcome:
     """Start everything, live through the days, print what happened."""
     end = START + timedelta(days=days)
     began = time.monotonic()
@@ -91,8 +102,14 @@ def live(console: Console, folder: Path, days: int) -> Outcome:
     console.rule("what people read")
     print_story(console, diary.told, diary.turns)
     console.rule("in the end")
-    console.print(datasets_table(outcome.comparisons, outcome.flat, outcome.pages))
-    console.print(totals_table(outcome.totals))
+    tables = (
+        datasets_table(outcome.comparisons, outcome.flat, outcome.pages),
+        totals_table(outcome.totals),
+    )
+    for table in tables:
+        console.print(table)
+    if picture is not None:
+        draw(picture, [one for one in diary.told if is_page(one)], tables)
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
     return outcome
 
@@ -150,7 +167,7 @@ def _judged(
         )
         for name, table in upstream.tables.items()
     }
-    paged = [told for told in diary.told if told.mail.subject.startswith("[page]")]
+    paged = [told for told in diary.told if is_page(told)]
     pages = {
         name: sum(f" {name} " in told.mail.subject for told in paged)
         for name in upstream.tables

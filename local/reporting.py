@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
@@ -29,16 +32,39 @@ def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -
                 f"[dim]{at:%d %b %H:%M} UTC[/dim]  [bold]{moment.told}[/bold]"
             )
             continue
-        mail = moment.mail
-        console.print(
-            Panel(
-                Text(mail.body.strip()),
-                title=f"{at:%d %b %H:%M} UTC to {mail.audience}",
-                title_align="left",
-                border_style=PEOPLE.get(mail.audience, "white"),
-                highlight=False,
-            )
-        )
+        console.print(letter(moment))
+
+
+def letter(told: Told) -> Panel:
+    """A message as people read it."""
+    mail = told.mail
+    return Panel(
+        Text(mail.body.strip()),
+        title=f"{told.at:%d %b %H:%M} UTC to {mail.audience}",
+        title_align="left",
+        border_style=PEOPLE.get(mail.audience, "white"),
+        highlight=False,
+    )
+
+
+def is_page(told: Told) -> bool:
+    """Whether a message is meant to wake somebody."""
+    return told.mail.subject.startswith("[page]")
+
+
+def draw(picture: Path, told: Sequence[Told], tables: Sequence[Table]) -> None:
+    """An SVG of some messages and the tables: what a terminal shows of them."""
+    console = Console(
+        file=io.StringIO(), record=True, width=100, highlight=False, color_system="256"
+    )
+    for one in told:
+        console.print(letter(one))
+    for table in tables:
+        console.print(table)
+    svg = console.export_svg(title="make run")
+    # A picture fetches nothing: whatever fixed-width font there is will do.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    picture.write_text(svg.replace("Fira Code", "DejaVu Sans Mono"), encoding="utf-8")
 
 
 def datasets_table(
