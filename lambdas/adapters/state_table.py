@@ -1,6 +1,7 @@
 """The state of datasets and their runs, in one DynamoDB table.
 
-``DATASET#<name>`` / ``STATE``         cursor, version, the run that is committing
+``DATASET#<name>`` / ``STATE``         cursor, version, the run that is committing,
+                                       the columns seen
 ``DATASET#<name>`` / ``RUN#<run_id>``  a run; expires after 90 days
 ``COMMITTING`` / ``<name>``            is there while a run is, for the sweep
 
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from lambdas.adapters.observed_columns import observed_in
 from lambdas.core.errors import StateConflict
 from lambdas.core.manifest import edge_from_bytes, edge_to_bytes
+from lambdas.core.observed import NOTHING_OBSERVED, observed_to_json
 from lambdas.core.run import CursorPosition, DatasetState, Resume, Run
 
 if TYPE_CHECKING:
@@ -190,6 +193,8 @@ def _state_item(state: DatasetState) -> dict[str, Any]:
         }
     if state.newest_run_at is not None:
         item["newest_run_at"] = {"S": state.newest_run_at.isoformat()}
+    if state.observed != NOTHING_OBSERVED:
+        item["observed"] = {"S": observed_to_json(state.observed)}
     if state.resume is not None:
         reached = state.resume.reached
         if reached.edge_key is not None:
@@ -222,6 +227,7 @@ def _state(dataset: str, item: Item) -> DatasetState:
             if "resume" in item
             else None
         ),
+        observed=observed_in(item),
     )
 
 

@@ -6,7 +6,8 @@
     2  record the run as committing          the point of no return (conditional)
     3  complete each upload                  idempotent; the rows are visible
     4  put the run's file                    idempotent
-    5  announce `dataset.landed`             at least once, same id each time
+    5  announce `dataset.landed`, and what   at least once, same ids each time
+       is news of the columns
     6  land the run and move the cursor      one transaction (conditional)
     7  remove the manifest                   best effort
 
@@ -38,6 +39,8 @@ from lambdas.core.manifest import (
     manifest_to_json,
     run_file,
 )
+from lambdas.core.observed import Drift, Observed
+from lambdas.core.observed_events import column_events
 from lambdas.core.ports import Clock, Events, LandingZone, RunState
 from lambdas.core.run import (
     CursorPosition,
@@ -122,13 +125,19 @@ class Committer:
         answered_until: datetime | None,
         resumed: Resume | None = None,
         resume_after: Resume | None = None,
+        quarantined: Sequence[PendingObject] = (),
+        observed_after: Observed | None = None,
+        relation_changes: bool = False,
+        drift: Sequence[Drift] = (),
     ) -> Run:
         """Make the rows of a run visible, and move the cursor.
 
         `run` is complete but for its status and end. `resumed` is the long pull that it
-        went on with; `answered_until` and `resume_after` are what the state says of
-        ticks and of a long pull afterwards. Raises StateConflict, with nothing made
-        visible, if another run was recorded since `before` was read.
+        went on with; `answered_until`, `resume_after` and `observed_after` are what the
+        state says of ticks, of a long pull and of the columns afterwards;
+        `relation_changes` if the dataset's relation is made of those. Raises
+        StateConflict, with nothing made visible, if another run was recorded since
+        `before` was read.
         """
         manifest = Manifest(
             dataset=run.dataset,
@@ -140,8 +149,12 @@ class Committer:
             answered_until=answered_until,
             pull_id=resumed.pull_id if resumed else run.run_id,
             segment=resumed.segments + 1 if resumed else 1,
+            quarantined=tuple(quarantined),
+            observed_after=observed_after,
+            relation_changes=relation_changes,
+            drift=tuple(drift),
         )
-        if not objects and disposition != "replace":
+        if not objects and not quarantined and disposition != "replace":
             # Nothing to make visible. A replaced table, though, must be told that it
             # is empty, or that its last segment was.
             landed = self._finished(run)
@@ -184,6 +197,8 @@ class Committer:
             run_file(landed, manifest, disposition=manifest.write_disposition),
         )
         self._events.publish("dataset.landed", _landed_event(landed, manifest))
+        for detail_type, detail in column_events(landed, manifest):
+            self._events.publish(detail_type, detail)
         after = self._after(state, landed, manifest)
         self._decide(
             state, lambda: self._state.record_landed(state, after, landed), run
@@ -210,20 +225,21 @@ class Committer:
         something is: that is never repaired in silence.
         """
         run_id = manifest.run_id
-        for pending in manifest.objects:
+        every = (*manifest.objects, *manifest.quarantined)
+        for pending in every:
             try:
                 self._landing.complete(pending, run_id=run_id)
             except UploadGone as gone:
                 visible = [
                     item.key
-                    for item in manifest.objects
+                    for item in every
                     if self._landing.is_visible(item, run_id=run_id)
                 ]
                 if not visible:
                     return False
                 raise RunBroken(
                     f"run {run_id} of {manifest.dataset} is half visible: "
-                    f"{len(visible)} of {len(manifest.objects)} objects are there, and "
+                    f"{len(visible)} of {len(every)} objects are there, and "
                     f"the upload of {pending.key} is gone; its rows must be pulled "
                     "again with a backfill over the run's window"
                 ) from gone
@@ -242,6 +258,7 @@ class Committer:
             rows=0,
             size=0,
             objects=0,
+            quarantined=0,
             newest_key=None,
             cursor_after=run.cursor_before,
             error=RunError(
@@ -261,6 +278,7 @@ class Committer:
             last_success_started_at=manifest.answered_until,
             newest_run_at=run.started_at,
             resume=manifest.resume_after,
+            observed=manifest.observed_after or before.observed,
         )
 
     def _spilled(
@@ -347,6 +365,7 @@ def _landed_event(run: Run, manifest: Manifest) -> dict[str, object]:
         "run_id": run.run_id,
         "rows": run.rows,
         "bytes": run.size,
+        "quarantined": run.quarantined,
         "objects": [item.key for item in manifest.objects],
         "started_at": run.started_at.isoformat(),
     }

@@ -48,6 +48,7 @@ def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:
             "is_last": manifest.resume_after is None,
             "rows": run.rows,
             "bytes": run.size,
+            "quarantined": run.quarantined,
             "objects": [
                 {"key": item.key, "rows": item.rows, "bytes": item.size}
                 for item in manifest.objects

@@ -30,7 +30,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     `record` is the record as the API gave it; where it is no JSON it is empty, and
     `text` stands in its place. `file` and `row` (from 1) are where it had landed, for a
-    refused load.
+    refused load. `landed`: all of it but the value that was taken out has landed.
     """
 
     refusal: Refusal
@@ -41,6 +41,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     row: int | None = None
     record: msgspec.Raw = msgspec.Raw()
     text: str | None = None
+    landed: bool = False
 
 
 _to_json = msgspec.json.Encoder()

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from lambdas.core.errors import RunErrorKind
+from lambdas.core.observed import NOTHING_OBSERVED, Drift, Observed
 
 CursorValue: TypeAlias = str | int | float
 
@@ -103,6 +104,12 @@ class Manifest:
     """`last_success_started_at` after it."""
     pull_id: str = ""
     segment: int = 1
+    quarantined: tuple[PendingObject, ...] = ()
+    """Objects of refused records: completed with the others, announced to nobody."""
+    observed_after: Observed | None = None
+    relation_changes: bool = False
+    """The relation is made of the columns seen, and they are others than before."""
+    drift: tuple[Drift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +151,9 @@ class Run:
     cursor_after: CursorValue | None
     newest_key: str | None = None
     error: RunError | None = None
+    quarantined: int = 0
+    """Records refused by the contract; those whose value alone was taken out are among
+    `rows` as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,3 +193,4 @@ class DatasetState:
     last_success_started_at: datetime | None = None
     newest_run_at: datetime | None = None
     resume: Resume | None = None
+    observed: Observed = NOTHING_OBSERVED

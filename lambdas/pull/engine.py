@@ -61,7 +61,8 @@ SourceFactory: TypeAlias = Callable[[Dataset, Window], PageSource]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PullResult:
-    """A run, and the objects it made visible (none if it failed).
+    """A run, and the objects it made visible (none if it failed): of rows, and of
+    records that its contract refused.
 
     `continues`: the run was a segment, and the pull goes on after it. `went_on`: it
     went on with a pull that had begun before.
@@ -69,6 +70,7 @@ class PullResult:
 
     run: Run
     objects: tuple[PendingObject, ...] = ()
+    quarantined: tuple[PendingObject, ...] = ()
     continues: bool = False
     went_on: bool = False
 
@@ -138,6 +140,7 @@ class Puller:
         transfer = Transfer(
             run=run,
             dataset=dataset,
+            observed=before.observed,
             landing=self._landing,
             clock=self._clock,
             roll_over_bytes=self._roll_over_bytes,
@@ -157,6 +160,7 @@ class Puller:
                 self._failed(transfer.run, RunErrorKind.INTERNAL, _sentence(error))
             raise
         ending = StateAfter.of(dataset, before, transfer.run, transfer.cut, plan)
+        observed, drift = transfer.inspector.after(is_live=plan.is_live)
         try:
             landed = self._committer.commit(
                 before,
@@ -167,6 +171,11 @@ class Puller:
                 answered_until=ending.answered_until,
                 resumed=plan.resumed,
                 resume_after=ending.resume,
+                quarantined=transfer.quarantined,
+                observed_after=observed,
+                relation_changes=dataset.columns is None
+                and observed.columns != before.observed.columns,
+                drift=drift,
             )
         except StateConflict:
             transfer.abort()
@@ -175,6 +184,7 @@ class Puller:
         return PullResult(
             run=landed,
             objects=objects if is_landed else (),
+            quarantined=transfer.quarantined if is_landed else (),
             continues=is_landed and transfer.cut is not None,
             went_on=plan.resumed is not None,
         )
@@ -234,6 +244,7 @@ class Puller:
             rows=0,
             size=0,
             objects=0,
+            quarantined=0,
             error=RunError(kind=kind, message=message),
         )
         self._state.record_failed(failed)
