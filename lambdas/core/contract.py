@@ -20,7 +20,7 @@ import msgspec
 from lambdas.core.cutting import without
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.fitting import Fits, fits
+from lambdas.core.fitting import Fits, fits, of_observed
 from lambdas.core.json_path import Step, follow, kind_of
 from lambdas.core.observed import (
     MAX_NAME,
@@ -32,6 +32,7 @@ from lambdas.core.observed import (
 from lambdas.core.observing import Observer
 from lambdas.core.quarantine import Quarantined, Refusal, quarantined_to_line
 from lambdas.core.typed_columns import declared_columns, known_names, pointed_names
+from lambdas.core.uniform import Uniform
 
 AT_ONCE = 500
 """Records taken apart at a time: of a piece of an export there may be 40,000."""
@@ -39,15 +40,6 @@ SHOWN = 60
 NAMED = 10
 _ROWS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-_OF_OBSERVED: Mapping[ObservedType, Fits | None] = {
-    "null": None,
-    "boolean": fits("boolean"),
-    "integer": fits("integer"),
-    "number": fits("number"),
-    "string": None,
-    "variant": None,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +86,9 @@ class Inspector:
     def __init__(self, *, dataset: Dataset, before: Observed, run_id: str) -> None:
         contract = dataset.contract
         # The first run of a dataset that declares nothing says what the columns are.
-        establishes = dataset.columns is None and not before.columns
-        self._columns_mode = "evolve" if establishes else contract.columns
-        self._type_mode = "evolve" if establishes else contract.data_type
+        self._establishes = dataset.columns is None and not before.columns
+        self._columns_mode = "evolve" if self._establishes else contract.columns
+        self._type_mode = "evolve" if self._establishes else contract.data_type
         self._sees_each = (contract.columns, contract.data_type) != ("evolve", "evolve")
         self._dataset = dataset
         self._run_id = run_id
@@ -108,7 +100,20 @@ class Inspector:
         self._typed = (
             () if self._type_mode == "evolve" else _typed_columns(dataset, before)
         )
+        self._expected = self._expectation() if self._sees_each else None
         self._refused: list[bytes] = []
+
+    def _expectation(self) -> Uniform:
+        """What nearly all records look like."""
+        if self._establishes:
+            kinds = self._observer.types
+            typed = _of_observed(kinds)
+            return Uniform(names=kinds, only=True, typed=_as_tuples(typed))
+        return Uniform(
+            names=self._known,
+            only=self._columns_mode != "evolve",
+            typed=_as_tuples(self._typed),
+        )
 
     def keep(self, records: Sequence[bytes], *, page: int) -> Sequence[bytes]:
         """Those of a page that land, as they land.
@@ -116,16 +121,22 @@ class Inspector:
         Raises Terminal(kind=schema) for the first that a frozen contract does not
         take.
         """
-        if not self._sees_each:
+        if self._expected is None:
             self._observer.sample(records)
             return records
         kept: list[bytes] = []
         for at in range(0, len(records), AT_ONCE):
             some = records[at : at + AT_ONCE]
+            if self._expected.holds(some):
+                self._observer.sample(some)
+                kept.extend(some)
+                continue
             for record, row in zip(some, _taken_apart(some), strict=True):
                 landing = self._judged(record, row, page)
                 if landing is not None:
                     kept.append(landing)
+            if self._establishes:
+                self._expected = self._expectation()
         return kept
 
     def take_refused(self) -> list[bytes]:
@@ -282,18 +293,7 @@ class Inspector:
 
 def _typed_columns(dataset: Dataset, before: Observed) -> tuple[_Typed, ...]:
     if dataset.columns is None:
-        return tuple(
-            _Typed(
-                name=name,
-                top=name,
-                below=(),
-                type=kind,
-                takes=takes,
-                is_personal=False,
-            )
-            for name, kind in before.columns.items()
-            if (takes := _OF_OBSERVED[kind]) is not None
-        )
+        return _of_observed(before.columns)
     return tuple(
         _Typed(
             name=column.name,
@@ -307,6 +307,20 @@ def _typed_columns(dataset: Dataset, before: Observed) -> tuple[_Typed, ...]:
         if column.top is not None
         if (takes := fits(column.type, column.zone)) is not None
     )
+
+
+def _of_observed(columns: Mapping[str, ObservedType]) -> tuple[_Typed, ...]:
+    return tuple(
+        _Typed(name=name, top=name, below=(), type=kind, takes=takes, is_personal=False)
+        for name, kind in columns.items()
+        if (takes := of_observed(kind)) is not None
+    )
+
+
+def _as_tuples(
+    columns: Sequence[_Typed],
+) -> list[tuple[str, tuple[Step, ...], str, Fits]]:
+    return [(one.top, one.below, one.type, one.takes) for one in columns]
 
 
 def _taken_apart(

@@ -21,6 +21,7 @@ import msgspec
 
 from lambdas.core.dataset import ColumnType
 from lambdas.core.json_path import kind_of
+from lambdas.core.observed import ObservedType
 
 Fits: TypeAlias = Callable[[bytes], bool]
 """Whether a JSON value, as its own bytes, is of a type."""
@@ -55,6 +56,11 @@ def fits(column_type: ColumnType, zone: str | None = None) -> Fits | None:
         quick, whole = _QUICK[column_type], _OF_TEXT[column_type]
         return partial(_is_numeric, quick, whole)
     return partial(_is, _OF_TEXT[column_type])
+
+
+def of_observed(kind: ObservedType) -> Fits | None:
+    """The same for a type that was taken from the data."""
+    return _OF_OBSERVED.get(kind)
 
 
 def _is(takes: Callable[[str], bool], raw: bytes) -> bool:
@@ -165,4 +171,10 @@ _OF_TEXT: Mapping[ColumnType, Callable[[str], bool]] = {
     "date": _is_date,
     "time": _is_time,
     "binary": _is_binary,
+}
+
+_OF_OBSERVED: Mapping[ObservedType, Fits | None] = {
+    "boolean": fits("boolean"),
+    "integer": fits("integer"),
+    "number": fits("number"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from lambdas.core.dataset import Dataset
-from lambdas.core.fitting import fits
+from lambdas.core.fitting import fits, of_observed
 from lambdas.core.json_path import follow
 from lambdas.core.observed import (
     MAX_BYTES,
@@ -26,6 +26,7 @@ from lambdas.core.observed import (
     widened,
 )
 from lambdas.core.typed_columns import declared_columns, known_names
+from lambdas.core.uniform import Uniform
 
 AT_EACH_END = 4
 """Records looked at, first and last, of a page."""
@@ -34,6 +35,13 @@ OF_THE_FIRST = 1_000
 MAX_TOLD = 100
 """Changes told of one run; a dataset with more of them has another trouble."""
 
+_SAME = {
+    ("boolean", "boolean"),
+    ("integer", "integer"),
+    ("number", "integer"),
+    ("number", "number"),
+}
+"""Declared and observed types of which the second says that the first holds."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -47,14 +55,21 @@ class Observer:
         self._typed = [
             (column, takes)
             for column in self._declared
+            if column.top is not None
             if (takes := fits(column.type, column.zone)) is not None
         ]
         self._types: dict[str, ObservedType] = dict(before.columns)
         self._bytes = sum(map(_size, self._types))
         self._unseen = {one.top for one in self._declared if one.top is not None}
         self._looked = 0
+        self._usual: Uniform | None = None
         self._misfits: dict[str, tuple[str, str]] = {}
         self._refused: dict[str, str] = {}
+
+    @property
+    def types(self) -> Mapping[str, ObservedType]:
+        """What the columns are so far."""
+        return self._types
 
     def sample(self, records: Sequence[bytes]) -> None:
         """Look at some of a page's records."""
@@ -64,11 +79,33 @@ class Observer:
             some = records
         else:
             some = [*records[:AT_EACH_END], *records[-AT_EACH_END:]]
+        if self._usual is not None and not self._unseen and self._usual.holds(some):
+            self._looked += len(some)
+            return
+        before = dict(self._types)
         for record in some:
             try:
                 self.see(_MEMBERS.decode(record))
             except msgspec.DecodeError:
                 continue  # such as half a surrogate pair: it lands, and has no names
+        if self._usual is None or before != self._types:
+            self._usual = self._as_seen_so_far()
+
+    def _as_seen_so_far(self) -> Uniform:
+        """What tells a record that shows nothing new."""
+        typed = [
+            (name, (), kind, takes)
+            for name, kind in self._types.items()
+            if (takes := of_observed(kind)) is not None
+        ]
+        quick = {name: kind for name, _, kind, _ in typed}
+        typed += [
+            (str(column.top), column.way[1:], column.type, takes)
+            for column, takes in self._typed
+            if len(column.way) > 1
+            or (column.type, quick.get(str(column.top))) not in _SAME
+        ]
+        return Uniform(names=self._types, only=True, typed=typed)
 
     def see(self, row: Mapping[str, msgspec.Raw]) -> None:
         """Look at a record that lands."""
@@ -85,12 +122,16 @@ class Observer:
                 types[name] = kind
                 self._bytes += _size(name)
         for column, takes in self._typed:
-            if column.name in self._misfits:
+            raw = row.get(str(column.top))
+            if raw is None:
                 continue
-            raws = [row[str(column.top)]] if column.top in row else []
-            for raw in follow(raws, column.way[1:])[:1] if raws else ():
-                if not takes(bytes(raw)):
-                    self.misfit(column.name, column.type, type_of(raw))
+            if len(column.way) > 1:
+                reached = follow([raw], column.way[1:])
+                if not reached:
+                    continue
+                raw = reached[0]
+            if not takes(bytes(raw)):
+                self.misfit(column.name, column.type, type_of(raw))
 
     def see_names(self, row: Mapping[str, msgspec.Raw]) -> None:
         """A record that does not land: its columns are not missing upstream."""
