@@ -208,6 +208,13 @@ def _print(result: PullResult, *, as_json: bool) -> None:
         )
         for item in result.objects:
             print(f"  {item.key}  {item.rows:,} rows")
+        if run.quarantined:
+            print(
+                f"  {run.quarantined:,} records are not as the contract of "
+                f"{run.dataset} has them, and are kept in quarantine with the reason"
+            )
+        for item in result.quarantined:
+            print(f"  {item.key}  {item.rows:,} records")
         return
     error = run.error
     why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"

@@ -40,7 +40,9 @@ def run(
 
 
 def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
-    """For scripts; a run has the keys of `pull --json`, its objects being a count."""
+    """For scripts; a run has the keys of `pull --json`, its objects being a count, and
+    how many records its contract refused.
+    """
     return {
         "dataset": state.dataset,
         "cursor": state.cursor.value,
@@ -51,6 +53,7 @@ def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
                 "status": _STATUS.get(run.status, run.status.value),
                 "rows": run.rows,
                 "bytes": run.size,
+                "quarantined": run.quarantined,
                 "objects": run.objects,
                 "pages": run.pages,
                 "requests": run.requests,
@@ -81,6 +84,7 @@ def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
             when(run.started_at),
             _STATUS.get(run.status, run.status.value),
             f"{run.rows:,}",
+            f"{run.quarantined:,}",
             f"{run.pages:,}",
             str(run.retries),
             _took(run.started_at, run.finished_at),
@@ -88,7 +92,16 @@ def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
         )
         for run in runs
     ]
-    head = ("started", "status", "rows", "pages", "retries", "took", "run")
+    head = (
+        "started",
+        "status",
+        "rows",
+        "quarantined",
+        "pages",
+        "retries",
+        "took",
+        "run",
+    )
     lines.append(columns(head, rows))
     failed = next((run for run in runs[:1] if run.error is not None), None)
     if failed is not None and failed.error is not None:

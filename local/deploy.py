@@ -22,7 +22,7 @@ from local.intrinsics import Resolver, TemplateNotUnderstood, references
 from local.invoke import DeployedFunction, FunctionHost
 from local.resources import access, compute, custom, messaging, storage
 from local.resources.compute import DeployedEventSource
-from local.resources.messaging import DeployedSchedule
+from local.resources.messaging import DeployedRule, DeployedSchedule
 from local.resources.registry import (
     KINDS,
     Created,
@@ -66,6 +66,11 @@ class Deployment:
     def schedules(self) -> list[DeployedSchedule]:
         """Every schedule."""
         return list(self._details(DeployedSchedule))
+
+    @property
+    def rules(self) -> list[DeployedRule]:
+        """Every rule that invokes functions."""
+        return list(self._details(DeployedRule))
 
     @property
     def event_sources(self) -> list[DeployedEventSource]:

@@ -24,7 +24,7 @@ from lambdas.core.schedule import next_due
 from local.cloud import Cloud
 from local.deploy import Deployment
 from local.invoke import LAMBDA, DeployedFunction, FunctionError, FunctionHost
-from local.polling import Feed, Poller, queue_url
+from local.polling import MAX_RECEIVED_AT_ONCE, Feed, Poller, queue_url
 from local.resources.messaging import DeployedSchedule
 from local.strict.policy import Call, Decision, Document, decide
 
@@ -153,6 +153,7 @@ class Fabric:
             # First, so that what they send is polled in the same round.
             self._run_events(at, now)
             happened = self._poll(at)
+            happened += self._take_events(now)
             if self._snowpipe is not None:
                 files = self._snowpipe.deliver()
                 self.counters.files += files
@@ -280,6 +281,27 @@ class Fabric:
             with self._lock:
                 self.counters.errors += 1
             raise
+
+    def _take_events(self, now: datetime) -> int:
+        """Invoke the functions of rules, asynchronously, as EventBridge does: with the
+        event itself, at least once.
+        """
+        taken = 0
+        sqs = self._cloud.client("sqs")
+        for rule in self._deployment.rules:
+            while messages := sqs.receive_message(
+                QueueUrl=rule.queue_url, MaxNumberOfMessages=MAX_RECEIVED_AT_ONCE
+            ).get("Messages", []):
+                for message in messages:
+                    event = json.loads(message["Body"])
+                    for arn in rule.function_arns:
+                        for _ in range(2 if self._duplicate_messages else 1):
+                            self.invoke_later(self._function(arn), event, at=now)
+                    sqs.delete_message(
+                        QueueUrl=rule.queue_url, ReceiptHandle=message["ReceiptHandle"]
+                    )
+                taken += len(messages)
+        return taken
 
     def _run_events(self, at: _Now, now: datetime) -> int:
         ran = 0

@@ -80,6 +80,21 @@ class Pipe:
     last_ingested_path: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicTable:
+    """What SHOW says of one. Its rows are a view's here: never behind its sources, as
+    a real one may be by its target lag.
+    """
+
+    name: str
+    target_lag: str
+    warehouse: str
+    comment: str
+    text: str
+    owner: str
+    created_at: datetime
+
+
 @dataclass(slots=True)
 class Account:
     """All of it. Not thread-safe: its user holds a lock."""
@@ -95,6 +110,8 @@ class Account:
     )
     stages: dict[str, Stage] = field(default_factory=dict)
     pipes: dict[str, Pipe] = field(default_factory=dict)
+    dynamic_tables: dict[str, DynamicTable] = field(default_factory=dict)
+    views: set[str] = field(default_factory=set)
 
     def allows(self, role: str, privilege: str, name: str) -> bool:
         """Whether a role may: as the owner, by a grant, or as the administrator."""

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from functools import lru_cache
 
 import sqlglot
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from local.snowflake_account import (
     ADMINISTRATOR,
     Account,
+    DynamicTable,
     Session,
     Stage,
+    exists_already,
     missing,
     not_understood,
 )
@@ -29,12 +32,28 @@ from local.snowflake_text import (
     NAME,
     closing,
     complete,
+    options,
     outside_quotes,
     text_of,
     texts,
     with_clock,
 )
 from local.snowpipe import HISTORY, Snowpipe
+
+_CREATE_DYNAMIC = re.compile(
+    rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?DYNAMIC\s+TABLE\s+(?P<name>{NAME})\s+"
+    r"(?P<options>.*?)\bAS\s+(?P<query>SELECT\b.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_DROP_DYNAMIC = re.compile(
+    rf"\s*DROP\s+DYNAMIC\s+TABLE\s+(?P<lenient>IF\s+EXISTS\s+)?(?P<name>{NAME})",
+    re.IGNORECASE,
+)
+_VIEW = re.compile(
+    rf"\s*(?:CREATE\s+(?:OR\s+REPLACE\s+)?VIEW|DROP\s+VIEW(?:\s+IF\s+EXISTS)?)\s+"
+    rf"(?P<name>{NAME})",
+    re.IGNORECASE,
+)
 
 
 class Rewriting:
@@ -53,10 +72,60 @@ class Rewriting:
         Raises ProgrammingError where the session's role may not read.
         """
         text = with_clock(text, now)
+        text = self._with_dynamic_tables(text, session, now)
         text = self._with_system_functions(text, session, now)
         text = self._with_copy_history(text, session)
         self._check_access(text, session)
         return self._with_owner(text, session)
+
+    def _with_dynamic_tables(self, text: str, session: Session, now: datetime) -> str:
+        """A dynamic table as a view. fakesnow makes a copy of it, once, which no load
+        ever reaches; a view is what a dynamic table is once it has caught up. What is
+        not here is the lag, and that it costs a refresh.
+        """
+        of_view = _VIEW.match(text)
+        if of_view is not None:
+            name = complete(of_view["name"], session.database, session.schema)
+            self._refuse_other_kind(name, self._account.dynamic_tables)
+            return text
+        made = _CREATE_DYNAMIC.match(text)
+        if made is not None:
+            name = complete(made["name"], session.database, session.schema)
+            self._refuse_other_kind(name, self._account.views)
+            given = options(made["options"])
+            if not {"TARGET_LAG", "WAREHOUSE"} <= given.keys():
+                raise not_understood(text)
+            if name in self._account.dynamic_tables and not made["replace"]:
+                raise exists_already(name)
+            self._account.dynamic_tables[name] = DynamicTable(
+                name=name,
+                target_lag=given["TARGET_LAG"],
+                warehouse=given["WAREHOUSE"],
+                comment=given.get("COMMENT", ""),
+                text=text,
+                owner=session.role,
+                created_at=now,
+            )
+            keeps = "COPY GRANTS" if "COPY GRANTS" in made["options"].upper() else ""
+            return f"CREATE OR REPLACE VIEW {made['name']} {keeps} AS {made['query']}"
+        dropped = _DROP_DYNAMIC.match(text)
+        if dropped is not None:
+            name = complete(dropped["name"], session.database, session.schema)
+            self._refuse_other_kind(name, self._account.views)
+            self._account.dynamic_tables.pop(name, None)
+            return f"DROP VIEW {dropped['lenient'] or ''} {dropped['name']}"
+        return text
+
+    def _refuse_other_kind(self, name: str, others: Container[str]) -> None:
+        """Snowflake replaces or drops no object by a statement for another kind, not
+        even with OR REPLACE or IF EXISTS.
+        """
+        if name in others:
+            raise ProgrammingError(
+                msg=f"SQL compilation error:\nObject found is of another type: {name}",
+                errno=2203,
+                sqlstate="42601",
+            )
 
     def _with_system_functions(self, text: str, session: Session, now: datetime) -> str:
         call = re.compile(
@@ -146,14 +215,17 @@ class Rewriting:
 
     def _without_dropped(self, text: str, session: Session) -> str:
         match = re.match(
-            rf"\s*DROP\s+(?:TABLE|VIEW)\s+(?:IF\s+EXISTS\s+)?(?P<name>{NAME})",
+            rf"\s*DROP\s+(?:TABLE|VIEW)\s+(?P<lenient>IF\s+EXISTS\s+)?(?P<name>{NAME})",
             text,
             re.IGNORECASE,
         )
         if match is not None:
             name = complete(match["name"], session.database, session.schema)
+            if match["lenient"] and name not in self._account.owners:
+                return text
             self._account.require(session.role, "OWNERSHIP", name)
             self._account.owners.pop(name, None)
+            self._account.views.discard(name)
             self._account.forget_grants(name)
         return text
 
@@ -170,6 +242,8 @@ class Rewriting:
             "DATABASE": lambda: complete(match["name"], None, None),
             "SCHEMA": lambda: _schema(match["name"], session.database),
         }.get(kind, lambda: complete(match["name"], session.database, session.schema))()
+        if kind == "VIEW" and name not in self._account.dynamic_tables:
+            self._account.views.add(name)
         keeps = re.search(r"\bCOPY\s+GRANTS\b", text, re.IGNORECASE) is not None
         if match["replace"] and not keeps:
             self._account.forget_grants(name)

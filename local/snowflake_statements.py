@@ -13,6 +13,7 @@ from snowflake.connector.errors import ProgrammingError
 from local.snowflake_account import (
     ADMINISTRATOR,
     Account,
+    DynamicTable,
     Pipe,
     Session,
     Stage,
@@ -70,7 +71,8 @@ class Statements:
             r"USE\s+(?:WAREHOUSE|SECONDARY\s+ROLES)\s+\S+": self._nothing_to_do,
             r"(?P<verb>GRANT|REVOKE)\s+ROLE\s+(?P<role>\S+)\s+(?:TO|FROM)\s+"
             r"(?P<kind>USER|ROLE)\s+(?P<to>\S+)": self._grant_role,
-            r"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>[\w\s,]+?)\s+ON\s+(?P<kind>\w+)"
+            r"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>[\w\s,]+?)\s+ON\s+"
+            r"(?P<kind>DYNAMIC\s+TABLE|\w+)"
             rf"\s+{_N}\s+(?:TO|FROM)\s+(?:ROLE\s+)?(?P<role>[\w\"]+)": self._grant,
             rf"CREATE\s+{_OR_NOT}STORAGE\s+INTEGRATION\s+{_IF_NOT}{_N}\s+{_REST}": (
                 self._create_integration
@@ -90,6 +92,8 @@ class Statements:
             r"(?P<paused>TRUE|FALSE)": self._pause_pipe,
             rf"ALTER\s+PIPE\s+{_IF}{_N}\s+REFRESH\s*{_REST}": self._refresh_pipe,
             rf"DROP\s+PIPE\s+{_IF}{_N}": self._drop_pipe,
+            r"SHOW\s+DYNAMIC\s+TABLES\s+IN\s+SCHEMA\s+"
+            rf"(?P<name>{NAME})": self._show_dynamic_tables,
             r"SHOW\s+PIPES(?:\s+IN\s+(?P<kind>SCHEMA|DATABASE|ACCOUNT)"
             rf"\s*(?P<name>{NAME})?)?": self._show_pipes,
             rf"DESC(?:RIBE)?\s+PIPE\s+{_N}": self._describe_pipe,
@@ -162,10 +166,10 @@ class Statements:
         return _done()
 
     def _grant(self, match: re.Match[str], session: Session, _now: datetime) -> Answer:
-        kind = match["kind"].upper()
+        kind = " ".join(match["kind"].upper().split())
         name = (
             complete(match["name"], session.database, session.schema)
-            if kind in {"TABLE", "VIEW", "PIPE", "STAGE"}
+            if kind in {"TABLE", "VIEW", "DYNAMIC TABLE", "PIPE", "STAGE"}
             else complete(match["name"], None, None)
         )
         role = complete(match["role"], None, None)
@@ -175,6 +179,8 @@ class Statements:
             raise missing("Pipe", name)
         if kind in {"TABLE", "VIEW"} and name not in self._account.owners:
             raise missing(kind.capitalize(), name)
+        if kind == "DYNAMIC TABLE" and name not in self._account.dynamic_tables:
+            raise missing("Dynamic table", name)
         for privilege in match["privileges"].upper().split(","):
             entry = (privilege.strip(), name, role)
             if match["verb"].upper() == "GRANT":
@@ -383,6 +389,17 @@ class Statements:
             return False
         return True
 
+    def _show_dynamic_tables(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        schema = complete(match["name"], None, None)
+        return _dynamic_table_rows(
+            one
+            for one in self._account.dynamic_tables.values()
+            if one.name.startswith(f"{schema}.")
+            and self._account.allows(session.role, "SELECT", one.name)
+        )
+
     def _copy(self, match: re.Match[str], session: Session, now: datetime) -> Answer:
         copy = parse_copy(match["copy"])
         table = complete(copy.table, session.database, session.schema)
@@ -400,6 +417,28 @@ class Statements:
             for name, load in loads
         ]  # fmt: skip
         return Answer(columns=columns, rows=rows)
+
+
+def _dynamic_table_rows(tables: Iterable[DynamicTable]) -> Answer:
+    columns = (
+        "created_on", "name", "reserved", "database_name", "schema_name", "cluster_by",
+        "rows", "bytes", "owner", "target_lag", "refresh_mode", "refresh_mode_reason",
+        "warehouse", "comment", "text", "automatic_clustering", "scheduling_state",
+        "last_suspended_on", "is_clone", "is_replica", "is_iceberg", "data_timestamp",
+        "owner_role_type",
+    )  # fmt: skip
+    rows = []
+    for one in tables:
+        database, schema, name = one.name.split(".", 2)
+        rows.append(
+            (
+                one.created_at.isoformat(), name, "", database, schema, "", None, None,
+                one.owner, one.target_lag, "INCREMENTAL", None, one.warehouse,
+                one.comment, one.text, "OFF", "ACTIVE", None, "false", "false", "false",
+                None, "ROLE",
+            )
+        )  # fmt: skip
+    return Answer(columns=columns, rows=rows)
 
 
 def _pipe_rows(pipes: Iterable[Pipe]) -> Answer:

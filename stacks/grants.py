@@ -131,6 +131,17 @@ def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
     )
 
 
+def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read one dataset's state at a time."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="ReadState",
+            actions=["dynamodb:GetItem"],
+            resources=[table.table_arn],
+        )
+    )
+
+
 def keep_incidents(role: iam.Role, table: dynamodb.ITable) -> None:
     """What watching needs beyond `keep_runs`: many items at once, and conditions on
     items that are not written.

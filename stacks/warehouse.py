@@ -9,9 +9,14 @@ a digest: the catalogue itself is in the function's bundle.
 from __future__ import annotations
 
 from aws_cdk import App, CustomResource, Duration, RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 
+from lambdas.core.names import EVENT_SOURCE
+from lambdas.core.observed_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.warehouse_resource import (
     ACCESS_ROLE_ARN,
@@ -27,7 +32,7 @@ from stacks.bundle import Bundle
 from stacks.catflap_stack import CatflapStack
 from stacks.dead_letters import DeadLetters
 from stacks.environment import Environment
-from stacks.grants import read_secrets
+from stacks.grants import read_secrets, read_state
 from stacks.lambda_function import CatflapFunction
 from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
 from stacks.nag import acknowledge_keys_below
@@ -56,8 +61,9 @@ class WarehouseStack(CatflapStack):
         failed_changes = DeadLetters(
             self,
             "FailedChanges",
-            meaning="Changes of Snowflake's objects that ended without an answer to "
-            "CloudFormation. The function's log says why.",
+            meaning="Changes of Snowflake's objects that failed: a deploy that ended "
+            "without an answer to CloudFormation, or columns that a relation has not "
+            "got yet. The function's log says why; the next deploy makes it anew.",
             engineers=notifications.engineers,
             fifo=False,
         ).queue
@@ -70,6 +76,7 @@ class WarehouseStack(CatflapStack):
             code=bundle.code(),
             settings=WarehouseSettings(
                 **login_settings(environment.snowflake, login),
+                state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
                 landed_topic_arn=landing.landed.topic_arn,
                 reader_role=environment.snowflake.reader.role,
@@ -82,6 +89,8 @@ class WarehouseStack(CatflapStack):
             feeds_itself=False,
         )
         read_secrets(warehouse.role, login_secrets(login))
+        read_state(warehouse.role, landing.state)
+        self._remake_relations(landing, warehouse, failed_changes)
         # Named, so that the integration can be told of it before it exists.
         access_role_name = f"catflap-{environment.name}-snowflake"
         integration = CustomResource(
@@ -130,6 +139,32 @@ class WarehouseStack(CatflapStack):
             properties={STEP: OBJECTS_STEP, CONTENTS: bundle.digest()},
         )
         objects.node.add_dependency(access, topic_policy)
+
+    def _remake_relations(
+        self, landing: LandingStack, warehouse: CatflapFunction, failed: sqs.IQueue
+    ) -> None:
+        """A relation that is made of the data is made anew when the data has shown
+        other columns.
+        """
+        events.Rule(
+            self,
+            "ColumnsObserved",
+            description="Makes a relation anew when its data has shown other columns",
+            event_bus=landing.bus,
+            event_pattern=events.EventPattern(
+                source=[EVENT_SOURCE],
+                detail_type=[COLUMNS_OBSERVED],
+                account=[self.account],
+            ),
+            targets=[
+                targets.LambdaFunction(
+                    warehouse.function,
+                    dead_letter_queue=failed,
+                    max_event_age=Duration.hours(6),
+                    retry_attempts=8,
+                )
+            ],
+        )
 
     def _access_role(
         self, name: str, landing: LandingStack, *, user_arn: str, external_id: str

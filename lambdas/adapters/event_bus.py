@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambdas.core.errors import DeliveryError
+from lambdas.core.names import EVENT_SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
-
-SOURCE = "catflap"
 
 
 class EventBus:
@@ -37,7 +36,7 @@ class EventBus:
             answer = self._events.put_events(
                 Entries=[
                     {
-                        "Source": SOURCE,
+                        "Source": EVENT_SOURCE,
                         "DetailType": detail_type,
                         "Detail": msgspec.json.encode(detail).decode(),
                         "EventBusName": self._bus,

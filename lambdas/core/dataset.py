@@ -247,7 +247,8 @@ class Table(Model):
         default="view", description="what it is in Snowflake"
     )
     target_lag: str | None = Field(
-        default=None, description="how old a dynamic table may be, such as `1 hour`"
+        default=None,
+        description="how old a dynamic table may be: `1 hour`, or `downstream`",
     )
 
 

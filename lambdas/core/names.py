@@ -7,6 +7,8 @@ and no output to copy. Everything else is named by CloudFormation.
 from __future__ import annotations
 
 EVENT_BUS = "catflap"
+EVENT_SOURCE = "catflap"
+"""`source` of every event on it."""
 
 
 def state_table_name(environment: str) -> str:

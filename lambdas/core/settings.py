@@ -99,6 +99,8 @@ class FreshnessSettings(SnowflakeSettings):
 class WarehouseSettings(SnowflakeSettings):
     """The function behind the `warehouse` custom resource."""
 
+    state_table: str
+    """Where the columns seen in the data are kept; read only."""
     landing_bucket: str
     landed_topic_arn: str
     reader_role: str

@@ -30,30 +30,6 @@ NOT_YET: tuple[Unsupported, ...] = (
         accepted="no parent",
     ),
     Unsupported(
-        key=("deleted_when",),
-        asks_for_it=lambda dataset: dataset.deleted_when is not None,
-        instead="filter deleted rows in a view over the table",
-        accepted="null",
-    ),
-    Unsupported(
-        key=("table", "materialized"),
-        asks_for_it=lambda dataset: dataset.table.materialized == "dynamic_table",
-        instead="leave the view, or make a dynamic table over it",
-        accepted="view",
-    ),
-    Unsupported(
-        key=("contract", "columns"),
-        asks_for_it=lambda dataset: dataset.contract.columns != "evolve",
-        instead="declare `columns`, which leaves others out of the typed relation",
-        accepted="evolve",
-    ),
-    Unsupported(
-        key=("contract", "data_type"),
-        asks_for_it=lambda dataset: dataset.contract.data_type != "evolve",
-        instead="declare `columns`: a value that does not cast is null",
-        accepted="evolve",
-    ),
-    Unsupported(
         key=("circuit_breaker",),
         asks_for_it=lambda dataset: dataset.circuit_breaker,
         instead="look at the dataset's state before using its data",

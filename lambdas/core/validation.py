@@ -17,9 +17,9 @@ from lambdas.core.endpoint_rules import endpoint_findings, incremental_findings
 from lambdas.core.errors import BadInput
 from lambdas.core.finding import Finding, Location, refused
 from lambdas.core.quality_rules import quality_findings
-from lambdas.core.schedule import parse_rate
 from lambdas.core.sql.names import identifier
 from lambdas.core.sql.views import METADATA
+from lambdas.core.target_lag import parse_target_lag
 
 PYTHON_SOURCE = re.compile(
     r"(sources/(?:[A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py):([A-Za-z_]\w*)"
@@ -179,11 +179,11 @@ def _table_findings(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             key=key,
             sentence="is missing, a dynamic table needs it; accepted: how old it may "
-            "be, such as `1 hour`",
+            "be, such as `1 hour`, or `downstream`",
             because=because,
         )
     if table.target_lag is not None:
-        yield from refused(key, parse_rate, table.target_lag)
+        yield from refused(key, parse_target_lag, table.target_lag)
 
 
 def _column_findings(dataset: Dataset) -> Iterator[Finding]:

@@ -62,6 +62,7 @@ def told(outcome: Outcome) -> dict[str, object]:
         "status": run.status.value,
         "rows": run.rows,
         "bytes": run.size,
+        "quarantined": run.quarantined,
         "pages": run.pages,
         "retries": run.retries,
         "continues": outcome.result.continues,

@@ -1,8 +1,10 @@
-"""The function behind the custom resource that makes Snowflake's side.
+"""The function behind the custom resource that makes Snowflake's side, and that makes
+a relation anew when the data has shown other columns.
 
-Its properties and attributes are in `lambdas.core.warehouse_resource`. It answers
-CloudFormation itself, whatever happens: a resource without an answer holds a stack up
-for an hour.
+The resource's properties and attributes are in `lambdas.core.warehouse_resource`. It
+answers CloudFormation itself, whatever happens: a resource without an answer holds a
+stack up for an hour. An event of the bus is not answered; one that fails is delivered
+again, and ends among the dead letters.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from aws_lambda_powertools import Logger
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.observed_columns import StoredColumns
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
+from lambdas.core.observed_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.warehouse.answer import HttpAnswers, answered
 from lambdas.warehouse.provision import Provisioner
-from lambdas.warehouse.steps import take
+from lambdas.warehouse.steps import remake, take
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,8 +33,12 @@ RESERVE_S = 30
 
 
 def handle(event: dict[str, Any], context: LambdaContext) -> None:
-    """Make what the resource stands for, and tell CloudFormation."""
+    """Make what an event of the bus or a request of CloudFormation is about."""
     logger.set_correlation_id(context.aws_request_id)
+    if event.get("detail-type") == COLUMNS_OBSERVED:
+        made = remake(event, provisioner=lambda: provisioner(context), known=catalogue)
+        logger.info("columns observed", extra=made)
+        return
     answered(
         event,
         work=lambda request: take(
@@ -51,6 +59,7 @@ def provisioner(context: LambdaContext) -> Provisioner:
         open_warehouse=lambda: SnowflakeWarehouse(
             settings=known, secrets=secrets, connector=snowflake_connector
         ),
+        columns=StoredColumns(dynamodb=client("dynamodb"), table=known.state_table),
         clock=clock,
         deadline_s=clock.monotonic()
         + context.get_remaining_time_in_millis() / 1000

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import CatflapError, WarehouseError
+from lambdas.core.observed import Observed, ObservedType, merged
 from lambdas.core.ports import Clock, Warehouse
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import access, loading, names, views, watching
@@ -20,7 +22,9 @@ LANES = 8
 deploy of 1,000 datasets is some 6,000 of them."""
 DATASETS_PER_LANE = 25
 LONGEST_WAIT_S = 20.0
-_SHOWN_NAME = 1  # the second column of SHOW PIPES
+MOST_REPEATS = 5
+"""Of a relation that is made while its columns change."""
+_SHOWN_NAME = 1  # the second column of SHOW PIPES and of SHOW DYNAMIC TABLES
 
 
 class ClosableWarehouse(Warehouse, Protocol):
@@ -31,6 +35,24 @@ class ClosableWarehouse(Warehouse, Protocol):
 
 
 Open: TypeAlias = Callable[[], ClosableWarehouse]
+
+
+class ObservedColumns(Protocol):
+    """What is kept of the columns seen in the data."""
+
+    def of(self, dataset: str) -> Observed:
+        """As the newest run that landed has left it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands in Snowflake already: pipes and dynamic tables by name, and all that
+    is said of the latter, their comments among it.
+    """
+
+    pipes: frozenset[str]
+    dynamic_tables: frozenset[str]
+    said: frozenset[str]
 
 
 class Provisioner:
@@ -44,11 +66,13 @@ class Provisioner:
         *,
         settings: WarehouseSettings,
         open_warehouse: Open,
+        columns: ObservedColumns,
         clock: Clock,
         deadline_s: float,
     ) -> None:
         self._settings = settings
         self._open = open_warehouse
+        self._columns = columns
         self._clock = clock
         self._deadline_s = deadline_s
         self._database = settings.snowflake_database
@@ -103,6 +127,25 @@ class Provisioner:
                 "Snowflake: " + "; ".join(f"{name}: {error}" for name, error in failed)
             )
 
+    def make_relation(self, dataset: Dataset, seen: Mapping[str, ObservedType]) -> None:
+        """Make the relation of a dataset anew, of the columns that are kept of it and
+        of those that an event has told of, whichever is ahead.
+
+        Columns are only ever added and types only widened, so that it does not matter
+        in which order events come. Two that are told of at once look again whether
+        they were overtaken.
+        """
+        with closing(self._open()) as warehouse:
+            columns = merged(self._columns.of(dataset.name).columns, seen)
+            for _ in range(MOST_REPEATS):
+                self._make_relation(
+                    warehouse, dataset, columns, self._standing(warehouse)
+                )
+                now = merged(self._columns.of(dataset.name).columns, columns)
+                if now == columns:
+                    return
+                columns = now
+
     def _await_access(self, warehouse: Warehouse) -> None:
         """IAM takes seconds to minutes to let a new trust count everywhere."""
         wait_s = 1.0
@@ -121,8 +164,8 @@ class Provisioner:
             self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def _make_home(self, warehouse: Warehouse) -> frozenset[str]:
-        """What all datasets share; the names of the pipes that stand already."""
+    def _make_home(self, warehouse: Warehouse) -> Standing:
+        """What all datasets share; says what of each dataset stands already."""
         settings, database = self._settings, self._database
         role = settings.reader_role
         for statement in (
@@ -134,16 +177,22 @@ class Provisioner:
             access.grant_select("TABLE", names.runs_table(database), role),
         ):
             warehouse.query(statement)
-        known = frozenset(
-            str(row[_SHOWN_NAME])
-            for row in warehouse.query(loading.show_pipes(database))
-        )
+        known = self._standing(warehouse)
         pipe = names.runs_pipe(database)
         self._make_pipe(warehouse, pipe, loading.create_runs_pipe(self._landing), known)
         return known
 
+    def _standing(self, warehouse: Warehouse) -> Standing:
+        pipes = warehouse.query(loading.show_pipes(self._database))
+        dynamic = warehouse.query(views.show_dynamic_tables(self._database))
+        return Standing(
+            pipes=frozenset(str(row[_SHOWN_NAME]) for row in pipes),
+            dynamic_tables=frozenset(str(row[_SHOWN_NAME]) for row in dynamic),
+            said=frozenset(value for row in dynamic for value in map(str, row)),
+        )
+
     def _make_datasets(
-        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: frozenset[str]
+        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: Standing
     ) -> Iterator[tuple[str, CatflapError]]:
         lanes = min(LANES, -(-len(datasets) // DATASETS_PER_LANE))
         if lanes <= 1:
@@ -159,7 +208,7 @@ class Provisioner:
                 yield from failed
 
     def _make_lane(
-        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: frozenset[str]
+        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: Standing
     ) -> Iterator[tuple[str, CatflapError]]:
         for dataset in datasets:
             try:
@@ -168,26 +217,57 @@ class Provisioner:
                 yield dataset.name, error
 
     def _make_dataset(
-        self, warehouse: Warehouse, dataset: Dataset, known: frozenset[str]
+        self, warehouse: Warehouse, dataset: Dataset, known: Standing
     ) -> None:
         database, role = self._database, self._settings.reader_role
-        view = names.analytics_view(database, dataset.name)
         table = names.raw_table(database, dataset.name)
-        create_view = views.create_view(database, dataset)
         warehouse.query(loading.create_table(database, dataset))
         warehouse.query(access.grant_select("TABLE", table, role))
-        warehouse.query(create_view)
-        warehouse.query(access.grant_select("VIEW", view, role))
+        seen: Mapping[str, ObservedType] = {}
+        if dataset.columns is None:
+            seen = self._columns.of(dataset.name).columns
+        self._make_relation(warehouse, dataset, seen, known)
         pipe = names.pipe(database, dataset.name, loading.generation(dataset))
         create_pipe = loading.create_pipe(self._landing, dataset)
         self._make_pipe(warehouse, pipe, create_pipe, known)
 
+    def _make_relation(
+        self,
+        warehouse: Warehouse,
+        dataset: Dataset,
+        seen: Mapping[str, ObservedType],
+        known: Standing,
+    ) -> None:
+        """A view, or a dynamic table. What is of the other kind goes first: Snowflake
+        replaces neither by the other. A dynamic table that is as wanted stays, because
+        to replace it computes all of it anew.
+        """
+        database, name = self._database, dataset.name
+        is_dynamic = names.plain(names.identifier(name)) in known.dynamic_tables
+        kind = "VIEW"
+        if dataset.table.materialized == "dynamic_table":
+            kind, runs_on = "DYNAMIC TABLE", self._settings.snowflake_warehouse
+            mark = views.dynamic_table_mark(database, dataset, runs_on, seen)
+            if not is_dynamic:
+                warehouse.query(views.drop_view(database, name))
+            if not is_dynamic or mark not in known.said:
+                warehouse.query(
+                    views.create_dynamic_table(database, dataset, runs_on, seen)
+                )
+        else:
+            if is_dynamic:
+                warehouse.query(views.drop_dynamic_table(database, name))
+            warehouse.query(views.create_view(database, dataset, seen))
+        relation = names.analytics_view(database, name)
+        role = self._settings.reader_role
+        warehouse.query(access.grant_select(kind, relation, role))
+
     def _make_pipe(
-        self, warehouse: Warehouse, pipe: str, create: str, known: frozenset[str]
+        self, warehouse: Warehouse, pipe: str, create: str, known: Standing
     ) -> None:
         warehouse.query(create)
         warehouse.query(access.grant_monitor(pipe, self._settings.reader_role))
-        if pipe.rpartition(".")[2].strip('"') not in known:
+        if names.plain(pipe.rpartition(".")[2]) not in known.pipes:
             # what landed before the pipe could hear of it
             warehouse.query(loading.refresh_pipe(pipe))
 

@@ -1,10 +1,11 @@
-"""What a request asks for."""
+"""What a request or an event asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from lambdas.core.dataset import Catalogue
+from lambdas.core.observed_events import columns_observed_from
 from lambdas.core.warehouse_resource import (
     IntegrationProperties,
     ObjectsProperties,
@@ -33,3 +34,23 @@ def take(
         case ObjectsProperties():
             provisioner().make_objects(catalogue())
             return {}
+
+
+def remake(
+    event: Mapping[str, object],
+    *,
+    provisioner: Callable[[], Provisioner],
+    known: Callable[[], Catalogue],
+) -> Mapping[str, object]:
+    """Make the relation that an event's columns belong to; what was done, for the log.
+
+    A dataset that was removed has none any more, and one that declares its columns
+    takes none from the data. Raises BadInput for another event.
+    """
+    observed = columns_observed_from(event)
+    dataset = known().datasets.get(observed.dataset)
+    done = {"dataset": observed.dataset, "columns": len(observed.columns)}
+    if dataset is None or dataset.columns is not None:
+        return {**done, "status": "nothing to do"}
+    provisioner().make_relation(dataset, observed.columns)
+    return {**done, "status": "made"}

@@ -43,6 +43,17 @@ class DeployedSchedule:
     target: ScheduleTarget
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedRule:
+    """A rule that invokes functions. The stand-in invokes none: it puts the events into
+    a queue of the rule's own, from which the fabric takes them.
+    """
+
+    name: str
+    queue_url: str
+    function_arns: tuple[str, ...]
+
+
 @handles(
     "AWS::SNS::Topic",
     properties="TopicName FifoTopic",
@@ -227,9 +238,20 @@ def rule(request: Request) -> Created:
             ),
         )
         return Created(physical_id=name, attributes={"Arn": arn}, details=details)
-    functions = [one["Arn"] for one in targets if ":lambda:" in one["Arn"]]
+    functions = [one for one in targets if ":lambda:" in one["Arn"]]
+    shaped = {"Input", "InputPath", "InputTransformer"}
+    if any(shaped & one.keys() for one in functions):
+        raise NotHandled(f"{request.address}: a function gets the whole event here")
+    queues = [one for one in targets if one not in functions]
+    details = None
     if functions:
-        raise NotHandled(f"{request.address}: rules do not invoke functions here")
+        url, queue_arn = _queue_of_rule(request, name)
+        queues.append({"Id": "Functions", "Arn": queue_arn})
+        details = DeployedRule(
+            name=name,
+            queue_url=url,
+            function_arns=tuple(one["Arn"] for one in functions),
+        )
     events = request.client("events")
     bus = given.get("EventBusName", "default")
     events.put_rule(
@@ -238,9 +260,16 @@ def rule(request: Request) -> Created:
         EventPattern=json.dumps(given["EventPattern"]),
         State=given.get("State", "ENABLED"),
     )
-    if targets:
-        events.put_targets(Rule=name, EventBusName=bus, Targets=targets)
-    return Created(physical_id=name, attributes={"Arn": arn})
+    if queues:
+        events.put_targets(Rule=name, EventBusName=bus, Targets=queues)
+    return Created(physical_id=name, attributes={"Arn": arn}, details=details)
+
+
+def _queue_of_rule(request: Request, name: str) -> tuple[str, str]:
+    sqs = request.client("sqs")
+    queue_name = f"embedded-rule-{name}"[:QUEUE_NAME_LIMIT]
+    url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
+    return url, request.run.arn("sqs", queue_name)
 
 
 @handles("AWS::Scheduler::ScheduleGroup", properties="Name")

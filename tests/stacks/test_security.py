@@ -66,6 +66,7 @@ GRANTED = {
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
     "warehouse": {
+        "dynamodb": {"GetItem"},
         "logs": {"CreateLogStream", "PutLogEvents"},
         "sqs": {"SendMessage"},
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},

@@ -41,7 +41,7 @@ def reader_grants(database: str, warehouse: str, reader_role: str) -> tuple[str,
 
 
 def grant_select(kind: str, name: str, reader_role: str) -> str:
-    """SELECT on a TABLE or VIEW."""
+    """SELECT on a TABLE, VIEW or DYNAMIC TABLE."""
     return f"GRANT SELECT ON {kind} {name} TO ROLE {names.identifier(reader_role)}"
 
 

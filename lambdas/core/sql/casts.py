@@ -77,7 +77,9 @@ def try_column(
 _TYPED: Mapping[ColumnType, str] = {
     "string": "{text}",
     "number": "TRY_TO_DOUBLE({text})",
-    "integer": "TRY_TO_NUMBER({text}, 38, 0)",
+    # 1.5 is no integer, and would be made 2
+    "integer": "IFF(TRY_TO_DOUBLE({text}) = TRUNC(TRY_TO_DOUBLE({text})), "
+    "TRY_TO_NUMBER({text}, 38, 0), NULL)",
     "boolean": "TRY_TO_BOOLEAN({text})",
     "timestamp_ntz": "TRY_CAST({text} AS TIMESTAMP_NTZ)",
     "date": "TRY_CAST({text} AS DATE)",

@@ -51,6 +51,13 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def plain(identifier_text: str) -> str:
+    """The name that an identifier stands for, as SHOW has it."""
+    if identifier_text.startswith('"'):
+        return identifier_text[1:-1].replace('""', '"')
+    return identifier_text
+
+
 def literal(text: str) -> str:
     r"""A text literal. Snowflake reads `\` in it as an escape, so that is doubled."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

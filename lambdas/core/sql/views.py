@@ -1,4 +1,4 @@
-"""What people read: one typed view a dataset.
+"""What people read: one typed relation a dataset, a view or a dynamic table.
 
 `merge` keeps, for each primary key, the greatest (_EXTRACTED_AT, _FILE, _ROW): a
 replayed object has a new name and its old run id, so that its rows never win over
@@ -8,13 +8,16 @@ is loaded.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from lambdas.core.dataset import Column, ColumnType, Dataset
 from lambdas.core.errors import BadInput
+from lambdas.core.observed import MAX_NAME, ObservedType
 from lambdas.core.sql import names
 from lambdas.core.sql.casts import try_column
 from lambdas.core.sql.loading import zone_of
+from lambdas.core.target_lag import target_lag_text
 
 METADATA = ("_EVENT_AT", "_FILE", "_ROW", "_RUN_ID", "_EXTRACTED_AT", "_LOADED_AT")
 _TAKEN = frozenset({"PAYLOAD", *METADATA})
@@ -23,37 +26,107 @@ _TAKEN = frozenset({"PAYLOAD", *METADATA})
 def create_view(
     database: str,
     dataset: Dataset,
-    observed: Mapping[str, ColumnType] | None = None,
+    observed: Mapping[str, ObservedType] | None = None,
 ) -> str:
     """`ANALYTICS.<DATASET>`; replaced in place, which keeps its grants.
 
     `observed` are columns seen in the data, used where the dataset declares none.
-    With neither, the record stands as PAYLOAD. Raises BadInput if two columns would
-    have one name, or one of catflap's own, and for a dynamic table.
+    With neither, the record stands as PAYLOAD. Raises BadInput if two declared columns
+    would have one name, or one of catflap's own.
     """
-    if dataset.table.materialized != "view":
-        raise BadInput(
-            f"datasets/{dataset.name}.yaml: table.materialized: "
-            f"{dataset.table.materialized} is not made yet; `view` is"
-        )
-    columns = _columns(dataset, observed)
-    selected = ", ".join((*columns, *METADATA))
-    table = names.raw_table(database, dataset.name)
     return (
         f"CREATE OR REPLACE VIEW {names.analytics_view(database, dataset.name)} "
-        f"COPY GRANTS AS SELECT {selected} "
-        f"FROM {table}{_which_rows(database, dataset)}"
+        f"COPY GRANTS AS {_select(database, dataset, observed)}"
     )
 
 
-def _columns(
-    dataset: Dataset, observed: Mapping[str, ColumnType] | None
+def create_dynamic_table(
+    database: str,
+    dataset: Dataset,
+    warehouse: str,
+    observed: Mapping[str, ObservedType] | None = None,
+) -> str:
+    """The same as a table that Snowflake refreshes with `warehouse`.
+
+    To replace it computes it anew from all that has landed, so that its comment
+    (`dynamic_table_mark`) tells whether it is the one that is wanted.
+    """
+    return _dynamic_table(
+        database,
+        dataset,
+        warehouse,
+        observed,
+        comment=dynamic_table_mark(database, dataset, warehouse, observed),
+    )
+
+
+def dynamic_table_mark(
+    database: str,
+    dataset: Dataset,
+    warehouse: str,
+    observed: Mapping[str, ObservedType] | None = None,
+) -> str:
+    """What tells a dynamic table from one made of another statement."""
+    text = _dynamic_table(database, dataset, warehouse, observed, comment="")
+    digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return f"catflap {dataset.name} {digest}"
+
+
+def _dynamic_table(
+    database: str,
+    dataset: Dataset,
+    warehouse: str,
+    observed: Mapping[str, ObservedType] | None,
+    *,
+    comment: str,
+) -> str:
+    lag = target_lag_text(dataset.table.target_lag or "")
+    return (
+        "CREATE OR REPLACE DYNAMIC TABLE "
+        f"{names.analytics_view(database, dataset.name)} "
+        f"TARGET_LAG = {lag} WAREHOUSE = {names.identifier(warehouse)} "
+        f"COMMENT = {names.literal(comment)} COPY GRANTS "
+        f"AS {_select(database, dataset, observed)}"
+    )
+
+
+def drop_view(database: str, dataset: str) -> str:
+    """To make a dynamic table of the same name."""
+    return f"DROP VIEW IF EXISTS {names.analytics_view(database, dataset)}"
+
+
+def drop_dynamic_table(database: str, dataset: str) -> str:
+    """To make a view of the same name."""
+    return f"DROP DYNAMIC TABLE IF EXISTS {names.analytics_view(database, dataset)}"
+
+
+def show_dynamic_tables(database: str) -> str:
+    """Those there are; `name` is the second column, and one holds the comment. Needs no
+    warehouse.
+    """
+    return (
+        f"SHOW DYNAMIC TABLES IN SCHEMA {names.identifier(database)}."
+        f"{names.ANALYTICS_SCHEMA}"
+    )
+
+
+def _select(
+    database: str, dataset: Dataset, observed: Mapping[str, ObservedType] | None
+) -> str:
+    if dataset.columns:
+        columns = _declared(dataset, dataset.columns)
+    elif dataset.columns is None and observed:
+        columns = _observed(dataset, observed)
+    else:
+        columns = ("PAYLOAD",)
+    selected = ", ".join((*columns, *METADATA))
+    table = names.raw_table(database, dataset.name)
+    return f"SELECT {selected} FROM {table}{_which_rows(database, dataset)}"
+
+
+def _declared(
+    dataset: Dataset, declared: Mapping[str, ColumnType | Column]
 ) -> tuple[str, ...]:
-    declared: Mapping[str, ColumnType | Column] | None = (
-        dataset.columns if dataset.columns is not None else observed
-    )
-    if not declared:
-        return ("PAYLOAD",)
     expressions: dict[str, str] = {}
     for name, written in declared.items():
         column = written if isinstance(written, Column) else Column(type=written)
@@ -64,13 +137,39 @@ def _columns(
                 f"datasets/{dataset.name}.yaml: columns.{name}: the name {alias} is "
                 "taken; give the column another one and say where it is by `path`"
             )
-        expressions[alias] = try_column(
-            names.text_at("PAYLOAD", path),
-            names.json_access("PAYLOAD", path),
-            column.type,
-            zone_of(dataset, path),
-        )
+        expressions[alias] = _typed(dataset, path, column.type)
     return tuple(f"{text} AS {alias}" for alias, text in expressions.items())
+
+
+def _observed(
+    dataset: Dataset, observed: Mapping[str, ObservedType]
+) -> tuple[str, ...]:
+    """The columns as they were seen. Their names are data: one that is taken, in
+    whatever case, gets a number; in the order in which they came, so that a later one
+    never takes the name of an earlier.
+    """
+    taken = set(_TAKEN)
+    columns = []
+    for name, kind in observed.items():
+        wanted, number = name or "UNNAMED", 1
+        while wanted.upper() in taken:
+            number += 1
+            wanted = f"{(name or 'UNNAMED')[: MAX_NAME - 5]}_{number}"
+        taken.add(wanted.upper())
+        text = _typed(
+            dataset, f"$[{_step(name)}]", "variant" if kind == "null" else kind
+        )
+        columns.append(f"{text} AS {names.identifier(wanted)}")
+    return tuple(columns)
+
+
+def _typed(dataset: Dataset, path: str, column_type: ColumnType) -> str:
+    return try_column(
+        names.text_at("PAYLOAD", path),
+        names.json_access("PAYLOAD", path),
+        column_type,
+        zone_of(dataset, path),
+    )
 
 
 def _step(name: str) -> str:
@@ -104,7 +203,7 @@ def _newest_per_key(dataset: Dataset) -> str:
     if dataset.deleted_when is None:
         return newest
     mark = names.text_at("PAYLOAD", dataset.deleted_when)
-    return f"{newest} AND NVL({mark}, 'false') IN ('false', '0', '')"
+    return f"{newest} AND NVL(LOWER({mark}), 'false') IN ('false', '0', '')"
 
 
 _PULL_ID = "NVL(R.PAYLOAD['pull_id']::VARCHAR, R._RUN_ID)"

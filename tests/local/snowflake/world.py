@@ -12,6 +12,7 @@ from typing import Any
 from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing import new_run_id, raw_key
+from lambdas.core.observed import Observed, ObservedType
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation, names
 from lambdas.warehouse.provision import Provisioner
@@ -68,6 +69,16 @@ def dataset(name: str, **changes: Any) -> Dataset:
     return Dataset.model_validate_json(json.dumps(document))
 
 
+class SeenColumns:
+    """What is kept of the columns in the data, for the provisioner."""
+
+    def __init__(self) -> None:
+        self.by_dataset: dict[str, dict[str, ObservedType]] = {}
+
+    def of(self, dataset: str) -> Observed:
+        return Observed(columns=self.by_dataset.get(dataset, {}))
+
+
 @dataclass
 class World:
     """What a test of loading needs. Each test takes a dataset of its own name."""
@@ -78,6 +89,7 @@ class World:
     access_role_arn: str
     admin: SnowflakeWarehouse
     objects_landed: int = field(default=0)
+    seen: SeenColumns = field(default_factory=SeenColumns)
 
     def settings(self, user: str, role: str) -> WarehouseSettings:
         return WarehouseSettings(
@@ -87,6 +99,7 @@ class World:
             snowflake_warehouse="CATFLAP_WH",
             snowflake_database=DATABASE,
             snowflake_endpoint_url=self.snowflake.endpoint_url,
+            state_table="state",
             landing_bucket=BUCKET,
             landed_topic_arn=self.topic_arn,
             reader_role=READER_ROLE,
@@ -101,6 +114,7 @@ class World:
 
     def provisioner(self, deadline_s: float = 60.0) -> Provisioner:
         return Provisioner(
+            columns=self.seen,
             settings=self.settings("CATFLAP_DEPLOYER", ADMIN_ROLE),
             open_warehouse=lambda: self.warehouse("CATFLAP_DEPLOYER", ADMIN_ROLE),
             clock=PatientClock(),

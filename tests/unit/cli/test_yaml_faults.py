@@ -109,8 +109,7 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("primary_key: [id]", "primary_key: [id, id]", [
         (14, "primary_key", "names a path twice")]),
     ("write_disposition: merge", "write_disposition: append\ndeleted_when: gone", [
-        (16, "deleted_when", "can only be deleted with"),
-        (16, "deleted_when", "not supported yet")]),
+        (16, "deleted_when", "can only be deleted with")]),
     (INITIAL + "primary_key: [id]\nwrite_disposition: merge",
      INITIAL + "      lag: 60\nwrite_disposition: append", [
         (14, f"{CURSOR}.lag", "land twice")]),
@@ -132,8 +131,13 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("columns:", "table: {target_lag: 1 hour}\ncolumns:", [
         (17, "table.target_lag", "always up to date")]),
     ("columns:", "table: {materialized: dynamic_table}\ncolumns:", [
-        (17, "table.materialized", "not supported yet"),
         (17, "table.target_lag", "a dynamic table needs it")]),
+    ("columns:", "table: {materialized: dynamic_table, target_lag: 9 days!}\ncolumns:", [
+        (17, "table.target_lag", "one minute at least")]),
+    ("columns:", "table: {materialized: dynamic_table, target_lag: often}\ncolumns:", [
+        (17, "table.target_lag", "or `downstream`")]),
+    ("columns:", "contract: {columns: forbid}\ncolumns:", [
+        (17, "contract.columns", "discard_value")]),
     ("  id: integer", "  ID: integer\n  id: integer", [
         (19, "columns.id", "same column as `ID`")]),
     ("  id: integer", "  _file: string", [(18, "columns._file", "catflap's own")]),
@@ -176,8 +180,6 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
         (4, "source.parent.dataset", "there is no `dogs`")]),
     ("columns:", "circuit_breaker: true\ncolumns:", [
         (17, "circuit_breaker", "not supported yet")]),
-    ("columns:", "contract: {columns: freeze}\ncolumns:", [
-        (17, "contract.columns", "not supported yet")]),
     # YAML itself
     ("  client: cats", "\tclient: cats", [(4, "document", "a tab")]),
     ("description: Every cat", "description: Every: cat", [(1, "document", "`: `")]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -8,9 +9,10 @@ import pytest
 
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import WarehouseError
+from lambdas.core.observed import Observed, ObservedType
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation
-from lambdas.warehouse.provision import LANES, Provisioner
+from lambdas.warehouse.provision import LANES, MOST_REPEATS, Provisioner
 
 SETTINGS = WarehouseSettings(
     snowflake_account="acme",
@@ -18,6 +20,7 @@ SETTINGS = WarehouseSettings(
     snowflake_role="ADMIN",
     snowflake_warehouse="WH",
     snowflake_database="CATFLAP_TEST",
+    state_table="state",
     landing_bucket="landing",
     landed_topic_arn="arn:aws:sns:eu-west-1:123456789012:landed",
     reader_role="READER",
@@ -50,6 +53,7 @@ class FakeWarehouse:
         self.denied = denied
         self.pipes = pipes
         self.role = role
+        self.dynamic: dict[str, str] = {}
         self.opened = 0
         self.closed = 0
 
@@ -69,6 +73,18 @@ class FakeWarehouse:
             self.denied -= 1
             status = "failure" if self.denied >= 0 else "success"
             return [(json.dumps({"status": status}),)]
+        if statement.startswith("SHOW DYNAMIC"):
+            return [("created", name, "", mark) for name, mark in self.dynamic.items()]
+        made = re.match(
+            r"(CREATE OR REPLACE|DROP) DYNAMIC TABLE (?:IF EXISTS )?\S+\.(\w+)",
+            statement,
+        )
+        if made and made[1] == "DROP":
+            self.dynamic.pop(made[2])
+        elif made:
+            self.dynamic[made[2]] = statement.partition("COMMENT = '")[2].partition(
+                "'"
+            )[0]
         if statement.startswith("SHOW PIPES"):
             return [("created", pipe, "DB") for pipe in self.pipes]
         if statement.startswith("DESC"):
@@ -87,18 +103,35 @@ class FakeWarehouse:
         return [text for text in self.statements if text.startswith(beginning)]
 
 
+class SeenColumns:
+    """What is kept of the columns; `later` overtakes whoever asked before."""
+
+    def __init__(self, *states: dict[str, ObservedType]) -> None:
+        self.states = list(states) or [{}]
+        self.asked = 0
+
+    def of(self, dataset: str) -> Observed:
+        del dataset
+        at = min(self.asked, len(self.states) - 1)
+        self.asked += 1
+        return Observed(columns=self.states[at])
+
+
 def provisioner(
-    warehouse: FakeWarehouse, clock: PatientClock | None = None
+    warehouse: FakeWarehouse,
+    clock: PatientClock | None = None,
+    columns: SeenColumns | None = None,
 ) -> Provisioner:
     return Provisioner(
         settings=SETTINGS,
         open_warehouse=warehouse.open,
+        columns=columns or SeenColumns(),
         clock=clock or PatientClock(),
         deadline_s=100,
     )
 
 
-def flights(name: str = "flights") -> Dataset:
+def flights(name: str = "flights", **changes: object) -> Dataset:
     return Dataset.model_validate(
         {
             "name": name,
@@ -107,6 +140,7 @@ def flights(name: str = "flights") -> Dataset:
             "source": {},
             "schedule": {"rate": "1 hour"},
         }
+        | changes
     )
 
 
@@ -194,3 +228,94 @@ def test_a_thousand_datasets_go_over_few_connections() -> None:
     assert warehouse.opened == warehouse.closed == 1 + LANES
     assert len(warehouse.told("CREATE PIPE")) == 1_001
     assert len(warehouse.told("CREATE OR REPLACE VIEW CATFLAP_TEST.CATFLAP.")) == 2
+
+
+DYNAMIC = {"table": {"materialized": "dynamic_table", "target_lag": "1 hour"}}
+
+
+def made_of(warehouse: FakeWarehouse, **changes: object) -> list[str]:
+    """What a deploy of `flights` does to its relation."""
+    warehouse.statements.clear()
+    only = Catalogue(datasets={"flights": flights(**changes)})
+    provisioner(warehouse).make_objects(only)
+    return [
+        " ".join(text.split()[: 5 if "DYNAMIC" in text else 4])
+        for text in warehouse.statements
+        if "ANALYTICS.FLIGHTS" in text and not text.startswith("GRANT")
+    ]
+
+
+def test_an_unchanged_dynamic_table_is_left_alone() -> None:
+    warehouse = FakeWarehouse()
+
+    assert made_of(warehouse, **DYNAMIC) == [
+        "DROP VIEW IF EXISTS",
+        "CREATE OR REPLACE DYNAMIC TABLE",
+    ]
+    assert made_of(warehouse, **DYNAMIC) == []
+    (grant,) = (
+        text for text in warehouse.told("GRANT SELECT") if "DYNAMIC TABLE" in text
+    )
+    assert grant.endswith("CATFLAP_TEST.ANALYTICS.FLIGHTS TO ROLE READER")
+
+    assert made_of(warehouse, **DYNAMIC, columns={"id": "integer"}) == [
+        "CREATE OR REPLACE DYNAMIC TABLE"
+    ]
+
+
+def test_a_relation_of_the_other_kind_goes_first() -> None:
+    warehouse = FakeWarehouse()
+    made_of(warehouse, **DYNAMIC)
+
+    assert made_of(warehouse) == [
+        "DROP DYNAMIC TABLE IF EXISTS",
+        "CREATE OR REPLACE VIEW",
+    ]
+    assert made_of(warehouse) == ["CREATE OR REPLACE VIEW"]
+
+
+def test_a_deploy_uses_the_columns_seen_where_none_is_declared() -> None:
+    warehouse, seen = FakeWarehouse(), SeenColumns({"id": "integer", "fur": "string"})
+
+    provisioner(warehouse, columns=seen).make_objects(catalogue("flights"))
+
+    (view,) = warehouse.told("CREATE OR REPLACE VIEW CATFLAP_TEST.ANALYTICS.FLIGHTS")
+    assert "AS ID, PAYLOAD['fur']::VARCHAR AS FUR, _EVENT_AT" in view
+
+
+def views_made(warehouse: FakeWarehouse) -> list[str]:
+    return [
+        " ".join(re.findall(r" AS (\w+),", text.partition("SELECT")[2]))
+        for text in warehouse.told("CREATE OR REPLACE VIEW")
+    ]
+
+
+def test_an_event_and_the_state_make_the_same_relation_whichever_is_ahead() -> None:
+    for state, event in (
+        ({"id": "integer"}, {"id": "integer", "fur": "string"}),
+        ({"id": "integer", "fur": "string"}, {"id": "integer"}),
+    ):
+        warehouse = FakeWarehouse()
+        seen = SeenColumns(state)  # type: ignore[arg-type]  # literals
+        provisioner(warehouse, columns=seen).make_relation(flights(), event)  # type: ignore[arg-type]  # the same
+        assert views_made(warehouse) == ["ID FUR"]
+        assert warehouse.told("CREATE PIPE") == []
+        assert warehouse.closed == 1
+
+
+def test_whoever_was_overtaken_makes_the_relation_once_more() -> None:
+    warehouse = FakeWarehouse()
+    seen = SeenColumns({"id": "integer"}, {"id": "integer", "fur": "string"})
+
+    provisioner(warehouse, columns=seen).make_relation(flights(), {"id": "integer"})
+
+    assert views_made(warehouse) == ["ID", "ID FUR"]
+
+
+def test_columns_that_never_stand_still_do_not_keep_it_for_ever() -> None:
+    states: list[dict[str, ObservedType]] = [{f"c{n}": "integer"} for n in range(99)]
+    warehouse = FakeWarehouse()
+
+    provisioner(warehouse, columns=SeenColumns(*states)).make_relation(flights(), {})
+
+    assert len(views_made(warehouse)) == MOST_REPEATS
