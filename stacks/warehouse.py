@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from aws_cdk import App, CustomResource, Duration, RemovalPolicy
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -146,24 +145,43 @@ class WarehouseStack(CatflapStack):
         """A relation that is made of the data is made anew when the data has shown
         other columns.
         """
-        events.Rule(
+        # Not the CDK's own target: it names its permission after the environment.
+        rule = events.CfnRule(
             self,
             "ColumnsObserved",
             description="Makes a relation anew when its data has shown other columns",
-            event_bus=landing.bus,
-            event_pattern=events.EventPattern(
-                source=[EVENT_SOURCE],
-                detail_type=[COLUMNS_OBSERVED],
-                account=[self.account],
-            ),
+            event_bus_name=landing.bus.event_bus_name,
+            event_pattern={
+                "account": [self.account],
+                "source": [EVENT_SOURCE],
+                "detail-type": [COLUMNS_OBSERVED],
+            },
             targets=[
-                targets.LambdaFunction(
-                    warehouse.function,
-                    dead_letter_queue=failed,
-                    max_event_age=Duration.hours(6),
-                    retry_attempts=8,
+                events.CfnRule.TargetProperty(
+                    id="Warehouse",
+                    arn=warehouse.function.function_arn,
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                        arn=failed.queue_arn
+                    ),
+                    retry_policy=events.CfnRule.RetryPolicyProperty(
+                        maximum_event_age_in_seconds=6 * 3600,
+                        maximum_retry_attempts=8,
+                    ),
                 )
             ],
+        )
+        by_rule = iam.ServicePrincipal("events.amazonaws.com")
+        warehouse.function.add_permission(
+            "ColumnsObserved", principal=by_rule, source_arn=rule.attr_arn
+        )
+        failed.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="UndeliverableEvents",
+                principals=[by_rule],
+                actions=["sqs:SendMessage"],
+                resources=[failed.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            )
         )
 
     def _access_role(

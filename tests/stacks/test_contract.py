@@ -13,7 +13,8 @@ import app
 from cli.deployed import settings_of
 from cli.environment_file import read_environment
 from lambdas.core.landing import RAW, RUNS, raw_key, raw_prefix, run_key
-from lambdas.core.names import landing_bucket_name
+from lambdas.core.names import EVENT_SOURCE, landing_bucket_name
+from lambdas.core.observed_events import COLUMNS_OBSERVED
 from lambdas.core.settings import (
     FreshnessSettings,
     FunctionSettings,
@@ -290,3 +291,32 @@ def test_every_queue_of_dead_letters_has_an_alarm(templates: Templates) -> None:
         if dimension["Name"] == "QueueName"
     }
     assert sources == watched
+
+
+def test_columns_seen_in_the_data_wake_the_function_that_makes_relations(
+    templates: Templates,
+) -> None:
+    rule = templates.one("warehouse", "AWS::Events::Rule")["Properties"]
+    assert rule["EventPattern"] == {
+        "account": ["000000000000"],
+        "source": [EVENT_SOURCE],
+        "detail-type": [COLUMNS_OBSERVED],
+    }
+    (target,) = rule["Targets"]
+    made = templates.one("warehouse", "AWS::Lambda::Function")
+    assert made["Properties"]["Handler"] == "lambdas.warehouse.handler.handle"
+    dead = target["DeadLetterConfig"]["Arn"]
+    assert dead == made["Properties"]["DeadLetterConfig"]["TargetArn"]
+    permission = templates.one("warehouse", "AWS::Lambda::Permission")["Properties"]
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["FunctionName"] == target["Arn"]
+    (policy,) = (
+        statement
+        for _, _, resource in templates.resources("AWS::SQS::QueuePolicy")
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "UndeliverableEvents"
+    )
+    assert policy["Resource"] == dead
+    assert policy["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": permission["SourceArn"]}
+    }

@@ -132,7 +132,7 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
         (17, "table.target_lag", "always up to date")]),
     ("columns:", "table: {materialized: dynamic_table}\ncolumns:", [
         (17, "table.target_lag", "a dynamic table needs it")]),
-    ("columns:", "table: {materialized: dynamic_table, target_lag: 9 days!}\ncolumns:", [
+    ("columns:", "table: {materialized: dynamic_table, target_lag: 9 s}\ncolumns:", [
         (17, "table.target_lag", "one minute at least")]),
     ("columns:", "table: {materialized: dynamic_table, target_lag: often}\ncolumns:", [
         (17, "table.target_lag", "or `downstream`")]),
