@@ -56,16 +56,19 @@ def _credits_a_month(found: Estimate) -> float:
 
 
 def _table(found: Estimate) -> Table:
-    table = Table(title="Checks, with every dataset on time", show_header=False)
+    table = Table(
+        title="Checks and refreshes, with every dataset on time", show_header=False
+    )
     table.add_column("what")
     table.add_column("figure", justify="right")
     rows = (
         ("datasets", f"{found.datasets:,}"),
         ("pulls a day", f"{found.pulls_a_day:,.1f}"),
         ("checks a day", f"{found.checks_a_day:,.0f}"),
+        ("refreshes of dynamic tables a day", f"{found.refreshes_a_day:,.1f}"),
         ("warehouse wake-ups a day", f"{found.wake_ups_a_day:,.1f}"),
         ("statements a day", f"{found.statements_a_day:,.1f}"),
-        ("credits a month for checks (XS)", f"{_credits_a_month(found):,.2f}"),
+        ("credits a month for these (XS)", f"{_credits_a_month(found):,.2f}"),
     )
     for row in rows:
         table.add_row(*row)

@@ -4,10 +4,11 @@ Started by `local.snowflake.EmbeddedSnowflake` as `python -m local.snowflake_ser
 it prints its port as one line of JSON and ends when its standard input does, so that
 it never outlives its parent.
 
-fakesnow is entered at three places: `FakeSnowflakeCursor.execute` (statements of ours
+fakesnow is entered at four places: `FakeSnowflakeCursor.execute` (statements of ours
 are answered, the others rewritten), `fakesnow.server.parse_one` (which must not refuse
-what only we understand) and `fakesnow.arrow.timestamp_to_sf_struct` (which cannot
-carry a NULL).
+what only we understand), `fakesnow.arrow.timestamp_to_sf_struct` (which cannot
+carry a NULL) and `fakesnow.info_schema.insert_text_lengths_sql` (which does not quote
+the names of columns).
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from local.snowpipe import Snowpipe
 # has types.
 _server = cast("Any", importlib.import_module("fakesnow.server"))
 _arrow = cast("Any", importlib.import_module("fakesnow.arrow"))
+_info_schema = cast("Any", importlib.import_module("fakesnow.info_schema"))
 
 Json: TypeAlias = dict[str, object]
 _UTC_OFFSET_MINUTES = 1440  # Snowflake writes an offset of 0 as 1440
@@ -184,6 +186,15 @@ def hook(embedded: EmbeddedAccount) -> None:
     cast("Any", FakeSnowflakeCursor).execute = executed
     _server.parse_one = parsed
     _arrow.timestamp_to_sf_struct = timestamp_to_struct
+    insert = _info_schema.insert_text_lengths_sql
+
+    def inserted(
+        catalog: str, schema: str, table: str, text_lengths: list[tuple[str, int]]
+    ) -> str:
+        lengths = [(name.replace("'", "''"), size) for name, size in text_lengths]
+        return str(insert(catalog, schema, table, lengths))
+
+    _info_schema.insert_text_lengths_sql = inserted
 
 
 def _as_select(answer: Answer) -> exp.Expr:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from lambdas.core.estimate import estimate
+from lambdas.core.estimate import Estimate, estimate
 from tests.datasets import a_dataset
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -58,3 +58,34 @@ def test_a_deadline_is_looked_at_when_it_comes() -> None:
     datasets = {"cats": a_dataset(schedule=daily(5), freshness=promise)}
     found = estimate(datasets, start=MONDAY, days=7, check_every=EVERY)
     assert 0.8 <= found.wake_ups_a_day <= 1
+
+
+def dynamic(lag: str, **changes: object) -> Estimate:
+    table = {"materialized": "dynamic_table", "target_lag": lag}
+    return estimate(
+        {"cats": a_dataset(table=table, **changes)},
+        start=MONDAY,
+        days=7,
+        check_every=EVERY,
+    )
+
+
+def test_a_dynamic_table_wakes_the_warehouse_once_for_each_pull_or_lag() -> None:
+    hourly = {"cron": "0 * * * ? *"}
+    found = dynamic("15 minutes", schedule=hourly)
+    assert 23 < found.refreshes_a_day <= 24
+    assert found.wake_ups_a_day == found.statements_a_day == found.refreshes_a_day
+    found = dynamic("6 hours", schedule=hourly)
+    assert 3.5 < found.refreshes_a_day <= 4
+    assert dynamic("downstream", schedule=hourly).refreshes_a_day == 0
+
+
+def test_a_refresh_beside_a_check_wakes_the_warehouse_once() -> None:
+    promise = {
+        "loaded_at_field": "at",
+        "deadline_cron": "0 7 * * *",
+        "lower_bound_delta": {"count": 1, "period": "day"},
+    }
+    found = dynamic("1 hour", schedule=daily(6), freshness=promise)
+    assert found.statements_a_day > found.wake_ups_a_day
+    assert found.wake_ups_a_day <= 1.2
