@@ -43,11 +43,20 @@ def _stuck(simulation: Simulation) -> None:
 
 
 def _everything_landed(simulation: Simulation) -> None:
-    expected = {row.number: row.version for row in simulation.upstream.rows.values()}
-    landed = simulation.landed
-    missing = [row for row in expected.items() if not landed[row]]
+    rows = simulation.upstream.rows.values()
+    missing = [
+        (row.number, row.version) for row in rows if not simulation.is_there(row)
+    ]
     if missing:
-        simulation.world.violated(f"never landed: {missing}")
+        simulation.world.violated(f"neither landed nor quarantined: {missing}")
+    expected = {
+        row.number: row.version
+        for row in rows
+        if not (simulation.discards and row.is_odd)
+    }
+    refused = {row for row in simulation.quarantined if row[0] in expected}
+    if refused:
+        simulation.world.violated(f"quarantined for nothing: {refused}")
     newest = simulation.pipe.newest()
     wrong = {
         number: (newest.get(number), version)
@@ -78,6 +87,10 @@ def _runs_are_whole(simulation: Simulation, runs: list[Run]) -> None:
         world.violated(f"landed without a run file: {landed - set(complete)}")
     if landed - announced:
         world.violated(f"landed without an event: {landed - announced}")
+    counted = sum(run.quarantined for run in runs if run.status is RunStatus.LANDED)
+    kept = simulation.quarantined.total()
+    if counted != kept and not world.counts["half visible, told"]:
+        world.violated(f"{kept} records are quarantined, runs tell of {counted}")
     told: Counter[str] = Counter()
     for document in complete.values():
         objects = document["objects"]

@@ -22,8 +22,9 @@ from lambdas.adapters.state_table import StateTable
 from lambdas.core.commit import Committer
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.landing import RAW
+from lambdas.core.landing import QUARANTINE, RAW
 from lambdas.core.ports import PageSource
+from lambdas.core.quarantine import quarantined_from_line
 from lambdas.core.segment import Budget
 from lambdas.pull import transfer
 from lambdas.pull.engine import Puller
@@ -34,7 +35,14 @@ from tests.soak.aws import S3, DynamoDB, EventBridge
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queue
 from tests.soak.snowpipe import GZIP, Snowpipe
-from tests.soak.upstream import LAG, LONGEST_PULL_S, Order, Upstream, UpstreamPages
+from tests.soak.upstream import (
+    LAG,
+    LONGEST_PULL_S,
+    Order,
+    Row,
+    Upstream,
+    UpstreamPages,
+)
 from tests.soak.world import World, WorldClock
 
 HOURS = 6
@@ -79,9 +87,17 @@ def drawn_shape(world: World) -> Shape:
 
 
 @lru_cache(maxsize=64)
-def _catalogue(disposition: str, lag: int, row_order: str | None) -> Catalogue:
+def _catalogue(
+    disposition: str, lag: int, row_order: str | None, *, discards: bool
+) -> Catalogue:
     source = incremental(lag=lag, row_order=row_order)
-    dataset = a_dataset(source=source, write_disposition=disposition)
+    contract = {"columns": "discard_row"} if discards else {}
+    dataset = a_dataset(
+        source=source,
+        write_disposition=disposition,
+        columns={"v": "integer"},
+        contract=contract,
+    )
     return Catalogue(datasets={"cats": dataset})
 
 
@@ -136,6 +152,8 @@ class Simulation:
         if traced:
             world.trace = []
         self.shape = shape = drawn_shape(world)
+        self.discards = seed % 3 == 0
+        """Whether the contract keeps rows out that upstream has."""
         self.hooks = hooks
         self.pipe = Snowpipe(world)
         self.s3 = S3(world, on_created=self._created)
@@ -150,11 +168,14 @@ class Simulation:
             lates=shape.lag > 0,
         )
         self.landed: Counter[tuple[int, int]] = Counter()
+        self.quarantined: Counter[tuple[int, int]] = Counter()
         self.errors: list[Exception] = []
         self.began_anew = False
         self.cursor: int | None = None
         order = shape.order if shape.order != "log" and shape.declares_order else None
-        self.catalogue = _catalogue(shape.disposition, shape.lag, order)
+        self.catalogue = _catalogue(
+            shape.disposition, shape.lag, order, discards=self.discards
+        )
 
     def run(self) -> Outcome:
         """Bad weather, then its end, then the promises."""
@@ -319,6 +340,7 @@ class Simulation:
             page_rows=self.shape.page_rows,
             filters=self.shape.filters,
             has_positions=self.shape.has_positions,
+            has_odd_rows=self.discards,
             on_expired=self._position_expired,
         )
 
@@ -327,19 +349,35 @@ class Simulation:
 
     def _created(self, key: str, body: bytes) -> None:
         self.pipe.hear(key, body)
-        if not key.startswith(RAW):
-            return
-        self.world.counts["objects"] += 1
-        for line in zlib.decompress(body, GZIP).splitlines():
+        if key.startswith(RAW):
+            self.world.counts["objects"] += 1
+            self._arrived(self.landed, key, zlib.decompress(body, GZIP).splitlines())
+        elif key.startswith(QUARANTINE):
+            self.world.counts["objects of refused records"] += 1
+            lines = zlib.decompress(body, GZIP).splitlines()
+            records = [bytes(quarantined_from_line(line).record) for line in lines]
+            self._arrived(self.quarantined, key, records)
+
+    def _arrived(
+        self, there: Counter[tuple[int, int]], key: str, records: list[bytes]
+    ) -> None:
+        for line in records:
             record = from_json(line)
             row = (record["id"], record["v"])
-            self.landed[row] += 1
+            there[row] += 1
             self.world.counts["rows"] += 1
             may_repeat = self.shape.disposition == "merge" and (
                 self.shape.lag or self.began_anew
             )
-            if self.landed[row] > 1 and not may_repeat:
+            if there[row] > 1 and not may_repeat:
                 self.world.violated(f"row {row} landed twice, now in {key}")
+            if there is self.landed and "tail" in record:
+                self.world.violated(f"row {row} landed against its contract")
+
+    def is_there(self, row: Row) -> bool:
+        """Whether a version of a row has landed, or was refused and kept."""
+        at = (row.number, row.version)
+        return bool(self.landed[at] or self.quarantined[at])
 
     def _state_moved(self) -> None:
         """The cursor is never ahead of what has landed: looked at with every write."""
@@ -353,8 +391,7 @@ class Simulation:
         missing = [
             row.number
             for row in self.upstream.rows.values()
-            if row.at < cursor - self.shape.lag
-            and not self.landed[row.number, row.version]
+            if row.at < cursor - self.shape.lag and not self.is_there(row)
         ]
         if missing:
             self.world.violated(f"the cursor is at {cursor}, ahead of rows {missing}")

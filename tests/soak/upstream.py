@@ -32,10 +32,20 @@ class Row:
     at: int
     seq: int
 
+    def record(self, *, may_be_odd: bool) -> bytes:
+        """As the API writes it; if it may, with a column that nobody declared."""
+        tail = b',"tail":1' if may_be_odd and self.is_odd else b""
+        return b'{"id":%d,"v":%d,"at":%d%b}' % (
+            self.number,
+            self.version,
+            self.at,
+            tail,
+        )
+
     @property
-    def record(self) -> bytes:
-        """As the API writes it."""
-        return b'{"id":%d,"v":%d,"at":%d}' % (self.number, self.version, self.at)
+    def is_odd(self) -> bool:
+        """Whether a contract that discards rows discards this one."""
+        return self.number % 5 == 0
 
 
 class Upstream:
@@ -106,6 +116,7 @@ class UpstreamPages:
         page_rows: int,
         filters: bool,
         has_positions: bool,
+        has_odd_rows: bool,
         on_expired: Callable[[], None],
     ) -> None:
         self.requests = 0
@@ -115,6 +126,7 @@ class UpstreamPages:
         self._floor = int(window.start or 0) if filters else 0
         self._page_rows = page_rows
         self._has_positions = has_positions
+        self._has_odd_rows = has_odd_rows
         self._on_expired = on_expired
         self._position = window.position
         self._deadline_s = world.now_s + LONGEST_PULL_S
@@ -139,7 +151,7 @@ class UpstreamPages:
         while True:
             rows, after = self._fetch(after)
             yield Page(
-                records=[row.record for row in rows],
+                records=[row.record(may_be_odd=self._has_odd_rows) for row in rows],
                 number=number,
                 url="https://api.test/",
                 next_position=list(after) if after and self._has_positions else None,
