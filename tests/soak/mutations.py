@@ -68,6 +68,13 @@ class ForgetsTheManifest(Committer):
         return True
 
 
+class ForgetsTheQuarantine(Committer):
+    """Completes the rows, and not what was refused."""
+
+    def _complete_all(self, manifest: Manifest) -> bool:
+        return super()._complete_all(dataclasses.replace(manifest, quarantined=()))
+
+
 def _take_every_write(dynamodb: DynamoDB) -> None:
     dynamodb.ignores_conditions = True
 
@@ -134,6 +141,10 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     ),
     "an upload that is gone counts as completed": lambda: (
         Hooks(committer=ForgetsTheManifest),
+        [],
+    ),
+    "objects of refused records are not completed": lambda: (
+        Hooks(committer=ForgetsTheQuarantine),
         [],
     ),
     "the state's writes have no condition": lambda: (
