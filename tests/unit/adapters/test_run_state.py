@@ -10,8 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambdas.adapters.observed_columns import StoredColumns
 from lambdas.adapters.state_table import StateTable
 from lambdas.core.errors import RunErrorKind, StateConflict
+from lambdas.core.observed import Observed, mark_of
 from lambdas.core.ports import RunState
 from lambdas.core.run import CursorPosition, DatasetState, Run, RunError, RunStatus
 from tests.memory import MemoryState
@@ -131,3 +133,29 @@ def test_a_failed_run_is_kept_and_moves_nothing(state: RunState) -> None:
     state.record_failed(failed)
     assert state.read_run("cats", RUN.run_id) == failed
     assert state.read("cats") == DatasetState(dataset="cats")
+
+
+SEEN = Observed(
+    columns={"id": "integer", "née": "null", 'odd"name': "variant"},
+    missing=("fur",),
+    sparse=("eyes",),
+    misfits={mark_of("age"): "number"},
+    refused=(mark_of("tail"),),
+)
+
+
+def test_columns_move_with_the_run_that_showed_them(state: RunState) -> None:
+    before = state.record_committing(DatasetState(dataset="cats"), RUN)
+    assert state.read("cats").observed == Observed()
+    after = dataclasses.replace(before, committing=None, observed=SEEN)
+    state.record_landed(before, after, dataclasses.replace(RUN, quarantined=2))
+    found = state.read("cats").observed
+    assert found == SEEN
+    assert list(found.columns) == list(SEEN.columns), "in the order in which they came"
+    run = state.read_run("cats", RUN.run_id)
+    assert run is not None
+    assert run.quarantined == 2
+    if isinstance(state, StateTable):
+        stored = StoredColumns(dynamodb=state._dynamodb, table="state")
+        assert stored.of("cats") == SEEN
+        assert stored.of("dogs") == Observed()

@@ -136,6 +136,7 @@ def a_run(status: RunStatus, hour: int, **more: object) -> Run:
         "rows": 4,
         "size": 9,
         "objects": 1,
+        "quarantined": 0,
         "pages": 1,
         "requests": 1,
         "retries": 0,

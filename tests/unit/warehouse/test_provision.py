@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.errors import WarehouseError
+from lambdas.core.errors import BadInput, WarehouseError
 from lambdas.core.observed import Observed, ObservedType
+from lambdas.core.observed_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation
 from lambdas.warehouse.provision import LANES, MOST_REPEATS, Provisioner
+from lambdas.warehouse.steps import remake
 
 SETTINGS = WarehouseSettings(
     snowflake_account="acme",
@@ -319,3 +321,43 @@ def test_columns_that_never_stand_still_do_not_keep_it_for_ever() -> None:
     provisioner(warehouse, columns=SeenColumns(*states)).make_relation(flights(), {})
 
     assert len(views_made(warehouse)) == MOST_REPEATS
+
+
+def an_event(**detail: object) -> dict[str, object]:
+    return {"detail-type": COLUMNS_OBSERVED, "detail": detail}
+
+
+def test_an_event_makes_only_the_relation_it_is_about() -> None:
+    warehouse = FakeWarehouse()
+    known = Catalogue(
+        datasets={
+            "cats": flights("cats"),
+            "dogs": flights("dogs", columns={"id": "integer"}),
+        }
+    )
+
+    def remade(dataset: str) -> object:
+        event = an_event(dataset=dataset, columns={"fur": "string"}, run_id="r")
+        done = remake(
+            event, provisioner=lambda: provisioner(warehouse), known=lambda: known
+        )
+        return done["status"]
+
+    assert remade("dogs") == remade("removed") == "nothing to do"
+    assert warehouse.statements == []
+    assert remade("cats") == "made"
+    assert views_made(warehouse) == ["FUR"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        an_event(),
+        an_event(dataset="cats"),
+        an_event(dataset="cats", columns={"fur": "money"}),
+    ],
+)
+def test_another_event_is_refused_by_what_it_lacks(event: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match=r"dataset.columns_observed: \S+"):
+        remake(event, provisioner=lambda: pytest.fail("made"), known=catalogue)
