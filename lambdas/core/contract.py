@@ -32,7 +32,7 @@ from lambdas.core.observed import (
 from lambdas.core.observing import Observer
 from lambdas.core.quarantine import Quarantined, Refusal, quarantined_to_line
 from lambdas.core.typed_columns import declared_columns, known_names, pointed_names
-from lambdas.core.uniform import Uniform
+from lambdas.core.uniform import TypedWay, Uniform
 
 AT_ONCE = 500
 """Records taken apart at a time: of a piece of an export there may be 40,000."""
@@ -317,9 +317,7 @@ def _of_observed(columns: Mapping[str, ObservedType]) -> tuple[_Typed, ...]:
     )
 
 
-def _as_tuples(
-    columns: Sequence[_Typed],
-) -> list[tuple[str, tuple[Step, ...], str, Fits]]:
+def _as_tuples(columns: Sequence[_Typed]) -> list[TypedWay]:
     return [(one.top, one.below, one.type, one.takes) for one in columns]
 
 

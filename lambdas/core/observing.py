@@ -26,7 +26,7 @@ from lambdas.core.observed import (
     widened,
 )
 from lambdas.core.typed_columns import declared_columns, known_names
-from lambdas.core.uniform import Uniform
+from lambdas.core.uniform import TypedWay, Uniform
 
 AT_EACH_END = 4
 """Records looked at, first and last, of a page."""
@@ -93,7 +93,7 @@ class Observer:
 
     def _as_seen_so_far(self) -> Uniform:
         """What tells a record that shows nothing new."""
-        typed = [
+        typed: list[TypedWay] = [
             (name, (), kind, takes)
             for name, kind in self._types.items()
             if (takes := of_observed(kind)) is not None
@@ -122,16 +122,12 @@ class Observer:
                 types[name] = kind
                 self._bytes += _size(name)
         for column, takes in self._typed:
-            raw = row.get(str(column.top))
-            if raw is None:
+            at = row.get(str(column.top))
+            if at is None:
                 continue
-            if len(column.way) > 1:
-                reached = follow([raw], column.way[1:])
-                if not reached:
-                    continue
-                raw = reached[0]
-            if not takes(bytes(raw)):
-                self.misfit(column.name, column.type, type_of(raw))
+            for value in follow([at], column.way[1:])[:1]:
+                if not takes(bytes(value)):
+                    self.misfit(column.name, column.type, type_of(value))
 
     def see_names(self, row: Mapping[str, msgspec.Raw]) -> None:
         """A record that does not land: its columns are not missing upstream."""

@@ -8,12 +8,16 @@ be wrong (a number written as a text is one, too), "yes" never is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from lambdas.core.fitting import Fits
 from lambdas.core.json_path import Step, follow
+
+TypedWay: TypeAlias = tuple[str, tuple[Step, ...], str, Fits]
+"""A column whose values have to be of a type: top-level name, way below it, the type's
+name, and what tells whether a value is of it."""
 
 _QUICK: Mapping[str, Any] = {
     "boolean": bool | None,
@@ -24,18 +28,14 @@ _QUICK: Mapping[str, Any] = {
 
 
 class Uniform:
-    """Records of these top-level `names`, and where `only` says so of no others.
-
-    `typed` are columns whose values have to be of a type: top-level name, way below it,
-    the type's name, and what tells whether a value is of it.
-    """
+    """Records of these top-level `names`, and where `only` says so of no others."""
 
     def __init__(
         self,
         *,
         names: Iterable[str],
         only: bool,
-        typed: Sequence[tuple[str, tuple[Step, ...], str, Fits]],
+        typed: Sequence[TypedWay],
     ) -> None:
         tops = [top for top, _, _, _ in typed]
         kinds: dict[str, Any] = dict.fromkeys([*(names if only else ()), *tops])

@@ -221,7 +221,7 @@ def rule(request: Request) -> Created:
         if len(targets) != 1:
             raise NotHandled(f"{request.address}: a schedule with not just one target")
         target = targets[0]
-        details = DeployedSchedule(
+        ticked = DeployedSchedule(
             name=name,
             expression=given["ScheduleExpression"],
             timezone="UTC",
@@ -237,7 +237,7 @@ def rule(request: Request) -> Created:
                 ),
             ),
         )
-        return Created(physical_id=name, attributes={"Arn": arn}, details=details)
+        return Created(physical_id=name, attributes={"Arn": arn}, details=ticked)
     functions = [one for one in targets if ":lambda:" in one["Arn"]]
     shaped = {"Input", "InputPath", "InputTransformer"}
     if any(shaped & one.keys() for one in functions):

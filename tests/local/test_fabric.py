@@ -250,3 +250,62 @@ def test_a_drain_lasts_until_the_pipe_has_nothing_left(
     world = World(cloud, host, Deployment(), snowpipe=pipe)
     world.fabric.drain(START)
     assert (pipe.waiting, world.fabric.counters.files) == (0, 2)
+
+
+def _rule(unique: str, handler: str) -> dict[str, Any]:
+    dead = {"Fn::GetAtt": ["Dead", "Arn"]}
+    return {
+        "Resources": {
+            "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": unique}},
+            "Dead": {"Type": "AWS::SQS::Queue"},
+            "Role": role(statement("sqs:SendMessage", dead)),
+            "Function": function(handler, DeadLetterConfig={"TargetArn": dead}),
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {
+                    "EventBusName": {"Ref": "Bus"},
+                    "EventPattern": {"detail-type": ["wanted"]},
+                    "Targets": [
+                        {
+                            "Id": "Function",
+                            "Arn": {"Fn::GetAtt": ["Function", "Arn"]},
+                            "DeadLetterConfig": {"Arn": dead},
+                        }
+                    ],
+                },
+            },
+        }
+    }
+
+
+def _put(cloud: Cloud, bus: str, detail_type: str) -> None:
+    cloud.client("events").put_events(
+        Entries=[
+            {
+                "Source": "test",
+                "DetailType": detail_type,
+                "Detail": "{}",
+                "EventBusName": bus,
+            }
+        ]
+    )
+
+
+def test_a_rule_invokes_its_function_with_the_events_it_wants(
+    cloud: Cloud,
+    host: FunctionHost,
+    assembly: Assembly,
+    unique: str,
+    counts: Path,
+) -> None:
+    assembly.stacks = {unique: _rule(unique, "fail")}
+    world = World(cloud, host, deploy(cloud, assembly.write(), host=host))
+    _put(cloud, unique, "unwanted")
+    world.advance(START)
+    assert counts.read_text() == ""
+    _put(cloud, unique, "wanted")
+    for minutes, tries in ((0, 1), (1, 2), (3, 3), (10, 3)):
+        world.advance(START + timedelta(minutes=minutes))
+        assert counts.read_text().count("fail") == tries
+    (dead,) = world.messages(unique, "Dead")
+    assert json.loads(dead["Body"])["detail-type"] == "wanted"

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def provisioner(
     )
 
 
-def flights(name: str = "flights", **changes: object) -> Dataset:
+def flights(name: str = "flights", **changes: Any) -> Dataset:
     return Dataset.model_validate(
         {
             "name": name,
@@ -235,7 +236,7 @@ def test_a_thousand_datasets_go_over_few_connections() -> None:
 DYNAMIC = {"table": {"materialized": "dynamic_table", "target_lag": "1 hour"}}
 
 
-def made_of(warehouse: FakeWarehouse, **changes: object) -> list[str]:
+def made_of(warehouse: FakeWarehouse, **changes: Any) -> list[str]:
     """What a deploy of `flights` does to its relation."""
     warehouse.statements.clear()
     only = Catalogue(datasets={"flights": flights(**changes)})
