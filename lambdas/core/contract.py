@@ -153,6 +153,8 @@ class Inspector:
     ) -> bytes | None:
         """The record as it lands, or None if it does not."""
         if row is None:
+            if self._establishes:
+                return record
             self._set_unreadable_aside(record, page)
             return None
         faults = self._faults(row)

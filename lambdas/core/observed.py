@@ -26,9 +26,10 @@ Change: TypeAlias = Literal["new_column", "missing_column", "changed_type"]
 MAX_COLUMNS = 1_000
 MAX_NAME = 255
 """Characters of an identifier (Snowflake: "Identifier requirements")."""
-MAX_BYTES = 100_000
-"""Of all names together: they stand in an item of DynamoDB, which ends at 400 KB, and
-in an event, which ends at 256 KB."""
+MAX_BYTES = 60_000
+"""Of all names together, which may be escaped to twice as many: they stand in an item
+of DynamoDB, which ends at 400 KB and holds a cursor's edges beside them, and in an
+event, which ends at 256 KB."""
 MAX_REFUSED = 100
 """Columns refused by the contract that are remembered as told."""
 

@@ -159,6 +159,7 @@ def test_names_that_cannot_be_read_are_quarantined_or_fail_the_run() -> None:
     with pytest.raises(Terminal, match="cannot be read"):
         kept(inspector(cats(columns="freeze")), odd)
     assert kept(inspector(cats()), odd) == [odd]
+    assert kept(inspector(undeclared(columns="freeze")), odd) == [odd]
 
 
 def drifts(
