@@ -4,7 +4,8 @@ relation. Nothing but this is read, and nothing written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lambdas.core.observed import NOTHING_OBSERVED, Observed, observed_from_json
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class StoredColumns:
-    """ObservedColumns in the state table."""
+    """ObservedColumns in the state table; its client is made when it is first asked."""
 
-    def __init__(self, *, dynamodb: DynamoDBClient, table: str) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, *, client: Callable[[], DynamoDBClient], table: str) -> None:
+        self._make_client = client
         self._table = table
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return self._make_client()
 
     def of(self, dataset: str) -> Observed:
         """As the newest run that landed has left it."""

@@ -59,7 +59,9 @@ def provisioner(context: LambdaContext) -> Provisioner:
         open_warehouse=lambda: SnowflakeWarehouse(
             settings=known, secrets=secrets, connector=snowflake_connector
         ),
-        columns=StoredColumns(dynamodb=client("dynamodb"), table=known.state_table),
+        columns=StoredColumns(
+            client=lambda: client("dynamodb"), table=known.state_table
+        ),
         clock=clock,
         deadline_s=clock.monotonic()
         + context.get_remaining_time_in_millis() / 1000

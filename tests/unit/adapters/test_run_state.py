@@ -156,6 +156,7 @@ def test_columns_move_with_the_run_that_showed_them(state: RunState) -> None:
     assert run is not None
     assert run.quarantined == 2
     if isinstance(state, StateTable):
-        stored = StoredColumns(dynamodb=state._dynamodb, table="state")
+        dynamodb = state._dynamodb
+        stored = StoredColumns(client=lambda: dynamodb, table="state")
         assert stored.of("cats") == SEEN
         assert stored.of("dogs") == Observed()
