@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cli import pull as pulling
+from cli import runs
 from cli.file_state import FileState
 from cli.pull import run_document
 from lambdas.core.commit import Committer
@@ -22,7 +24,9 @@ from lambdas.core.observed import Observed
 from lambdas.core.ports import PageSource
 from lambdas.core.quarantine import quarantined_from_line
 from lambdas.core.run import DatasetState, Manifest, RunStatus
+from lambdas.pull import handler
 from lambdas.pull.engine import Puller
+from lambdas.pull.worker import Outcome
 from tests.datasets import a_dataset
 from tests.memory import (
     FakeClock,
@@ -118,6 +122,26 @@ def test_refused_records_are_counted_and_are_no_rows() -> None:
     (run_file,) = (body for key, body in world.landing.objects.items() if RUNS in key)
     assert json.loads(run_file)["quarantined"] == 2
     assert world.puller().pull(world.dataset).run.quarantined == 0
+
+
+def test_a_person_is_told_how_many_were_refused_and_where_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = World()
+    result = world.puller().pull(world.dataset)
+    pulling._print(result, as_json=False)
+    told = capsys.readouterr().out
+    assert "cats: 4 rows landed" in told
+    assert "2 records are not as the contract of cats has them" in told
+    assert result.quarantined[0].key in told
+    shown = runs.as_text(world.state.read("cats"), [result.run])
+    head, line = shown.splitlines()[1:3]
+    at = head.split().index("quarantined")
+    assert line.split()[at + 1] == "2", "the start is two words"
+    document = runs.as_document(world.state.read("cats"), [result.run])
+    assert document["runs"][0]["quarantined"] == 2  # type: ignore[index]  # a list
+    log = handler.told(Outcome(is_done=True, result=result))
+    assert (log["rows"], log["quarantined"]) == (4, 2)
 
 
 def test_a_run_of_refused_records_only_moves_the_cursor_past_them() -> None:
