@@ -1,4 +1,6 @@
-"""`catflap cost --estimate`: what the checks will cost, from the YAML alone."""
+"""`catflap cost --estimate`: what checks and dynamic tables will cost, from the YAML
+alone.
+"""
 
 from __future__ import annotations
 

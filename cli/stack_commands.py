@@ -72,7 +72,7 @@ def cost(
     apis: Apis = APIS,
     as_json: Json = False,
 ) -> int:
-    """What the freshness checks will cost with every dataset on time.
+    """What checks and dynamic tables will cost with every dataset on time.
 
     Example: catflap cost --estimate
     """
