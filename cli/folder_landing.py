@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -117,6 +118,34 @@ class FolderLanding:
             self._place(key).unlink(missing_ok=True)
         except OSError as error:
             raise _refused("delete", key, error) from error
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The names of files in the folder `prefix` that come after `after`, in order;
+        `prefix` ends in a slash.
+        """
+        try:
+            folder = self._place(prefix)
+            names = sorted(
+                entry.name for entry in os.scandir(folder) if entry.is_file()
+            )
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _refused("list", prefix, error) from error
+        for name in names:
+            if (key := f"{prefix}{name}") > after:
+                yield key
+
+    def read(self, key: str, *, start: int, size: int) -> bytes | None:
+        """A piece of an object; b"" past its end, None if it is not there."""
+        try:
+            with self._place(key).open("rb") as stream:
+                stream.seek(start)
+                return stream.read(size)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _refused("read", key, error) from error
 
     def _forget_abandoned(self) -> None:
         """Uploads that nobody came back for expire, as by a lifecycle rule on S3."""

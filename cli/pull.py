@@ -15,14 +15,16 @@ from urllib.parse import unquote, urlsplit
 
 from cli.file_state import FileState
 from cli.folder_landing import FolderLanding
-from cli.wiring import dataset_named, sources
+from cli.parents_first import ParentFailed, never_landed, pulled_first
+from cli.wiring import catalogue_with, sources
 from lambdas.adapters.environment import SystemClock
+from lambdas.adapters.parent_rows import LandedParents
 from lambdas.core.cursor import sort_key
 from lambdas.core.dataset import Dataset, Incremental
 from lambdas.core.errors import BadInput
 from lambdas.core.ports import LandingZone
 from lambdas.core.run import CursorValue, Run, RunStatus
-from lambdas.pull.engine import Puller, PullResult
+from lambdas.pull.engine import Puller, PullResult, SourceFactory
 
 DONE, OUTSIDE_FAILED = 0, 3
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -51,29 +53,40 @@ def run(
     Raises BadInput, StateConflict (another pull has the state), LandingError; a run
     that failed thereby is printed first.
     """
-    dataset = dataset_named(name, datasets=datasets, apis=apis)
+    catalogue = catalogue_with(name, datasets=datasets, apis=apis)
+    dataset = catalogue[name]
     start, end = _bounds(dataset, until=until, window=window)
     landing = landing_zone(to)
     clock = SystemClock()
+    pages = sources(clock, datasets=datasets, parents=LandedParents(landing=landing))
     with FileState(path=state) as file_state:
-        puller = Puller(
-            landing=landing,
-            state=file_state,
-            events=NoBus(),
-            clock=clock,
-            source=sources(clock, datasets=datasets),
-            random=secrets.token_bytes,
-        )
+
+        def puller_of(source: SourceFactory) -> Puller:
+            return Puller(
+                landing=landing,
+                state=file_state,
+                events=NoBus(),
+                clock=clock,
+                source=source,
+                random=secrets.token_bytes,
+            )
+
+        puller = puller_of(pages)
         if start is not None:
             _refuse_doubles(dataset, start, file_state)
+        missing = never_landed(dataset, catalogue, landing)
+        failed = pulled_first(missing, puller=puller, to=to)
+        if failed is not None:
+            parent = failed
+            puller = puller_of(lambda _, __: ParentFailed(parent))
         before = {one.run_id for one in file_state.latest_runs(name, 1)}
         try:
             result = puller.pull(dataset, start=start, end=end)
         except Exception:
-            for failed in file_state.latest_runs(name, 1):
-                is_new = failed.run_id not in before
-                if is_new and failed.status is RunStatus.FAILED:
-                    _print(PullResult(run=failed), as_json=as_json)
+            for one in file_state.latest_runs(name, 1):
+                is_new = one.run_id not in before
+                if is_new and one.status is RunStatus.FAILED:
+                    _print(PullResult(run=one), as_json=as_json)
             raise
     _print(result, as_json=as_json)
     return DONE if result.run.status is RunStatus.LANDED else OUTSIDE_FAILED

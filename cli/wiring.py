@@ -9,19 +9,26 @@ from cli.model_faults import nearest
 from cli.yaml_files import load_catalogue
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.adapters.sources import ApiSources
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput
+from lambdas.core.fan_out import Parents
 
 PATIENCE_S = 30 * 86_400.0
 """A person ends a command; a function ends by its time limit."""
 
 
 def dataset_named(name: str, *, datasets: Path, apis: Path) -> Dataset:
-    """One dataset of the catalogue.
+    """One dataset of the catalogue; raises what `catalogue_with` raises."""
+    return catalogue_with(name, datasets=datasets, apis=apis)[name]
+
+
+def catalogue_with(name: str, *, datasets: Path, apis: Path) -> Catalogue:
+    """The catalogue, which has a dataset of this name.
 
     Raises BadFiles if any file is faulty, BadInput if there is no such dataset.
     """
-    known = load_catalogue(datasets, apis).datasets
+    catalogue = load_catalogue(datasets, apis)
+    known = catalogue.datasets
     if name not in known:
         near = (
             f"the nearest is `{nearest(name, sorted(known))}`" if known else "none is"
@@ -30,17 +37,21 @@ def dataset_named(name: str, *, datasets: Path, apis: Path) -> Dataset:
             f"there is no dataset {name!r} in {datasets}; {near}. "
             f"There: {', '.join(sorted(known)) or 'no dataset at all'}"
         )
-    return known[name]
+    return catalogue
 
 
-def sources(clock: SystemClock, *, datasets: Path, ahead: bool = True) -> ApiSources:
+def sources(
+    clock: SystemClock, *, datasets: Path, parents: Parents, ahead: bool = True
+) -> ApiSources:
     """Sources whose secrets are environment variables, and whose Python stands in
-    `sources/` beside the folder of datasets; `ahead` as ApiSources has it.
+    `sources/` beside the folder of datasets; `parents` and `ahead` as ApiSources has
+    them.
     """
     return ApiSources(
         secrets=EnvironmentSecrets(variables=variables()),
         clock=clock,
         deadline_s=clock.monotonic() + PATIENCE_S,
         ahead=ahead,
+        parents=parents,
         root=datasets.resolve().parent,
     )

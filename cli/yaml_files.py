@@ -26,6 +26,7 @@ from lambdas.core.api_rules import api_findings
 from lambdas.core.dataset import NAME_PATTERN, Api, Catalogue, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.finding import Finding
+from lambdas.core.parent_rules import family_findings
 from lambdas.core.support import unsupported_findings
 from lambdas.core.validation import dataset_findings, not_there, reference_findings
 
@@ -122,6 +123,9 @@ def read_files(datasets: Path, apis: Path) -> Written:
     api_models = {file.name: _checked_api(file) for file in api_files}
     names = {file.name for file in dataset_files}
     models = [_checked_dataset(file, api_models, names) for file in dataset_files]
+    family = family_findings({one.name: one for one in models if one})
+    for file in dataset_files:
+        _keep(file, family.get(file.name, ()), Dataset)
     for file in (*api_files, *dataset_files):
         faults.extend(file.faults())
     known_apis = {name: api for name, api in api_models.items() if api is not None}

@@ -100,7 +100,8 @@ def land_objects(role: iam.Role, landing: LandingStack) -> None:
 
 
 def _see_what_is_missing(role: iam.Role, bucket: s3.IBucket) -> None:
-    """Without ListBucket, HEAD on a missing key is 403 and looks like no access.
+    """Without ListBucket, HEAD on a missing key is 403 and looks like no access; and
+    the runs of a parent are listed with it.
 
     No condition on `s3:prefix`: a HEAD carries none, and would be refused.
     """

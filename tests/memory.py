@@ -132,6 +132,15 @@ class MemoryLanding:
     def delete(self, key: str) -> None:
         self.faults.around("delete", lambda: self.objects.pop(key, None))
 
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        for key in sorted(self.objects):
+            if key.startswith(prefix) and key > after:
+                yield key
+
+    def read(self, key: str, *, start: int, size: int) -> bytes | None:
+        body = self.objects.get(key)
+        return None if body is None else body[start : start + size]
+
     def _write(self, key: str, body: bytes) -> None:
         self.written.append(key)
         self.objects[key] = body
@@ -206,6 +215,8 @@ class MemoryEvents:
 
 class ListSource:
     """Pages from a list; an UpstreamError in it is raised in its turn."""
+
+    reached: None = None
 
     def __init__(self, pages: Sequence[Sequence[bytes] | UpstreamError]) -> None:
         self._pages = pages

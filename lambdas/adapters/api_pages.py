@@ -49,6 +49,9 @@ class ApiPages:
     Each UpstreamError names the page's number and the URL, without secrets.
     """
 
+    reached: None = None
+    """The rows tell where the cursor stands."""
+
     def __init__(
         self,
         *,
@@ -60,6 +63,8 @@ class ApiPages:
     ) -> None:
         self.selector = endpoint.data_selector
         """Where the records stand; found on the first page if it is not declared."""
+        self.read = 0
+        """Answers that have been read whole."""
         self.paginator: BasePaginator = endpoint.paginator or http.api.paginator
         self._http = http
         self._endpoint = endpoint
@@ -97,11 +102,19 @@ class ApiPages:
             # no page is held here while the next one is fetched
             for page in read(base, position, number, guard):
                 upcoming = page.next_position
+                self.read = number
                 yield page
                 del page
             if upcoming is None:
                 return
             position, number = upcoming, number + 1
+
+    def ask_ahead(self) -> None:
+        """Have a thread ask for the first page, which will be read later.
+
+        Raises BadInput if the endpoint cannot make a request.
+        """
+        self._prefetched.ask([self._whole(self._base(), self._position)])
 
     def request(self) -> HttpRequest:
         """The request for the first page, or that at `position`, before auth."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 PART_BYTES = 8 * 1024 * 1024
 """Parts but the last must be at least 5 MiB (S3: "Multipart upload limits")."""
 _GONE = {"404", "NoSuchKey", "NotFound"}
+_PAST_THE_END = {"416", "InvalidRange"}
 _REFUSED_WHEN_THERE = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 
 
@@ -138,6 +140,40 @@ class LandingBucket:
             self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
         except (ClientError, BotoCoreError) as error:
             raise self._refused("delete", key, error) from error
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The names of objects below `prefix` that come after `after`, in order."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket,
+            Prefix=self._prefix + prefix,
+            StartAfter=self._prefix + (after or prefix),
+        )
+        try:
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    yield item["Key"][len(self._prefix) :]
+        except (ClientError, BotoCoreError) as error:
+            raise self._refused("list", prefix, error) from error
+
+    def read(self, key: str, *, start: int, size: int) -> bytes | None:
+        """A piece of an object; b"" past its end, None if it is not there.
+
+        Each piece is a request of its own: a connection that stays open while
+        upstream is asked would be closed on the other side.
+        """
+        try:
+            answer = self._s3.get_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Range=f"bytes={start}-{start + size - 1}",
+            )
+            return answer["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) in _GONE:
+                return None
+            if _code(error) in _PAST_THE_END:
+                return b""
+            raise self._refused("read", key, error) from error
 
     def _refused(self, verb: str, key: str, error: Exception) -> LandingError:
         return LandingError(f"S3 refused to {verb} {key}: {error}")

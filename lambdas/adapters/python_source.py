@@ -182,6 +182,9 @@ Pages = Callable[[PullContext], Iterable[object]]
 class PythonPages:
     """The pages of a generator (a PageSource)."""
 
+    reached: None = None
+    """The rows tell where the cursor stands."""
+
     def __init__(
         self,
         *,

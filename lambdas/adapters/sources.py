@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambdas.adapters.api_pages import ApiPages
+from lambdas.adapters.fan_out import FanOut
 from lambdas.adapters.http_api import HttpApi
+from lambdas.adapters.parent_rows import NoParents
 from lambdas.adapters.python_source import PythonPages
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
+from lambdas.core.fan_out import Parents
 from lambdas.core.ports import Clock, PageSource, Secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 """Above the `lambdas` package: the repository, or the bundle's root in AWS."""
+
+_NO_PARENTS = NoParents()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,9 @@ class ApiSources:
     """Whether the next page is fetched while one is worked on. Never where that
     request may be for nothing: a pull that may stop early, an API whose requests are
     counted."""
+
+    parents: Parents = _NO_PARENTS
+    """Where the rows of a parent are read."""
 
     root: Path = ROOT
     """The folder that holds `sources/`."""
@@ -56,6 +64,19 @@ class ApiSources:
             raise BadInput(
                 f"{dataset.name} has no source.endpoint with a source.client: there is "
                 "nothing to ask"
+            )
+        parent = dataset.source.parent
+        if parent is not None:
+            return FanOut(
+                dataset=dataset,
+                reading=self.parents.open(
+                    parent.dataset,
+                    window,
+                    whole=dataset.write_disposition == "replace",
+                ),
+                http=self._http(client),
+                position=window.position,
+                side_by_side=self.ahead and client.rate_limit is None,
             )
         incremental = endpoint.incremental
         stops_early = incremental is not None and incremental.row_order is not None

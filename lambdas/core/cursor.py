@@ -108,6 +108,9 @@ def as_instant(value: CursorValue | None, timezone: str | None) -> datetime | No
     return None
 
 
+_NOWHERE = CursorPosition()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """What one pull asks for.
@@ -123,6 +126,10 @@ class Window:
     initial_text: str | None = None
     position: JsonValue = None
     """Where the first page begins, if a long pull goes on."""
+    since: CursorPosition = _NOWHERE
+    """The cursor, for a source that keeps it itself (a child of another dataset)."""
+    reached: CursorPosition = _NOWHERE
+    """What earlier segments of the same pull have reached beyond it."""
 
 
 def plan_window(

@@ -179,11 +179,14 @@ class Endpoint(Model):
 
 
 class Parent(Model):
-    """Fan-out: one request per row of another dataset."""
+    """Fan-out: one request for each distinct row of another dataset that landed since.
+
+    `docs/fan-out.md` says how.
+    """
 
     dataset: Name = Field(description="whose rows are asked for one by one")
-    fields: dict[str, str] = Field(
-        description="name in {parent.name}: path in the parent's rows"
+    fields: dict[str, JsonPath] = Field(
+        min_length=1, description="name in {parent.name}: path in the parent's rows"
     )
 
 

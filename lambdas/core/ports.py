@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from lambdas.core.run import DatasetState, PendingObject, Run
+from lambdas.core.run import CursorPosition, DatasetState, PendingObject, Run
 
 
 class Clock(Protocol):
@@ -89,6 +89,12 @@ class PageSource(Protocol):
     def retries(self) -> int:
         """How many of those were second or later tries."""
 
+    @property
+    def reached(self) -> CursorPosition | None:
+        """Where the dataset's cursor stands after the pages read so far, if the source
+        keeps it itself; None where the rows tell.
+        """
+
 
 class ObjectWriter(Protocol):
     """One open, invisible object."""
@@ -129,6 +135,16 @@ class LandingZone(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a small object; gone already is fine."""
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The names of visible objects that begin with `prefix` and come after
+        `after`, in order.
+        """
+
+    def read(self, key: str, *, start: int, size: int) -> bytes | None:
+        """Up to `size` bytes of an object from `start` on, fewer at its end; None if
+        it is not there.
+        """
 
 
 class RunState(Protocol):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import quote
+
+import msgspec
 
 from lambdas.core.auth import Resolve
 from lambdas.core.dataset import Api, Endpoint
@@ -13,9 +15,12 @@ from lambdas.core.errors import BadInput
 from lambdas.core.ports import HttpRequest
 from lambdas.core.urls import join
 
-Values: TypeAlias = Mapping[str, str | int | float | None]
-"""What placeholders stand for: `{"incremental.start_value": "2013-01-01T00:00:00Z"}`.
+Value: TypeAlias = str | int | float | msgspec.Raw | None
+"""What a placeholder stands for. A number of a parent's row is Raw: as it was written.
 None means that there is no such value yet (no end, or a first pull from the start)."""
+
+Values: TypeAlias = Mapping[str, Value]
+"""By placeholder: `{"incremental.start_value": "2013-01-01T00:00:00Z"}`."""
 
 USER_AGENT = "catflap"
 
@@ -50,7 +55,7 @@ def base_request(
     )
     return HttpRequest(
         method=endpoint.method,
-        url=join(resolve(api.base_url), _fill_path(endpoint.path, values)),
+        url=join(resolve(api.base_url), filled_path(endpoint.path, values)),
         params=_texts(endpoint.params, values, resolve),
         headers=headers,
         json=body,
@@ -86,6 +91,27 @@ def secret_params(endpoint: Endpoint) -> frozenset[str]:
     )
 
 
+Part: TypeAlias = Literal["path", "params", "headers", "json"]
+_PARTS: tuple[Part, ...] = ("path", "params", "headers", "json")
+
+
+def placeholders_in(endpoint: Endpoint, *parts: Part) -> frozenset[str]:
+    """The names of the placeholders in these parts of an endpoint, or in all."""
+    texts: Mapping[Part, object] = {
+        "path": endpoint.path,
+        "params": endpoint.params,
+        "headers": endpoint.headers,
+        "json": endpoint.json_body,
+    }
+    return frozenset(
+        name
+        for part in parts or _PARTS
+        for leaf in _leaves(texts[part])
+        if isinstance(leaf, str) and not leaf.startswith(SECRET)
+        for name in _PLACEHOLDER.findall(leaf)
+    )
+
+
 def _texts(
     given: Mapping[str, str | int | float | bool], values: Values, resolve: Resolve
 ) -> dict[str, str]:
@@ -96,7 +122,9 @@ def _texts(
 
 
 def _text(value: object) -> str:
-    """A parameter as text; booleans as JSON writes them."""
+    """A parameter as text; booleans and numbers as JSON writes them."""
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -113,7 +141,7 @@ def _fill(value: object, values: Values, resolve: Resolve) -> object:
     names = _PLACEHOLDER.findall(value)
     if any(_look_up(name, values) is None for name in names):
         return _ABSENT
-    return _PLACEHOLDER.sub(lambda match: str(_look_up(match[1], values)), value)
+    return _PLACEHOLDER.sub(lambda match: _text(_look_up(match[1], values)), value)
 
 
 def _fill_json(value: object, values: Values, resolve: Resolve) -> object:
@@ -127,7 +155,11 @@ def _fill_json(value: object, values: Values, resolve: Resolve) -> object:
     return _fill(value, values, resolve)
 
 
-def _fill_path(path: str, values: Values) -> str:
+def filled_path(path: str, values: Values) -> str:
+    """`path` with its placeholders filled, each value percent-encoded: none of its
+    slashes, dots or question marks means anything. Raises BadInput.
+    """
+
     def encoded(match: re.Match[str]) -> str:
         value = _look_up(match[1], values)
         if value is None:
@@ -135,12 +167,12 @@ def _fill_path(path: str, values: Values) -> str:
                 f"path `{path}` needs {{{match[1]}}}, which has no value yet; give "
                 "incremental.initial_value, or move it into params"
             )
-        return quote(str(value), safe=":@!$'()*,~")
+        return quote(_text(value), safe=":@!$'()*,~")
 
     return _PLACEHOLDER.sub(encoded, path)
 
 
-def _look_up(name: str, values: Values) -> str | int | float | None:
+def _look_up(name: str, values: Values) -> Value:
     if name not in values:
         known = ", ".join(f"{{{key}}}" for key in sorted(values)) or "none here"
         raise BadInput(f"unknown placeholder {{{name}}}; known: {known}")

@@ -57,7 +57,10 @@ def shape_of(dataset: Dataset) -> str:
     asked = endpoint.model_dump_json(by_alias=True) if endpoint is not None else ""
     whom = client.base_url if isinstance(client, Api) else str(client)
     paged = client.paginator.model_dump_json() if isinstance(client, Api) else ""
-    text = "\n".join((asked, str(whom), paged))
+    texts = [asked, str(whom), paged]
+    if dataset.source.parent is not None:
+        texts.append(dataset.source.parent.model_dump_json())
+    text = "\n".join(texts)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -100,6 +103,13 @@ def begins_anew_at(
     return None
 
 
-def may_be_stale(error: Terminal) -> bool:
-    """Whether an answer to a stored position may mean that it has expired."""
+def may_be_stale(dataset: Dataset, error: Terminal) -> bool:
+    """Whether an answer to a stored position may mean that it has expired. A place
+    among a parent's rows does not, and its source looks after the page itself.
+    """
+    return dataset.source.parent is None and has_expired(error)
+
+
+def has_expired(error: Terminal) -> bool:
+    """Whether an answer may say that a page is not to be had any more."""
     return error.kind in {RunErrorKind.HTTP, RunErrorKind.RESPONSE}

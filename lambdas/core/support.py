@@ -24,12 +24,6 @@ class Unsupported:
 
 NOT_YET: tuple[Unsupported, ...] = (
     Unsupported(
-        key=("source", "parent"),
-        asks_for_it=lambda dataset: dataset.source.parent is not None,
-        instead="give each request a dataset of its own",
-        accepted="no parent",
-    ),
-    Unsupported(
         key=("circuit_breaker",),
         asks_for_it=lambda dataset: dataset.circuit_breaker,
         instead="look at the dataset's state before using its data",

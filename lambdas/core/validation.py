@@ -16,6 +16,7 @@ from lambdas.core.dataset import Api, Dataset
 from lambdas.core.endpoint_rules import endpoint_findings, incremental_findings
 from lambdas.core.errors import BadInput
 from lambdas.core.finding import Finding, Location, refused
+from lambdas.core.parent_rules import parent_findings
 from lambdas.core.quality_rules import quality_findings
 from lambdas.core.sql.names import identifier
 from lambdas.core.sql.views import METADATA
@@ -33,6 +34,7 @@ def dataset_findings(dataset: Dataset) -> list[Finding]:
     """
     return [
         *_source_findings(dataset),
+        *parent_findings(dataset),
         *_disposition_findings(dataset),
         *_table_findings(dataset),
         *_column_findings(dataset),

@@ -227,7 +227,7 @@ class Puller:
             resumed = plan.resumed
             if resumed is None or resumed.position is None:
                 raise
-            if transfer.run.pages or not may_be_stale(error):
+            if transfer.run.pages or not may_be_stale(dataset, error):
                 raise
             anew = begins_anew_at(dataset, resumed, before.cursor)
             if anew is None:

@@ -12,6 +12,7 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.parent_rows import LandedParents
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.sources import ApiSources
 from lambdas.adapters.state_table import StateTable
@@ -76,10 +77,11 @@ def worker(context: LambdaContext) -> Worker:
     remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
     started_s = clock.monotonic()
     known = settings(PullSettings)
+    landing = LandingBucket(s3=client("s3"), bucket=known.landing_bucket)
     return Worker(
         catalogue=catalogue(),
         puller=Puller(
-            landing=LandingBucket(s3=client("s3"), bucket=known.landing_bucket),
+            landing=landing,
             state=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
             events=EventBus(events=client("events"), bus=known.event_bus),
             clock=clock,
@@ -87,6 +89,7 @@ def worker(context: LambdaContext) -> Worker:
                 secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
                 clock=clock,
                 deadline_s=started_s + (remaining - RESERVE).total_seconds(),
+                parents=LandedParents(landing=landing),
             ),
             random=secrets.token_bytes,
             budget=Budget(

@@ -77,8 +77,12 @@ def planned(
                 f"{dataset.name} has no incremental in its source, so it has no "
                 "window to pull; it is always pulled whole"
             )
-        every = EveryRow(position=position)
-        return Plan(window=Window(position=page), position=position, rows=every)
+        reached = reached or position
+        return Plan(
+            window=Window(position=page, since=position, reached=reached),
+            position=position,
+            rows=EveryRow(position=reached),
+        )
     window = plan_window(incremental, position, start=start, end=end)
     window = dataclasses.replace(window, position=page)
     rows = NewRows(dataset=dataset, position=position, window=window, reached=reached)

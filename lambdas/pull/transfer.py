@@ -78,6 +78,8 @@ class Transfer:
                     self.cut = cut_after(page, rows)
                 if self.cut is not None:
                     break
+            if source.reached is not None and isinstance(rows, EveryRow):
+                rows.position = source.reached
         finally:
             self.run = dataclasses.replace(
                 before,

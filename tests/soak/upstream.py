@@ -107,6 +107,8 @@ class Upstream:
 class UpstreamPages:
     """One pull's pages (a PageSource). A page is asked for by the place it follows."""
 
+    reached: None = None
+
     def __init__(
         self,
         world: World,

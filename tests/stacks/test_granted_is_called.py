@@ -55,7 +55,6 @@ WITHOUT_A_CALL = {
     "pull": {
         "kms:Decrypt": "a multipart upload under SSE-KMS",
         "kms:GenerateDataKey": "an upload under SSE-KMS",
-        "s3:ListBucket": "HEAD on a missing key is 404 and not 403",
         "sqs:DeleteMessage": "the event source",
         "sqs:GetQueueAttributes": "the event source",
         "sqs:ReceiveMessage": "the event source",

@@ -8,7 +8,15 @@ from datetime import datetime
 from lambdas.adapters.api_pages import ApiPages
 from lambdas.adapters.http_api import HttpApi
 from lambdas.core.cursor import plan_window
-from lambdas.core.dataset import Api, Dataset, Endpoint, Incremental, Probe, Retry
+from lambdas.core.dataset import (
+    Api,
+    Dataset,
+    Endpoint,
+    Incremental,
+    Parent,
+    Probe,
+    Retry,
+)
 from lambdas.core.errors import UpstreamError
 from lambdas.core.ports import RunState
 from lambdas.core.probing import (
@@ -51,7 +59,7 @@ class UpstreamSource:
             return Upstream(probe="failed")
         try:
             if probe is not None:
-                return _ask(http, endpoint, probe, when)
+                return _ask(http, endpoint, probe, when, parent=dataset.source.parent)
             if when is None or dataset.source.parent is not None:
                 return NOT_PROBED
             position = self._state.read(dataset.name).cursor
@@ -77,10 +85,18 @@ def _read_secrets(http: HttpApi, endpoint: Endpoint) -> None:
 
 
 def _ask(
-    http: HttpApi, endpoint: Endpoint, probe: Probe, when: EventTime | None
+    http: HttpApi,
+    endpoint: Endpoint,
+    probe: Probe,
+    when: EventTime | None,
+    *,
+    parent: Parent | None,
 ) -> Upstream:
     question = Endpoint(path=probe.path, params=probe.params, headers=endpoint.headers)
-    request = base_request(http.api, question, values={}, resolve=http.secrets.value)
+    # for no row of a parent in particular: a header that needs one is left out
+    values = {f"parent.{name}": None for name in (parent.fields if parent else ())}
+    resolve = http.secrets.value
+    request = base_request(http.api, question, values=values, resolve=resolve)
     response = http.fetch(request)
     if response is None:
         return NOT_PROBED

@@ -174,10 +174,16 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     # retention
     ("columns:", "retention: {raw: 1 year}\ncolumns:", [
         (17, "retention.raw", "a number of days")]),
-    # not built yet
+    # fan-out
     ("  client: cats", "  parent: {dataset: dogs, fields: {a: b}}\n  client: cats", [
-        (4, "source.parent", "not supported yet"),
-        (4, "source.parent.dataset", "there is no `dogs`")]),
+        (4, "source.parent", "{parent.a} in the endpoint's path"),
+        (4, "source.parent.dataset", "there is no `dogs`"),
+        (12, CURSOR, "one cursor cannot stand for many parents")]),
+    ("  client: cats", "  parent: {dataset: cats, fields: {}}\n  client: cats", [
+        (4, "source.parent.fields", "at least 1")]),
+    ("  client: cats", "  parent: {dataset: x, fields: {a: 'b[['}}\n  client: cats", [
+        (4, "source.parent.fields.a", "cannot be read as a path")]),
+    # not built yet
     ("columns:", "circuit_breaker: true\ncolumns:", [
         (17, "circuit_breaker", "not supported yet")]),
     # YAML itself

@@ -43,6 +43,8 @@ def row(number: int, at: int) -> bytes:
 class Counted:
     """Pages of one row, asked for by number."""
 
+    reached: None = None
+
     def __init__(
         self, desk: Desk, *, rows: Sequence[bytes], position: object, shows: bool
     ) -> None:
