@@ -9,6 +9,7 @@ from pathlib import Path
 from cli.parents_first import AskedParents
 from cli.wiring import catalogue_with, sources
 from lambdas.adapters.environment import SystemClock
+from lambdas.adapters.rate_budget import OwnBudgets
 from lambdas.adapters.sources import ApiSources
 from lambdas.core.cursor import NewRows, Window, plan_window
 from lambdas.core.dataset import Catalogue, Dataset
@@ -41,11 +42,13 @@ class _Preview:
 
     def __init__(self, catalogue: Catalogue, datasets: Path) -> None:
         self._catalogue = catalogue
+        clock = SystemClock()
         self._sources: ApiSources = sources(
-            SystemClock(),
+            clock,
             datasets=datasets,
-            ahead=False,
             parents=AskedParents(self.rows),
+            budgets=OwnBudgets(clock=clock),
+            ahead=False,
         )
 
     def rows(self, name: str) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ a bucket as landing zone and a file as state.
 from __future__ import annotations
 
 import json
+import random
 import re
 import secrets
 import sys
@@ -16,9 +17,11 @@ from urllib.parse import unquote, urlsplit
 from cli.file_state import FileState
 from cli.folder_landing import FolderLanding
 from cli.parents_first import ParentFailed, never_landed, pulled_first
+from cli.rate_files import RateFiles
 from cli.wiring import catalogue_with, sources
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.parent_rows import LandedParents
+from lambdas.adapters.rate_budget import SharedBudgets
 from lambdas.core.cursor import sort_key
 from lambdas.core.dataset import Dataset, Incremental
 from lambdas.core.errors import BadInput
@@ -58,7 +61,14 @@ def run(
     start, end = _bounds(dataset, until=until, window=window)
     landing = landing_zone(to)
     clock = SystemClock()
-    pages = sources(clock, datasets=datasets, parents=LandedParents(landing=landing))
+    pages = sources(
+        clock,
+        datasets=datasets,
+        parents=LandedParents(landing=landing),
+        budgets=SharedBudgets(
+            store=RateFiles(folder=state.parent), clock=clock, random=random.random
+        ),
+    )
     with FileState(path=state) as file_state:
 
         def puller_of(source: SourceFactory) -> Puller:

@@ -8,6 +8,7 @@ from cli.environment_secrets import EnvironmentSecrets
 from cli.model_faults import nearest
 from cli.yaml_files import load_catalogue
 from lambdas.adapters.environment import SystemClock, variables
+from lambdas.adapters.rate_budget import Budgets
 from lambdas.adapters.sources import ApiSources
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput
@@ -41,11 +42,15 @@ def catalogue_with(name: str, *, datasets: Path, apis: Path) -> Catalogue:
 
 
 def sources(
-    clock: SystemClock, *, datasets: Path, parents: Parents, ahead: bool = True
+    clock: SystemClock,
+    *,
+    datasets: Path,
+    parents: Parents,
+    budgets: Budgets,
+    ahead: bool = True,
 ) -> ApiSources:
     """Sources whose secrets are environment variables, and whose Python stands in
-    `sources/` beside the folder of datasets; `parents` and `ahead` as ApiSources has
-    them.
+    `sources/` beside the folder of datasets; the others as ApiSources has them.
     """
     return ApiSources(
         secrets=EnvironmentSecrets(variables=variables()),
@@ -53,5 +58,6 @@ def sources(
         deadline_s=clock.monotonic() + PATIENCE_S,
         ahead=ahead,
         parents=parents,
+        budgets=budgets,
         root=datasets.resolve().parent,
     )

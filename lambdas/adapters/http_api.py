@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import BinaryIO
 
+from lambdas.adapters.rate_budget import OwnBudgets
 from lambdas.adapters.transport import MAX_BODY_BYTES, Transport
 from lambdas.core.answering import (
     MAX_REDIRECTS,
@@ -22,13 +23,19 @@ from lambdas.core.answering import (
 from lambdas.core.auth import AccessToken, BaseAuth, OAuth2ClientCredentials
 from lambdas.core.dataset import Api, ResponseAction
 from lambdas.core.errors import (
+    OverBudget,
     RunErrorKind,
     Terminal,
     Transient,
     UpstreamError,
 )
-from lambdas.core.ports import Clock, HttpRequest, HttpResponse, Secrets
-from lambdas.core.rate import Bucket, full, take
+from lambdas.core.ports import (
+    Clock,
+    HttpRequest,
+    HttpResponse,
+    RateBudget,
+    Secrets,
+)
 from lambdas.core.urls import is_private_enough, origin_of, public_url, redact
 
 
@@ -37,7 +44,8 @@ class HttpApi:
 
     `deadline_s` is a moment of `clock.monotonic()`: no wait reaches past it, and no
     request is given longer. `random` gives numbers in [0, 1) for the jitter.
-    `known_secrets` are blanked out of messages, beside those of `api.auth`.
+    `known_secrets` are blanked out of messages, beside those of `api.auth`. Without a
+    `budget` that others share, it keeps one of its own.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class HttpApi:
         deadline_s: float,
         known_secrets: frozenset[str] = frozenset(),
         max_body_bytes: int = MAX_BODY_BYTES,
+        budget: RateBudget | None = None,
     ) -> None:
         self.api = api
         self.secrets = secrets
@@ -61,7 +70,7 @@ class HttpApi:
         self._hidden = frozenset(known_secrets)
         self._hides_auth = False
         self._token: AccessToken | None = None
-        self._bucket: Bucket | None = None
+        self._budget = budget or OwnBudgets(clock=clock).of(api)
         # requests may be under way side by side: one of them fetches the token, and
         # what is counted is counted once
         self._preparing, self._counting = Lock(), Lock()
@@ -115,6 +124,8 @@ class HttpApi:
                     self._drop(token)
                     self._count_retry()
                     continue
+                if error.kind is RunErrorKind.THROTTLED and error.retry_after_s:
+                    self._budget.hold_back(error.retry_after_s)
                 step = next_try(
                     error,
                     attempt=attempt,
@@ -135,7 +146,9 @@ class HttpApi:
             self.retries += 1
 
     def _told(self, error: UpstreamError, request: HttpRequest, why: str) -> Exception:
-        tree = Transient if isinstance(error, Transient) else Terminal
+        tree = next(
+            t for t in (OverBudget, Transient, Terminal) if isinstance(error, t)
+        )
         place = f"{request.method} {self.public(request.url)} "
         return tree(
             redact(
@@ -242,7 +255,7 @@ class HttpApi:
 
     def _send(self, request: HttpRequest, into: BinaryIO | None = None) -> HttpResponse:
         """One request within the budget and the time. Raises UpstreamError."""
-        self._wait_for_budget()
+        self._budget.wait(within_s=self._deadline_s - self._clock.monotonic())
         left = self._deadline_s - self._clock.monotonic()
         if left <= 0:
             raise Transient(
@@ -257,24 +270,6 @@ class HttpApi:
         return self._transport.send(
             request, timeout_s=min(self.api.timeout, left), into=into
         )
-
-    def _wait_for_budget(self) -> None:
-        limit = self.api.rate_limit
-        if limit is None:
-            return
-        with self._counting:
-            now = self._clock.monotonic()
-            after, wait_s = take(self._bucket or full(limit, now), limit, now)
-            if wait_s < self._deadline_s - now:
-                self._bucket = after
-        if wait_s >= self._deadline_s - now:
-            raise Transient(
-                f"is not sent: the rate_limit of {limit.requests} a {limit.period} "
-                f"leaves no request for {wait_s:.0f} s, and less time is left",
-                kind=RunErrorKind.THROTTLED,
-            )
-        if wait_s > 0:
-            self._clock.sleep(wait_s)
 
 
 class _Unauthorized(Terminal):

@@ -11,6 +11,7 @@ from lambdas.adapters.fan_out import FanOut
 from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.parent_rows import NoParents
 from lambdas.adapters.python_source import PythonPages
+from lambdas.adapters.rate_budget import Budgets
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
@@ -37,6 +38,9 @@ class ApiSources:
     """Whether the next page is fetched while one is worked on. Never where that
     request may be for nothing: a pull that may stop early, an API whose requests are
     counted."""
+
+    budgets: Budgets | None = None
+    """The rate budgets that others share; without, each source keeps one of its own."""
 
     parents: Parents = _NO_PARENTS
     """Where the rows of a parent are read."""
@@ -100,4 +104,5 @@ class ApiSources:
             clock=self.clock,
             random=random.random,
             deadline_s=self.deadline_s,
+            budget=self.budgets.of(api) if self.budgets is not None else None,
         )

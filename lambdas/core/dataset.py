@@ -42,7 +42,7 @@ class Owner(Model):
 
 
 class RateLimit(Model):
-    """A budget on our side: so many requests a period, shared by an API's datasets."""
+    """A budget on our side: so many requests a period, for all who ask the API."""
 
     requests: int = Field(gt=0, description="requests a period")
     period: Literal["second", "minute", "hour"] = Field(

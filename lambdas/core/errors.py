@@ -6,6 +6,7 @@
     ├── BadInput                 YAML, arguments or a file that a person wrote
     ├── UpstreamError            the API; `kind` is the run's error kind
     │   ├── Transient            worth another try within this run
+    │   │   └── OverBudget       our own rate_limit leaves no request
     │   └── Terminal             trying again now changes nothing
     ├── LandingError             the landing zone refused, or an upload is gone
     │   ├── UploadGone           a recorded upload no longer exists
@@ -73,6 +74,10 @@ class UpstreamError(CatflapError):
 
 class Transient(UpstreamError):
     """Another try within this run may succeed."""
+
+
+class OverBudget(Transient):
+    """Our own rate_limit leaves no request in time; the API was not asked."""
 
 
 class Terminal(UpstreamError):

@@ -72,6 +72,18 @@ class Page:
     It holds no secret."""
 
 
+class RateBudget(Protocol):
+    """The requests that an API may be sent, for all who send them."""
+
+    def wait(self, *, within_s: float) -> None:
+        """Return when one request may be sent. Raises OverBudget if none may before so
+        many seconds have passed.
+        """
+
+    def hold_back(self, seconds: float) -> None:
+        """The API has asked for silence: nobody sends before it is over."""
+
+
 class PageSource(Protocol):
     """The pages of one pull, from wherever they come."""
 

@@ -18,7 +18,7 @@ import msgspec
 
 from lambdas.core.cursor import as_instant
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import RunErrorKind, Transient, UpstreamError
+from lambdas.core.errors import OverBudget, RunErrorKind, Transient, UpstreamError
 from lambdas.core.json_path import find_value, steps
 from lambdas.core.run import CursorValue
 from lambdas.core.signals import ProbeResult, Upstream
@@ -137,7 +137,11 @@ def derived_answer(
 
 
 def failed_probe(error: UpstreamError) -> Upstream:
-    """What it says of the source that it could not be asked."""
+    """What it says of the source that it could not be asked. That our own pulls use
+    its rate_limit up says nothing.
+    """
+    if isinstance(error, OverBudget):
+        return NOT_PROBED
     result: ProbeResult
     match error.kind:
         case RunErrorKind.AUTH:

@@ -19,6 +19,8 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.incident_table import IncidentTable
 from lambdas.adapters.landed_listing import LandedListing
 from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.rate_budget import SharedBudgets
+from lambdas.adapters.rate_table import RateTable
 from lambdas.adapters.schedules import DeployedSchedules
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
@@ -81,6 +83,12 @@ def sources(known: FreshnessSettings, reach: Reach) -> Sources:
     state = StateTable(dynamodb=reach.aws("dynamodb"), table=known.state_table)
     database = known.snowflake_database
 
+    budgets = SharedBudgets(
+        store=RateTable(dynamodb=reach.aws("dynamodb"), table=known.state_table),
+        clock=clock,
+        random=random.random,
+    )
+
     def open_api(api: Api) -> HttpApi:
         return HttpApi(
             api=api,
@@ -88,6 +96,7 @@ def sources(known: FreshnessSettings, reach: Reach) -> Sources:
             clock=clock,
             random=random.random,
             deadline_s=clock.monotonic() + PROBE_S,
+            budget=budgets.of(api),
         )
 
     schedules = DeployedSchedules(

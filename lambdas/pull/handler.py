@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing_bucket import LandingBucket
 from lambdas.adapters.parent_rows import LandedParents
+from lambdas.adapters.rate_budget import SharedBudgets
+from lambdas.adapters.rate_table import RateTable
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.sources import ApiSources
 from lambdas.adapters.state_table import StateTable
@@ -89,6 +92,13 @@ def worker(context: LambdaContext) -> Worker:
                 secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
                 clock=clock,
                 deadline_s=started_s + (remaining - RESERVE).total_seconds(),
+                budgets=SharedBudgets(
+                    store=RateTable(
+                        dynamodb=client("dynamodb"), table=known.state_table
+                    ),
+                    clock=clock,
+                    random=random.random,
+                ),
                 parents=LandedParents(landing=landing),
             ),
             random=secrets.token_bytes,

@@ -5,6 +5,7 @@ judged together by `check`.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cli import parents_first
 from cli.main import run
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.unit.cli.files import changed, folders
+from tests.unit.core.test_rate import most_in_a_window
 
 CARRIERS = ["UA", "AA", "DL"]
 PARENT = """\
@@ -103,6 +105,26 @@ def test_parents_that_never_landed_are_pulled_first_into_the_same_zone(
     pull("airlines", tmp_path, files, capfd)
     code, document, err = pull("planes", tmp_path, files, capfd)
     assert (code, document["rows"], err) == (0, 6, "")
+
+
+def test_pulls_keep_the_rate_limit_beside_the_state(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    times: list[float] = []
+
+    def timed(asked: Asked) -> Answer:
+        times.append(time.monotonic())
+        return app(asked)
+
+    with serving(timed) as server:
+        files = options(tmp_path, server)
+        api = tmp_path / "apis" / "api.yaml"
+        api.write_text(f"{api.read_text()}rate_limit: {{requests: 8}}\n")
+        assert pull("planes", tmp_path, files, capfd)[0] == 0
+        assert pull("seats", tmp_path, files, capfd)[0] == 0
+    assert len(times) == 10
+    assert most_in_a_window(times, 1.0) <= 8
+    assert len(list((tmp_path / ".catflap-rates").iterdir())) == 1
 
 
 def test_a_parent_that_fails_fails_the_childs_run_by_name(

@@ -17,7 +17,7 @@ from lambdas.core.answering import (
 from lambdas.core.dataset import RateLimit, ResponseAction, Retry
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, Transient
 from lambdas.core.ports import HttpRequest, HttpResponse
-from lambdas.core.rate import full, take
+from lambdas.core.rate import full, reserve
 from lambdas.core.urls import join, public_url, redact
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -203,8 +203,7 @@ def test_the_rate_budget_holds_in_every_window_and_is_used(
     seconds = {"second": 1.0, "minute": 60.0}[period]
     now, times, bucket = 0.0, list[float](), full(limit, 0.0)
     while len(times) < 3 * count:
-        bucket, wait_s = take(bucket, limit, now)
-        now += wait_s
+        bucket, (now,) = reserve(bucket, limit, now)
         times.append(now)
     most = max(
         sum(1 for other in times if at <= other < at + seconds - 1e-6) for at in times
