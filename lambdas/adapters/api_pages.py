@@ -44,8 +44,8 @@ class ApiPages:
     """One endpoint's pages, from the first or from `position` (a PageSource).
 
     `values` are what the placeholders stand for, formatted as the API wants them. With
-    `ahead` the next page is fetched while one is worked on, and where pages can be
-    counted, the next few side by side.
+    `ahead` the next page is fetched while one is worked on, and, as with
+    `side_by_side`, the next few at once where pages can be counted.
     Each UpstreamError names the page's number and the URL, without secrets.
     """
 
@@ -60,6 +60,7 @@ class ApiPages:
         values: Values = NOTHING_YET,
         position: JsonValue = None,
         ahead: bool = False,
+        side_by_side: bool = False,
     ) -> None:
         self.selector = endpoint.data_selector
         """Where the records stand; found on the first page if it is not declared."""
@@ -71,6 +72,7 @@ class ApiPages:
         self._values = {**NOTHING_YET, **values}
         self._position = position
         self._ahead = ahead
+        self._side_by_side = ahead or side_by_side
         self._actions = endpoint.response_actions
         self._prefetched = Prefetched(
             lambda request: http.fetch(request, actions=endpoint.response_actions)
@@ -163,7 +165,7 @@ class ApiPages:
                 url=self._http.public(response.url),
                 next_position=self.paginator.after(answered, position),
             )
-            if self._ahead and len(response.body) <= AHEAD_BYTES:
+            if self._side_by_side and len(response.body) <= AHEAD_BYTES:
                 self._prefetch(base, answered, page.next_position)
             del document, response, records, answered
         except UpstreamError as error:

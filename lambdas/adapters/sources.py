@@ -17,6 +17,7 @@ from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.fan_out import Parents
 from lambdas.core.ports import Clock, PageSource, Secrets
+from lambdas.core.rate import is_brisk
 
 ROOT = Path(__file__).resolve().parents[2]
 """Above the `lambdas` package: the repository, or the bundle's root in AWS."""
@@ -37,7 +38,8 @@ class ApiSources:
     ahead: bool = True
     """Whether the next page is fetched while one is worked on. Never where that
     request may be for nothing: a pull that may stop early, an API whose requests are
-    counted."""
+    counted. Of those that allow one a second or more, pages that are known to follow
+    are fetched side by side, within the budget."""
 
     budgets: Budgets | None = None
     """The rate budgets that others share; without, each source keeps one of its own."""
@@ -80,12 +82,14 @@ class ApiSources:
                 ),
                 http=self._http(client),
                 position=window.position,
-                side_by_side=self.ahead and client.rate_limit is None,
+                side_by_side=self.ahead and is_brisk(client.rate_limit),
             )
         incremental = endpoint.incremental
         stops_early = incremental is not None and incremental.row_order is not None
+        ahead = self.ahead and not stops_early
         return ApiPages(
-            ahead=self.ahead and not stops_early and client.rate_limit is None,
+            ahead=ahead and client.rate_limit is None,
+            side_by_side=ahead and is_brisk(client.rate_limit),
             http=self._http(client),
             endpoint=endpoint,
             values={

@@ -77,6 +77,13 @@ def batch(limit: RateLimit, most: int) -> int:
     return max(1, min(most, int(_rate(limit, late_s) * late_s)))
 
 
+def is_brisk(limit: RateLimit | None) -> bool:
+    """Whether requests side by side win time: not where each waits for the budget
+    longer than for its answer, and what is asked for too much is dear.
+    """
+    return limit is None or limit.requests >= _SECONDS[limit.period]
+
+
 def _filled(bucket: Bucket, limit: RateLimit, now: float, rate: float) -> Bucket:
     # whose clock runs ahead, or who holds back, is waited for: up to a bound
     at = max(now, min(bucket.at, now + LONGEST_HOLD_S))

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 import pytest
 
 from lambdas.adapters.api_pages import ApiPages
+from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.prefetching import PARALLEL
-from lambdas.core.dataset import Api, Endpoint
+from lambdas.adapters.sources import ApiSources
+from lambdas.core.cursor import Window
+from lambdas.core.dataset import Api, Dataset, Endpoint
 from lambdas.core.errors import Terminal
+from lambdas.core.landing import RAW
 from lambdas.core.ports import HttpRequest, HttpResponse
+from lambdas.core.run import RunStatus
+from lambdas.core.segment import Budget
+from lambdas.pull.engine import Puller
 from tests.api_pull import CANARY, PlannedClock, PlannedSecrets
-from tests.api_server import Answer, Asked, answer_json, rows, serving
+from tests.api_server import Answer, ApiServer, Asked, answer_json, rows, serving
+from tests.datasets import a_dataset
+from tests.memory import FakeClock, MemoryEvents, MemoryLanding, MemoryState
+from tests.unit.core.test_rate import most_in_a_window
 
 ROWS = rows(95)
 SIZE = 10
@@ -168,3 +181,114 @@ def test_whoever_stops_leaves_no_thread() -> None:
         if thread.name in {"prefetching", "reading-ahead"}:
             thread.join(SOON_S)
             assert not thread.is_alive()
+
+
+class Numbered:
+    """An API of 40 rows, four a page, whose pages say how many there are."""
+
+    def __init__(self) -> None:
+        self.tried: Counter[int] = Counter()
+        self.times: list[float] = []
+        self.is_deaf = False
+
+    def __call__(self, asked: Asked) -> Answer:
+        self.times.append(time.monotonic())
+        page = int(asked.query.get("page", 1))
+        self.tried[page] += 1
+        if page == 5 and self.tried[page] == 1:
+            return Answer(status=503)
+        at = 0 if self.is_deaf else (page - 1) * 4
+        return answer_json({"results": ROWS[at : at + 4], "pages": 10})
+
+
+def numbered(server: ApiServer, **client: object) -> Dataset:
+    paginator = {"type": "page_number", "base_page": 1, "total_path": "pages"}
+    return a_dataset(
+        write_disposition="append",
+        source={
+            "client": {
+                "base_url": server.url, "retry": {"backoff_factor": 0}, **client,
+            },
+            "endpoint": {"path": "cats", "paginator": paginator},
+        },
+    )  # fmt: skip
+
+
+def sources() -> ApiSources:
+    clock = SystemClock()
+    return ApiSources(
+        secrets=PlannedSecrets(), clock=clock, deadline_s=clock.monotonic() + 60
+    )
+
+
+@pytest.mark.parametrize("rows_a_run", [None, 1, 5, 13])
+def test_segments_of_pages_side_by_side_land_every_row_once(
+    rows_a_run: int | None,
+) -> None:
+    landing, state, random = MemoryLanding(), MemoryState(), itertools.count()
+    app = Numbered()
+    with serving(app) as server:
+        puller = Puller(
+            landing=landing,
+            state=state,
+            events=MemoryEvents(),
+            clock=FakeClock(),
+            source=sources(),
+            random=lambda size: next(random).to_bytes(size, "big"),
+            budget=Budget(rows=rows_a_run),
+        )
+        runs = [puller.pull(numbered(server))]
+        while runs[-1].continues:
+            runs.append(puller.pull(numbered(server)))
+    assert {one.run.status for one in runs} == {RunStatus.LANDED}
+    assert (len(runs) == 1) is (rows_a_run is None)
+    landed = [
+        json.loads(line)
+        for key, body in sorted(landing.objects.items())
+        if key.startswith(RAW)
+        for line in gzip.decompress(body).splitlines()
+    ]
+    assert landed == ROWS[:40]
+    if rows_a_run is None:
+        assert app.tried == Counter({page: 1 + (page == 5) for page in range(1, 11)})
+        assert runs[0].run.retries == 1
+
+
+def test_pages_side_by_side_stay_within_the_rate_budget() -> None:
+    app = Numbered()
+    with serving(app) as server:
+        pages = list(
+            sources()(numbered(server, rate_limit={"requests": 20}), Window()).pages()
+        )
+    assert [json.loads(one) for page in pages for one in page.records] == ROWS[:40]
+    # two at once, then nineteen a second
+    assert most_in_a_window(app.times, 0.3) <= 2 + 6 + 1
+    assert app.times[-1] - app.times[0] > 0.4
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_side_by_side"),
+    [
+        (None, True),
+        ({"requests": 1}, True),
+        ({"requests": 60, "period": "minute"}, True),
+        ({"requests": 59, "period": "minute"}, False),
+    ],
+)
+def test_a_slow_budget_is_not_spent_on_pages_before_their_time(
+    limit: object, *, is_side_by_side: bool
+) -> None:
+    with serving(Numbered()) as server:
+        source = sources()(numbered(server, rate_limit=limit), Window())
+        assert isinstance(source, ApiPages)
+        next(source.pages())
+        assert bool(source._prefetched._on_their_way) is is_side_by_side
+
+
+def test_an_api_that_ignores_the_page_is_a_loop_side_by_side_too() -> None:
+    app = Numbered()
+    app.is_deaf = True
+    with serving(app) as server:
+        with pytest.raises(Terminal, match="go in circles"):
+            list(sources()(numbered(server), Window()).pages())
+        assert len(server.asked) <= 2 + PARALLEL + 1
