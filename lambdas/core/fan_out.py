@@ -12,7 +12,7 @@ row that would ask for another path, or that HTTP has no room for, is not asked 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -25,7 +25,7 @@ from lambdas.core.cursor import Window
 from lambdas.core.dataset import Endpoint, Parent
 from lambdas.core.documents import bad_response
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.json_path import find, kind_of
+from lambdas.core.json_path import find, kind_of, steps
 from lambdas.core.landing import RUNS, run_key, run_started_at
 from lambdas.core.requesting import Value, filled_path, placeholders_in
 from lambdas.core.run import CursorPosition
@@ -39,6 +39,7 @@ DISTINCT_KEPT = 500_000
 """Tuples remembered within one pull, about 60 MB. After that many they are forgotten,
 and one that comes again is asked for again: never is a row left out for it."""
 
+_NULL = msgspec.Raw(b"null")
 _SHOWN = 60
 _SHOWN_FIELDS = 5
 _DOTS = frozenset({"", ".", ".."})
@@ -255,6 +256,7 @@ class Fields:
             for name, path in parent.fields.items()
             if f"parent.{name}" in used
         }
+        self._found = _reader(tuple(self._path_of.values()))
         self._endpoint = endpoint
         self._in_path = placeholders_in(endpoint, "path")
         self._in_headers = placeholders_in(endpoint, "headers")
@@ -266,12 +268,12 @@ class Fields:
         Raises Terminal if a path leads to an object or an array.
         """
         values: dict[str, Value] = {}
-        for name, path in self._path_of.items():
-            try:
-                found = find(record, path)
-                value = self._scalar(name, path, found[0]) if found else None
-            except msgspec.DecodeError:
-                return f"`{path}` cannot be read"
+        try:
+            found = self._found(record)
+        except msgspec.DecodeError:
+            return "it cannot be read"
+        for (name, path), raw in zip(self._path_of.items(), found, strict=True):
+            value = self._scalar(name, path, raw)
             if value is None:
                 return f"`{path}` is null or missing"
             if f"parent.{name}" in self._in_headers and not _fits_header(value):
@@ -303,6 +305,8 @@ class Fields:
         """Whether a part of the path that a value fills vanishes or climbs: what was
         asked for is then another resource, since dots are resolved on the way.
         """
+        if all(str(value).strip(".") for value in values.values()):
+            return False  # something is in it that stays
         template = self._endpoint.path.partition("?")[0].split("/")
         others = {name: "x" for name in self._in_path if name not in values}
         for part in template:
@@ -318,6 +322,28 @@ class Fields:
             for name in list(self._path_of)[:_SHOWN_FIELDS]
         ]
         return f"{self._parent} ({', '.join(shown)})"
+
+
+def _reader(paths: tuple[str, ...]) -> Callable[[bytes], Sequence[msgspec.Raw]]:
+    """A function from a record to the first value at each path, null if there is none.
+
+    Paths of one name each become a type, so that a row is read in one pass that skips
+    every other field.
+    """
+    names = [way[0] if len(way := steps(path)) == 1 else None for path in paths]
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        return lambda record: [
+            found[0] if (found := find(record, path)) else _NULL for path in paths
+        ]
+    keys = [f"at{number}" for number in range(len(names))]
+    row = msgspec.defstruct(
+        "Row",
+        [(key, msgspec.Raw, _NULL) for key in keys],
+        rename=dict(zip(keys, map(str, names), strict=True)),
+        gc=False,
+    )
+    decoder = msgspec.json.Decoder(row)
+    return lambda record: msgspec.structs.astuple(decoder.decode(record))
 
 
 def tuple_of(values: Mapping[str, Value]) -> bytes:
