@@ -37,6 +37,7 @@ ROWS_WITHOUT_A_REQUEST = 100_000
 time: a day of repetitions must not outlast a function, again and again."""
 
 _LONGEST_ERROR = 1000
+_HEAD, _TAIL = 600, 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +155,10 @@ class FanOut:
             if not row.was_read:
                 self._skipped[values] += 1
             return None
-        if not self._distinct.is_new(tuple_of(values)) or row.was_read:
-            return None
         went_on = self._page is not None and row.place == self._place
+        is_new = self._distinct.is_new(tuple_of(values))
+        if row.was_read or not (is_new or went_on):
+            return None
         return _Question(
             place=row.place,
             values=values,
@@ -180,6 +182,7 @@ class FanOut:
                 anew = self._pages_of(question.values, None)
                 yield from self._numbered(question, anew)
         except UpstreamError as error:
+            self._http.hide(self._fields.secrets(question.values))
             named = self._http.without_secrets(
                 error, f"for {self._fields.named(question.values)}: "
             )
@@ -227,12 +230,14 @@ class FanOut:
 
 
 def _short(error: UpstreamError) -> UpstreamError:
-    """The same error with a sentence of bearable length: a URL holds a row's values."""
+    """The same error with a sentence of bearable length: a URL holds a row's values,
+    and what was answered stands after it.
+    """
     text = str(error)
     if len(text) <= _LONGEST_ERROR:
         return error
     return type(error)(
-        f"{text[:_LONGEST_ERROR]}…",
+        f"{text[:_HEAD]}…{text[-_TAIL:]}",
         kind=error.kind,
         retry_after_s=error.retry_after_s,
     )

@@ -323,6 +323,14 @@ class Fields:
         ]
         return f"{self._parent} ({', '.join(shown)})"
 
+    def secrets(self, values: Mapping[str, Value]) -> frozenset[str]:
+        """The values of fields that sound like secrets: a URL may hold them."""
+        return frozenset(
+            _as_text(values[f"parent.{name}"])
+            for name in self._path_of
+            if sounds_secret(name)
+        )
+
 
 def _reader(paths: tuple[str, ...]) -> Callable[[bytes], Sequence[msgspec.Raw]]:
     """A function from a record to the first value at each path, null if there is none.
@@ -386,9 +394,13 @@ def _fits_header(value: Value) -> bool:
     )
 
 
+def _as_text(value: Value) -> str:
+    return bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)
+
+
 def _shown(name: str, value: Value) -> str:
     if sounds_secret(name):
         return BLANK
-    text = bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)
+    text = _as_text(value)
     text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return text if text.isprintable() else ascii(text)

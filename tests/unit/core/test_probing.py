@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
+from lambdas.core.errors import (
+    OverBudget,
+    RunErrorKind,
+    Terminal,
+    Transient,
+    UpstreamError,
+)
 from lambdas.core.probing import (
     EventTime,
     declared_answer,
@@ -133,6 +139,7 @@ def test_an_answer_that_is_no_json_is_an_error_in_place_of_data() -> None:
         (Terminal("x", kind=RunErrorKind.RESPONSE), "error_body"),
         (Terminal("x", kind=RunErrorKind.SCHEMA), "error_body"),
         (Terminal("x", kind=RunErrorKind.INTERNAL), "failed"),
+        (OverBudget("x", kind=RunErrorKind.THROTTLED), "not_probed"),
     ],
 )
 def test_an_error_is_said_in_the_signals_words(

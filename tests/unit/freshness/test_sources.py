@@ -112,6 +112,35 @@ def test_a_derived_probe_asks_from_the_cursor_on() -> None:
     assert [request.query for request in asked] == [{"since": NOW.isoformat()}]
 
 
+def test_a_budget_that_our_pulls_use_up_says_nothing_of_the_source() -> None:
+    page = {"rows": [{"at": NOW.isoformat()}], "next": "cats?page=2"}
+    with serving(lambda _: answer_json(page)) as server:
+        limit = {"requests": 1, "period": "hour"}
+        dataset = asked_of(server, client={"rate_limit": limit})
+        found = upstream(at_cursor(NOW)).collect(dataset, now=NOW)
+        assert len(server.asked) == 1
+    assert found.probe == "not_probed"
+
+
+def test_a_childs_declared_probe_leaves_out_what_needs_a_row() -> None:
+    def app(request: Asked) -> Answer:
+        assert "x-carrier" not in request.headers
+        return answer_json({"rows": [{"at": NOW.isoformat()}]})
+
+    probe = {"path": "newest", "newest_at": "rows[0].at"}
+    with serving(app) as server:
+        source = {
+            "client": {"base_url": server.url},
+            "endpoint": {"path": "cats", "headers": {"X-Carrier": "{parent.carrier}"}},
+            "parent": {"dataset": "airlines", "fields": {"carrier": "carrier"}},
+        }
+        dataset = a_dataset(source=source, freshness={"probe": probe})
+        assert upstream(MemoryState()).collect(dataset, now=NOW).probe == "ok"
+        plain = a_dataset(source=source)
+        assert upstream(MemoryState()).collect(plain, now=NOW).probe == "not_probed"
+        assert len(server.asked) == 1
+
+
 def test_a_declared_probe_is_asked_instead() -> None:
     def app(request: Asked) -> Answer:
         assert request.path == "/v1/newest"
