@@ -241,6 +241,34 @@ def test_whatever_the_store_does_no_more_than_the_budget_is_sent(
     assert most_in_a_window(times, 1.0) <= requests
 
 
+class Sleepyhead(PlannedClock):
+    """Its sleep ends when others want it to end."""
+
+    def __init__(self, late: list[float]) -> None:
+        super().__init__()
+        self._late = late
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds + (self._late.pop() if self._late else 0.0))
+
+
+@given(
+    requests=st.integers(1, 30),
+    late=st.lists(st.floats(0, 2), max_size=40),
+    workers=st.lists(st.integers(0, 3), min_size=10, max_size=60),
+)
+def test_who_sleeps_too_long_has_missed_its_turn(
+    requests: int, late: list[float], workers: list[int]
+) -> None:
+    clock, store = Sleepyhead(late), MemoryBuckets()
+    budgets = [a_budget(store, RateLimit(requests=requests), clock) for _ in range(4)]
+    times = []
+    for worker in workers:
+        budgets[worker].wait(within_s=900)
+        times.append(clock.now().timestamp())
+    assert most_in_a_window(times, 1.0) <= requests
+
+
 def test_a_fast_api_does_not_cost_a_write_for_each_request() -> None:
     clock, store = PlannedClock(), MemoryBuckets()
     budget = a_budget(store, RateLimit(requests=6000, period="minute"), clock)
