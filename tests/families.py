@@ -23,6 +23,7 @@ from tests.datasets import a_dataset
 from tests.memory import FakeClock, ListSource, MemoryEvents, MemoryLanding, MemoryState
 
 PARENT = "airlines"
+MANY = 200
 
 
 def a_parent(disposition: str = "merge") -> Dataset:
@@ -129,6 +130,7 @@ class Family:
         results = [self.pull()]
         while results[-1].continues:
             results.append(self.pull())
+            assert len(results) < MANY, "the pull does not get any further"
         return results
 
     def landed(self) -> list[dict[str, object]]:
