@@ -9,16 +9,19 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import os
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
 import msgspec
 
+from lambdas.core.backfill import Backfill
 from lambdas.core.errors import BadInput, StateConflict
-from lambdas.core.run import DatasetState, Run, RunStatus
+from lambdas.core.run import DatasetState, LaneStamp, Run, RunStatus
 
 RUNS_KEPT = 100
 """Runs remembered a dataset; one that is committing is never forgotten."""
@@ -29,16 +32,23 @@ class _Contents(msgspec.Struct, forbid_unknown_fields=True):
 
     catflap_state: Literal[1] = 1
     datasets: dict[str, DatasetState] = {}
+    """By name: of datasets, and of lanes beside them."""
     runs: dict[str, list[Run]] = {}
+    backfills: dict[str, list[Backfill]] = {}
+    stamps: dict[str, LaneStamp] = {}
 
 
 class FileState:
-    """RunState in a file. Use it in a `with`: it is locked that long."""
+    """RunState in a file. Use it in a `with`: it is locked that long.
+
+    Threads may share it: each write is whole before the next one begins.
+    """
 
     def __init__(self, *, path: Path) -> None:
         self._path = path
         self._lock: IO[bytes] | None = None
         self._contents = _Contents()
+        self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
         """Lock and read. Raises StateConflict if another process has it open, BadInput
@@ -77,7 +87,7 @@ class FileState:
 
     def read(self, dataset: str) -> DatasetState:
         """The state of a dataset; a fresh one if there is none."""
-        return self._contents.datasets.get(dataset, DatasetState(dataset=dataset))
+        return self._contents.datasets.get(dataset, DatasetState.fresh(dataset))
 
     def read_run(self, dataset: str, run_id: str) -> Run | None:
         """One run's record."""
@@ -89,7 +99,7 @@ class FileState:
         return self._contents.runs.get(dataset, [])[::-1][:limit]
 
     def committing_datasets(self) -> Sequence[str]:
-        """Datasets that have a run recorded and not landed."""
+        """Datasets and lanes that have a run recorded and not landed."""
         return [
             name
             for name, state in self._contents.datasets.items()
@@ -119,34 +129,83 @@ class FileState:
         """The run is voided, the cursor stays."""
         return self._settle(before, dataclasses.replace(before, committing=None), run)
 
+    def record_lane(self, before: DatasetState, after: DatasetState) -> DatasetState:
+        """Keep what a lane says of itself."""
+        with self._turn:
+            written = self._moved(before, after, "somebody looked at it")
+            self._replace(datasets={**self._contents.datasets, written.name: written})
+            return written
+
+    def next_lane_stamp(self, dataset: str, floor: datetime) -> LaneStamp:
+        """A stamp greater than any before."""
+        with self._turn:
+            known = self._contents.stamps.get(dataset)
+            stamp = known.next(floor) if known else LaneStamp(at=floor, number=1)
+            self._replace(stamps={**self._contents.stamps, dataset: stamp})
+            return stamp
+
+    def lanes(self, dataset: str, backfill: str) -> list[DatasetState]:
+        """What is known of a backfill's slices, those that were begun."""
+        prefix = f"{dataset}/{backfill}-"
+        known = self._contents.datasets
+        return [state for name, state in known.items() if name.startswith(prefix)]
+
+    def backfills(self, dataset: str) -> list[Backfill]:
+        """What was asked for, in no order."""
+        return list(self._contents.backfills.get(dataset, []))
+
+    def keep_backfill(self, backfill: Backfill) -> None:
+        """Put what is asked for, in place of an earlier attempt."""
+        with self._turn:
+            others = [
+                one
+                for one in self.backfills(backfill.dataset)
+                if one.backfill_id != backfill.backfill_id
+            ]
+            known = {**self._contents.backfills, backfill.dataset: [*others, backfill]}
+            self._replace(backfills=known)
+
     def _settle(
         self, before: DatasetState, after: DatasetState, run: Run
     ) -> DatasetState:
-        if self.read(before.dataset).version != before.version:
+        with self._turn:
+            during = f"run {run.run_id} was under way"
+            written = self._moved(before, after, during)
+            self._write(run, written)
+            return written
+
+    def _moved(
+        self, before: DatasetState, after: DatasetState, during: str
+    ) -> DatasetState:
+        if self.read(before.name).version != before.version:
             raise StateConflict(
-                f"the state of {before.dataset} moved past version {before.version} "
-                f"while run {run.run_id} was under way"
+                f"the state of {before.name} moved past version {before.version} "
+                f"while {during}"
             )
-        written = dataclasses.replace(after, version=before.version + 1)
-        self._write(run, written)
-        return written
+        return dataclasses.replace(after, version=before.version + 1)
 
     def _write(self, run: Run, state: DatasetState | None = None) -> None:
+        with self._turn:
+            name = run.state_name
+            known = self._contents.runs.get(name, [])
+            runs = [one for one in known if one.run_id != run.run_id]
+            runs = sorted([*runs, run], key=lambda one: one.run_id)
+            old = runs[:-RUNS_KEPT]
+            kept = [one for one in old if one.status is RunStatus.COMMITTING]
+            datasets = self._contents.datasets
+            if state is not None:
+                datasets = {**datasets, state.name: state}
+            self._replace(
+                datasets=datasets,
+                runs={**self._contents.runs, name: [*kept, *runs[-RUNS_KEPT:]]},
+            )
+
+    def _replace(self, **changes: object) -> None:
         """Replace the file; what is in memory changes only once it stands."""
         if self._lock is None:
             message = "the state is only open within its `with`"
             raise RuntimeError(message)
-        known = self._contents.runs.get(run.dataset, [])
-        runs = [one for one in known if one.run_id != run.run_id]
-        runs = sorted([*runs, run], key=lambda one: one.run_id)
-        old = runs[:-RUNS_KEPT]
-        kept = [one for one in old if one.status is RunStatus.COMMITTING]
-        contents = _Contents(
-            datasets=dict(self._contents.datasets),
-            runs={**self._contents.runs, run.dataset: [*kept, *runs[-RUNS_KEPT:]]},
-        )
-        if state is not None:
-            contents.datasets[state.dataset] = state
+        contents = msgspec.structs.replace(self._contents, **changes)
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             with beside.open("wb") as stream:

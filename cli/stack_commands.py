@@ -32,7 +32,15 @@ Limit = Annotated[int, typer.Option(min=1, help="So many at most.")]
 
 def add_to(app: typer.Typer) -> None:
     """Make the commands known."""
-    for command in (status, runs, incidents, incident, diagnose, cost):
+    for command in (
+        status,
+        runs,
+        incidents,
+        incident,
+        diagnose,
+        backfill,
+        cost,
+    ):
         app.command()(command)
 
 
@@ -231,6 +239,73 @@ def diagnose(
 
     return run_on(
         str(name),
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )
+
+
+def backfill(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")],
+    *,
+    start: Annotated[
+        str, typer.Option("--from", metavar="ISO", help="Where the window begins.")
+    ],
+    end: Annotated[
+        str, typer.Option("--to", metavar="ISO", help="Where it ends, itself left out.")
+    ],
+    slice_length: Annotated[
+        str,
+        typer.Option(
+            "--slice",
+            metavar="P1D",
+            help="How much at once: an ISO 8601 duration, or a number if the cursor "
+            "counts.",
+        ),
+    ] = "P1D",
+    again: Annotated[
+        bool, typer.Option("--again", help="Slices that have landed as well.")
+    ] = False,
+    landing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Pull the slices here, into file:///folder or s3://bucket/prefix.",
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --landing: the state of `pull`."),
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option(min=1, max=64, help="Slices at a time, with --landing.")
+    ] = 4,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Pull a past window in slices, beside the live pulls; the cursor stays.
+
+    The same command goes on where an earlier one ended, and pulls nothing twice.
+
+    Example: catflap backfill flights --from 2013-01-01T00:00:00Z
+    --to 2013-02-01T00:00:00Z --slice P1D
+    """
+    from cli.backfill import run  # noqa: PLC0415 - imported when it runs
+
+    return run(
+        name,
+        start=start,
+        end=end,
+        slice_length=slice_length,
+        again=again,
+        landing=landing,
+        state=state,
+        parallel=parallel,
         environment=env,
         environments=environments,
         datasets=datasets,

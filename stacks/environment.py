@@ -90,6 +90,12 @@ class Environment(_Model):
         "between stacks, where their names collide",
     )
     max_concurrent_pulls: int = Field(default=10, ge=2, le=1000)
+    max_concurrent_backfills: int = Field(
+        default=4,
+        ge=2,
+        le=1000,
+        description="slices of backfills pulled at a time, beside the live pulls",
+    )
     check_every_minutes: int = Field(default=5, ge=1, le=60)
     keep_data: bool = Field(
         default=True, description="what was landed outlives its stack"

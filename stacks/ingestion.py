@@ -1,7 +1,9 @@
-"""The pull function and the queue that wakes it.
+"""The pull function and the queues that wake it.
 
 FIFO, one message group a dataset: a dataset is pulled by one function at a time, in
-order, and datasets do not wait for each other.
+order, and datasets do not wait for each other. Backfills have a queue of their own,
+one message group a slice, and an event source that bounds them: however many slices
+wait, live pulls do not wait for them.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from aws_cdk import App, Duration
 from aws_cdk import aws_sqs as sqs
 
 from lambdas.core.dataset import Catalogue
+from lambdas.core.names import backfills_queue_name
 from lambdas.core.settings import PullSettings
 from stacks.bundle import LOCK, Bundle
 from stacks.catflap_stack import CatflapStack
@@ -33,7 +36,7 @@ PULL_MEMORY_MIB = 1769
 
 
 class IngestionStack(CatflapStack):
-    """`pulls.fifo`, its dead letters, the pull function, and lost ticks."""
+    """`pulls` and `backfills`, their dead letters, the pull function, lost ticks."""
 
     def __init__(
         self,
@@ -63,19 +66,17 @@ class IngestionStack(CatflapStack):
             engineers=notifications.engineers,
             fifo=False,
         ).queue
-        self.pulls = sqs.Queue(
+        dead_backfills = DeadLetters(
             self,
-            "Pulls",
+            "DeadBackfills",
+            meaning="Slices of a backfill that failed again and again on our side. The "
+            "pull function's log says why; then the same `catflap backfill` goes on.",
+            engineers=notifications.engineers,
             fifo=True,
-            # Scheduler sends no deduplication id of its own.
-            content_based_deduplication=True,
-            visibility_timeout=VISIBILITY_TIMEOUT,
-            retention_period=Duration.days(4),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            dead_letter_queue=sqs.DeadLetterQueue(
-                max_receive_count=MAX_RECEIVES, queue=dead_pulls.queue
-            ),
+        )
+        self.pulls = self._queue("Pulls", dead_pulls, name=None)
+        self.backfills = self._queue(
+            "Backfills", dead_backfills, name=backfills_queue_name(environment.name)
         )
         pull = CatflapFunction(
             self,
@@ -88,6 +89,7 @@ class IngestionStack(CatflapStack):
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
                 pulls_queue_url=self.pulls.queue_url,
+                backfills_queue_url=self.backfills.queue_url,
                 event_bus=landing.bus.event_bus_name,
             ),
             timeout=PULL_TIMEOUT,
@@ -98,23 +100,47 @@ class IngestionStack(CatflapStack):
         )
         # Lambda takes and deletes messages with the function's role; the function
         # itself hides its message, and queues the rest of a long pull.
-        self.pulls.grant(
-            pull.role,
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ChangeMessageVisibility",
-            "sqs:SendMessage",
-        )
-        pull.function.add_event_source_mapping(
-            "Source",
-            event_source_arn=self.pulls.queue_arn,
-            batch_size=1,
-            # Not a reserved concurrency, which sends good messages to the dead ones.
-            max_concurrency=environment.max_concurrent_pulls,
-            report_batch_item_failures=True,
-        ).node.add_dependency(pull.role)
+        for construct_id, queue, concurrency in (
+            ("Source", self.pulls, environment.max_concurrent_pulls),
+            ("BackfillSource", self.backfills, environment.max_concurrent_backfills),
+        ):
+            queue.grant(
+                pull.role,
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ChangeMessageVisibility",
+                "sqs:SendMessage",
+            )
+            pull.function.add_event_source_mapping(
+                construct_id,
+                event_source_arn=queue.queue_arn,
+                batch_size=1,
+                # Not a reserved concurrency, which sends good messages to the dead.
+                max_concurrency=concurrency,
+                report_batch_item_failures=True,
+            ).node.add_dependency(pull.role)
         land_objects(pull.role, landing)
         keep_runs(pull.role, landing.state)
         read_secrets(pull.role, secret_names(catalogue))
         landing.bus.grant_put_events_to(pull.role)
+
+    def _queue(
+        self, construct_id: str, dead: DeadLetters, *, name: str | None
+    ) -> sqs.Queue:
+        """A queue that feeds the pull function; named if somebody has to find it."""
+        return sqs.Queue(
+            self,
+            construct_id,
+            queue_name=name,
+            fifo=True,
+            # Scheduler sends no deduplication id of its own.
+            content_based_deduplication=True,
+            visibility_timeout=VISIBILITY_TIMEOUT,
+            retention_period=Duration.days(4),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            dead_letter_queue=sqs.DeadLetterQueue(
+                max_receive_count=MAX_RECEIVES, queue=dead.queue
+            ),
+        )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from lambdas.core.errors import StateConflict, UploadGone, UpstreamError
 from lambdas.core.ports import Page
-from lambdas.core.run import DatasetState, PendingObject, Run, UploadPart
+from lambdas.core.run import DatasetState, LaneStamp, PendingObject, Run, UploadPart
 
 
 class Killed(BaseException):
@@ -153,9 +153,10 @@ class MemoryState:
         self.faults = faults or Faults()
         self.states: dict[str, DatasetState] = {}
         self.runs: dict[tuple[str, str], Run] = {}
+        self.stamps: dict[str, LaneStamp] = {}
 
     def read(self, dataset: str) -> DatasetState:
-        return self.states.get(dataset, DatasetState(dataset=dataset))
+        return self.states.get(dataset, DatasetState.fresh(dataset))
 
     def read_run(self, dataset: str, run_id: str) -> Run | None:
         return self.runs.get((dataset, run_id))
@@ -182,8 +183,27 @@ class MemoryState:
         after = dataclasses.replace(before, committing=None)
         return self._write("record voided", before, after, run)
 
+    def record_lane(self, before: DatasetState, after: DatasetState) -> DatasetState:
+        written = dataclasses.replace(after, version=before.version + 1)
+
+        def effect() -> None:
+            self._check(before)
+            self.states[before.name] = written
+
+        self.faults.around("record lane", effect)
+        return written
+
+    def next_lane_stamp(self, dataset: str, floor: datetime) -> LaneStamp:
+        known = self.stamps.get(dataset, LaneStamp(at=floor, number=0))
+        self.stamps[dataset] = known.next(floor)
+        return self.stamps[dataset]
+
     def _keep(self, run: Run) -> None:
-        self.runs[run.dataset, run.run_id] = run
+        self.runs[run.state_name, run.run_id] = run
+
+    def _check(self, before: DatasetState) -> None:
+        if self.read(before.name).version != before.version:
+            raise StateConflict(before.name)
 
     def _write(
         self, name: str, before: DatasetState, after: DatasetState, run: Run
@@ -191,9 +211,8 @@ class MemoryState:
         written = dataclasses.replace(after, version=before.version + 1)
 
         def effect() -> None:
-            if self.read(before.dataset).version != before.version:
-                raise StateConflict(before.dataset)
-            self.states[before.dataset] = written
+            self._check(before)
+            self.states[before.name] = written
             self._keep(run)
 
         self.faults.around(name, effect)

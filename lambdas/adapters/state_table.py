@@ -5,6 +5,12 @@
 ``DATASET#<name>`` / ``RUN#<run_id>``  a run; expires after 90 days
 ``COMMITTING`` / ``<name>``            is there while a run is, for the sweep
 
+``DATASET#<name>`` / ``LANE#<lane>``             as STATE, of a backfill's slice
+``DATASET#<name>`` / ``LANERUN#<lane>#<run_id>`` as RUN, so that those are live ones
+``DATASET#<name>`` / ``LANES``                   the newest stamp of a slice's run
+``DATASET#<name>`` / ``BACKFILL#<id>``           what was asked for
+``COMMITTING`` / ``<name>/<lane>``               as above
+
 Every write that decides something is conditional on the state's version, and what
 belongs together is one transaction.
 """
@@ -20,16 +26,28 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.observed_columns import observed_in
+from lambdas.core.backfill import Backfill
 from lambdas.core.errors import StateConflict
 from lambdas.core.manifest import edge_from_bytes, edge_to_bytes
 from lambdas.core.observed import NOTHING_OBSERVED, observed_to_json
-from lambdas.core.run import CursorPosition, DatasetState, Resume, Run
+from lambdas.core.run import (
+    CursorPosition,
+    DatasetState,
+    Lane,
+    LaneStamp,
+    Resume,
+    Run,
+    split_name,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 RUNS_KEPT = timedelta(days=90)
+STAMP_TRIES = 50
+_LANE, _BACKFILL = "LANE#", "BACKFILL#"
+_CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 Item = Mapping[str, Any]
 
@@ -43,8 +61,8 @@ class StateTable:
 
     def read(self, dataset: str) -> DatasetState:
         """The state item, strongly consistent; version 0 if there is none."""
-        item = self._get(_dataset_key(dataset))
-        return DatasetState(dataset=dataset) if item is None else _state(dataset, item)
+        item = self._get(_state_key(dataset))
+        return DatasetState.fresh(dataset) if item is None else _state(dataset, item)
 
     def read_run(self, dataset: str, run_id: str) -> Run | None:
         """One run's record."""
@@ -66,7 +84,7 @@ class StateTable:
         return [run_from_item(item) for item in answer["Items"]]
 
     def committing_datasets(self) -> Sequence[str]:
-        """Datasets whose newest run is recorded and not landed."""
+        """Datasets and lanes whose newest run is recorded and not landed."""
         names: list[str] = []
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
@@ -77,6 +95,89 @@ class StateTable:
         for page in pages:
             names.extend(item["sk"]["S"] for item in page["Items"])
         return names
+
+    def lanes(self, dataset: str, backfill: str) -> list[DatasetState]:
+        """What is known of a backfill's slices, those that were begun."""
+        return [
+            _state(f"{dataset}/{item['sk']['S'].removeprefix(_LANE)}", item)
+            for item in self._below(dataset, f"{_LANE}{backfill}-")
+        ]
+
+    def backfills(self, dataset: str) -> list[Backfill]:
+        """What was asked for, in no order."""
+        return [
+            msgspec.json.decode(item["backfill"]["S"], type=Backfill)
+            for item in self._below(dataset, _BACKFILL)
+        ]
+
+    def keep_backfill(self, backfill: Backfill) -> None:
+        """Put what is asked for, in place of an earlier attempt."""
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                "pk": {"S": f"DATASET#{backfill.dataset}"},
+                "sk": {"S": f"{_BACKFILL}{backfill.backfill_id}"},
+                "backfill": {"S": msgspec.json.encode(backfill).decode()},
+            },
+        )
+
+    def _below(self, dataset: str, prefix: str) -> list[Item]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"DATASET#{dataset}"},
+                ":prefix": {"S": prefix},
+            },
+            ConsistentRead=True,
+        )
+        return [item for page in pages for item in page["Items"]]
+
+    def next_lane_stamp(self, dataset: str, floor: datetime) -> LaneStamp:
+        """A stamp nobody else has; tried again while others take theirs.
+
+        Raises StateConflict if they never leave it alone.
+        """
+        key = {"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": "LANES"}}
+        for _ in range(STAMP_TRIES):
+            item = self._get(key)
+            version = 0 if item is None else int(item["version"]["N"])
+            stamp = LaneStamp(at=floor, number=1)
+            if item is not None:
+                known = msgspec.json.decode(item["stamp"]["S"], type=LaneStamp)
+                stamp = known.next(floor)
+            written = {
+                **key,
+                "version": {"N": str(version + 1)},
+                "stamp": {"S": msgspec.json.encode(stamp).decode()},
+            }
+            if self._put_if(written, version):
+                return stamp
+        raise StateConflict(
+            f"{STAMP_TRIES} others took the stamp of a run of {dataset}; this one "
+            "comes again"
+        )
+
+    def record_lane(self, before: DatasetState, after: DatasetState) -> DatasetState:
+        """Keep what a lane says of itself, unless a run was recorded meanwhile."""
+        written = dataclasses.replace(after, version=before.version + 1)
+        if not self._put_if(_state_item(written), before.version):
+            raise StateConflict(
+                f"the state of {before.name} moved past version {before.version}"
+            )
+        return written
+
+    def _put_if(self, item: dict[str, Any], version: int) -> bool:
+        """Put an item if it is still at `version` (0: not there); whether it was."""
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table, Item=item, **_at_version(version)
+            )
+        except ClientError as error:
+            if error.response["Error"].get("Code") in _CONFLICTS:
+                return False
+            raise
+        return True
 
     def record_started(self, run: Run) -> None:
         """Keep a running run."""
@@ -89,7 +190,7 @@ class StateTable:
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """Record the run and name it in the state: the point of no return."""
         after = dataclasses.replace(before, committing=run.run_id)
-        marker = {"pk": {"S": "COMMITTING"}, "sk": {"S": before.dataset}}
+        marker = {"pk": {"S": "COMMITTING"}, "sk": {"S": before.name}}
         return self._transact(
             before,
             after,
@@ -110,7 +211,7 @@ class StateTable:
     def _settle(
         self, before: DatasetState, after: DatasetState, run: Run
     ) -> DatasetState:
-        marker = {"pk": {"S": "COMMITTING"}, "sk": {"S": before.dataset}}
+        marker = {"pk": {"S": "COMMITTING"}, "sk": {"S": before.name}}
         return self._transact(
             before, after, run, {"Delete": {"TableName": self._table, "Key": marker}}
         )
@@ -132,15 +233,9 @@ class StateTable:
             "Put": {
                 "TableName": self._table,
                 "Item": _state_item(written),
-                "ConditionExpression": "attribute_not_exists(pk)",
+                **_at_version(before.version),
             }
         }
-        if before.version:
-            state["Put"]["ConditionExpression"] = "#version = :version"
-            state["Put"]["ExpressionAttributeNames"] = {"#version": "version"}
-            state["Put"]["ExpressionAttributeValues"] = {
-                ":version": {"N": str(before.version)}
-            }
         try:
             self._dynamodb.transact_write_items(
                 TransactItems=[
@@ -154,7 +249,7 @@ class StateTable:
             codes = {str(reason.get("Code")) for reason in reasons}
             if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
                 raise StateConflict(
-                    f"the state of {before.dataset} moved past version "
+                    f"the state of {before.name} moved past version "
                     f"{before.version} while run {run.run_id} was under way"
                 ) from error
             raise
@@ -167,17 +262,32 @@ class StateTable:
         return answer.get("Item")
 
 
-def _dataset_key(dataset: str) -> dict[str, Any]:
-    return {"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": "STATE"}}
+def _state_key(name: str) -> dict[str, Any]:
+    dataset, lane = split_name(name)
+    sort_key = f"{_LANE}{lane}" if lane else "STATE"
+    return {"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": sort_key}}
 
 
-def _run_key(dataset: str, run_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": f"RUN#{run_id}"}}
+def _run_key(name: str, run_id: str) -> dict[str, Any]:
+    dataset, lane = split_name(name)
+    sort_key = f"LANERUN#{lane}#{run_id}" if lane else f"RUN#{run_id}"
+    return {"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": sort_key}}
+
+
+def _at_version(version: int) -> dict[str, Any]:
+    """The condition that an item is still at `version`; 0: not there."""
+    if not version:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "#version = :version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":version": {"N": str(version)}},
+    }
 
 
 def _state_item(state: DatasetState) -> dict[str, Any]:
     item: dict[str, Any] = {
-        **_dataset_key(state.dataset),
+        **_state_key(state.name),
         "version": {"N": str(state.version)},
         "cursor": {"S": msgspec.json.encode(state.cursor.value).decode()},
     }
@@ -201,10 +311,13 @@ def _state_item(state: DatasetState) -> dict[str, Any]:
             reached = dataclasses.replace(reached, edge=frozenset())
         resume = dataclasses.replace(state.resume, reached=reached)
         item["resume"] = {"S": msgspec.json.encode(resume).decode()}
+    if state.lane is not None:
+        item["lane"] = {"S": msgspec.json.encode(state.lane).decode()}
     return item
 
 
-def _state(dataset: str, item: Item) -> DatasetState:
+def _state(name: str, item: Item) -> DatasetState:
+    dataset, _ = split_name(name)
     started = item.get("last_success_started_at")
     newest = item.get("newest_run_at")
     return DatasetState(
@@ -228,13 +341,18 @@ def _state(dataset: str, item: Item) -> DatasetState:
             else None
         ),
         observed=observed_in(item),
+        lane=(
+            msgspec.json.decode(item["lane"]["S"], type=Lane)
+            if "lane" in item
+            else None
+        ),
     )
 
 
 def _run_item(run: Run) -> dict[str, Any]:
     """A run as one JSON document, with what is searched for beside it."""
     return {
-        **_run_key(run.dataset, run.run_id),
+        **_run_key(run.state_name, run.run_id),
         "status": {"S": run.status.value},
         "run": {"S": msgspec.json.encode(run).decode()},
         "expires_at": {"N": str(int((run.started_at + RUNS_KEPT).timestamp()))},

@@ -70,7 +70,8 @@ class Committer:
         self._clock = clock
 
     def read(self, dataset: str) -> DatasetState:
-        """The dataset's state with its edge complete, whatever was left rolled forward.
+        """The state of a dataset, or of a lane by its name, with its edge complete and
+        whatever was left rolled forward.
 
         Raises LandingError if a recorded run cannot be completed, RunBroken if it
         never can.
@@ -83,8 +84,8 @@ class Committer:
     def sweep(self) -> Sequence[str]:
         """Roll forward every recorded run, whether its dataset still exists or not.
 
-        Returns the datasets that had one. One that cannot be completed hinders no
-        other: SweepIncomplete is raised after all were tried.
+        Returns the datasets and lanes that had one. One that cannot be completed
+        hinders no other: SweepIncomplete is raised after all were tried.
         """
         datasets = self._state.committing_datasets()
         stuck: list[StuckRun] = []
@@ -92,16 +93,17 @@ class Committer:
             try:
                 self._rolled_forward(dataset)
             except CatflapError as error:
-                run_id = self._state.read(dataset).committing
-                if run_id is None:
+                state = self._state.read(dataset)
+                if state.committing is None:
                     continue  # somebody else completed it meanwhile
-                broken = isinstance(error, RunBroken)
+                run = self._state.read_run(dataset, state.committing)
                 stuck.append(
                     StuckRun(
-                        dataset=dataset,
-                        run_id=run_id,
-                        is_broken=broken,
+                        dataset=state.dataset,
+                        run_id=state.committing,
+                        is_broken=isinstance(error, RunBroken),
                         problem=str(error),
+                        started_at=run.started_at if run else None,
                     )
                 )
         if stuck:
@@ -170,11 +172,11 @@ class Committer:
         return self._finish(recorded, committing, manifest)
 
     def _roll_forward(self, state: DatasetState, run_id: str) -> DatasetState:
-        run = self._state.read_run(state.dataset, run_id)
+        run = self._state.read_run(state.name, run_id)
         document = self._landing.get(manifest_key(state.dataset, run_id))
         if run is None or document is None:
             # It may have landed since the state was read; then there is nothing to do.
-            again = self._state.read(state.dataset)
+            again = self._state.read(state.name)
             if again.committing != run_id:
                 return again
             raise RunBroken(
@@ -183,7 +185,7 @@ class Committer:
                 f"{manifest_key(state.dataset, run_id)} among the bucket's versions"
             )
         self._finish(state, run, manifest_from_json(document))
-        return self._state.read(state.dataset)
+        return self._state.read(state.name)
 
     def _finish(self, state: DatasetState, run: Run, manifest: Manifest) -> Run:
         if not self._complete_all(manifest):
@@ -214,7 +216,7 @@ class Committer:
         try:
             write()
         except StateConflict:
-            now = self._state.read(state.dataset)
+            now = self._state.read(state.name)
             if now.committing == run.run_id:
                 raise
 
@@ -279,6 +281,7 @@ class Committer:
             newest_run_at=run.started_at,
             resume=manifest.resume_after,
             observed=manifest.observed_after or before.observed,
+            lane=before.lane.with_run(run) if before.lane else None,
         )
 
     def _spilled(
@@ -331,7 +334,7 @@ class Committer:
             return cursor
         document = self._landing.get(key)
         if document is None:
-            if self._state.read(state.dataset).version != state.version:
+            if self._state.read(state.name).version != state.version:
                 return None
             raise LandingError(
                 f"the rows seen at the cursor's edge of {state.dataset} stand in "
@@ -354,6 +357,7 @@ def failed_event(run: Run) -> dict[str, object]:
         "cause": run.error.kind.value if run.error else None,
         "message": run.error.message if run.error else None,
         "started_at": run.started_at.isoformat(),
+        **_of_lane(run),
     }
 
 
@@ -368,4 +372,9 @@ def _landed_event(run: Run, manifest: Manifest) -> dict[str, object]:
         "quarantined": run.quarantined,
         "objects": [item.key for item in manifest.objects],
         "started_at": run.started_at.isoformat(),
+        **_of_lane(run),
     }
+
+
+def _of_lane(run: Run) -> dict[str, str]:
+    return {} if run.lane is None else {"lane": run.lane}

@@ -22,6 +22,8 @@ ROLL_OVER_BYTES = 128 * 1024 * 1024
 cheapest between 100 and 250 MB (Snowflake: "Preparing your data files")."""
 
 RANDOM_BYTES = 6
+TURN_BYTES = 3
+"""Of those, in the id of a slice's run: its turn among the runs of one moment."""
 
 _RUN_ID = re.compile(r"(?P<start>\d{8}T\d{6}\.\d{3}Z)-[0-9a-f]{12}")
 _RAW_KEY = re.compile(

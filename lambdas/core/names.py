@@ -16,6 +16,11 @@ def state_table_name(environment: str) -> str:
     return f"catflap-{environment}-state"
 
 
+def backfills_queue_name(environment: str) -> str:
+    """The queue that feeds backfills' slices to the pull function."""
+    return f"catflap-{environment}-backfills.fifo"
+
+
 def landing_bucket_name(environment: str, *, account: str, region: str) -> str:
     """The landing bucket. Bucket names are shared by all accounts there are, and have
     63 characters at most (S3, "Bucket naming rules"): here 8 + 7 + 9 + 12 + 1 + region.

@@ -26,7 +26,8 @@ def troubles(stuck: Sequence[StuckRun], *, now: datetime) -> list[StuckRun]:
     return [
         run
         for run in stuck
-        if run.is_broken or now - run_started_at(run.run_id) > COMMITTING
+        if run.is_broken
+        or now - (run.started_at or run_started_at(run.run_id)) > COMMITTING
     ]
 
 

@@ -9,7 +9,13 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from lambdas.core.run import CursorPosition, DatasetState, PendingObject, Run
+from lambdas.core.run import (
+    CursorPosition,
+    DatasetState,
+    LaneStamp,
+    PendingObject,
+    Run,
+)
 
 
 class Clock(Protocol):
@@ -162,6 +168,9 @@ class LandingZone(Protocol):
 class RunState(Protocol):
     """The state of datasets and their runs. Every write is conditional, and raises
     StateConflict if `before` is no longer what is stored.
+
+    A lane, the slice of a backfill, has a state of its own, called `<dataset>/<lane>`
+    wherever a dataset's name is taken.
     """
 
     def read(self, dataset: str) -> DatasetState:
@@ -189,8 +198,16 @@ class RunState(Protocol):
     def record_failed(self, run: Run) -> None:
         """Keep a failed run; the dataset's state is not touched."""
 
+    def record_lane(self, before: DatasetState, after: DatasetState) -> DatasetState:
+        """Keep what a lane says of itself; nothing of a run is in it."""
+
+    def next_lane_stamp(self, dataset: str, floor: datetime) -> LaneStamp:
+        """A stamp greater than any that was given out for the dataset, and not before
+        `floor`.
+        """
+
     def committing_datasets(self) -> Sequence[str]:
-        """Datasets that have a run recorded and not landed, for the sweep."""
+        """Datasets and lanes that have a run recorded and not landed, for the sweep."""
 
 
 class Events(Protocol):

@@ -12,10 +12,11 @@ is enough for anybody to finish the run. Nothing before it is visible.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from lambdas.core.errors import RunErrorKind
 from lambdas.core.observed import NOTHING_OBSERVED, Drift, Observed
@@ -154,6 +155,13 @@ class Run:
     quarantined: int = 0
     """Records refused by the contract; those whose value alone was taken out are among
     `rows` as well."""
+    lane: str | None = None
+    """The backfill's slice that it is of, if any."""
+
+    @property
+    def state_name(self) -> str:
+        """The state that it is fenced on: its dataset's, or its lane's."""
+        return self.dataset if self.lane is None else f"{self.dataset}/{self.lane}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +172,8 @@ class StuckRun:
     run_id: str
     is_broken: bool
     problem: str
+    started_at: datetime | None = None
+    """Its true start, where its id does not tell it: a slice's run."""
 
     @property
     def name(self) -> str:
@@ -177,8 +187,52 @@ class StuckRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """What a backfill's slice keeps in a state of its own, beside its dataset's.
+
+    It is recorded, fenced and swept like the dataset's, and neither knows of the
+    other. `attempt` counts how often all of its backfill was asked for; `rows` and
+    `runs` are what has landed in this attempt. `error` is why its last run failed for
+    good, and `asked` names the request that it was to answer.
+    """
+
+    name: str
+    attempt: int = 1
+    rows: int = 0
+    runs: tuple[str, ...] = ()
+    error: RunError | None = None
+    asked: str | None = None
+
+    def with_run(self, run: Run) -> Lane:
+        """The same after a run has landed."""
+        return dataclasses.replace(
+            self,
+            rows=self.rows + run.rows,
+            runs=(*self.runs, run.run_id),
+            error=None,
+            asked=None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStamp:
+    """What a slice's run id is made of: a moment, and its turn among those that share
+    it. Whoever takes the next one gets a greater.
+    """
+
+    at: datetime
+    number: int
+
+    def next(self, floor: datetime) -> LaneStamp:
+        """The stamp after this one, not before `floor`."""
+        if floor > self.at:
+            return LaneStamp(at=floor, number=1)
+        return LaneStamp(at=self.at, number=self.number + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetState:
-    """The state item of a dataset. `version` fences every write.
+    """The state item of a dataset, or of a lane of it. `version` fences every write.
 
     `committing` names the run that has been recorded and not yet landed.
     `last_success_started_at` acknowledges ticks that are older than it; of a pull in
@@ -194,3 +248,21 @@ class DatasetState:
     newest_run_at: datetime | None = None
     resume: Resume | None = None
     observed: Observed = NOTHING_OBSERVED
+    lane: Lane | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is read by: `<dataset>`, or `<dataset>/<lane>`."""
+        return f"{self.dataset}/{self.lane.name}" if self.lane else self.dataset
+
+    @classmethod
+    def fresh(cls, name: str) -> Self:
+        """The state called `name` before anything was written."""
+        dataset, lane = split_name(name)
+        return cls(dataset=dataset, lane=Lane(name=lane) if lane else None)
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """The dataset and the lane, if any, of a state's name. No dataset's holds a `/`."""
+    dataset, _, lane = name.partition("/")
+    return dataset, lane or None

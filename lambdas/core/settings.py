@@ -75,6 +75,7 @@ class PullSettings(FunctionSettings):
     state_table: str
     landing_bucket: str
     pulls_queue_url: str
+    backfills_queue_url: str
     event_bus: str
 
 

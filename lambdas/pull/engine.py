@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from lambdas.core.backfill import Slice, at_attempt, has_landed, sliced
 from lambdas.core.commit import Committer, failed_event
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Dataset
@@ -25,6 +27,7 @@ from lambdas.core.errors import (
 from lambdas.core.landing import (
     RANDOM_BYTES,
     ROLL_OVER_BYTES,
+    TURN_BYTES,
     new_run_id,
     whole_milliseconds,
 )
@@ -38,6 +41,7 @@ from lambdas.core.ports import (
 from lambdas.core.run import (
     CursorValue,
     DatasetState,
+    Lane,
     PendingObject,
     Run,
     RunError,
@@ -49,10 +53,15 @@ from lambdas.core.segment import (
     begins_anew_at,
     may_be_stale,
 )
-from lambdas.pull.plan import Plan, StateAfter, must_move, plan_of, planned
+from lambdas.pull.plan import Plan, StateAfter, must_move, plan_of, planned_anew
 from lambdas.pull.transfer import Transfer
 
-_NEXT = timedelta(milliseconds=1)
+_NEXT = timedelta(milliseconds=2)
+"""Between a run and the newest that landed: with room for slices, which stand behind
+the one and before the other."""
+
+LONGEST_LIFE = timedelta(days=1)
+"""Longer than any pull lives, and than any clock is wrong."""
 
 
 SourceFactory: TypeAlias = Callable[[Dataset, Window], PageSource]
@@ -135,8 +144,47 @@ class Puller:
         message must come again.
         """
         before = self._committer.read(dataset.name)
+        return self._pull(dataset, before, start=start, end=end)
+
+    def pull_slice(self, dataset: Dataset, part: Slice) -> PullResult | None:
+        """Pull a slice of a backfill, or on with it; None if it has landed already.
+
+        As `pull`, in a lane of its own beside the dataset's live pulls, of which
+        nothing is changed. Raises BadInput, StateConflict and what `pull` does.
+        """
+        before = self._committer.read(part.state_name)
+        if has_landed(before, part):
+            return None
+        return self._pull(
+            sliced(dataset),
+            at_attempt(before, part),
+            start=part.start,
+            end=part.end,
+        )
+
+    def give_up(self, part: Slice, error: RunError) -> None:
+        """Keep why a slice failed for good, for whoever asked for it."""
+        state = self._state.read(part.state_name)
+        if has_landed(state, part):
+            return
+        before = at_attempt(state, part)
+        lane = dataclasses.replace(
+            before.lane or Lane(name=part.lane), error=error, asked=part.asked
+        )
+        with suppress(StateConflict):  # somebody goes on with it
+            self._state.record_lane(before, dataclasses.replace(before, lane=lane))
+
+    def _pull(
+        self,
+        dataset: Dataset,
+        before: DatasetState,
+        *,
+        start: CursorValue | None,
+        end: CursorValue | None,
+    ) -> PullResult:
         run = self._begun(before)
         self._state.record_started(run)
+        is_cut = before.lane is not None or (start is None and end is None)
         transfer = Transfer(
             run=run,
             dataset=dataset,
@@ -144,7 +192,7 @@ class Puller:
             landing=self._landing,
             clock=self._clock,
             roll_over_bytes=self._roll_over_bytes,
-            budget=self._budget if start is None and end is None else UNBOUNDED,
+            budget=self._budget if is_cut else UNBOUNDED,
         )
         try:
             plan = plan_of(dataset, before, start=start, end=end)
@@ -192,12 +240,35 @@ class Puller:
     def _begun(self, before: DatasetState) -> Run:
         # As the names of its objects carry it, so that nothing of a run predates it.
         started_at = whole_milliseconds(self._clock.now())
+        if before.lane is not None:
+            return self._new_run(before, started_at, self._id_in_lane(before))
         if before.newest_run_at is not None:
             # A newer run's rows win over an older one's, whatever a clock says.
             started_at = max(started_at, before.newest_run_at + _NEXT)
+        run_id = new_run_id(started_at, self._random(RANDOM_BYTES))
+        return self._new_run(before, started_at, run_id)
+
+    def _id_in_lane(self, before: DatasetState) -> str:
+        """The id of a slice's run: right behind the newest live run that has landed.
+
+        Of two versions of a row `merge` shows the one whose run id is greater. What
+        landed before a slice begins must lose against it; whatever live pull is under
+        way, or is to come, may read a row after the slice did, and must win. So the id
+        says a moment between both, and its turn among the slices' runs there.
+        """
+        newest = self._state.read(before.dataset).newest_run_at
+        floor = whole_milliseconds(self._clock.now() - LONGEST_LIFE)
+        if newest is not None:
+            floor = max(floor, newest + _NEXT / 2)
+        stamp = self._state.next_lane_stamp(before.dataset, floor)
+        turn = stamp.number.to_bytes(TURN_BYTES)
+        return new_run_id(stamp.at, turn + self._random(RANDOM_BYTES - TURN_BYTES))
+
+    def _new_run(self, before: DatasetState, started_at: datetime, run_id: str) -> Run:
         return Run(
             dataset=before.dataset,
-            run_id=new_run_id(started_at, self._random(RANDOM_BYTES)),
+            lane=before.lane.name if before.lane else None,
+            run_id=run_id,
             status=RunStatus.RUNNING,
             started_at=started_at,
             finished_at=None,
@@ -232,7 +303,7 @@ class Puller:
             anew = begins_anew_at(dataset, resumed, before.cursor)
             if anew is None:
                 raise
-            plan = planned(dataset, anew)
+            plan = planned_anew(dataset, plan, anew)
             transfer.run_from(self._source(dataset, plan.window), plan.rows)
         return plan
 

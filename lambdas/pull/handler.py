@@ -108,6 +108,7 @@ def worker(context: LambdaContext) -> Worker:
         ),
         sqs=client("sqs"),
         queue_url=known.pulls_queue_url,
+        backfills_queue_url=known.backfills_queue_url,
         remaining=lambda: timedelta(
             milliseconds=context.get_remaining_time_in_millis()
         ),

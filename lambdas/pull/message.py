@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from lambdas.core.backfill import Slice
 from lambdas.core.errors import BadInput, RunErrorKind
-from lambdas.core.run import Run, RunStatus
+from lambdas.core.run import CursorValue, Run, RunStatus
 from lambdas.core.segment import MAX_HOPS
 
 MAX_TRIES = 4
@@ -28,6 +29,20 @@ AFTER_DEATH = timedelta(seconds=60)
 """How long past the function's own end a message stays hidden if it is killed."""
 
 
+class SliceRequest(BaseModel):
+    """Which slice of a backfill a message asks for; `asked` names the command that
+    sent it, so that what it says of a failure is not an older one's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lane: str
+    start: CursorValue
+    end: CursorValue
+    attempt: int = 1
+    asked: str | None = None
+
+
 class PullRequest(BaseModel):
     """The body of a message; `due_at` is the tick that asked, absent for a person.
 
@@ -38,10 +53,38 @@ class PullRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    reason: Literal["schedule", "manual", "continuation"] = "schedule"
+    reason: Literal["schedule", "manual", "continuation", "backfill"] = "schedule"
     due_at: AwareDatetime | None = None
     after: str | None = None
     hops: int = 0
+    slice: SliceRequest | None = None
+
+    @classmethod
+    def of_slice(cls, part: Slice) -> Self:
+        """The message that asks for a slice."""
+        return cls(
+            dataset=part.dataset,
+            reason="backfill",
+            slice=SliceRequest(
+                lane=part.lane,
+                start=part.start,
+                end=part.end,
+                attempt=part.attempt,
+                asked=part.asked,
+            ),
+        )
+
+    @property
+    def group(self) -> str:
+        """Of what only one is worked on at a time: a dataset, or a slice of one."""
+        return self.slice.lane if self.slice is not None else self.dataset
+
+    @property
+    def part(self) -> Slice | None:
+        """The slice that is asked for, if it is one."""
+        if self.slice is None:
+            return None
+        return Slice(dataset=self.dataset, **self.slice.model_dump())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +158,7 @@ def continuation(request: PullRequest, after: str) -> PullRequest | None:
         reason="continuation",
         after=after,
         hops=request.hops + 1,
+        slice=request.slice,
     )
 
 

@@ -32,6 +32,8 @@ class Plan:
     rows: NewRows | EveryRow
     is_live: bool = True
     resumed: Resume | None = None
+    bounds: tuple[CursorValue, CursorValue] | None = None
+    """Of a backfill's slice."""
 
 
 def plan_of(
@@ -44,6 +46,9 @@ def plan_of(
     """What a pull asks for: a past window with `start`, else from the cursor on, or on
     with a pull that is half-way. Raises BadInput if that cannot be.
     """
+    if before.lane is not None and start is not None and end is not None:
+        resume = resumable(dataset, before.resume)
+        return in_lane(dataset, before.cursor, (start, end), resume)
     if start is not None:
         return planned(dataset, CursorPosition(), start=start, end=end)
     if before.resume is not None and end is not None:
@@ -87,6 +92,28 @@ def planned(
     window = dataclasses.replace(window, position=page)
     rows = NewRows(dataset=dataset, position=position, window=window, reached=reached)
     return Plan(window=window, position=position, rows=rows, is_live=start is None)
+
+
+def in_lane(
+    dataset: Dataset,
+    position: CursorPosition,
+    bounds: tuple[CursorValue, CursorValue],
+    resume: Resume | None,
+) -> Plan:
+    """What a slice asks for: its window, or what is left of it from `position` on. The
+    lane's own cursor moves as a dataset's does.
+    """
+    first, end = bounds
+    start = first if position.value is None else position.value
+    plan = planned(dataset, position, start=start, end=end, resume=resume)
+    return dataclasses.replace(plan, is_live=True, resumed=resume, bounds=bounds)
+
+
+def planned_anew(dataset: Dataset, plan: Plan, position: CursorPosition) -> Plan:
+    """What a pull asks for from `position` on, as if it had not begun before."""
+    if plan.bounds is not None:
+        return in_lane(dataset, position, plan.bounds, None)
+    return planned(dataset, position)
 
 
 def must_move(plan: Plan, cut: Cut | None) -> None:
@@ -133,7 +160,11 @@ class StateAfter:
             )
         begun_at = resumed.started_at if resumed else run.started_at
         if cut is None:
-            return cls(cursor=plan.rows.position, resume=None, answered_until=begun_at)
+            cursor = plan.rows.position
+            if plan.bounds is not None:
+                # Nobody goes on from here: the rows at the edge need not be known.
+                cursor = CursorPosition(value=cursor.value)
+            return cls(cursor=cursor, resume=None, answered_until=begun_at)
         stays = cut.position is not None
         resume = Resume(
             position=cut.position,

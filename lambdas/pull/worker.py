@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lambdas.core.backfill import Slice
 from lambdas.core.dataset import Catalogue
 from lambdas.pull.engine import Puller, PullResult
 from lambdas.pull.message import (
@@ -44,12 +45,14 @@ class Worker:
         puller: Puller,
         sqs: SQSClient,
         queue_url: str,
+        backfills_queue_url: str,
         remaining: Callable[[], timedelta],
     ) -> None:
         self._catalogue = catalogue
         self._puller = puller
         self._sqs = sqs
         self._queue_url = queue_url
+        self._backfills_queue_url = backfills_queue_url
         self._remaining = remaining
 
     def work(self, delivery: Delivery) -> Outcome:
@@ -70,6 +73,8 @@ class Worker:
 
     def _pull(self, delivery: Delivery) -> Outcome:
         request = delivery.request
+        if request.part is not None:
+            return self._pull_slice(delivery, request.part)
         continues = request.reason == "continuation"
         if self._puller.is_done(request.dataset, request.due_at, continues=continues):
             return Outcome(is_done=True, result=None)
@@ -87,6 +92,21 @@ class Worker:
         end = ending(result.run, tries=delivery.tries)
         return Outcome(is_done=end is Ending.DONE, result=result)
 
+    def _pull_slice(self, delivery: Delivery, part: Slice) -> Outcome:
+        """On with a slice of a backfill, which other deliveries do not wait for."""
+        dataset = self._catalogue.datasets.get(part.dataset)
+        if dataset is None:
+            return Outcome(is_done=True, result=None)
+        result = self._puller.pull_slice(dataset, part)
+        if result is None:
+            return Outcome(is_done=True, result=None)
+        if result.continues:
+            self._continue(delivery.request, result.run.run_id)
+        is_done = ending(result.run, tries=delivery.tries) is Ending.DONE
+        if is_done and result.run.error is not None:
+            self._puller.give_up(part, result.run.error)
+        return Outcome(is_done=is_done, result=result)
+
     def _is_answered(self, request: PullRequest) -> bool:
         return self._puller.is_done(request.dataset, request.due_at)
 
@@ -97,21 +117,24 @@ class Worker:
         following = continuation(request, after)
         if following is None:
             LOG.warning(
-                "%s is still not pulled whole after %d continuations; the next tick "
-                "goes on",
-                request.dataset,
+                "%s is still not pulled whole after %d continuations; the next tick, "
+                "or the same backfill asked for again, goes on",
+                request.group,
                 request.hops,
             )
             return
         self._sqs.send_message(
-            QueueUrl=self._queue_url,
+            QueueUrl=self._queue_of(request),
             MessageBody=following.model_dump_json(exclude_none=True),
-            MessageGroupId=request.dataset,
+            MessageGroupId=request.group,
         )
+
+    def _queue_of(self, request: PullRequest) -> str:
+        return self._backfills_queue_url if request.slice else self._queue_url
 
     def _hide(self, delivery: Delivery, during: timedelta) -> None:
         self._sqs.change_message_visibility(
-            QueueUrl=self._queue_url,
+            QueueUrl=self._queue_of(delivery.request),
             ReceiptHandle=delivery.receipt_handle,
             VisibilityTimeout=int(during.total_seconds()),
         )

@@ -269,6 +269,7 @@ class Simulation:
             puller=puller,
             sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",
+            backfills_queue_url="backfills",
             remaining=lambda: timedelta(
                 seconds=max(0.0, started_s + LONGEST_PULL_S - world.now_s)
             ),

@@ -13,7 +13,11 @@ import app
 from cli.deployed import settings_of
 from cli.environment_file import read_environment
 from lambdas.core.landing import RAW, RUNS, raw_key, raw_prefix, run_key
-from lambdas.core.names import EVENT_SOURCE, landing_bucket_name
+from lambdas.core.names import (
+    EVENT_SOURCE,
+    backfills_queue_name,
+    landing_bucket_name,
+)
 from lambdas.core.observed_events import COLUMNS_OBSERVED
 from lambdas.core.settings import (
     FreshnessSettings,
@@ -143,24 +147,45 @@ def test_nothing_but_its_schedule_is_a_datasets_own(templates: Templates) -> Non
 def test_a_fixed_queue_takes_ticks_without_a_deduplication_id(
     templates: Templates,
 ) -> None:
-    (pulls,) = (
+    queues = [
         resource["Properties"]
         for _, _, resource in templates.resources("AWS::SQS::Queue")
         if "RedrivePolicy" in resource["Properties"]
-    )
-    assert pulls["FifoQueue"] is True
-    assert pulls["ContentBasedDeduplication"] is True
+    ]
     function = functions(templates)["lambdas.pull.handler.handle"]
-    assert pulls["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert len(queues) == 2
+    for queue in queues:
+        assert queue["FifoQueue"] is True
+        assert queue["ContentBasedDeduplication"] is True
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
 
 
 def test_pull_takes_one_message_at_a_time_and_reports_it_by_itself(
     templates: Templates,
 ) -> None:
-    source = templates.one("ingestion", "AWS::Lambda::EventSourceMapping")["Properties"]
-    assert source["BatchSize"] == 1
-    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["ScalingConfig"] == {"MaximumConcurrency": 5}
+    sources = {
+        source["Properties"]["EventSourceArn"]["Fn::GetAtt"][0][:-8]: source[
+            "Properties"
+        ]
+        for _, _, source in templates.resources("AWS::Lambda::EventSourceMapping")
+    }
+    for source in sources.values():
+        assert source["BatchSize"] == 1
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # Backfills have a bound of their own: live pulls do not wait for them.
+    assert {name: one["ScalingConfig"] for name, one in sources.items()} == {
+        "Pulls": {"MaximumConcurrency": 5},
+        "Backfills": {"MaximumConcurrency": 4},
+    }
+
+
+def test_the_command_line_finds_the_queue_of_backfills(templates: Templates) -> None:
+    named = [
+        resource["Properties"]["QueueName"]
+        for _, _, resource in templates.resources("AWS::SQS::Queue")
+        if "QueueName" in resource["Properties"]
+    ]
+    assert named == [backfills_queue_name("dev")]
 
 
 def test_the_command_line_finds_what_the_stacks_name(templates: Templates) -> None:

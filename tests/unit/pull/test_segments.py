@@ -130,6 +130,7 @@ class Desk:
             puller=self.puller(),
             sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",
+            backfills_queue_url="backfills",
             remaining=lambda: timedelta(minutes=15),
         )
 

@@ -77,6 +77,7 @@ class Desk:
             ),
             sqs=self.queue,  # type: ignore[arg-type]  # the one call that is made
             queue_url="queue",
+            backfills_queue_url="backfills",
             remaining=lambda: REMAINING,
         )
 

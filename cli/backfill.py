@@ -1,0 +1,168 @@
+"""`catflap backfill NAME --from … --to …`: a past window in slices, beside live pulls.
+
+With `--landing` and `--state` the slices are pulled by this process, through the same
+engine; without them they are queued for the deployed pull function, and watched. What
+was asked for and how far each slice is stands in the state, so that the same command
+goes on where an earlier one ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from cli.backfill_showing import Ended, View, as_document, as_text, failures
+from cli.pull import cursor_value
+from cli.wiring import dataset_named
+from lambdas.adapters.environment import SystemClock
+from lambdas.core.backfill import (
+    Backfill,
+    Slice,
+    SliceStatus,
+    identity,
+    refuse_doubles,
+    refuse_unfit,
+    slices,
+)
+from lambdas.core.dataset import Dataset
+from lambdas.core.errors import BadInput
+from lambdas.core.run import DatasetState
+from lambdas.core.slicing import bounds
+
+DONE, OUTSIDE_FAILED, INTERRUPTED = 0, 3, 130
+
+
+class BackfillState(Protocol):
+    """Where backfills and their lanes are remembered."""
+
+    def read(self, dataset: str) -> DatasetState:
+        """The state of a dataset; a fresh one if there is none."""
+
+    def lanes(self, dataset: str, backfill: str) -> list[DatasetState]:
+        """What is known of a backfill's slices, those that were begun."""
+
+    def backfills(self, dataset: str) -> list[Backfill]:
+        """What was asked for, in no order."""
+
+    def keep_backfill(self, backfill: Backfill) -> None:
+        """Put what is asked for, in place of an earlier attempt."""
+
+
+class Work(Protocol):
+    """Whoever pulls the slices, or has them pulled."""
+
+    def carry_out(self, parts: Sequence[Slice], view: View) -> Ended:
+        """Pull those that have not landed; returns once nothing is left to wait for,
+        or a person asks for an end.
+        """
+
+
+def run(
+    name: str,
+    *,
+    start: str,
+    end: str,
+    slice_length: str,
+    again: bool,
+    landing: str | None,
+    state: Path | None,
+    parallel: int,
+    environment: str,
+    environments: Path,
+    datasets: Path,
+    apis: Path,
+    as_json: bool,
+) -> int:
+    """Backfill, showing how far it is; returns 0, 3 if a slice failed, or 130.
+
+    Raises BadInput, and what the outside does.
+    """
+    if (landing is None) != (state is None):
+        raise BadInput(
+            "--landing and --state belong together: with both, slices are pulled here; "
+            "with neither, by the deployed pull function"
+        )
+    dataset = dataset_named(name, datasets=datasets, apis=apis)
+    wanted, cut = _wanted(dataset, start=start, end=end, slice_length=slice_length)
+    opened: AbstractContextManager[tuple[BackfillState, Work]]
+    if landing is not None and state is not None:
+        # each of the two imports what the other can do without
+        from cli.backfill_here import pulling_here  # noqa: PLC0415
+
+        opened = pulling_here(
+            dataset, landing=landing, state=state, parallel=parallel, datasets=datasets
+        )
+    else:
+        from cli.backfill_deployed import queueing  # noqa: PLC0415
+
+        opened = queueing(name, environment=environment, environments=environments)
+    with opened as (store, work):
+        known = _kept(dataset, wanted, store, again=again)
+        with View(name, len(cut) - 1) as view:
+            ended = work.carry_out(slices(known, cut), view)
+        cursor = store.read(name).cursor.value
+    _tell(known, ended, cursor, as_json=as_json)
+    if ended.interrupted is not None:
+        return INTERRUPTED
+    has_failed = any(one.status is not SliceStatus.LANDED for one in ended.progress)
+    return OUTSIDE_FAILED if has_failed else DONE
+
+
+def _wanted(
+    dataset: Dataset, *, start: str, end: str, slice_length: str
+) -> tuple[Backfill, list[str | int | float]]:
+    """What is asked for, and the bounds of its slices. Raises BadInput."""
+    refuse_unfit(dataset)
+    incremental = dataset.source.cursor
+    if incremental is None:
+        raise BadInput(f"{dataset.name} has no incremental in its source")
+    cut = bounds(
+        cursor_value("--from", start, incremental),
+        cursor_value("--to", end, incremental),
+        slice_length,
+        incremental,
+    )
+    wanted = Backfill(
+        dataset=dataset.name,
+        backfill_id=identity(dataset, cut[0], cut[-1], slice_length),
+        start=cut[0],
+        end=cut[-1],
+        slice=slice_length,
+        created_at=SystemClock().now(),
+    )
+    return wanted, cut
+
+
+def _kept(
+    dataset: Dataset, wanted: Backfill, store: BackfillState, *, again: bool
+) -> Backfill:
+    """The backfill as the state has it, put there if it is new. Raises BadInput."""
+    others = store.backfills(dataset.name)
+    refuse_doubles(dataset, wanted, others, again=again)
+    same = [one for one in others if one.backfill_id == wanted.backfill_id]
+    if same and not again:
+        return same[0]
+    kept = wanted
+    if same:
+        kept = dataclasses.replace(same[0], attempt=same[0].attempt + 1)
+    store.keep_backfill(kept)
+    return kept
+
+
+def _tell(backfill: Backfill, ended: Ended, cursor: object, *, as_json: bool) -> None:
+    if as_json:
+        document = as_document(
+            backfill, ended.progress, is_interrupted=ended.interrupted is not None
+        )
+        print(json.dumps(document))
+    else:
+        print(as_text(backfill, ended.progress, cursor))
+    for line in failures(ended.progress):
+        print(line, file=sys.stderr)
+    if ended.interrupted is not None:
+        print(ended.interrupted, file=sys.stderr)

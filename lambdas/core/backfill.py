@@ -1,0 +1,240 @@
+"""A backfill: a past window pulled in slices, each in a lane of its own.
+
+A backfill is known by what it asks for, so that asking twice is the same backfill: a
+slice that has landed is not pulled again. Its windows are half open, `[from, to)`,
+and so are its slices: whatever the dataset declares for its live pulls, a row at a
+boundary belongs to one slice, the later one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from lambdas.core.cursor import sort_key
+from lambdas.core.dataset import Dataset
+from lambdas.core.errors import BadInput
+from lambdas.core.run import CursorValue, DatasetState, Lane, RunError
+from lambdas.core.segment import shape_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """What was asked for. `slice` is an ISO 8601 duration, or a number where the
+    cursor counts; `attempt` counts how often all of it was asked for.
+    """
+
+    dataset: str
+    backfill_id: str
+    start: CursorValue
+    end: CursorValue
+    slice: str
+    created_at: datetime
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A part of a backfill, rows from `start` to before `end`, and who asked for it."""
+
+    dataset: str
+    lane: str
+    start: CursorValue
+    end: CursorValue
+    attempt: int = 1
+    asked: str | None = None
+
+    @property
+    def state_name(self) -> str:
+        """What its state is read by."""
+        return f"{self.dataset}/{self.lane}"
+
+
+class SliceStatus(StrEnum):
+    """How far a slice is."""
+
+    PENDING = "pending"
+    LANDED = "landed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A slice, and what has become of it."""
+
+    slice: Slice
+    status: SliceStatus
+    rows: int = 0
+    runs: tuple[str, ...] = ()
+    error: RunError | None = None
+
+
+def identity(
+    dataset: Dataset, start: CursorValue, end: CursorValue, slice_length: str
+) -> str:
+    """Twelve hexadecimal digits of what is asked for, and of whom."""
+    source = dataset.source
+    parts = [
+        *(dataset.name, repr(start), repr(end), slice_length),
+        *(shape_of(dataset), str(source.python), str(source.cursor)),
+    ]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+def lane_name(backfill_id: str, number: int) -> str:
+    """Of the slice `number`, from 1. It sorts as the slices do."""
+    return f"{backfill_id}-{number:05d}"
+
+
+def backfill_of(parts: Sequence[Slice]) -> str:
+    """The id of the backfill that the slices are of; there is one at least."""
+    return parts[0].lane.rpartition("-")[0]
+
+
+def slices(backfill: Backfill, bounds: Sequence[CursorValue]) -> list[Slice]:
+    """The slices between `bounds`, which begin and end with the backfill's own."""
+    return [
+        Slice(
+            dataset=backfill.dataset,
+            lane=lane_name(backfill.backfill_id, number),
+            start=start,
+            end=end,
+            attempt=backfill.attempt,
+        )
+        for number, (start, end) in enumerate(pairwise(bounds), start=1)
+    ]
+
+
+def has_landed(state: DatasetState, part: Slice) -> bool:
+    """Whether nothing is left to do for a slice: all of it has landed, or a later
+    attempt has taken over.
+    """
+    if state.lane is None or state.lane.attempt < part.attempt:
+        return False
+    is_later = state.lane.attempt > part.attempt
+    return is_later or state.last_success_started_at is not None
+
+
+def at_attempt(state: DatasetState, part: Slice) -> DatasetState:
+    """The lane's state as the slice's attempt begins with it: a later one forgets how
+    far the one before was, but not who writes next.
+    """
+    if state.lane is None or state.lane.attempt >= part.attempt:
+        return state
+    return DatasetState(
+        dataset=state.dataset,
+        version=state.version,
+        lane=Lane(name=state.lane.name, attempt=part.attempt),
+    )
+
+
+def progress(
+    parts: Iterable[Slice], states: Iterable[DatasetState], *, asked: str | None = None
+) -> list[Progress]:
+    """What has become of each slice. A failure counts if it answers the request
+    `asked`, or any if None.
+    """
+    known = {state.lane.name: state for state in states if state.lane is not None}
+    return [_progress(part, known.get(part.lane), asked) for part in parts]
+
+
+def _progress(part: Slice, state: DatasetState | None, asked: str | None) -> Progress:
+    if state is None or state.lane is None or state.lane.attempt < part.attempt:
+        return Progress(slice=part, status=SliceStatus.PENDING)
+    lane = state.lane
+    status = SliceStatus.PENDING
+    if has_landed(state, part):
+        status = SliceStatus.LANDED
+    elif lane.error is not None and (asked is None or lane.asked == asked):
+        status = SliceStatus.FAILED
+    return Progress(
+        slice=part, status=status, rows=lane.rows, runs=lane.runs, error=lane.error
+    )
+
+
+def sliced(dataset: Dataset) -> Dataset:
+    """The dataset as a slice pulls it: half open, without `lag` and an end of its own.
+
+    A record without a cursor is in no window: live pulls bring it.
+    """
+    cursor = dataset.source.cursor
+    if cursor is None:
+        return dataset
+    missing = cursor.on_cursor_value_missing
+    changes = {
+        "lag": 0,
+        "range_start": "closed",
+        "range_end": "open",
+        "end_value": None,
+        "on_cursor_value_missing": "exclude" if missing == "include" else missing,
+    }
+    incremental = cursor.model_copy(update=changes)
+    endpoint = dataset.source.endpoint
+    update: dict[str, object] = {"incremental": incremental}
+    if endpoint is not None:
+        update = {"endpoint": endpoint.model_copy(update=update)}
+    source = dataset.source.model_copy(update=update)
+    return dataset.model_copy(update={"source": source})
+
+
+def refuse_unfit(dataset: Dataset) -> None:
+    """Raise BadInput for a dataset that has no past window to pull."""
+    name, cursor = dataset.name, dataset.source.cursor
+    if dataset.write_disposition == "replace":
+        raise BadInput(
+            f"{name} has `write_disposition: replace`: each pull brings everything, "
+            "so there is no past window to fill; accepted: append, or merge with a "
+            "primary_key"
+        )
+    if cursor is None:
+        raise BadInput(
+            f"{name} has no incremental in its source, so it is always pulled whole "
+            "and has no past window to fill"
+        )
+    if cursor.range_start == "open":
+        raise BadInput(
+            f"{name} has `range_start: open`: upstream leaves out the rows exactly at "
+            "a slice's start, and they would be lost; a backfill needs `closed`"
+        )
+
+
+def refuse_doubles(
+    dataset: Dataset, backfill: Backfill, others: Iterable[Backfill], *, again: bool
+) -> None:
+    """Raise BadInput if rows would be in the table twice: where they are appended, a
+    window may be filled once, and only below where live pulls began.
+    """
+    cursor = dataset.source.cursor
+    if dataset.write_disposition == "merge" or cursor is None:
+        return
+    name, first = dataset.name, cursor.initial_value
+    if again:
+        raise BadInput(
+            f"--again lands rows a second time, and {name} appends them; that needs "
+            "`write_disposition: merge`"
+        )
+
+    def key(value: CursorValue) -> tuple[object, ...]:
+        return sort_key(value, cursor.timezone)
+
+    if first is None or key(backfill.end) > key(first):
+        begins = "has no initial_value" if first is None else f"begins at {first}"
+        raise BadInput(
+            f"the window ends at {backfill.end}, and {name} appends rows and {begins}: "
+            "what its live pulls land would be there twice; accepted: a window that "
+            "ends at or before initial_value, or `write_disposition: merge`"
+        )
+    for other in others:
+        overlaps = key(other.start) < key(backfill.end) and (
+            key(backfill.start) < key(other.end)
+        )
+        if other.backfill_id != backfill.backfill_id and overlaps:
+            raise BadInput(
+                f"{name} appends rows, and a window from {other.start} to {other.end} "
+                f"was filled in slices of {other.slice}: rows of both would be there "
+                "twice; ask for that one again, or for a window beside it"
+            )

@@ -1,0 +1,394 @@
+"""`catflap backfill` on one machine, as a person and a script see it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.file_state import FileState
+from cli.main import run
+from lambdas.core.run import DatasetState
+from tests.api_server import Answer, Asked, answer_json, serving
+from tests.unit.cli.files import DATASET, changed, folders
+
+PAGE = 3
+API = """\
+base_url: %s
+paginator: {type: json_link, next_url_path: next}
+retry: {max_attempts: 1}
+"""
+SLICED = changed(
+    DATASET,
+    'params: {since: "{incremental.start_value}"}',
+    'params: {since: "{incremental.start_value}", before: "{incremental.end_value}"}',
+)
+WINDOW = ["--from", "2013-01-01T00:00:00Z", "--to", "2013-01-11T00:00:00Z"]
+
+
+def rows(days: int) -> list[dict[str, Any]]:
+    """Seven an day, two of them at the same instant, one exactly at midnight."""
+    hours = ("00:00:00", "03:00:00", "03:00:00", "09:30:00", "15:00:00", "23:59:59")
+    return [
+        {"id": 10 * day + number, "at": f"2013-01-{day:02d}T{hour}Z", "n": 2**60 + day}
+        for day in range(1, days + 1)
+        for number, hour in enumerate(hours)
+    ]
+
+
+@dataclass(kw_only=True)
+class Cats:
+    """An API over rows that honours both ends of a window, in pages."""
+
+    rows: list[dict[str, Any]]
+    broken_days: set[str] = field(default_factory=set)
+    wait_s: float = 0.0
+    asked: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, asked: Asked) -> Answer:
+        self.asked.set()
+        time.sleep(self.wait_s)
+        query = asked.query
+        since, before = query.get("since", ""), query.get("before", "None")
+        if since[:10] in self.broken_days:
+            return Answer(status=400)
+        found = [
+            row
+            for row in self.rows
+            if row["at"] >= since and (before == "None" or row["at"] < before)
+        ]
+        at = int(query.get("at", 0))
+        more = f"/cats.json?at={at + PAGE}&since={since}&before={before}"
+        has_more = len(found) > at + PAGE
+        return answer_json(
+            {"rows": found[at : at + PAGE], "next": more if has_more else None}
+        )
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A project whose API is running, and a person who backfills."""
+
+    cats: Cats
+    folder: Path
+    url: str
+    capfd: pytest.CaptureFixture[str]
+
+    def write(self, dataset: str = SLICED, api: str = API) -> None:
+        folders(
+            self.folder,
+            datasets={"cats.yaml": dataset},
+            apis={"cats.yaml": api % self.url},
+        )
+
+    @property
+    def options(self) -> list[str]:
+        return [
+            *("--datasets", str(self.folder / "datasets")),
+            *("--apis", str(self.folder / "apis")),
+        ]
+
+    @property
+    def place(self) -> list[str]:
+        landing = (self.folder / "landing").as_uri()
+        return ["--landing", landing, "--state", str(self.folder / "state.json")]
+
+    def __call__(self, *more: str, window: list[str] = WINDOW) -> tuple[int, str, str]:
+        self.capfd.readouterr()
+        code = run(["backfill", "cats", *window, *self.place, *self.options, *more])
+        said = self.capfd.readouterr()
+        return code, said.out, said.err
+
+    def json(self, *more: str, window: list[str] = WINDOW) -> tuple[int, Any]:
+        code, out, _ = self(*more, "--json", window=window)
+        assert out.count("\n") == 1
+        return code, json.loads(out)
+
+    def pull(self) -> None:
+        place = [part.replace("--landing", "--to") for part in self.place]
+        assert run(["pull", "cats", *place, *self.options]) == 0
+
+    def state(self) -> DatasetState:
+        with FileState(path=self.folder / "state.json") as state:
+            return state.read("cats")
+
+    def landed(self) -> Counter[bytes]:
+        return landed(self.folder / "landing")
+
+
+def landed(folder: Path) -> Counter[bytes]:
+    """How often each record is visible."""
+    return Counter(
+        line
+        for file in folder.glob("raw/**/*.gz")
+        for line in gzip.decompress(file.read_bytes()).splitlines()
+    )
+
+
+def upstream(found: list[dict[str, Any]]) -> Counter[bytes]:
+    return Counter(json.dumps(row, separators=(", ", ": ")).encode() for row in found)
+
+
+def same(one: Counter[bytes], other: Counter[bytes]) -> bool:
+    """By key and content, white space aside."""
+
+    def plain(counter: Counter[bytes]) -> Counter[str]:
+        return Counter(
+            {json.dumps(json.loads(line)): count for line, count in counter.items()}
+        )
+
+    return plain(one) == plain(other)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    cats = Cats(rows=rows(12))
+    with serving(cats) as server:
+        made = Desk(cats=cats, folder=tmp_path, url=server.url, capfd=capfd)
+        made.write()
+        yield made
+
+
+def test_a_window_lands_once_in_slices_and_the_cursor_stays(desk: Desk) -> None:
+    code, document = desk.json()
+    assert code == 0
+    wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
+    assert same(desk.landed(), upstream(wanted))
+    assert [one["status"] for one in document["slices"]] == ["landed"] * 10
+    assert (document["status"], document["rows"]) == ("succeeded", len(wanted))
+    assert document["slices"][0]["from"] == "2013-01-01T00:00:00Z"
+    assert document["slices"][-1]["to"] == "2013-01-11T00:00:00Z"
+    assert desk.state() == DatasetState(dataset="cats")
+
+
+def test_done_twice_it_adds_nothing(desk: Desk) -> None:
+    _, first = desk.json()
+    before = desk.landed()
+    code, second = desk.json()
+    assert (code, second) == (0, first)
+    assert desk.landed() == before
+
+
+def test_again_lands_the_rows_again_for_merge(desk: Desk) -> None:
+    desk.json()
+    desk.cats.rows[0]["n"] = 1
+    code, document = desk.json("--again")
+    assert (code, document["attempt"]) == (0, 2)
+    assert set(desk.landed().values()) == {1, 2}
+    # the newer version wins the view: the greater run id
+    runs = sorted(
+        (file.name, gzip.decompress(file.read_bytes()))
+        for file in (desk.folder / "landing").glob("raw/**/*.gz")
+    )
+    newest = [body for _, body in runs if b'"id": 10,' in body or b'"id":10,' in body]
+    assert b'"n": 1}' in newest[-1] or b'"n":1}' in newest[-1]
+    code, document = desk.json()
+    assert (code, document["attempt"]) == (0, 2)
+
+
+def test_live_pulls_beside_it_change_nothing_of_each_other(desk: Desk) -> None:
+    desk.cats.rows = rows(5)
+    desk.pull()
+    before = desk.state()
+    code, _ = desk.json(window=["--from", "2013-01-01", "--to", "2013-01-04"])
+    assert code == 0
+    assert desk.state() == before
+    desk.cats.rows = rows(6)
+    desk.pull()
+    after = desk.state()
+    assert after.cursor.value == "2013-01-06T23:59:59Z"
+    counts = {
+        json.loads(line)["at"][:10]: count for line, count in desk.landed().items()
+    }
+    assert counts == {
+        **dict.fromkeys(("2013-01-01", "2013-01-02", "2013-01-03"), 2),
+        **dict.fromkeys(("2013-01-04", "2013-01-05", "2013-01-06"), 1),
+    }
+
+
+def test_a_slices_run_stands_behind_what_landed_and_before_what_comes(
+    desk: Desk,
+) -> None:
+    desk.cats.rows = rows(5)
+    desk.pull()
+    _, document = desk.json()
+    slices = [run_id for one in document["slices"] for run_id in one["run_ids"]]
+    desk.cats.rows = rows(6)
+    desk.pull()
+    with FileState(path=desk.folder / "state.json") as state:
+        newest, oldest = state.latest_runs("cats", 2)
+    assert len(set(slices)) == len(slices) > 4
+    assert oldest.run_id < min(slices) < max(slices) < newest.run_id
+
+
+def test_slices_run_side_by_side_up_to_parallel(desk: Desk) -> None:
+    code, document = desk.json("--parallel", "3")
+    assert code == 0
+    with FileState(path=desk.folder / "state.json") as state:
+        runs = [
+            run
+            for one in document["slices"]
+            for run_id in one["run_ids"]
+            if (run := state.read_run(f"cats/{one['slice']}", run_id)) is not None
+        ]
+    at_once = [
+        sum(
+            other.started_at <= run.started_at < other.finished_at
+            for other in runs
+            if other.finished_at is not None
+        )
+        for run in runs
+    ]
+    assert len(runs) == 10
+    assert 1 < max(at_once) <= 3
+
+
+def test_the_budget_of_the_api_is_one_for_all_slices(desk: Desk) -> None:
+    desk.write(api=API + "rate_limit: {requests: 20, period: second}\n")
+    began = time.monotonic()
+    code, _ = desk.json("--parallel", "8")
+    took_s = time.monotonic() - began
+    # ten slices of two pages: two at once, then 19 a second
+    assert code == 0
+    assert took_s > 18 / 20
+
+
+def test_a_slice_that_fails_is_named_and_tried_again_alone(desk: Desk) -> None:
+    desk.cats.broken_days = {"2013-01-03", "2013-01-07"}
+    code, document = desk.json()
+    assert (code, document["status"]) == (3, "failed")
+    failed = [one for one in document["slices"] if one["status"] == "failed"]
+    assert [one["from"][:10] for one in failed] == ["2013-01-03", "2013-01-07"]
+    assert failed[0]["error"]["kind"] == "http"
+    assert "400" in failed[0]["error"]["message"]
+    assert failed[0]["run_ids"] == []
+    before = desk.landed()
+    code, _, err = desk()
+    assert code == 3
+    assert "slice " in err
+    assert "2013-01-07" in err
+    assert desk.landed() == before
+    desk.cats.broken_days = set()
+    code, document = desk.json()
+    assert (code, document["status"]) == (0, "succeeded")
+    wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
+    assert same(desk.landed(), upstream(wanted))
+
+
+def test_lines_say_how_far_it_is_where_there_is_no_terminal(desk: Desk) -> None:
+    _, out, err = desk()
+    assert "cats: 10 of 10 slices, 60 rows landed" in err
+    assert "10 of 10 slices of P1D" in out
+    assert "cursor stands where it stood: nowhere yet" in out
+
+
+APPEND = changed(
+    changed(SLICED, "write_disposition: merge", "write_disposition: append"),
+    "2013-01-01T00:00:00Z",
+    "2013-01-05T00:00:00Z",
+)
+UNFIT: dict[str, tuple[str, list[str], str]] = {
+    "replace": (
+        changed(SLICED, "write_disposition: merge", "write_disposition: replace"),
+        WINDOW,
+        "no incremental",
+    ),
+    "append over what live pulls land": (APPEND, WINDOW, "ends at or before"),
+    "an open start": (
+        changed(SLICED, "cursor_path: at", "cursor_path: at\n      range_start: open"),
+        WINDOW,
+        "needs `closed`",
+    ),
+    "no duration": (SLICED, [*WINDOW, "--slice", "1 day"], "such as P1D"),
+    "a duration of nothing": (SLICED, [*WINDOW, "--slice", "P0D"], "such as P1D"),
+    "too many": (SLICED, [*WINDOW, "--slice", "PT1S"], "864,000 slices"),
+    "backwards": (
+        SLICED,
+        ["--from", "2013-01-02T00:00:00Z", "--to", "2013-01-01T00:00:00Z"],
+        "must be before",
+    ),
+    "no offset": (
+        SLICED,
+        ["--from", "2013-01-02T00:00:00", "--to", "2013-02-01T00:00:00Z"],
+        "carries no offset",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_what_cannot_be_backfilled_is_refused_by_a_sentence(
+    desk: Desk, name: str
+) -> None:
+    dataset, window, sentence = UNFIT[name]
+    desk.write(dataset)
+    code, out, err = desk(window=window)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert desk.landed() == Counter()
+
+
+def test_a_landing_without_a_state_is_refused(desk: Desk) -> None:
+    code = run(["backfill", "cats", *WINDOW, *desk.place[:2], *desk.options])
+    assert code == 2
+    assert "belong together" in desk.capfd.readouterr().err
+
+
+def test_what_is_appended_is_filled_once_before_its_first_live_pull(
+    desk: Desk,
+) -> None:
+    desk.write(APPEND)
+    window = ["--from", "2013-01-01T00:00:00Z", "--to", "2013-01-05T00:00:00Z"]
+    assert desk.json(window=window)[0] == 0
+    desk.pull()
+    assert desk.json(window=window)[0] == 0
+    assert same(desk.landed(), upstream(desk.cats.rows))
+    code, _, err = desk("--again", window=window)
+    assert (code, "appends them" in err) == (2, True)
+    code, _, err = desk("--slice", "P2D", window=window)
+    assert (code, "in slices of P1D" in err) == (2, True)
+    assert same(desk.landed(), upstream(desk.cats.rows))
+
+
+@pytest.mark.parametrize("after_s", [0.2, 0.6, 1.2])
+def test_an_interruption_ends_cleanly_and_the_same_command_goes_on(
+    desk: Desk, after_s: float
+) -> None:
+    desk.cats.wait_s = 0.1
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cli", "backfill", "cats", "--json", *WINDOW),
+            *(*desk.place, *desk.options, "--parallel", "2"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert desk.cats.asked.wait(20)
+    time.sleep(after_s)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"the same command goes on" in err
+    assert b"Traceback" not in err
+    document = json.loads(out)
+    assert document["status"] == "interrupted"
+    assert 0 < document["pending"] <= 10
+    visible = desk.landed()
+    assert set(visible.values()) <= {1}
+    code, document = desk.json()
+    assert (code, document["landed"]) == (0, 10)
+    wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
+    assert same(desk.landed(), upstream(wanted))
+    assert desk.state() == DatasetState(dataset="cats")
