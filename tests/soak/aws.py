@@ -180,9 +180,11 @@ class _Body:
 
 
 class DynamoDB:
-    """One table, keyed by pk and sk. `on_state` hears of every written STATE item."""
+    """One table, keyed by pk and sk. `on_state` hears of the sort keys that a
+    transaction wrote.
+    """
 
-    def __init__(self, world: World, *, on_state: Callable[[], None]) -> None:
+    def __init__(self, world: World, *, on_state: Callable[[set[str]], None]) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.ignores_conditions = False
         """For the mutation check: a table that takes every write."""
@@ -198,6 +200,8 @@ class DynamoDB:
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         def do() -> dict[str, Any]:
+            if not self._holds(request):
+                raise client_error("ConditionalCheckFailedException")
             self.items[_key(request["Item"])] = request["Item"]
             return {}
 
@@ -231,7 +235,9 @@ class DynamoDB:
                     self.items[_key(write["Item"])] = write["Item"]
                 else:
                     self.items.pop(_key(write["Key"]), None)
-            self._on_state()
+            self._on_state(
+                {_key(write.get("Item") or write["Key"])[1] for _, write in writes}
+            )
             return {}
 
         first = request["TransactItems"][1]["Put"]["Item"]["status"]["S"]

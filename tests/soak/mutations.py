@@ -9,10 +9,17 @@ from typing import Any
 from unittest.mock import patch
 
 from lambdas.adapters import state_table
+from lambdas.core.backfill import sliced
 from lambdas.core.commit import Committer
 from lambdas.core.cursor import NewRows
 from lambdas.core.dataset import Dataset
-from lambdas.core.landing import raw_prefix, run_key, run_started_at
+from lambdas.core.landing import (
+    RANDOM_BYTES,
+    new_run_id,
+    raw_prefix,
+    run_key,
+    run_started_at,
+)
 from lambdas.core.manifest import run_file
 from lambdas.core.run import CursorPosition, DatasetState, Manifest, Run
 from lambdas.core.segment import Cut
@@ -120,6 +127,33 @@ def _as_the_clock_says(self: engine.Puller, before: DatasetState) -> Run:
 _begun = engine.Puller._begun
 
 
+def _slice_as_the_clock_says(self: engine.Puller, before: DatasetState) -> str:
+    del before
+    return new_run_id(self._clock.now(), self._random(RANDOM_BYTES))
+
+
+_sliced = sliced
+
+
+def _with_its_end(dataset: Dataset) -> Dataset:
+    """A slice that holds the rows exactly at its end, as the next one does."""
+    made = _sliced(dataset)
+    endpoint = made.source.endpoint
+    assert endpoint is not None
+    assert endpoint.incremental is not None
+    closed = endpoint.incremental.model_copy(update={"range_end": "closed"})
+    endpoint = endpoint.model_copy(update={"incremental": closed})
+    source = made.source.model_copy(update={"endpoint": endpoint})
+    return made.model_copy(update={"source": source})
+
+
+def _without_lane(name: str) -> dict[str, Any]:
+    return _state_key(name.partition("/")[0])
+
+
+_state_key = state_table._state_key
+
+
 @contextlib.contextmanager
 def broken(mutation: str) -> Iterator[Hooks]:
     """The protocol with one thing broken, as long as it is entered."""
@@ -170,5 +204,21 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     "the cursor moves with each segment of unordered pages": lambda: (
         Hooks(),
         [patch.object(StateAfter, "of", _cursor_runs_ahead)],
+    ),
+    "a slice's run stands where the clock says": lambda: (
+        Hooks(),
+        [patch.object(engine.Puller, "_id_in_lane", _slice_as_the_clock_says)],
+    ),
+    "a slice holds the rows at its end as well": lambda: (
+        Hooks(),
+        [patch.object(engine, "sliced", _with_its_end)],
+    ),
+    "a slice that has landed is pulled again": lambda: (
+        Hooks(),
+        [patch.object(engine, "has_landed", lambda *_: False)],
+    ),
+    "a slice is fenced on its dataset's state": lambda: (
+        Hooks(),
+        [patch.object(state_table, "_state_key", _without_lane)],
     ),
 }

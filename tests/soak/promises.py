@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lambdas.adapters.state_table import run_from_item
+from lambdas.adapters.state_table import StateTable, run_from_item
+from lambdas.core.backfill import has_landed
 from lambdas.core.landing import RAW
 from lambdas.core.run import Run, RunStatus
 from tests.soak.simulation import Simulation
@@ -12,23 +13,28 @@ from tests.soak.simulation import Simulation
 
 def check(simulation: Simulation) -> None:
     """Note every promise that was broken as a violation."""
-    state = simulation.dynamodb.items.get(("DATASET#cats", "STATE"), {})
-    if "committing" in state:
+    states = {
+        sk: item
+        for (_, sk), item in simulation.dynamodb.items.items()
+        if sk == "STATE" or sk.startswith("LANE#")
+    }
+    if any("committing" in state for state in states.values()):
         _stuck(simulation)
     else:
-        if "resume" in state:
+        if any("resume" in state for state in states.values()):
             simulation.world.violated("a long pull was never ended")
+        _slices_landed(simulation)
         _everything_landed(simulation)
     _once_in_the_table(simulation)
     runs = [
         run_from_item(item)
         for (_, sk), item in simulation.dynamodb.items.items()
-        if sk.startswith("RUN#")
+        if sk.startswith(("RUN#", "LANERUN#"))
     ]
     _runs_are_whole(simulation, runs)
     _failures_are_visible(simulation, runs)
-    if simulation.queue.waiting:
-        simulation.world.violated(f"still queued: {simulation.queue.waiting}")
+    if simulation.queues.waiting:
+        simulation.world.violated(f"still queued: {simulation.queues.waiting}")
     if simulation.s3.uploads:
         simulation.world.violated("uploads that no rule expires")
 
@@ -40,6 +46,43 @@ def _stuck(simulation: Simulation) -> None:
         simulation.world.counts["half visible, told"] += 1
     else:
         simulation.world.violated("a recorded run was never finished, nobody was told")
+
+
+def _slices_landed(simulation: Simulation) -> None:
+    """Each slice of a backfill is whole, says so, and brought what was there when it
+    was asked for.
+    """
+    items, world = simulation.dynamodb.items, simulation.world
+    table = StateTable(
+        dynamodb=simulation.dynamodb,  # type: ignore[arg-type]  # the calls made
+        table="state",
+    )
+    runs = [
+        run_from_item(item)
+        for (_, sk), item in items.items()
+        if sk.startswith("LANERUN#")
+    ]
+    brought = {
+        row for run in runs for row in simulation.landed_by.get(run.run_id, set())
+    }
+    for asked in simulation.backfills.asked.values():
+        for part in asked.parts:
+            lane = table.read(part.state_name)
+            if not has_landed(lane, part) or lane.lane is None:
+                world.violated(f"slice {part.lane} never landed")
+                continue
+            world.counts["slices landed"] += 1
+            its = [run for run in runs if run.run_id in lane.lane.runs]
+            if sum(run.rows for run in its) != lane.lane.rows:
+                world.violated(f"slice {part.lane} counts {lane.lane.rows} rows")
+            if any(run.status is not RunStatus.LANDED for run in its):
+                world.violated(f"slice {part.lane} names a run that has not landed")
+        rows = simulation.upstream.rows
+        missing = {
+            row for row in asked.rows if rows[row[0]].version == row[1]
+        } - brought
+        if missing:
+            world.violated(f"no slice brought {missing}")
 
 
 def _everything_landed(simulation: Simulation) -> None:

@@ -32,12 +32,17 @@ class Queue:
     """
 
     def __init__(
-        self, world: World, *, deliver: Callable[[dict[str, Any]], bool]
+        self,
+        world: World,
+        *,
+        deliver: Callable[[dict[str, Any]], bool],
+        group: str = "m",
     ) -> None:
         self.waiting: list[Message] = []
         self.dead: list[Message] = []
         self._world = world
         self._deliver = deliver
+        self._group = group
         self._sent = 0
         self._recent: dict[str, float] = {}
 
@@ -48,7 +53,7 @@ class Queue:
             return
         self._recent[body] = now_s
         self._sent += 1
-        self.waiting.append(Message(message_id=f"m{self._sent}", body=body))
+        self.waiting.append(Message(message_id=f"{self._group}{self._sent}", body=body))
         self._world.at(now_s, self.poll)
 
     def poll(self) -> None:
@@ -86,7 +91,7 @@ class Queue:
         """As boto3's."""
 
         def do() -> dict[str, Any]:
-            message = self._of(request["ReceiptHandle"])
+            message = self.of(request["ReceiptHandle"])
             if message is None:
                 raise client_error("InvalidParameterValue")
             self._hide(message, request["VisibilityTimeout"])
@@ -105,17 +110,63 @@ class Queue:
 
     def _delete(self, receipt: str) -> None:
         """What the event source does with a message that is done, if it can."""
-        message = self._of(receipt)
+        message = self.of(receipt)
         if message is not None and not self._world.weather.happens(0.05):
             self.waiting.remove(message)
             self._world.at(self._world.now_s, self.poll)
 
-    def _of(self, receipt: str) -> Message | None:
+    def of(self, receipt: str) -> Message | None:
+        """The message that was received so, unless it was since received again."""
         return next((one for one in self.waiting if one.receipt == receipt), None)
 
     def _hide(self, message: Message, seconds: float) -> None:
         message.hidden_until_s = self._world.now_s + seconds
         self._world.at(message.hidden_until_s, self.poll)
+
+
+class Queues:
+    """`pulls` with its one group, and `backfills` with one for each slice."""
+
+    def __init__(
+        self, world: World, *, deliver: Callable[[dict[str, Any]], bool]
+    ) -> None:
+        self.pulls = Queue(world, deliver=deliver)
+        self._lanes: dict[str, Queue] = {}
+        self._world = world
+        self._deliver = deliver
+
+    def of_lane(self, lane: str) -> Queue:
+        """The group of a slice."""
+        if lane not in self._lanes:
+            group = f"s{len(self._lanes) + 1}m"
+            self._lanes[lane] = Queue(self._world, deliver=self._deliver, group=group)
+        return self._lanes[lane]
+
+    @property
+    def waiting(self) -> list[Message]:
+        """All that is in any of them."""
+        every = (self.pulls, *self._lanes.values())
+        return [message for queue in every for message in queue.waiting]
+
+    def change_message_visibility(self, **request: Any) -> dict[str, Any]:
+        """As boto3's."""
+        receipt = request["ReceiptHandle"]
+        queue = self.pulls
+        if request["QueueUrl"] != "queue":
+            group = receipt.partition("m")[0]
+            queue = next(
+                one
+                for number, one in enumerate(self._lanes.values(), start=1)
+                if group == f"s{number}"
+            )
+        return queue.change_message_visibility(**request)
+
+    def send_message(self, **request: Any) -> dict[str, Any]:
+        """As boto3's."""
+        is_live = request["QueueUrl"] == "queue"
+        group = request["MessageGroupId"]
+        queue = self.pulls if is_live else self.of_lane(group)
+        return queue.send_message(**request)
 
 
 def _refuse(done: bool) -> Exception:  # noqa: FBT001 - what the world calls it with

@@ -22,7 +22,11 @@ from lambdas.adapters.state_table import StateTable
 from lambdas.core.commit import Committer
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Catalogue, Dataset
+<<<<<<< HEAD
 from lambdas.core.landing import QUARANTINE, RAW
+=======
+from lambdas.core.landing import RAW, run_id_of
+>>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
 from lambdas.core.ports import PageSource
 from lambdas.core.quarantine import quarantined_from_line
 from lambdas.core.segment import Budget
@@ -32,8 +36,9 @@ from lambdas.pull.message import deliveries
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset, incremental
 from tests.soak.aws import S3, DynamoDB, EventBridge
+from tests.soak.backfills import Backfills
 from tests.soak.faults import Killed, Mishap
-from tests.soak.queue import Queue
+from tests.soak.queue import Queues
 from tests.soak.snowpipe import GZIP, Snowpipe
 from tests.soak.upstream import (
     LAG,
@@ -65,6 +70,7 @@ class Shape:
     edge_in_state: int
     segment_rows: int | None
     has_positions: bool
+    backfills: bool
 
 
 def drawn_shape(world: World) -> Shape:
@@ -83,10 +89,12 @@ def drawn_shape(world: World) -> Shape:
         edge_in_state=rng.choice((1, 3, 5_000)),
         segment_rows=rng.choice((None, None, 1, 5, 12)),
         has_positions=rng.random() < 0.7,
+        backfills=rng.random() < 0.5,
     )
 
 
 @lru_cache(maxsize=64)
+<<<<<<< HEAD
 def _catalogue(
     disposition: str, lag: int, row_order: str | None, *, discards: bool
 ) -> Catalogue:
@@ -98,6 +106,11 @@ def _catalogue(
         columns={"v": "integer"},
         contract=contract,
     )
+=======
+def _catalogue(disposition: str, lag: int, row_order: str | None) -> Catalogue:
+    source = incremental(lag=lag, row_order=row_order, initial_value=0)
+    dataset = a_dataset(source=source, write_disposition=disposition)
+>>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
     return Catalogue(datasets={"cats": dataset})
 
 
@@ -160,7 +173,7 @@ class Simulation:
         self.dynamodb = DynamoDB(world, on_state=self._state_moved)
         hooks.dynamodb(self.dynamodb)
         self.bus = EventBridge(world)
-        self.queue = Queue(world, deliver=self._invoke)
+        self.queues = Queues(world, deliver=self._invoke)
         self.upstream = Upstream(
             world,
             order=shape.order,
@@ -168,7 +181,13 @@ class Simulation:
             lates=shape.lag > 0,
         )
         self.landed: Counter[tuple[int, int]] = Counter()
+<<<<<<< HEAD
         self.quarantined: Counter[tuple[int, int]] = Counter()
+=======
+        self.landed_by: dict[str, set[tuple[int, int]]] = {}
+        """Rows by the run that landed them."""
+        self.backfills = Backfills(world, self.queues)
+>>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
         self.errors: list[Exception] = []
         self.began_anew = False
         self.cursor: int | None = None
@@ -197,6 +216,10 @@ class Simulation:
     def _plan_hours(self) -> None:
         world, rng = self.world, self.world.rng
         end_s = HOURS * 3600.0
+        if self.shape.backfills:
+            self.upstream.fill_history()
+            for _ in range(rng.randint(1, 3)):
+                world.at(rng.random() * end_s, self.backfill)
         for _ in range(rng.randint(4, 10)):
             world.at(rng.random() * end_s, self.grow)
         for hour in range(HOURS):
@@ -217,9 +240,12 @@ class Simulation:
         world.note("the weather is over")
         self.grow()
         world.run_until(world.now_s + 4 * 3600)
+        if self.shape.backfills and not self.backfills.asked:
+            self.backfill()
         for _ in range(2):
             self.sweep()
             self.tick(world.now_s)
+            self.backfills.ask_again()
             world.run_until(world.now_s + 3600)
         world.run_until(world.now_s + 8 * 86400)
         self.s3.expire(older_than_s=7 * 86400)
@@ -237,7 +263,15 @@ class Simulation:
         """Scheduler sends a tick."""
         due = self.world.now() + timedelta(seconds=due_s - self.world.now_s)
         body = {"dataset": "cats", "reason": "schedule", "due_at": due.isoformat()}
-        self.queue.send(json.dumps(body))
+        self.queues.pulls.send(json.dumps(body))
+
+    def backfill(self) -> None:
+        """A person asks for a window, or for one again."""
+        self.backfills.ask(
+            self.catalogue["cats"],
+            self.upstream,
+            is_append=self.shape.disposition == "append",
+        )
 
     def sweep(self) -> None:
         """The freshness function's check tick, as far as runs go."""
@@ -267,7 +301,7 @@ class Simulation:
         worker = Worker(
             catalogue=self.catalogue,
             puller=puller,
-            sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
+            sqs=self.queues,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",
             backfills_queue_url="backfills",
             remaining=lambda: timedelta(
@@ -283,6 +317,9 @@ class Simulation:
         if outcome.result is not None:
             result = outcome.result
             world.counts["segments"] += result.continues or result.went_on
+            if result.run.lane is not None:
+                world.counts["slices pulled"] += 1
+                world.counts["segments of slices"] += result.continues
         return bool(outcome.is_done)
 
     def _carried_out(self, what: str, work: Callable[[], Any]) -> Any:
@@ -293,8 +330,8 @@ class Simulation:
             result = work()
         except Killed as death:
             self.world.note(f"{what} was killed: {death}")
-            state = self.dynamodb.items.get(("DATASET#cats", "STATE"), {})
-            chance = 0.08 if "committing" in state else 0.01
+            is_recorded = any(pk == "COMMITTING" for pk, _ in self.dynamodb.items)
+            chance = 0.08 if is_recorded else 0.01
             if self.world.happens(Mishap.UPLOADS_EXPIRED, chance):
                 self.s3.expire(only_some=self.world.rng.random() < 0.2)
             return None
@@ -365,10 +402,15 @@ class Simulation:
         for line in records:
             record = from_json(line)
             row = (record["id"], record["v"])
+<<<<<<< HEAD
             there[row] += 1
+=======
+            self.landed[row] += 1
+            self.landed_by.setdefault(run_id_of(key) or "", set()).add(row)
+>>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
             self.world.counts["rows"] += 1
             may_repeat = self.shape.disposition == "merge" and (
-                self.shape.lag or self.began_anew
+                self.shape.lag or self.began_anew or self.shape.backfills
             )
             if there[row] > 1 and not may_repeat:
                 self.world.violated(f"row {row} landed twice, now in {key}")
@@ -380,8 +422,13 @@ class Simulation:
         at = (row.number, row.version)
         return bool(self.landed[at] or self.quarantined[at])
 
-    def _state_moved(self) -> None:
-        """The cursor is never ahead of what has landed: looked at with every write."""
+    def _state_moved(self, written: set[str]) -> None:
+        """The cursor is never ahead of what has landed: looked at with every write. A
+        slice writes nothing of its dataset's.
+        """
+        is_slice = any(key.startswith("LANE") for key in written)
+        if is_slice and "STATE" in written:
+            self.world.violated("a slice wrote its dataset's state")
         item = self.dynamodb.items.get(("DATASET#cats", "STATE"))
         cursor = None if item is None else from_json(item["cursor"]["S"])
         if cursor == self.cursor or cursor is None:
@@ -392,7 +439,12 @@ class Simulation:
         missing = [
             row.number
             for row in self.upstream.rows.values()
+<<<<<<< HEAD
             if row.at < cursor - self.shape.lag and not self.is_there(row)
+=======
+            if 0 <= row.at < cursor - self.shape.lag
+            and not self.landed[row.number, row.version]
+>>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
         ]
         if missing:
             self.world.violated(f"the cursor is at {cursor}, ahead of rows {missing}")

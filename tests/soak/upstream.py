@@ -19,6 +19,9 @@ LAG = 60
 LATEST = 25
 """Minutes that a late row is behind the clock; with the longest pull still < `LAG`."""
 LONGEST_PULL_S = 900.0
+HISTORY = -300
+"""Minutes before the first live pull's window: the oldest rows there are."""
+_NEVER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,15 @@ class Upstream:
         self.readers = 0
         """Pulls that are reading pages now."""
 
+    def fill_history(self) -> None:
+        """Rows from before time began, which no live pull asks for."""
+        rng = self._world.rng
+        for _ in range(rng.randint(3, 12)):
+            self._seq += 1
+            number = len(self.rows) + 1
+            at = rng.randint(HISTORY, -1)
+            self.rows[number] = Row(number=number, version=1, at=at, seq=self._seq)
+
     def grow(self, *, may_be_late: bool) -> None:
         """A batch of rows at or above all that were there, and late ones if promised.
 
@@ -70,7 +82,7 @@ class Upstream:
         """
         rng = self._world.rng
         minute = int(self._world.now_s // 60)
-        floor = max((row.at for row in self.rows.values()), default=0)
+        floor = max((row.at for row in self.rows.values() if row.at > 0), default=0)
         ceiling = max(floor, minute)
         for _ in range(rng.randint(1, 7)):
             at = rng.choice((floor, ceiling, rng.randint(floor, ceiling)))
@@ -85,8 +97,9 @@ class Upstream:
                 number=number, version=version, at=at, seq=self._seq
             )
 
-    def sorted_rows(self, floor: int) -> list[tuple[tuple[int, int], Row]]:
-        """The rows from `floor` on, as the API sorts them, each with its place.
+    def sorted_rows(self, floor: int, end: int) -> list[tuple[tuple[int, int], Row]]:
+        """The rows from `floor` to before `end`, as the API sorts them, each with its
+        place.
 
         Ties are sorted by when they were written: a row that changes behind the page
         that is read next, at the same cursor, is never shown to that pull.
@@ -99,7 +112,7 @@ class Upstream:
             case "log":
                 keyed = [((row.seq, 0), row) for row in self.rows.values()]
         return sorted(
-            ((key, row) for key, row in keyed if row.at >= floor),
+            ((key, row) for key, row in keyed if floor <= row.at < end),
             key=lambda item: item[0],
         )
 
@@ -125,7 +138,11 @@ class UpstreamPages:
         self.retries = 0
         self._world = world
         self._upstream = upstream
-        self._floor = int(window.start or 0) if filters else 0
+        self._floor, self._end = HISTORY, _NEVER
+        if filters and window.start is not None:
+            self._floor = int(window.start)
+        if filters and window.end is not None:
+            self._end = int(window.end)
         self._page_rows = page_rows
         self._has_positions = has_positions
         self._has_odd_rows = has_odd_rows
@@ -168,7 +185,7 @@ class UpstreamPages:
         def do() -> tuple[list[Row], tuple[int, int] | None]:
             found = [
                 item
-                for item in self._upstream.sorted_rows(self._floor)
+                for item in self._upstream.sorted_rows(self._floor, self._end)
                 if after is None or item[0] > after
             ]
             page = found[: self._page_rows]

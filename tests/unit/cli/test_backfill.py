@@ -366,7 +366,7 @@ def test_an_interruption_ends_cleanly_and_the_same_command_goes_on(
     desk: Desk, after_s: float
 ) -> None:
     desk.cats.wait_s = 0.1
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own command, no shell
         [
             *(sys.executable, "-m", "cli", "backfill", "cats", "--json", *WINDOW),
             *(*desk.place, *desk.options, "--parallel", "2"),
