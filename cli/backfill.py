@@ -24,6 +24,7 @@ from lambdas.core.backfill import (
     Backfill,
     Slice,
     SliceStatus,
+    asks_for_its_end,
     identity,
     refuse_doubles,
     refuse_unfit,
@@ -35,6 +36,11 @@ from lambdas.core.run import DatasetState
 from lambdas.core.slicing import bounds
 
 DONE, OUTSIDE_FAILED, INTERRUPTED = 0, 3, 130
+_READS_ON = (
+    "{name}: upstream is not told where a slice ends, so that each one reads on to the "
+    "newest row; a parameter of the endpoint that holds {{incremental.end_value}} "
+    "spares that (it is left out of live pulls), or row_order: asc if rows come so"
+)
 
 
 class BackfillState(Protocol):
@@ -103,6 +109,8 @@ def run(
         opened = queueing(name, environment=environment, environments=environments)
     with opened as (store, work):
         known = _kept(dataset, wanted, store, again=again)
+        if not asks_for_its_end(dataset):
+            print(_READS_ON.format(name=name), file=sys.stderr)
         with View(name, len(cut) - 1) as view:
             ended = work.carry_out(slices(known, cut), view)
         cursor = store.read(name).cursor.value

@@ -170,9 +170,9 @@ class Upstream:
     """Datasette over one SQLite file, on a port of its own on 127.0.0.1."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "nycflights.db"
+        self.path = folder / "nycflights.db"
         self._log = folder / "datasette.log"
-        self._connection = sqlite3.connect(self._path)
+        self._connection = sqlite3.connect(self.path)
         self._connection.execute("pragma journal_mode = wal")
         self.tables: dict[str, GrowingTable] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -211,7 +211,7 @@ class Upstream:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [
-                    sys.executable, "-c", DATASETTE, "serve", str(self._path),
+                    sys.executable, "-c", DATASETTE, "serve", str(self.path),
                     "--host", "127.0.0.1", "--port", str(self.port), *options,
                 ],
                 stdout=log, stderr=log, stdin=subprocess.PIPE,

@@ -181,6 +181,17 @@ def sliced(dataset: Dataset) -> Dataset:
     return dataset.model_copy(update={"source": source})
 
 
+def asks_for_its_end(dataset: Dataset) -> bool:
+    """Whether upstream hears where a slice ends, or its pull stops there by itself.
+
+    Else each slice reads on to the newest row there is, and drops what is not its own.
+    """
+    source, cursor = dataset.source, dataset.source.cursor
+    if source.endpoint is None or (cursor is not None and cursor.row_order == "asc"):
+        return True
+    return "{incremental.end_value}" in source.endpoint.model_dump_json(by_alias=True)
+
+
 def refuse_unfit(dataset: Dataset) -> None:
     """Raise BadInput for a dataset that has no past window to pull."""
     name, cursor = dataset.name, dataset.source.cursor

@@ -7,6 +7,7 @@ AWS has done what it asked for, the caller dies before it hears of it.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
 from collections.abc import Callable
@@ -49,6 +50,10 @@ class KillingProxy:
 
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any  # noqa: N815 - the server's names
 
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # the caller is dead
+                    super().handle()
+
             def log_message(self, *_: object) -> None:
                 """Nobody reads it."""
 
@@ -82,6 +87,10 @@ class KillingProxy:
     def arm(self, fits: Callable[[Call], bool]) -> None:
         """Kill after the next call for which `fits` is true."""
         self._fits = fits
+
+    def disarm(self) -> None:
+        """Kill after no call."""
+        self._fits = None
 
     def pass_on(self, request: BaseHTTPRequestHandler) -> None:
         if "chunked" in request.headers.get("Transfer-Encoding", ""):

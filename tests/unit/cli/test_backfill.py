@@ -287,6 +287,16 @@ def test_a_slice_that_fails_is_named_and_tried_again_alone(desk: Desk) -> None:
     assert same(desk.landed(), upstream(wanted))
 
 
+def test_a_dataset_that_does_not_ask_for_the_end_is_told_what_that_costs(
+    desk: Desk,
+) -> None:
+    assert "reads on" not in desk()[2]
+    desk.write(changed(SLICED, ', before: "{incremental.end_value}"', ""))
+    code, _, err = desk(window=["--from", "2013-01-01", "--to", "2013-01-03"])
+    assert (code, "reads on to the newest row" in err) == (0, True)
+    assert "{incremental.end_value}" in err
+
+
 def test_lines_say_how_far_it_is_where_there_is_no_terminal(desk: Desk) -> None:
     _, out, err = desk()
     assert "cats: 10 of 10 slices, 60 rows landed" in err
