@@ -76,7 +76,7 @@ class Assassin:
         self._world = world
         self._host = host
         self._proxy = proxy
-        self._rng = random.Random(seed)  # noqa: S311 - no secret
+        self._rng = random.Random(seed)
         self._fabric: Fabric = fabric_of(world.stack, now=world.now, host=host)
         self.tally = Tally()
 
