@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -22,11 +23,7 @@ from lambdas.adapters.state_table import StateTable
 from lambdas.core.commit import Committer
 from lambdas.core.cursor import Window
 from lambdas.core.dataset import Catalogue, Dataset
-<<<<<<< HEAD
 from lambdas.core.landing import QUARANTINE, RAW
-=======
-from lambdas.core.landing import RAW, run_id_of
->>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
 from lambdas.core.ports import PageSource
 from lambdas.core.quarantine import quarantined_from_line
 from lambdas.core.segment import Budget
@@ -50,6 +47,7 @@ from tests.soak.upstream import (
 )
 from tests.soak.world import World, WorldClock
 
+_RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 HOURS = 6
 """How long the weather is bad."""
 _SKEWS_S = (-7200.0, -3600.0, -300.0, -0.7, 0.7, 300.0, 7200.0)
@@ -94,11 +92,10 @@ def drawn_shape(world: World) -> Shape:
 
 
 @lru_cache(maxsize=64)
-<<<<<<< HEAD
 def _catalogue(
     disposition: str, lag: int, row_order: str | None, *, discards: bool
 ) -> Catalogue:
-    source = incremental(lag=lag, row_order=row_order)
+    source = incremental(lag=lag, row_order=row_order, initial_value=0)
     contract = {"columns": "discard_row"} if discards else {}
     dataset = a_dataset(
         source=source,
@@ -106,11 +103,6 @@ def _catalogue(
         columns={"v": "integer"},
         contract=contract,
     )
-=======
-def _catalogue(disposition: str, lag: int, row_order: str | None) -> Catalogue:
-    source = incremental(lag=lag, row_order=row_order, initial_value=0)
-    dataset = a_dataset(source=source, write_disposition=disposition)
->>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
     return Catalogue(datasets={"cats": dataset})
 
 
@@ -181,13 +173,10 @@ class Simulation:
             lates=shape.lag > 0,
         )
         self.landed: Counter[tuple[int, int]] = Counter()
-<<<<<<< HEAD
         self.quarantined: Counter[tuple[int, int]] = Counter()
-=======
         self.landed_by: dict[str, set[tuple[int, int]]] = {}
         """Rows by the run that landed them."""
         self.backfills = Backfills(world, self.queues)
->>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
         self.errors: list[Exception] = []
         self.began_anew = False
         self.cursor: int | None = None
@@ -402,12 +391,9 @@ class Simulation:
         for line in records:
             record = from_json(line)
             row = (record["id"], record["v"])
-<<<<<<< HEAD
             there[row] += 1
-=======
-            self.landed[row] += 1
-            self.landed_by.setdefault(run_id_of(key) or "", set()).add(row)
->>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
+            run_id = _RUN_ID.search(key)
+            self.landed_by.setdefault(run_id[0] if run_id else "", set()).add(row)
             self.world.counts["rows"] += 1
             may_repeat = self.shape.disposition == "merge" and (
                 self.shape.lag or self.began_anew or self.shape.backfills
@@ -439,12 +425,7 @@ class Simulation:
         missing = [
             row.number
             for row in self.upstream.rows.values()
-<<<<<<< HEAD
-            if row.at < cursor - self.shape.lag and not self.is_there(row)
-=======
-            if 0 <= row.at < cursor - self.shape.lag
-            and not self.landed[row.number, row.version]
->>>>>>> 59fb0d5 (The soak draws backfills beside live pulls, and catches slices that would win over them)
+            if 0 <= row.at < cursor - self.shape.lag and not self.is_there(row)
         ]
         if missing:
             self.world.violated(f"the cursor is at {cursor}, ahead of rows {missing}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -160,3 +160,56 @@ def test_columns_move_with_the_run_that_showed_them(state: RunState) -> None:
         stored = StoredColumns(client=lambda: dynamodb, table="state")
         assert stored.of("cats") == SEEN
         assert stored.of("dogs") == Observed()
+def test_a_lane_is_beside_its_dataset_and_neither_touches_the_other(
+    state: RunState,
+) -> None:
+    name = "cats/b1-00001"
+    run = dataclasses.replace(RUN, lane="b1-00001")
+    fresh = state.read(name)
+    assert (fresh.name, fresh.version, fresh.dataset) == (name, 0, "cats")
+    recorded = state.record_committing(fresh, run)
+    assert list(state.committing_datasets()) == [name]
+    assert state.read_run(name, run.run_id) == run
+    assert state.read_run("cats", run.run_id) is None
+    assert state.read("cats") == DatasetState(dataset="cats")
+    after, ended = landed(recorded)
+    assert after.lane is not None
+    ended = dataclasses.replace(ended, lane="b1-00001")
+    after = dataclasses.replace(after, lane=after.lane.with_run(ended))
+    state.record_landed(recorded, after, ended)
+    lane = state.read(name).lane
+    assert lane is not None
+    assert (lane.rows, lane.runs) == (run.rows, (run.run_id,))
+    assert list(state.committing_datasets()) == []
+    assert state.read("cats") == DatasetState(dataset="cats")
+
+
+def test_what_a_lane_says_of_itself_is_fenced(state: RunState) -> None:
+    before = state.read("cats/b1-00001")
+    assert before.lane is not None
+    error = RunError(kind=RunErrorKind.AUTH, message="401")
+    said = dataclasses.replace(
+        before, lane=dataclasses.replace(before.lane, error=error, asked="me")
+    )
+    state.record_lane(before, said)
+    kept = state.read("cats/b1-00001").lane
+    assert kept is not None
+    assert (kept.error, kept.asked) == (error, "me")
+    with pytest.raises(StateConflict):
+        state.record_lane(before, said)
+
+
+def test_stamps_of_lanes_only_grow(state: RunState) -> None:
+    earlier, later = START - timedelta(hours=1), START + timedelta(hours=1)
+    stamps = [
+        state.next_lane_stamp("cats", floor)
+        for floor in (START, START, earlier, later, START)
+    ]
+    assert [(one.at, one.number) for one in stamps] == [
+        (START, 1),
+        (START, 2),
+        (START, 3),
+        (later, 1),
+        (later, 2),
+    ]
+    assert state.next_lane_stamp("dogs", START).number == 1
