@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from cli.backfill_showing import Ended, View, as_document, as_text, failures
+from cli.backfill_showing import STOPPED, Ended, View, as_document, as_text, failures
 from cli.pull import cursor_value
 from cli.wiring import dataset_named
 from lambdas.adapters.environment import SystemClock
@@ -88,6 +88,43 @@ def run(
 
     Raises BadInput, and what the outside does.
     """
+    try:
+        return _run(
+            name,
+            start=start,
+            end=end,
+            slice_length=slice_length,
+            again=again,
+            landing=landing,
+            state=state,
+            parallel=parallel,
+            environment=environment,
+            environments=environments,
+            datasets=datasets,
+            apis=apis,
+            as_json=as_json,
+        )
+    except KeyboardInterrupt:  # before there was anything to show
+        print(STOPPED, file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(
+    name: str,
+    *,
+    start: str,
+    end: str,
+    slice_length: str,
+    again: bool,
+    landing: str | None,
+    state: Path | None,
+    parallel: int,
+    environment: str,
+    environments: Path,
+    datasets: Path,
+    apis: Path,
+    as_json: bool,
+) -> int:
     if (landing is None) != (state is None):
         raise BadInput(
             "--landing and --state belong together: with both, slices are pulled here; "

@@ -34,6 +34,9 @@ MAX_SENT_AT_ONCE = 10
 LOST_AFTER_S = 90.0
 """SQS counts its messages only approximately, within a minute or so."""
 
+MANY = 500
+"""Slices beyond which they are looked at less often: each look reads them all."""
+
 _COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -116,7 +119,7 @@ class SlicesQueued:
                     return [_lost(one) for one in self._progress(parts)]
             else:
                 empty_since = None
-            time.sleep(self._look_s)
+            time.sleep(self._look_s * max(1.0, len(parts) / MANY))
 
     def _progress(self, parts: Sequence[Slice]) -> list[Progress]:
         lanes = self._table.lanes(self._dataset, backfill_of(parts))

@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.backfill_showing import Ended, View
+from cli.backfill_showing import STOPPED, Ended, View
 from cli.file_state import FileState
 from cli.pull import NoBus, landing_zone
 from cli.wiring import sources
@@ -47,10 +47,6 @@ SEGMENT_S = 660.0
 
 INTERRUPTED = 130
 LOOK_S = 0.2
-_STOPPED = (
-    "interrupted: what has landed stays, nothing is half there, and the same command "
-    "goes on"
-)
 
 
 class Stopped(BaseException):
@@ -160,15 +156,16 @@ class SlicesHere:
             for one in self._progress(parts)
             if one.status is SliceStatus.PENDING
         ]
+        futures: list[Future[None]] = []
         with ThreadPoolExecutor(self._parallel) as pool:
-            futures = [pool.submit(self._pull, part) for part in pending]
             try:
+                futures.extend(pool.submit(self._pull, part) for part in pending)
                 self._watch(parts, futures, view)
             except KeyboardInterrupt:
-                self._give_up(futures)
-                return Ended(progress=self._progress(parts), interrupted=_STOPPED)
+                self._give_up(futures, view)
+                return Ended(progress=self._progress(parts), interrupted=STOPPED)
             except BaseException:
-                self._give_up(futures)
+                self._give_up(futures, view)
                 raise
         return Ended(progress=self._progress(parts))
 
@@ -206,7 +203,7 @@ class SlicesHere:
                 puller.give_up(part, result.run.error)
             continues = result is not None and result.continues
 
-    def _give_up(self, futures: Sequence[Future[None]]) -> None:
+    def _give_up(self, futures: Sequence[Future[None]], view: View) -> None:
         """End what is under way, in good order if it hears of it in time."""
         self._stop.set()
         for future in futures:
@@ -216,6 +213,7 @@ class SlicesHere:
         except KeyboardInterrupt:
             running = {future for future in futures if not future.done()}
         if running:
-            print(_STOPPED, file=sys.stderr, flush=True)
+            view.close()
+            print(STOPPED, file=sys.stderr, flush=True)
             sys.stdout.flush()
             os._exit(INTERRUPTED)

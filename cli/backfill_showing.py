@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
+STOPPED = (
+    "interrupted: what has landed stays, nothing is half there, and the same command "
+    "goes on"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """How far a backfill came; `interrupted` is what to say if a person stopped it."""
@@ -50,8 +56,13 @@ class View:
         trace: TracebackType | None,
     ) -> None:
         """Leave the terminal as it was."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was; again is fine."""
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def show(self, progress: Sequence[Progress]) -> None:
         """Show how far it is, if that is news."""

@@ -246,6 +246,7 @@ def refuse_doubles(
         if other.backfill_id != backfill.backfill_id and overlaps:
             raise BadInput(
                 f"{name} appends rows, and a window from {other.start} to {other.end} "
-                f"was filled in slices of {other.slice}: rows of both would be there "
-                "twice; ask for that one again, or for a window beside it"
+                f"was filled in slices of {other.slice}, or from another endpoint: "
+                "rows of both would be there twice; ask for that one again, or for a "
+                "window beside it"
             )

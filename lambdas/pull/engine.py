@@ -165,7 +165,7 @@ class Puller:
     def give_up(self, part: Slice, error: RunError) -> None:
         """Keep why a slice failed for good, for whoever asked for it."""
         state = self._state.read(part.state_name)
-        if has_landed(state, part):
+        if has_landed(state, part) or state.committing is not None:
             return
         before = at_attempt(state, part)
         lane = dataclasses.replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -285,6 +287,31 @@ def test_a_slice_that_fails_is_named_and_tried_again_alone(desk: Desk) -> None:
     assert (code, document["status"]) == (0, "succeeded")
     wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
     assert same(desk.landed(), upstream(wanted))
+
+
+def test_a_terminal_is_shown_a_bar_and_scripts_their_document(desk: Desk) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+        [
+            *(sys.executable, "-m", "cli", "backfill", "cats", "--json", *WINDOW),
+            *(*desk.place, *desk.options),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how a terminal ends on Linux
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, json.loads(out)["landed"]) == (0, 10)
+    assert b"10/10" in shown
+    assert b"60 rows" in shown
+    # The cursor is there again.
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
 def test_a_dataset_that_does_not_ask_for_the_end_is_told_what_that_costs(

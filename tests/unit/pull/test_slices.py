@@ -18,7 +18,7 @@ from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import RunErrorKind, StateConflict, Terminal, UpstreamError
 from lambdas.core.landing import RAW
 from lambdas.core.ports import PageSource
-from lambdas.core.run import DatasetState, RunStatus
+from lambdas.core.run import DatasetState, RunError, RunStatus
 from lambdas.core.segment import UNBOUNDED, Budget
 from lambdas.pull.engine import Puller
 from lambdas.pull.message import MAX_TRIES, PullRequest, deliveries
@@ -287,3 +287,17 @@ def test_a_live_pull_that_began_before_a_slice_wins_over_it() -> None:
     live = world.puller()
     live._source = meanwhile
     assert live.pull(world.dataset).run.run_id > slices[0]
+
+
+def test_a_failure_forgets_no_run_that_somebody_else_has_recorded() -> None:
+    world = World()
+    world.faulty(Faults(at=5, after=True))
+    with pytest.raises(Killed, match="record committing"):
+        world.puller().pull_slice(world.dataset, PART)
+    world.faulty(Faults())
+    later = dataclasses.replace(PART, attempt=2)
+    error = RunError(kind=RunErrorKind.AUTH, message="401")
+    world.puller().give_up(later, error)
+    assert world.lane().committing is not None
+    world.puller().pull_slice(world.dataset, PART)
+    assert world.landed() == sorted(WANTED)
