@@ -122,7 +122,9 @@ class Assassin:
         for timer in timers:
             timer.cancel()
             timer.join()
-        if all(one.error is None for one in self._host.invocations):
+        errors = [one.error for one in self._host.invocations if one.error is not None]
+        self.tally.faults += [str(one) for one in errors if "SIGKILL" not in str(one)]
+        if not errors:
             self.tally.missed += 1
             return
         self.tally.fell[self._moment(dataset)] += 1
