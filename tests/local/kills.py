@@ -80,10 +80,11 @@ class Assassin:
         self._fabric: Fabric = fabric_of(world.stack, now=world.now, host=host)
         self.tally = Tally()
 
-    def run(self, kills: int) -> Tally:
-        """Kill so often, then look at the rows."""
+    def run(self, kills: int, *, minutes: float = 60.0) -> Tally:
+        """Kill so often, or for so long, then look at the rows."""
+        end_s = time.monotonic() + 60 * minutes
         took_s = statistics.median(self._undisturbed() for _ in range(UNDISTURBED))
-        while self.tally.kills < kills:
+        while self.tally.kills < kills and time.monotonic() < end_s:
             self._hour(took_s)
         self._judge()
         return self.tally
@@ -218,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every row is there once, else 1."""
     parser = argparse.ArgumentParser(prog="make kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=60.0, help="at most")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     began_s = time.monotonic()
@@ -227,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             a_world(folder, hours=3 * given.kills + 48) as world,
             assassin_of(world, logs=folder / "logs", seed=given.seed) as assassin,
         ):
-            tally = assassin.run(given.kills)
+            tally = assassin.run(given.kills, minutes=given.minutes)
             compared = [world.compared(dataset) for dataset in DATASETS]
     out = sys.stdout
     out.write(f"{tally.kills} kills in {time.monotonic() - began_s:.0f} s\n")
