@@ -58,9 +58,12 @@ class Cats:
     broken_days: set[str] = field(default_factory=set)
     wait_s: float = 0.0
     asked: threading.Event = field(default_factory=threading.Event)
+    instead: Answer | None = None
 
     def __call__(self, asked: Asked) -> Answer:
         self.asked.set()
+        if self.instead is not None:
+            return self.instead
         time.sleep(self.wait_s)
         query = asked.query
         since, before = query.get("since", ""), query.get("before", "None")
@@ -429,3 +432,40 @@ def test_an_interruption_ends_cleanly_and_the_same_command_goes_on(
     wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
     assert same(desk.landed(), upstream(wanted))
     assert desk.state() == DatasetState(dataset="cats")
+
+
+@pytest.mark.parametrize(
+    ("instead", "signals"),
+    [
+        (Answer(status=503, headers={"Retry-After": "120"}), 1),
+        (Answer(fault="hang"), 2),
+    ],
+    ids=["while it waits to retry", "while a request hangs, by a second Ctrl-C"],
+)
+def test_nobody_waits_long_for_an_interrupted_backfill(
+    desk: Desk, instead: Answer, signals: int
+) -> None:
+    desk.write(api=changed(API, "max_attempts: 1", "max_attempts: 5"))
+    desk.cats.instead = instead
+    process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+        [
+            *(sys.executable, "-m", "cli", "backfill", "cats", *WINDOW),
+            *(*desk.place, *desk.options),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert desk.cats.asked.wait(20)
+    time.sleep(0.3)
+    began = time.monotonic()
+    for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 8
+    assert b"the same command goes on" in err
+    assert b"Traceback" not in err
+    assert desk.landed() == Counter()
+    desk.cats.instead = None
+    assert desk.json()[0] == 0
