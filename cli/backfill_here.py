@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import secrets
 import sys
 import threading
@@ -20,9 +21,11 @@ from pathlib import Path
 from cli.backfill_showing import STOPPED, Ended, View
 from cli.file_state import FileState
 from cli.pull import NoBus, landing_zone
+from cli.rate_files import RateFiles
 from cli.wiring import sources
 from lambdas.adapters.environment import SystemClock
-from lambdas.adapters.process_budget import ProcessBudget
+from lambdas.adapters.parent_rows import LandedParents
+from lambdas.adapters.rate_budget import SharedBudgets
 from lambdas.core.backfill import (
     Progress,
     Slice,
@@ -32,10 +35,10 @@ from lambdas.core.backfill import (
 )
 from lambdas.core.commit import Committer
 from lambdas.core.cursor import Window
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import CatflapError, RunErrorKind
 from lambdas.core.ports import Page, PageSource
-from lambdas.core.run import RunError
+from lambdas.core.run import CursorPosition, RunError
 from lambdas.core.segment import Budget
 from lambdas.pull.engine import Puller, SourceFactory
 
@@ -82,6 +85,11 @@ class StoppableSource:
         """As the source counts them."""
         return self._source.retries
 
+    @property
+    def reached(self) -> CursorPosition | None:
+        """As the source has it."""
+        return self._source.reached
+
     def pages(self) -> Iterator[Page]:
         """The source's pages. Raises Stopped."""
         pages = self._source.pages()
@@ -104,7 +112,17 @@ def pulling_here(
     zone = landing_zone(landing)
     stop = threading.Event()
     clock = StoppableClock(stop)
-    opened = sources(clock, datasets=datasets, budget=ProcessBudget())
+    budgets = SharedBudgets(
+        store=RateFiles(folder=state.parent), clock=clock, random=random.random
+    )
+    if isinstance(dataset.source.client, Api):
+        budgets.of(dataset.source.client)  # made before threads ask for it
+    opened = sources(
+        clock,
+        datasets=datasets,
+        parents=LandedParents(landing=zone),
+        budgets=budgets,
+    )
     with FileState(path=state) as store:
         Committer(landing=zone, state=store, events=NoBus(), clock=clock).sweep()
 

@@ -155,9 +155,11 @@ class Puller:
         before = self._committer.read(part.state_name)
         if has_landed(before, part):
             return None
+        # A slice is held to the columns that live pulls have seen, and teaches none.
+        observed = self._state.read(part.dataset).observed
         return self._pull(
             sliced(dataset),
-            at_attempt(before, part),
+            dataclasses.replace(at_attempt(before, part), observed=observed),
             start=part.start,
             end=part.end,
         )
@@ -208,7 +210,8 @@ class Puller:
                 self._failed(transfer.run, RunErrorKind.INTERNAL, _sentence(error))
             raise
         ending = StateAfter.of(dataset, before, transfer.run, transfer.cut, plan)
-        observed, drift = transfer.inspector.after(is_live=plan.is_live)
+        is_live = plan.is_live and before.lane is None
+        observed, drift = transfer.inspector.after(is_live=is_live)
         try:
             landed = self._committer.commit(
                 before,
@@ -221,9 +224,10 @@ class Puller:
                 resume_after=ending.resume,
                 quarantined=transfer.quarantined,
                 observed_after=observed,
-                relation_changes=dataset.columns is None
+                relation_changes=is_live
+                and dataset.columns is None
                 and observed.columns != before.observed.columns,
-                drift=drift,
+                drift=drift if before.lane is None else (),
             )
         except StateConflict:
             transfer.abort()

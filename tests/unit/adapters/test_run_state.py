@@ -160,6 +160,8 @@ def test_columns_move_with_the_run_that_showed_them(state: RunState) -> None:
         stored = StoredColumns(client=lambda: dynamodb, table="state")
         assert stored.of("cats") == SEEN
         assert stored.of("dogs") == Observed()
+
+
 def test_a_lane_is_beside_its_dataset_and_neither_touches_the_other(
     state: RunState,
 ) -> None:

@@ -18,6 +18,8 @@ from cli.folder_landing import FolderLanding
 from cli.pull import NoBus
 from cli.wiring import sources
 from lambdas.adapters.environment import SystemClock
+from lambdas.adapters.parent_rows import LandedParents
+from lambdas.adapters.rate_budget import OwnBudgets
 from lambdas.core.dataset import Dataset
 from lambdas.core.run import RunStatus
 from lambdas.core.segment import UNBOUNDED, Budget
@@ -58,17 +60,23 @@ def flights(base_url: str) -> Dataset:
 def pulled(dataset: Dataset, folder: Path, budget: Budget) -> Pulled:
     """Pull until nothing is left, each segment as a function of its own has it."""
     clock = SystemClock()
+    landing = FolderLanding(root=folder / "landing")
     segments = 0
     began_s = clock.monotonic()
     with FileState(path=folder / "state.json") as state:
         continues = True
         while continues:
             puller = Puller(
-                landing=FolderLanding(root=folder / "landing"),
+                landing=landing,
                 state=state,
                 events=NoBus(),
                 clock=clock,
-                source=sources(clock, datasets=folder / "datasets"),
+                source=sources(
+                    clock,
+                    datasets=folder / "datasets",
+                    parents=LandedParents(landing=landing),
+                    budgets=OwnBudgets(clock=clock),
+                ),
                 random=secrets.token_bytes,
                 budget=budget,
             )
