@@ -4,8 +4,9 @@ second and 69 MB, and the pull function never needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -61,10 +62,28 @@ Connect: TypeAlias = Callable[..., Connection]
 
 
 def snowflake_connector() -> Connect:
-    """The real one."""
-    import snowflake.connector  # noqa: PLC0415 - on first use, see the module
+    """The real one, without what it takes along where it finds it: pandas and numpy
+    take seconds and 50 MB, no function has them, and rows come as tuples without.
+    """
+    with _hidden("pandas", "numpy"):
+        import snowflake.connector  # noqa: PLC0415 - on first use, see the module
 
     return cast("Connect", snowflake.connector.connect)
+
+
+@contextmanager
+def _hidden(*modules: str) -> Iterator[None]:
+    """Let an import of these fail as if they were not installed; what is imported
+    already stays. (`None` in `sys.modules`: Python, "The import system".)
+    """
+    hidden = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # as documented
+    try:
+        yield
+    finally:
+        for name in hidden:
+            if sys.modules.get(name) is None:
+                sys.modules.pop(name, None)
 
 
 class SnowflakeWarehouse:
