@@ -125,7 +125,7 @@ def table_statement(qualified: str, newest: datetime) -> str:
 
 
 class Stand:
-    """The stand-ins, filled; and the function's environment that points at them."""
+    """The stand-ins, filled; and the environment of a function that uses them."""
 
     def __init__(
         self, folder: Path, of: Mapping[str, timedelta], now: datetime
