@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lambdas.core.dataset import Dataset, Freshness, Period
+from lambdas.core.history import Usual
 
 MONITOR = "_monitor"
 """The name under which the monitor's own incidents stand; no dataset can have it."""
@@ -12,7 +13,9 @@ MONITOR = "_monitor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom and what an incident concerns, in people's terms."""
+    """Whom and what an incident concerns, in people's terms. `usual` is how it was late
+    before.
+    """
 
     dataset: str
     description: str
@@ -21,9 +24,10 @@ class Subject:
     team: str
     engineers_at: str | None = None
     stakeholders_at: str | None = None
+    usual: Usual | None = None
 
 
-def subject_of(dataset: Dataset) -> Subject:
+def subject_of(dataset: Dataset, *, usual: Usual | None = None) -> Subject:
     """What there is to say of a dataset apart from its incident."""
     return Subject(
         dataset=dataset.name,
@@ -33,6 +37,7 @@ def subject_of(dataset: Dataset) -> Subject:
         team=dataset.owner.team,
         engineers_at=dataset.owner.slack,
         stakeholders_at=dataset.owner.stakeholders,
+        usual=usual,
     )
 
 

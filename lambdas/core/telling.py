@@ -54,6 +54,7 @@ def engineers_message(
             ),
             block("Next step", [verdict.next_step]),
             block("Next expected", [_expected(incident, subject)]),
+            *_usually(subject, with_cause=True),
             *_human(incident, subject),
             block("Owner", [_owner(subject)]),
             block("Runbook", [f"{RUNBOOKS}/{cause}.md"]),
@@ -101,6 +102,7 @@ def stakeholders_message(
             block("Since", [_since(incident, subject)]),
             block("Why", [in_plain_words(incident.cause)]),
             block("Next expected", [_expected(incident, subject)]),
+            *_usually(subject, with_cause=False),
             footer,
         ),
     )
@@ -136,6 +138,20 @@ def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Messag
             footer,
         ),
     )
+
+
+def _usually(subject: Subject, *, with_cause: bool) -> list[Block]:
+    """How it was late before: whoever reads it can tell the usual from the new."""
+    usual = subject.usual
+    if usual is None:
+        return []
+    times = "once" if usual.times == 1 else f"{usual.times} times"
+    word = "" if usual.times == 1 else "usually "
+    said = f"late {times} in the last {usual.days} days, {word}for "
+    said += _duration(round(usual.seconds / 60))
+    if with_cause and usual.cause is not None:
+        said += f", {word or 'by '}`{usual.cause}`"
+    return [block("Before", [said])]
 
 
 def _duration(minutes: int) -> str:

@@ -19,6 +19,7 @@ from lambdas.core.errors import (
     StateConflict,
     SweepIncomplete,
 )
+from lambdas.core.history import Usual, usual, with_late
 from lambdas.core.incident import advance, retired
 from lambdas.core.incident_ports import IncidentState
 from lambdas.core.judging import (
@@ -210,11 +211,13 @@ class Check:
         )
         if after is None or after is before:
             return kept, 0
+        if kept.tally is not None:
+            kept = dataclasses.replace(kept, tally=with_late(kept.tally, after))
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
         told = notices(
             transition,
             verdict,
-            subject=subject_of(dataset),
+            subject=subject_of(dataset, usual=_usual(watch, now)),
             routes=self._routes,
             now=now,
         )
@@ -252,3 +255,10 @@ class Check:
                 self._state.record(incident, after, notices=(), watch=None)
         if gone:
             self._state.forget(gone)
+
+
+def _usual(watch: Watch | None, now: datetime) -> Usual | None:
+    """How the dataset was late before, as far as the monitor remembers."""
+    if watch is None or watch.tally is None:
+        return None
+    return usual(watch.tally.lates, now=now)

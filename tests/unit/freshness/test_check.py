@@ -21,6 +21,7 @@ from lambdas.core.errors import (
 from lambdas.core.facts import DeployedSchedule
 from lambdas.core.incident import Audience
 from lambdas.core.judging import Limits
+from lambdas.core.message import as_mail
 from lambdas.core.notice import Notice
 from lambdas.core.run import StuckRun
 from lambdas.core.subject import MONITOR
@@ -662,3 +663,52 @@ def test_the_counters_are_json() -> None:
 
     house = House({"cats": fresh()})
     assert json.loads(json.dumps(dataclasses.asdict(house.check())))["datasets"] == 1
+
+
+def test_minutes_out_of_the_promise_are_counted_in_the_same_write() -> None:
+    house = House({"cats": fresh(2 * HOUR)})
+    house.check()
+    house.check(HOUR + MINUTES_5)
+    for _ in range(6):
+        house.check(timedelta(minutes=30))
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    tally = house.state.seen["cats"].tally
+    assert tally is not None
+    # late from 10:00 on, in error from 13:00 on, new rows at 13:05
+    assert (tally.today.warn_s, tally.today.error_s) == (3 * 3600, 5 * 60)
+    (late,) = tally.lates
+    assert (late.cause, late.seconds) == ("pull_not_run", 185 * 60)
+
+
+def test_what_is_usual_is_told_when_it_happens_again() -> None:
+    house = House({"cats": fresh(2 * HOUR)})
+    quiet_upstream(house)
+    house.check()
+    house.check(HOUR + MINUTES_5)
+    house.age("cats", timedelta())
+    house.check(timedelta(minutes=40))
+    quiet_upstream(house)
+    house.check(3 * HOUR + MINUTES_5)
+    opened = [
+        letter.message
+        for letter in house.sns.letters
+        if letter.first.kind.value == "opened" and letter.first.dataset == "cats"
+    ]
+    first, *second = [as_mail(message)[1] for message in opened]
+    assert "Before:" not in first
+    assert second
+    for body in second:
+        assert "Before: late once in the last 30 days, for 40 min" in body
+
+
+def test_a_table_that_cannot_be_read_is_no_look_and_its_lateness_counts_on() -> None:
+    house = House({"cats": fresh(4 * HOUR)})
+    house.check()
+    house.warehouse.is_down = True
+    house.check(HOUR)
+    house.warehouse.is_down = False
+    house.check(HOUR + MINUTES_5)
+    tally = house.state.seen["cats"].tally
+    assert tally is not None
+    assert (tally.today.warn_s, tally.today.error_s) == (2 * 3600, 5 * 60)
