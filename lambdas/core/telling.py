@@ -17,6 +17,8 @@ from lambdas.core.subject import MONITOR, Subject
 RUNBOOKS = "docs/runbooks"
 """One page a cause, in the project's repository."""
 NOT_KNOWN = "not known yet"
+_NAMED = 30
+"""Datasets named with the one that they are made from; the rest is counted."""
 
 
 def engineers_message(
@@ -54,6 +56,7 @@ def engineers_message(
             ),
             block("Next step", [verdict.next_step]),
             block("Next expected", [_expected(incident, subject)]),
+            *_dependents(incident),
             *_usually(subject, with_cause=True),
             *_human(incident, subject),
             block("Owner", [_owner(subject)]),
@@ -102,6 +105,7 @@ def stakeholders_message(
             block("Since", [_since(incident, subject)]),
             block("Why", [in_plain_words(incident.cause)]),
             block("Next expected", [_expected(incident, subject)]),
+            *_dependents(incident),
             *_usually(subject, with_cause=False),
             footer,
         ),
@@ -138,6 +142,16 @@ def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Messag
             footer,
         ),
     )
+
+
+def _dependents(incident: Incident) -> list[Block]:
+    """What is made from it and therefore late, the worst first."""
+    names = incident.dependents
+    if not names:
+        return []
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" … and {more} more" if more > 0 else "")
+    return [block("Late with it", [shown])]
 
 
 def _usually(subject: Subject, *, with_cause: bool) -> list[Block]:

@@ -712,3 +712,54 @@ def test_a_table_that_cannot_be_read_is_no_look_and_its_lateness_counts_on() -> 
     tally = house.state.seen["cats"].tally
     assert tally is not None
     assert (tally.today.warn_s, tally.today.error_s) == (2 * 3600, 5 * 60)
+
+
+def _family(house: House) -> None:
+    """`orders` and `items` are made from `shops`."""
+    source = {
+        "client": {"base_url": "http://127.0.0.1:1/"},
+        "endpoint": {"path": "x", "incremental": {"cursor_path": "at"}},
+        "parent": {"dataset": "shops", "fields": {"shop": "id"}},
+    }
+    house.datasets = [
+        house.datasets[0],
+        *(
+            a_dataset(
+                name=item.name,
+                freshness=house.freshness,
+                schedule={"cron": "0 0 * * ? *"},
+                source=source,
+            )
+            for item in house.datasets[1:]
+        ),
+    ]
+
+
+def test_what_is_made_from_a_late_dataset_is_told_with_it_and_pages_nobody() -> None:
+    house = House(
+        {"shops": fresh(7 * HOUR), "orders": fresh(8 * HOUR), "items": fresh(4 * HOUR)}
+    )
+    _family(house)
+    house.check()
+    assert {name for name, _, _ in house.told(house.sns)} == {"shops"}
+    body = as_mail(house.sns.letters[0].message)[1]
+    assert "Late with it: orders, items" in body
+    assert {name for name, _, _ in house.told(house.bus)} == {
+        "shops", "orders", "items",
+    }  # fmt: skip
+    assert len(house.state.open) == 3
+    told = len(house.sns.letters)
+    house.check(MINUTES_5)
+    assert len(house.sns.letters) == told
+
+    house.age("shops", MINUTES_5)
+    house.age("items", MINUTES_5)
+    house.check(MINUTES_5)
+    since = house.told(house.sns)[told:]
+    assert ("shops", "resolved", "engineers") in since
+    assert ("orders", "opened", "engineers") in since
+    assert {name for name, _, _ in since} == {"shops", "orders"}
+    assert [page.dataset for page in house.pages()] == ["shops", "orders"]
+    house.age("orders", MINUTES_5)
+    house.check(MINUTES_5)
+    assert house.state.open == {}
