@@ -220,7 +220,11 @@ class Stand:
             done = subprocess.run(
                 [
                     *[sys.executable, "-m", "benchmarks.freshness_check"],
-                    *[str(out), self._now.isoformat()],
+                    *[
+                        str(out),
+                        self._now.isoformat(),
+                        *(["once"] if memory_mb else []),
+                    ],
                 ],
                 cwd=ROOT,
                 env=self.environment,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from lambdas.core.dataset import Dataset, Freshness, Period
+from lambdas.core.dataset import Api, Dataset, Freshness, Period
 from lambdas.core.history import Usual
 
 MONITOR = "_monitor"
@@ -25,10 +26,13 @@ class Subject:
     engineers_at: str | None = None
     stakeholders_at: str | None = None
     usual: Usual | None = None
+    api: str | None = None
+    """Where its records come from: host and port of the API, if one is declared."""
 
 
 def subject_of(dataset: Dataset, *, usual: Usual | None = None) -> Subject:
     """What there is to say of a dataset apart from its incident."""
+    client = dataset.source.client
     return Subject(
         dataset=dataset.name,
         description=dataset.description,
@@ -38,6 +42,7 @@ def subject_of(dataset: Dataset, *, usual: Usual | None = None) -> Subject:
         engineers_at=dataset.owner.slack,
         stakeholders_at=dataset.owner.stakeholders,
         usual=usual,
+        api=urlsplit(client.base_url).netloc if isinstance(client, Api) else None,
     )
 
 

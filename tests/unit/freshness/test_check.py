@@ -763,3 +763,18 @@ def test_what_is_made_from_a_late_dataset_is_told_with_it_and_pages_nobody() -> 
     house.age("orders", MINUTES_5)
     house.check(MINUTES_5)
     assert house.state.open == {}
+
+
+def test_one_message_lists_the_worst_first_and_says_how_many_it_leaves_out() -> None:
+    tables: dict[str, FakeTable | WarehouseError] = {
+        f"t{number:02d}": fresh(timedelta(hours=7, minutes=number))
+        for number in range(80)
+    }
+    house = House(tables)
+    house.check()
+    (letter,) = [x for x in house.slack.letters if x.first.audience == "engineers"]
+    body = as_mail(letter.message)[1]
+    line = body.partition("Datasets, the worst first: ")[2].partition("\n")[0]
+    assert line.startswith("t79, t78, t77")
+    assert line.endswith("t20 … and 20 more")
+    assert "The first of them: [page] t79 is late" in body
