@@ -139,6 +139,12 @@ class Month(Ground):
         found = [self.incidents.open_incident(name) for name in names]
         return [incident for incident in found if incident is not None]
 
+    def hours(self) -> list[datetime]:
+        """The hours of the flights since the begin: what any check would have seen."""
+        rows = self.upstream.tables[FLIGHTS].released()
+        found = [datetime.fromisoformat(str(row[-1])) for row in rows]
+        return [hour for hour in found if hour >= START]
+
     def _checks(self) -> int:
         return sum(one.function == "freshness" for one in self.stack.host.invocations)
 
@@ -223,17 +229,11 @@ def as_it_was(month: Month, *, days: int, progress: Callable[[str], None]) -> Qu
         at = min(at + timedelta(days=1), month.end)
         month.live(at)
         progress(f"{at:%d %B}: {len(month.told)} messages")
-    hours = [
-        datetime.fromisoformat(str(row[-1]))
-        for row in month.upstream.tables[FLIGHTS].released()
-    ]
     return Quiet(
         days=days,
         pages=sum(one.is_page for one in month.told),
         told=list(month.told),
-        flat=flat_alarms(
-            [hour for hour in hours if hour >= START], threshold=FLAT, until=month.end
-        ),
+        flat=flat_alarms(month.hours(), threshold=FLAT, until=month.end),
         checks=len(month.stack.answers("freshness")),
         pulls=month.stack.pulls(),
         failures=len(month.stack.failures()),
@@ -257,18 +257,17 @@ def with_outages(
         if not bag:
             bag = drawn.sample(kinds, len(kinds))
         month.live(at)
-        one = _lived(month, bag.pop())
+        one = lived(month, bag.pop())
         found.append(one)
         verdict = "; ".join(one.faults) or "ok"
         progress(f"{one.began:%d %B %H:%M}: {one.outage.name}: {one.named} {verdict}")
 
 
-def _lived(month: Month, outage: Outage) -> Found:
-    before = len(month.told)
+def lived(month: Month, outage: Outage) -> Found:
+    """Break, wait until it is told, mend, wait until all is well."""
     began = month.now
     wrong = [f"told before it: {one.mail.subject}" for one in _news(month, began)]
     month.told.clear()
-    del before
     outage.break_it(month)
     limit = began + FOUND_WITHIN
     while not _is_told(month, outage, began) and month.step(limit):
