@@ -4,7 +4,7 @@
 ``DATASET#<name>`` / ``INCIDENT``            which of them is open; absent = none
 ``OUTBOX`` / ``<created at>#<notice id>``    a notice, until it is delivered
 ``FRESHNESS`` / ``<name>``                   what the monitor remembers of a dataset
-``HISTORY#<name>`` / ``<YYYY-MM-DD>``        a day of a dataset that is over
+``HISTORY#<name>`` / ``<YYYY-MM-DD>``        a day that is over; expires after 400 days
 ``MONITOR`` / ``CHECK``                      when the last check ended
 
 An incident's change, its notices and what the monitor remembers are one transaction:
@@ -14,7 +14,7 @@ there is no change that nobody is told of, and no telling of what did not change
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +29,8 @@ from lambdas.core.watch import Watch
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+DAYS_KEPT = timedelta(days=400)
+"""How long the days of a dataset are kept."""
 _BATCH = 25
 """Writes in one BatchWriteItem (DynamoDB)."""
 _BATCH_TRIES = 8
@@ -266,4 +268,16 @@ def _day_items(watch: Watch) -> list[dict[str, Any]]:
     if watch.tally is None:
         return []
     pk = f"HISTORY#{watch.dataset}"
-    return [{**_key(pk, day.day), "day": _json(day)} for day in watch.tally.over]
+    return [
+        {
+            **_key(pk, day.day),
+            "day": _json(day),
+            "expires_at": {"N": str(_expiry(day))},
+        }
+        for day in watch.tally.over
+    ]
+
+
+def _expiry(day: Day) -> int:
+    midnight = datetime.fromisoformat(day.day).replace(tzinfo=UTC)
+    return int((midnight + DAYS_KEPT).timestamp())
