@@ -122,12 +122,20 @@ def peer(script: str, url: str, folder: Path) -> Callable[[int], Weight]:
 
 def measured() -> str:
     """When and where, and how to read the figures."""
+    load, cores = os.getloadavg()[1], os.cpu_count() or 1
+    # the contenders' own work makes for about one
+    shared = (
+        f" Others were at work on the machine, too (load {load:.0f}): seconds are "
+        "long, for all alike."
+        if load > cores + 1
+        else ""
+    )
     return (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} on "
         f"{platform.node() or 'a machine'} ({os.cpu_count()} cores, "
         f"{platform.machine()}, Python {platform.python_version()}), by `make "
         "bench`: medians of interleaved runs, each a whole process from its start "
-        "to its end."
+        f"to its end.{shared}"
     )
 
 
