@@ -18,7 +18,7 @@ from lambdas.core.history import (
     Day,
     Late,
     attainment,
-    lates_of,
+    late_of,
     ranked_causes,
     usual,
 )
@@ -80,7 +80,11 @@ def run(
                 *table.days(name, since=first.date().isoformat()),
                 *([watch.tally.today] if watch and watch.tally else []),
             ],
-            lates=lates_of(_since(table.incidents_of(name), first)),
+            lates=[
+                late
+                for one in _since(table.incidents_of(name), first)
+                if (late := late_of(one)) is not None
+            ],
         )
     print(json.dumps(as_document(found)) if as_json else as_text(found))
     return DONE
@@ -161,8 +165,9 @@ def as_text(found: History) -> str:
         )
     said = usual(found.lates, now=found.now)
     if said is not None:
+        times = "once" if said.times == 1 else f"{said.times} times"
         lines.append(
-            f"late {said.times} times in the last {said.days} days, usually for "
+            f"late {times} in the last {said.days} days, usually for "
             f"{lasting(said.seconds)}"
             + (f", usually {said.cause}" if said.cause else "")
         )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -147,17 +147,22 @@ def with_late(tally: Tally, incident: Incident) -> Tally:
     """With an incident that is over; one that was never late, or is known, changes
     nothing.
     """
+    late = late_of(incident)
+    if late is None or late.incident_id in {one.incident_id for one in tally.lates}:
+        return tally
+    return dataclasses.replace(tally, lates=(*tally.lates, late)[-LATES:])
+
+
+def late_of(incident: Incident) -> Late | None:
+    """What an incident amounts to; None if it is open, or was never late."""
     if incident.resolved_at is None or incident.late_since is None:
-        return tally
-    if any(late.incident_id == incident.incident_id for late in tally.lates):
-        return tally
-    late = Late(
+        return None
+    return Late(
         incident_id=incident.incident_id,
         at=incident.late_since,
         seconds=(incident.resolved_at - incident.late_since).total_seconds(),
         cause=incident.human.cause or incident.cause,
     )
-    return dataclasses.replace(tally, lates=(*tally.lates, late)[-LATES:])
 
 
 @lru_cache(maxsize=1024)
@@ -300,17 +305,3 @@ def _seen(day: Day, now: datetime, age: timedelta | None) -> Day:
 def _slim(day: Day) -> Day:
     """Without its ages, which are kept with the day's own item."""
     return dataclasses.replace(day, ages=())
-
-
-def lates_of(incidents: Sequence[Incident]) -> list[Late]:
-    """What incidents amount to; those that are open or were never late are left out."""
-    return [
-        Late(
-            incident_id=one.incident_id,
-            at=one.late_since,
-            seconds=(one.resolved_at - one.late_since).total_seconds(),
-            cause=one.human.cause or one.cause,
-        )
-        for one in incidents
-        if one.late_since is not None and one.resolved_at is not None
-    ]
