@@ -420,7 +420,8 @@ def report(found: Mapping[str, Judging], many: Judging) -> str:
         lines.append(
             f"| {name} | {one.seconds:.2f} | {one.waited:.2f} | {one.own:.2f} | "
             f"{one.cpu:.2f} | {one.megabytes:.0f} | {dbt.seconds / one.own:.0f} × its "
-            f"own, {dbt.seconds / one.seconds:.0f} × with the stand-ins' |"
+            f"own, {dbt.seconds / one.seconds:.0f} × with the stand-ins', "
+            f"{dbt.cpu / one.cpu:.0f} × by CPU |"
         )
     lines += [
         "",

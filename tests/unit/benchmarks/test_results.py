@@ -47,6 +47,6 @@ def test_the_report_tells_the_stand_ins_time_apart() -> None:
         seconds=2.0, waited=1.5, cpu=0.5, megabytes=120, statements=2, explaining=60
     )
     text = report({"dbt": dbt, "cold": ours, "warm": ours}, ours)
-    assert "40 × its own, 10 × with the stand-ins'" in text
+    assert "40 × its own, 10 × with the stand-ins', 40 × by CPU" in text
     assert f"2 (at most {most(COUNT)})" in text
     assert most(10_000) == 22
