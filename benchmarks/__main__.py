@@ -1,8 +1,11 @@
-"""``make bench``: the same pull by catflap, dlt, singer-sdk and a bare loop.
+"""``make bench``: the same work by catflap and by others, in turn.
 
-All 336,776 flights of 2013 (104 MB of JSON in 337 pages) from a loopback API to a
-compressed file, each contender a whole process, in turn. The results go to
-`benchmarks/RESULTS.md`.
+A pull: all 336,776 flights of 2013 (104 MB of JSON in 337 pages) from a loopback API to
+a compressed file, by catflap, dlt, singer-sdk and a bare loop, each a whole process.
+
+A check of freshness: see `benchmarks.freshness`.
+
+The results go to `benchmarks/RESULTS.md`.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import freshness
 from benchmarks.measuring import Weight, interleaved, weigh
 
 HERE = Path(__file__).parent
@@ -66,10 +70,10 @@ def serving(copies: int) -> Iterator[str]:
 def peers() -> Path:
     """The peers' Python, in a venv of its own, installed from its hashed lock."""
     python = PEERS / "bin" / "python"
-    if not python.exists():
+    if not (PEERS / "bin" / "dbt").exists():
         uv = [sys.executable, "-m", "uv"]
         print("  installing the peers", flush=True)
-        subprocess.run([*uv, "venv", "--quiet", str(PEERS)], check=True)
+        subprocess.run([*uv, "venv", "--quiet", "--clear", str(PEERS)], check=True)
         lock = str(HERE / "requirements.txt")
         subprocess.run(
             [
@@ -116,18 +120,30 @@ def peer(script: str, url: str, folder: Path) -> Callable[[int], Weight]:
     return run
 
 
-def report(short: dict[str, Weight], long: Weight) -> str:
-    """The results as a page."""
+def measured() -> str:
+    """When and where, and how to read the figures."""
+    load, cores = os.getloadavg()[1], os.cpu_count() or 1
+    # the contenders' own work makes for about one
+    shared = (
+        f" Others were at work on the machine, too (load {load:.0f}): seconds are "
+        "long, for all alike."
+        if load > cores + 1
+        else ""
+    )
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} on "
+        f"{platform.node() or 'a machine'} ({os.cpu_count()} cores, "
+        f"{platform.machine()}, Python {platform.python_version()}), by `make "
+        "bench`: medians of interleaved runs, each a whole process from its start "
+        f"to its end.{shared}"
+    )
+
+
+def flights_report(short: dict[str, Weight], long: Weight) -> str:
+    """The first row's section."""
     ours = short["catflap"]
     lines = [
-        "# Results",
-        (
-            f"Measured on {datetime.now(UTC):%Y-%m-%d} on "
-            f"{platform.node() or 'a machine'} ({os.cpu_count()} cores, "
-            f"{platform.machine()}, Python {platform.python_version()}), by `make "
-            "bench`: medians of interleaved runs, each a whole process from its start "
-            "to its end."
-        ),
+        measured(),
         "",
         (
             "| 336,776 flights, 104 MB of JSON, 337 pages | seconds | peak MB "
@@ -148,34 +164,70 @@ def report(short: dict[str, Weight], long: Weight) -> str:
             f"Ten times as many flights: {long.seconds:.1f} s, {long.megabytes:.0f} MB "
             f"({growth:+.0%})."
         ),
-        "",
     ]
     return "\n".join(lines)
+
+
+def flights(rounds: int, folder: Path) -> str:
+    """Pull the flights."""
+    with serving(1) as base_url:
+        url = f"{base_url}flights?page=0"
+        short = interleaved(
+            {
+                "catflap": catflap(base_url, folder),
+                "bare loop": peer("bare_loop", url, folder),
+                "dlt": peer("dlt_flights", url, folder),
+                "singer-sdk": peer("singer_flights", url, folder),
+            },
+            rounds=rounds,
+        )
+    with serving(LONG) as base_url:
+        long = catflap(base_url, folder / "long")(0)
+    return flights_report(short, long)
+
+
+def judging(rounds: int, folder: Path) -> str:
+    """Judge the freshness of many datasets."""
+    found = freshness.compared(
+        peers(), folder / "judging", count=freshness.COUNT, rounds=rounds
+    )
+    many = freshness.many(folder / "many", count=freshness.MANY)
+    return f"{measured()}\n\n{freshness.report(found, many)}"
+
+
+SECTIONS: Mapping[str, Callable[[int, Path], str]] = {
+    "Pulling": flights,
+    "Judging freshness": judging,
+}
+
+
+def kept(page: str, title: str, section: str) -> str:
+    """`page` with its section called `title` anew; a new one stands at the end."""
+    parts = page.split("\n## ")
+    head = parts[0].rstrip() if page.strip() else "# Results"
+    sections = {
+        part.partition("\n")[0]: part.partition("\n")[2].strip() for part in parts[1:]
+    }
+    sections[title] = section.strip()
+    return (
+        "\n\n".join([head, *(f"## {name}\n{text}" for name, text in sections.items())])
+        + "\n"
+    )
 
 
 def main() -> None:
     """Run, print, and keep the results."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory(prefix="catflap-bench-") as name:
-        folder = Path(name)
-        with serving(1) as base_url:
-            url = f"{base_url}flights?page=0"
-            short = interleaved(
-                {
-                    "catflap": catflap(base_url, folder),
-                    "bare loop": peer("bare_loop", url, folder),
-                    "dlt": peer("dlt_flights", url, folder),
-                    "singer-sdk": peer("singer_flights", url, folder),
-                },
-                rounds=rounds,
-            )
-        with serving(LONG) as base_url:
-            long = catflap(base_url, folder / "long")(0)
-    page = report(short, long)
-    print(page)
-    RESULTS.write_text(page)
+    parser.add_argument("--only", choices=["pulling", "judging"])
+    given = parser.parse_args()
+    for title, run in SECTIONS.items():
+        if given.only and not title.lower().startswith(given.only):
+            continue
+        with tempfile.TemporaryDirectory(prefix="catflap-bench-") as name:
+            section = run(given.rounds, Path(name))
+        print(f"## {title}\n{section}\n", flush=True)
+        RESULTS.write_text(kept(RESULTS.read_text(), title, section))
 
 
 if __name__ == "__main__":

@@ -36,12 +36,22 @@ def run(
     Raises BadInput, BadFiles, NotReached. A signal that could not be collected is not
     known, and a line on stderr says why.
     """
-    catalogue = load_catalogue(datasets, apis)
-    refuse_unknown(name, sorted(catalogue.datasets))
     reached = deployed(environment, environments=environments)
     # The connector signs for a region, and asks only this variable for it.
     os.environ.setdefault("AWS_REGION", reached.environment.region)
-    judged = _judged(name, catalogue, reached, at=now())
+    secrets = SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager"))
+    warehouse = SnowflakeWarehouse(
+        settings=reached.settings, secrets=secrets, connector=snowflake_connector
+    )
+    # Signing in takes as long as all the rest: it begins before anything is known.
+    warehouse.warm()
+    try:
+        catalogue = load_catalogue(datasets, apis)
+        refuse_unknown(name, sorted(catalogue.datasets))
+        reach = Reach(aws=reached.aws, warehouse=warehouse, secrets=secrets)
+        judged = _judged(name, catalogue, reached, reach, at=now())
+    finally:
+        warehouse.close()
     verdict = judged.verdict
     if as_json:
         document = {
@@ -72,27 +82,15 @@ def signals_as_text(signals: Signals) -> str:
 
 
 def _judged(
-    name: str, catalogue: Catalogue, reached: Deployed, *, at: datetime
+    name: str, catalogue: Catalogue, reached: Deployed, reach: Reach, *, at: datetime
 ) -> Judged:
-    settings = reached.settings
-    secrets = SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager"))
-    warehouse = SnowflakeWarehouse(
-        settings=settings, secrets=secrets, connector=snowflake_connector
-    )
     dataset = catalogue.datasets[name]
-    try:
-        with reached.reached():
-            state = reached.incidents()
-            watch = state.watches().get(name)
-            everything = judge(
-                settings,
-                Reach(aws=reached.aws, warehouse=warehouse, secrets=secrets),
-                catalogue.datasets,
-            )
-            monitor = _monitor(state, reached, watch, promise_hash(dataset), at)
-            return everything.explain(dataset, watch, monitor=monitor, now=at)
-    finally:
-        warehouse.close()
+    with reached.reached():
+        state = reached.incidents()
+        watch = state.watches().get(name)
+        everything = judge(reached.settings, reach, catalogue.datasets)
+        monitor = _monitor(state, reached, watch, promise_hash(dataset), at)
+        return everything.explain(dataset, watch, monitor=monitor, now=at)
 
 
 def _monitor(

@@ -109,6 +109,8 @@ def as_text(incident: Incident, at: datetime) -> str:
         ("opened", f"{when(incident.opened_at)} ({age(incident.opened_at, at)} ago)"),
         ("cause", f"{incident.cause}: docs/runbooks/{incident.cause}.md"),
         ("also", ", ".join(incident.also)),
+        ("from", incident.inhibited_by or ""),
+        ("with", ", ".join(incident.dependents)),
         ("next", incident.next_step),
         ("due", when(incident.expected_at) if incident.expected_at else ""),
         ("ack", _by(human.acknowledged_by, human.acknowledged_at)),

@@ -47,6 +47,19 @@ def age(at: datetime | None, now: datetime) -> str:
     return f"{sign}{hours} h {minutes} min" if hours else f"{sign}{minutes} min"
 
 
+def percent(share: float | None) -> str:
+    """`99.52 %`, cut and not rounded: what was missed once is never 100; `-` if it is
+    not known.
+    """
+    return "-" if share is None else f"{int(share * 10_000) / 100:.2f} %"
+
+
+def lasting(seconds: float) -> str:
+    """`40 min`, `3 h 20 min`, `2 d 4 h`."""
+    now = datetime(2000, 1, 1, tzinfo=UTC)
+    return age(now, now + timedelta(seconds=seconds))
+
+
 def coloured(text: str, state: str) -> str:
     """The text in the colour of a state, on a terminal that has not asked for none."""
     if not sys.stdout.isatty() or variables().get("NO_COLOR"):

@@ -34,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
     """Make the commands known."""
     for command in (
         status,
+        history,
         runs,
         incidents,
         incident,
@@ -62,6 +63,38 @@ def status(
 
     del apis  # taken by every command
     return run(
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        as_json=as_json,
+    )
+
+
+def history(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A dataset; without, all causes ranked."),
+    ] = None,
+    *,
+    days: Annotated[int, typer.Option(min=1, help="How far back.")] = 90,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """How late a dataset has been: attainment, error budget, incidents, causes.
+
+    Wakes no warehouse.
+
+    Example: catflap history flights --days 30
+    """
+    from cli.history import run  # noqa: PLC0415 - imported when it runs
+
+    del apis  # taken by every command
+    return run(
+        name,
+        days=days,
         environment=env,
         environments=environments,
         datasets=datasets,

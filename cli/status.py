@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.deployed import declared_names, deployed, now
-from cli.showing import age, coloured, columns, iso, when
+from cli.showing import age, coloured, columns, iso, percent, when
 from lambdas.core.causes.beyond import CHECKS_MISSED
+from lambdas.core.history import attainment
 from lambdas.core.incident import Incident
 from lambdas.core.subject import MONITOR
 from lambdas.core.watch import Watch
@@ -107,6 +108,10 @@ def as_document(status: Status) -> dict[str, object]:
                 "age_s": _age_s(row.watch, status.now),
                 "checked_at": iso(row.watch.checked_at) if row.watch else None,
                 "next_deadline": iso(row.watch.next_look_at) if row.watch else None,
+                "attainment": {
+                    "7d": _share(row.watch, 7, status.now),
+                    "30d": _share(row.watch, 30, status.now),
+                },
                 "incident": _brief(row.incident),
             }
             for row in status.rows
@@ -123,11 +128,15 @@ def as_text(status: Status) -> str:
             when(row.watch.newest_at if row.watch else None),
             age(row.watch.newest_at if row.watch else None, status.now),
             when(row.watch.next_look_at if row.watch else None),
+            percent(_share(row.watch, 30, status.now)),
             _told(row),
         )
         for row in status.rows
     ]
-    head = ("dataset", "state", "newest", "age", "next deadline", "open incident")
+    head = (
+        "dataset", "state", "newest", "age", "next deadline", "kept 30 d",
+        "open incident",
+    )  # fmt: skip
     top, *lines = columns(head, rows).split("\n")
     text = [
         top,
@@ -150,6 +159,14 @@ def as_text(status: Status) -> str:
     if status.monitor is not None:
         text.append(f"{status.monitor.incident_id}: {status.monitor.headline}")
     return "\n".join(text)
+
+
+def _share(watch: Watch | None, days: int, now: datetime) -> float | None:
+    """The share of due time in which the promise was kept."""
+    if watch is None or watch.tally is None:
+        return None
+    found = attainment(watch.tally, days=days, now=now)
+    return None if found is None else round(found.share, 5)
 
 
 def _told(row: Row) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, cast
@@ -147,7 +147,11 @@ class EmbeddedSnowflake:
         """Let Snowpipe take what was announced; the number of files it tried."""
         return cast("int", self._post("deliver", {})["files"])
 
-    def _post(self, route: str, body: Mapping[str, str]) -> Mapping[str, object]:
+    def fill(self, statements: Sequence[str]) -> None:
+        """Run DuckDB statements as they are, to make many tables at once."""
+        self._post("fill", {"statements": list(statements)})
+
+    def _post(self, route: str, body: Mapping[str, object]) -> Mapping[str, object]:
         answer = self._http.request("POST", f"{self._url}/embedded/{route}", json=body)
         if answer.status != 200:  # noqa: PLR2004 - HTTP OK
             raise RuntimeError(

@@ -4,6 +4,7 @@
 ``DATASET#<name>`` / ``INCIDENT``            which of them is open; absent = none
 ``OUTBOX`` / ``<created at>#<notice id>``    a notice, until it is delivered
 ``FRESHNESS`` / ``<name>``                   what the monitor remembers of a dataset
+``HISTORY#<name>`` / ``<YYYY-MM-DD>``        a day that is over; expires after 400 days
 ``MONITOR`` / ``CHECK``                      when the last check ended
 
 An incident's change, its notices and what the monitor remembers are one transaction:
@@ -13,13 +14,14 @@ there is no change that nobody is told of, and no telling of what did not change
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from lambdas.core.errors import StateConflict
+from lambdas.core.history import Day
 from lambdas.core.incident import Incident
 from lambdas.core.notice import Notice
 from lambdas.core.watch import Watch
@@ -27,6 +29,8 @@ from lambdas.core.watch import Watch
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+DAYS_KEPT = timedelta(days=400)
+"""How long the days of a dataset are kept."""
 _BATCH = 25
 """Writes in one BatchWriteItem (DynamoDB)."""
 _BATCH_TRIES = 8
@@ -48,7 +52,43 @@ class IncidentTable:
 
     def remember(self, watches: Iterable[Watch]) -> None:
         """Keep what was seen of datasets whose incidents did not change."""
-        self._write([{"PutRequest": {"Item": _watch_item(item)}} for item in watches])
+        kept = list(watches)
+        # Days first: what is lost between the two is made again by the next look.
+        items = [*(day for watch in kept for day in _day_items(watch))]
+        items += [_watch_item(watch) for watch in kept]
+        self._write([{"PutRequest": {"Item": item}} for item in items])
+
+    def days(self, dataset: str, *, since: str) -> list[Day]:
+        """The days of a dataset that are over, from `since` (YYYY-MM-DD) on."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND sk >= :since",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"HISTORY#{dataset}"},
+                ":since": {"S": since},
+            },
+        )
+        return [
+            msgspec.json.decode(item["day"]["S"], type=Day)
+            for page in pages
+            for item in page["Items"]
+        ]
+
+    def incidents_of(self, dataset: str) -> list[Incident]:
+        """All there ever were of one dataset, the oldest first."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :name)",
+            ExpressionAttributeValues={
+                ":pk": {"S": "INCIDENT"},
+                ":name": {"S": f"{dataset}-"},
+            },
+        )
+        return [
+            msgspec.json.decode(item["incident"]["S"], type=Incident)
+            for page in pages
+            for item in page["Items"]
+        ]
 
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""
@@ -95,6 +135,7 @@ class IncidentTable:
             *(self._put(_notice_item(notice)) for notice in notices),
         ]
         if watch is not None:
+            actions += [self._put(item) for item in _day_items(watch)]
             actions.append(self._put(_watch_item(watch)))
         try:
             self._dynamodb.transact_write_items(TransactItems=actions)
@@ -220,3 +261,23 @@ def _notice_item(notice: Notice) -> dict[str, Any]:
 
 def _watch_item(watch: Watch) -> dict[str, Any]:
     return {**_key("FRESHNESS", watch.dataset), "watch": _json(watch)}
+
+
+def _day_items(watch: Watch) -> list[dict[str, Any]]:
+    """The days that ended with this look. Written again they are the same."""
+    if watch.tally is None:
+        return []
+    pk = f"HISTORY#{watch.dataset}"
+    return [
+        {
+            **_key(pk, day.day),
+            "day": _json(day),
+            "expires_at": {"N": str(_expiry(day))},
+        }
+        for day in watch.tally.over
+    ]
+
+
+def _expiry(day: Day) -> int:
+    midnight = datetime.fromisoformat(day.day).replace(tzinfo=UTC)
+    return int((midnight + DAYS_KEPT).timestamp())

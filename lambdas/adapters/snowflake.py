@@ -4,8 +4,10 @@ second and 69 MB, and the pull function never needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -61,10 +63,28 @@ Connect: TypeAlias = Callable[..., Connection]
 
 
 def snowflake_connector() -> Connect:
-    """The real one."""
-    import snowflake.connector  # noqa: PLC0415 - on first use, see the module
+    """The real one, without what it takes along where it finds it: pandas and numpy
+    take seconds and 50 MB, no function has them, and rows come as tuples without.
+    """
+    with _hidden("pandas", "numpy"):
+        import snowflake.connector  # noqa: PLC0415 - on first use, see the module
 
     return cast("Connect", snowflake.connector.connect)
+
+
+@contextmanager
+def _hidden(*modules: str) -> Iterator[None]:
+    """Let an import of these fail as if they were not installed; what is imported
+    already stays. (`None` in `sys.modules`: Python, "The import system".)
+    """
+    hidden = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # as documented
+    try:
+        yield
+    finally:
+        for name in hidden:
+            if sys.modules.get(name) is None:
+                sys.modules.pop(name, None)
 
 
 class SnowflakeWarehouse:
@@ -86,7 +106,21 @@ class SnowflakeWarehouse:
         self._secrets = secrets
         self._connector = connector
         self._connection: Connection | None = None
+        self._signing_in = threading.Lock()
         self.statements = 0
+
+    def warm(self) -> None:
+        """Import the connector and sign in ahead, beside whatever else is to be done.
+
+        Returns at once. What goes wrong is told by the first statement, which tries
+        again.
+        """
+
+        def ahead() -> None:
+            with suppress(Exception):  # see above
+                self._connected()
+
+        threading.Thread(target=ahead, name="sign-in", daemon=True).start()
 
     def query(
         self, statement: str, parameters: Sequence[object] = ()
@@ -115,15 +149,20 @@ class SnowflakeWarehouse:
     def _run(
         self, statement: str, parameters: Sequence[object]
     ) -> list[tuple[object, ...]]:
-        if self._connection is None:
-            self._connection = self._connect()
+        connection = self._connected()
         self.statements += 1
         try:
-            with closing(self._connection.cursor()) as cursor:
+            with closing(connection.cursor()) as cursor:
                 cursor.execute(statement, tuple(parameters) or None)
                 return [tuple(row) for row in cursor.fetchall()]
         except Exception as error:
             raise _translated(error, statement) from error
+
+    def _connected(self) -> Connection:
+        with self._signing_in:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
 
     def _connect(self) -> Connection:
         connect = self._connector()
@@ -137,6 +176,9 @@ class SnowflakeWarehouse:
                 warehouse=settings.snowflake_warehouse,
                 database=settings.snowflake_database,
                 client_session_keep_alive=False,
+                # It would ask the metadata services of three clouds, and STS, where it
+                # runs: 0.2 s a login, to tell Snowflake's statistics.
+                platform_detection_timeout_seconds=0.0,
                 login_timeout=LOGIN_TIMEOUT_S,
                 network_timeout=NETWORK_TIMEOUT_S,
                 socket_timeout=SOCKET_TIMEOUT_S,

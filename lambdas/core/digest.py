@@ -2,7 +2,8 @@
 
 When fifty datasets stop for one cause, fifty messages would hide it. Notices wait in
 the outbox one by one, so that each is sent for sure; they are put together only when
-they leave, by audience, channel, kind and cause.
+they leave, by audience, channel, kind and cause, and by the API where that is at fault:
+alertmanager calls it a group.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from lambdas.core.incident import Audience, NoticeKind
 from lambdas.core.message import Block, Message, block
@@ -52,6 +54,7 @@ def letters(notices: Sequence[Notice]) -> tuple[Letter, ...]:
             notice.audience.value,
             notice.kind.value,
             notice.cause or "",
+            notice.shared or "",
             notice.notice_id if _stands_alone(notice) else "",
         )
         groups.setdefault(key, []).append(notice)
@@ -88,21 +91,34 @@ _WORDS: Mapping[NoticeKind, str] = {
 }
 
 
+_STATES = ("error", "warn", "unknown")
+
+
+def _rank(notice: Notice) -> tuple[int, bool, datetime, str]:
+    """The worst first: by state, then by how old the newest row is, then by name."""
+    place = _STATES.index(notice.state) if notice.state in _STATES else len(_STATES)
+    newest = notice.newest_at
+    return place, newest is not None, newest or notice.created_at, notice.dataset
+
+
 def _together(group: list[Notice]) -> Message:
     first = group[0]
-    names = sorted({notice.dataset for notice in group})
+    worst = min(group, key=_rank)
+    names = list(dict.fromkeys(item.dataset for item in sorted(group, key=_rank)))
     page = "[page] " if any(notice.page for notice in group) else ""
     what = _WORDS[first.kind]
     if first.audience is Audience.ENGINEERS and first.cause is not None:
         what = f"{what}: {first.cause}"
+    if first.audience is Audience.ENGINEERS and first.shared is not None:
+        what = f"{what} ({first.shared})"
     shown = ", ".join(names[:_NAMED])
     if len(names) > _NAMED:
         shown += f" … and {len(names) - _NAMED} more"
     return Message(
         headline=f"{page}{len(names)} datasets, {what}",
         blocks=(
-            block("Datasets", [shown]),
-            Block(label="The first of them", lines=(first.message.headline,)),
-            *first.message.blocks,
+            block("Datasets, the worst first", [shown]),
+            Block(label="The first of them", lines=(worst.message.headline,)),
+            *worst.message.blocks,
         ),
     )

@@ -28,8 +28,9 @@ from lambdas.core.signals import (
 
 HISTORY = timedelta(days=13)
 """How far back load records are asked for; Snowflake keeps 14 days."""
-RUN_LIMIT = timedelta(minutes=20)
-"""A run that has been running for longer than any function may is dead."""
+RUN_LIMIT = timedelta(minutes=16)
+"""A run that has been running for longer than any function may, 15 minutes and a clock
+that is off by one, is dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +191,7 @@ def _last_run(facts: PullFacts, now: datetime) -> LastRun:
     run = facts.runs[0]
     status = _OUTCOMES[run.status]
     error = run.error.kind.value if run.error is not None else None
-    if run.status is RunStatus.VOIDED or (
-        run.status is RunStatus.RUNNING and now - run.started_at > RUN_LIMIT
-    ):
+    if run.status is RunStatus.VOIDED or _was_killed(facts.runs, now):
         status, error = "failed", error or "internal"
     return LastRun(
         status=status,
@@ -200,6 +199,24 @@ def _last_run(facts: PullFacts, now: datetime) -> LastRun:
         finished_at=run.finished_at,
         rows=run.rows if status == "succeeded" else None,
         error=error,
+    )
+
+
+def _was_killed(runs: Sequence[Run], now: datetime) -> bool:
+    """Whether the newest pull that is said to run was killed, or is the second try of
+    one that was. A function that is killed writes nothing down; but one message of a
+    dataset is worked on at a time, so a run with another after it runs no more.
+    """
+    newest = runs[0]
+    if newest.status is not RunStatus.RUNNING:
+        return False
+    if now - newest.started_at > RUN_LIMIT:
+        return True
+    before = runs[1] if len(runs) > 1 else None
+    return (
+        before is not None
+        and before.status is RunStatus.RUNNING
+        and before.started_at < newest.started_at
     )
 
 
@@ -229,12 +246,14 @@ def landing_signals(
         return Landing(empty=True, unloaded=0)
     run_id = run_id_of(newest.key)
     runs = pull.runs if pull is not None else ()
+    unloaded = _unloaded(landed, loads, table_loaded_at, now=now, grace=grace)
     return Landing(
         newest_object_at=newest.landed_at,
         newest_key=newest.key,
         rows=next((run.rows for run in runs if run.run_id == run_id), None),
         empty=False,
-        unloaded=_unloaded(landed, loads, table_loaded_at, now=now, grace=grace),
+        unloaded=None if unloaded is None else len(unloaded),
+        overdue_at=max((item.landed_at for item in unloaded or ()), default=None),
         rewritten=_rewritten(landed, loads),
     )
 
@@ -246,7 +265,7 @@ def _unloaded(
     *,
     now: datetime,
     grace: timedelta,
-) -> int | None:
+) -> Sequence[LandedObject] | None:
     """Objects past grace without a load record.
 
     Records reach back some days, and go with their pipe: of an object from a run before
@@ -263,12 +282,13 @@ def _unloaded(
             return _run_start(item.name) >= first
         return table_loaded_at is None or item.landed_at > table_loaded_at
 
-    return sum(
-        item.name not in names
+    return [
+        item
+        for item in landed.objects
+        if item.name not in names
         and grace < now - item.landed_at < HISTORY
         and is_told_of(item)
-        for item in landed.objects
-    )
+    ]
 
 
 def _run_start(name: str) -> str:

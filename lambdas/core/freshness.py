@@ -133,6 +133,37 @@ def next_look_at(
     return min(looks, default=None)
 
 
+def breaks_at(
+    dataset: Dataset, newest: datetime | None, since: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """From when on a table whose newest row is of `newest` is to be warned of, or is in
+    error, and from when on it is in error. None: never.
+
+    A table without a usable time is as late as can be, as far as anybody knows: since
+    `since`.
+    """
+    promise = dataset.freshness
+    if promise.deadline_cron is not None:
+        if promise.lower_bound_delta is None:
+            return None, None
+        if newest is None:
+            missed: datetime | None = since
+        else:
+            after = newest + promise.lower_bound_delta.duration
+            cron = parse_crontab(promise.deadline_cron)
+            missed = next_tick(cron, zone(promise.calendar.timezone), after)
+        return missed, missed
+    moments = [
+        since
+        if newest is None
+        else last_moment_within(promise.calendar, newest, period.duration)
+        for period in (promise.warn_after, promise.error_after)
+        if period is not None
+    ]
+    first = min((moment for moment in moments if moment is not None), default=None)
+    return first, moments[-1] if moments and promise.error_after else None
+
+
 def faults(promise: Freshness) -> list[Fault]:
     """What is wrong with a `freshness` mapping beyond its types: (key path, sentence)
     each, the sentence saying what is accepted.

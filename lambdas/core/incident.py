@@ -14,7 +14,7 @@ pages twice in it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -69,6 +69,8 @@ class Incident:
     `late_since` is when lateness was first seen, which a blind check never sees;
     `blind_since` is set while a late dataset cannot be read. `causes` are all that
     were found so far, `paged_for` those that have paged, `told` is who has heard of it.
+    `inhibited_by` is the late dataset that this one is made from, while it is told of
+    with that one's incident; `dependents` are those that are told of with this one.
     """
 
     incident_id: str
@@ -94,6 +96,8 @@ class Incident:
     told: tuple[Audience, ...] = ()
     resolved_at: datetime | None = None
     human: HumanSide = HumanSide()
+    inhibited_by: str | None = None
+    dependents: tuple[str, ...] = ()
 
     @property
     def expected_at(self) -> datetime | None:
@@ -127,15 +131,61 @@ def advance(
     still_old: bool = False,
     has_news: bool = False,
     repeat: timedelta = REPEAT,
+    inhibited_by: str | None = None,
+    dependents: Sequence[str] = (),
 ) -> Transition:
     """The incident after `verdict`, and who is told what.
 
     `still_old` says of a verdict `pass` that only quiet time makes it so, `has_news`
     that there is more to tell than before, under the same cause. `before` is the open
     incident; one that is resolved counts as none.
+
+    With `inhibited_by`, the incident is kept and people hear nothing new of it: they
+    hear of the dataset that it is made from. `dependents` are those of which people
+    hear with this one; one more is news, and wakes nobody.
     """
     if before is not None and before.resolved_at is not None:
         before = None
+    late = verdict.state.late
+    if late and inhibited_by is not None:
+        return _inhibited(
+            before, verdict, by=inhibited_by, now=now, newest_at=newest_at
+        )
+    if late and before is not None and _is_told_of_otherwise(before, dependents):
+        return _with_dependents(
+            before,
+            verdict,
+            tuple(dependents),
+            now=now,
+            newest_at=newest_at,
+            repeat=repeat,
+        )
+    after = _next(
+        before,
+        verdict,
+        now=now,
+        newest_at=newest_at,
+        still_old=still_old,
+        has_news=has_news,
+        repeat=repeat,
+    )
+    if before is None and after.incident is not None and dependents:
+        with_them = dataclasses.replace(after.incident, dependents=tuple(dependents))
+        return dataclasses.replace(after, incident=with_them)
+    return after
+
+
+def _next(
+    before: Incident | None,
+    verdict: Verdict,
+    *,
+    now: datetime,
+    newest_at: datetime | None,
+    still_old: bool = False,
+    has_news: bool = False,
+    repeat: timedelta = REPEAT,
+) -> Transition:
+    """As `advance`, of a dataset for itself."""
     if before is None:
         return _opened(verdict, now=now, newest_at=newest_at)
     match str(verdict.state):
@@ -154,6 +204,76 @@ def advance(
                 has_news=has_news,
                 repeat=repeat,
             )
+
+
+def _is_told_of_otherwise(before: Incident, dependents: Sequence[str]) -> bool:
+    """Whether it was another's echo, or others are its own now."""
+    return before.inhibited_by is not None or set(dependents) != set(before.dependents)
+
+
+def _inhibited(
+    before: Incident | None,
+    verdict: Verdict,
+    *,
+    by: str,
+    now: datetime,
+    newest_at: datetime | None,
+) -> Transition:
+    """The incident goes on, and only systems hear of it."""
+    quiet = dataclasses.replace(verdict, page=False, tell=frozenset())
+    after = _next(before, quiet, now=now, newest_at=newest_at)
+    incident = after.incident
+    if incident is None or (incident is before and incident.inhibited_by == by):
+        return Transition(incident=before)
+    version = incident.version + 1 if incident is before else incident.version
+    return Transition(
+        incident=dataclasses.replace(
+            incident, inhibited_by=by, dependents=(), version=version
+        ),
+        announcements=tuple(
+            item for item in after.announcements if item.audience is Audience.SYSTEMS
+        ),
+    )
+
+
+def _with_dependents(
+    before: Incident,
+    verdict: Verdict,
+    dependents: tuple[str, ...],
+    *,
+    now: datetime,
+    newest_at: datetime | None,
+    repeat: timedelta,
+) -> Transition:
+    """An incident that is its own again, or with which others are told of now."""
+    alike = dataclasses.replace(
+        before,
+        inhibited_by=None,
+        dependents=dependents,
+        # what changed silently was told to nobody
+        causes=() if before.inhibited_by and not before.told else before.causes,
+    )
+    after = _changed(
+        alike,
+        verdict,
+        now=now,
+        newest_at=newest_at,
+        has_news=False,
+        repeat=repeat,
+    )
+    incident = after.incident or alike
+    announcements = list(after.announcements)
+    if set(dependents) - set(before.dependents):
+        heard = {item.audience for item in announcements}
+        announcements += [
+            Announcement(kind=NoticeKind.CHANGED, audience=who)
+            for who in before.told
+            if who not in heard
+        ]
+    return Transition(
+        incident=dataclasses.replace(incident, version=before.version + 1),
+        announcements=tuple(announcements),
+    )
 
 
 def _opened(

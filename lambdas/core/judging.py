@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from lambdas.core.facts import (
     pull_signals,
 )
 from lambdas.core.freshness import next_look_at, policy_at
+from lambdas.core.history import Look, Tally, tallied
 from lambdas.core.signals import Monitor, Pipe, Signals, Table, Upstream
 from lambdas.core.watch import Watch, promise_hash
 
@@ -174,4 +176,28 @@ def watch_after(
         first_seen_at=signals.now if before is None else before.seen_since,
         first_load_over=(before is not None and before.first_load_over)
         or (is_read and awaited_until is None),
+        tally=_tally_after(dataset, signals, verdict, before),
     )
+
+
+def _tally_after(
+    dataset: Dataset, signals: Signals, verdict: Verdict, before: Watch | None
+) -> Tally | None:
+    """What is counted so far. A table that could not be read is no look, and what went
+    before a change of the promise is not measured by the new one.
+    """
+    known = before.tally if before is not None else None
+    if signals.table.read != "ok":
+        return known
+    is_other = before is not None and before.promise != promise_hash(dataset)
+    newest = newest_of(dataset, signals.table)
+    look = Look(
+        now=signals.now,
+        is_late=verdict.state.late,
+        newest=newest,
+        newest_before=before.newest_at if before is not None else None,
+        moved_at=signals.table.newest_loaded_at,
+    )
+    if is_other and known is not None:
+        known = dataclasses.replace(known, until=signals.now, was_late=look.is_late)
+    return tallied(known, dataset, look)

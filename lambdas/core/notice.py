@@ -35,7 +35,9 @@ class Notice:
 
     `notice_id` follows from the incident and its version: recorded again it is the
     same one, and delivered again a reader can tell. For systems, `event` is the
-    detail-type and `detail` the detail; `message` is then for nobody.
+    detail-type and `detail` the detail; `message` is then for nobody. `shared` is what
+    datasets with the same cause may have in common, such as an API; `state` and
+    `newest_at` tell which of them is worse.
     """
 
     notice_id: str
@@ -50,6 +52,13 @@ class Notice:
     message: Message
     event: str | None = None
     detail: Mapping[str, str | None] | None = None
+    shared: str | None = None
+    state: str = ""
+    newest_at: datetime | None = None
+
+
+_OF_THE_API = frozenset({"upstream_down", "credentials_rejected", "quota_exhausted"})
+"""Causes that datasets of one API have in common, and those of another do not."""
 
 
 def notices(
@@ -115,6 +124,9 @@ def _notice(
         message=message,
         event=event,
         detail=detail,
+        shared=subject.api if incident.cause in _OF_THE_API else None,
+        state=incident.state,
+        newest_at=incident.newest_at,
     )
 
 

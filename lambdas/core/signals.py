@@ -129,7 +129,9 @@ class Landing(Section):
     """What lies in the landing zone.
 
     `empty`: listed, and nothing is there. `unloaded`: objects past the load grace
-    without a load record. `rewritten`: a name already loaded was written again.
+    without a load record; `overdue_at`: when the newest of these landed, which may be
+    long before the newest object of all. `rewritten`: a name already loaded was written
+    again.
     """
 
     newest_object_at: Time | None = None
@@ -137,6 +139,7 @@ class Landing(Section):
     rows: Count | None = None
     empty: Flag | None = None
     unloaded: Count | None = None
+    overdue_at: Time | None = None
     rewritten: Flag | None = None
 
 

@@ -49,6 +49,8 @@ class Situation:
     files_wait: bool
     past_grace: bool
     """The files that wait have had their load grace."""
+    overdue_at: datetime | None
+    """When the newest file landed that waits past its grace, as far as is known."""
     within_grace: bool
     """The newest landed object is no older than the load grace."""
     pipe_stopped: bool
@@ -130,6 +132,10 @@ def situation(signals: Signals) -> Situation:
     unloaded = over(landing.unloaded, 0)
     landed_age = seconds_between(landed_at, signals.now)
     in_time_known = landed_age is not None and grace is not None
+    # Where pulls come faster than the grace, the newest object is always young: then
+    # those that wait behind it are overdue all the same, if the collector says so.
+    past_grace = over(landed_age, grace) if in_time_known else unloaded
+    overdue_at = (past_grace and landed_at) or landing.overdue_at
     return Situation(
         signals=signals,
         state=_state(signals, newest) if clock_known else State.UNKNOWN,
@@ -146,7 +152,8 @@ def situation(signals: Signals) -> Situation:
         or unloaded,
         # `unloaded` counts objects that are past grace by its own meaning: it decides
         # where the newest object's age cannot.
-        past_grace=over(landed_age, grace) if in_time_known else unloaded,
+        past_grace=past_grace or landing.overdue_at is not None,
+        overdue_at=overdue_at,
         within_grace=in_time_known and not over(landed_age, grace),
         pipe_stopped=signals.pipe.state not in {None, "RUNNING", "unreadable"},
     )

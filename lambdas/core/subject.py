@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from lambdas.core.dataset import Dataset, Freshness, Period
+from lambdas.core.dataset import Api, Dataset, Freshness, Period
+from lambdas.core.history import Usual
 
 MONITOR = "_monitor"
 """The name under which the monitor's own incidents stand; no dataset can have it."""
@@ -12,7 +14,9 @@ MONITOR = "_monitor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom and what an incident concerns, in people's terms."""
+    """Whom and what an incident concerns, in people's terms. `usual` is how it was late
+    before.
+    """
 
     dataset: str
     description: str
@@ -21,10 +25,14 @@ class Subject:
     team: str
     engineers_at: str | None = None
     stakeholders_at: str | None = None
+    usual: Usual | None = None
+    api: str | None = None
+    """Where its records come from: host and port of the API, if one is declared."""
 
 
-def subject_of(dataset: Dataset) -> Subject:
+def subject_of(dataset: Dataset, *, usual: Usual | None = None) -> Subject:
     """What there is to say of a dataset apart from its incident."""
+    client = dataset.source.client
     return Subject(
         dataset=dataset.name,
         description=dataset.description,
@@ -33,6 +41,8 @@ def subject_of(dataset: Dataset) -> Subject:
         team=dataset.owner.team,
         engineers_at=dataset.owner.slack,
         stakeholders_at=dataset.owner.stakeholders,
+        usual=usual,
+        api=urlsplit(client.base_url).netloc if isinstance(client, Api) else None,
     )
 
 

@@ -17,6 +17,8 @@ from lambdas.core.subject import MONITOR, Subject
 RUNBOOKS = "docs/runbooks"
 """One page a cause, in the project's repository."""
 NOT_KNOWN = "not known yet"
+_NAMED = 30
+"""Datasets named with the one that they are made from; the rest is counted."""
 
 
 def engineers_message(
@@ -54,6 +56,8 @@ def engineers_message(
             ),
             block("Next step", [verdict.next_step]),
             block("Next expected", [_expected(incident, subject)]),
+            *_dependents(incident),
+            *_usually(subject, with_cause=True),
             *_human(incident, subject),
             block("Owner", [_owner(subject)]),
             block("Runbook", [f"{RUNBOOKS}/{cause}.md"]),
@@ -101,6 +105,8 @@ def stakeholders_message(
             block("Since", [_since(incident, subject)]),
             block("Why", [in_plain_words(incident.cause)]),
             block("Next expected", [_expected(incident, subject)]),
+            *_dependents(incident),
+            *_usually(subject, with_cause=False),
             footer,
         ),
     )
@@ -136,6 +142,30 @@ def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Messag
             footer,
         ),
     )
+
+
+def _dependents(incident: Incident) -> list[Block]:
+    """What is made from it and therefore late, the worst first."""
+    names = incident.dependents
+    if not names:
+        return []
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" … and {more} more" if more > 0 else "")
+    return [block("Late with it", [shown])]
+
+
+def _usually(subject: Subject, *, with_cause: bool) -> list[Block]:
+    """How it was late before: whoever reads it can tell the usual from the new."""
+    usual = subject.usual
+    if usual is None:
+        return []
+    times = "once" if usual.times == 1 else f"{usual.times} times"
+    word = "" if usual.times == 1 else "usually "
+    said = f"late {times} in the last {usual.days} days, {word}for "
+    said += _duration(round(usual.seconds / 60))
+    if with_cause and usual.cause is not None:
+        said += f", {word or 'by '}`{usual.cause}`"
+    return [block("Before", [said])]
 
 
 def _duration(minutes: int) -> str:

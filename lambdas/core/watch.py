@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambdas.core.dataset import Dataset
+from lambdas.core.history import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class Watch:
 
     `promise` is a hash of what it was judged by. `newest_at` is the table's newest
     time by its clock, which is also what was evaluated. `first_load_over` stays true
-    once rows were seen, or once the time for the first ones was over.
+    once rows were seen, or once the time for the first ones was over. `tally` is how
+    late it has been.
     """
 
     dataset: str
@@ -34,6 +36,7 @@ class Watch:
     incident_id: str | None = None
     first_seen_at: datetime | None = None
     first_load_over: bool = True
+    tally: Tally | None = None
 
     @property
     def seen_since(self) -> datetime:

@@ -19,8 +19,10 @@ from lambdas.core.errors import (
     StateConflict,
     SweepIncomplete,
 )
+from lambdas.core.history import Usual, usual, with_late
 from lambdas.core.incident import advance, retired
 from lambdas.core.incident_ports import IncidentState
+from lambdas.core.inhibition import Inhibition, inhibition, lineage
 from lambdas.core.judging import (
     Limits,
     newest_of,
@@ -89,6 +91,7 @@ class Check:
         self._sweep = sweep
         self._statements = statements
         self._has_time = has_time
+        self._lineage = lineage(catalogue)
         self._promises = {
             name: promise_hash(dataset) for name, dataset in catalogue.datasets.items()
         }
@@ -162,6 +165,7 @@ class Check:
         """
         made = conflicts = 0
         unchanged: list[Watch] = []
+        inhibited = inhibition(self._lineage, _late(judged))
         for place, item in enumerate(judged):
             if not self._has_time():
                 left = len(judged) - place
@@ -171,7 +175,7 @@ class Check:
                 break
             self._announce_load(item)
             try:
-                watch, count = self._advance(item, now)
+                watch, count = self._advance(item, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
                 conflicts += 1
@@ -182,7 +186,9 @@ class Check:
         self._state.remember(unchanged)
         return made, conflicts
 
-    def _advance(self, item: Judged, now: datetime) -> tuple[Watch | None, int]:
+    def _advance(
+        self, item: Judged, inhibited: Inhibition, now: datetime
+    ) -> tuple[Watch | None, int]:
         """Record a change of the incident; or the watch that is still to be kept."""
         dataset, verdict, watch = item.dataset, item.verdict, item.before
         was_open = watch is not None and watch.incident_id is not None
@@ -197,6 +203,8 @@ class Check:
             now=now,
             newest_at=newest_of(dataset, item.signals.table),
             still_old=passes_only_for_quiet(item.signals, verdict),
+            inhibited_by=inhibited.by.get(dataset.name),
+            dependents=inhibited.of.get(dataset.name, ()),
         )
         after = transition.incident
         is_open = after is not None and after.resolved_at is None
@@ -210,11 +218,13 @@ class Check:
         )
         if after is None or after is before:
             return kept, 0
+        if kept.tally is not None:
+            kept = dataclasses.replace(kept, tally=with_late(kept.tally, after))
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
         told = notices(
             transition,
             verdict,
-            subject=subject_of(dataset),
+            subject=subject_of(dataset, usual=_usual(watch, now)),
             routes=self._routes,
             now=now,
         )
@@ -252,3 +262,40 @@ class Check:
                 self._state.record(incident, after, notices=(), watch=None)
         if gone:
             self._state.forget(gone)
+
+
+def _usual(watch: Watch | None, now: datetime) -> Usual | None:
+    """How the dataset was late before, as far as the monitor remembers."""
+    if watch is None or watch.tally is None:
+        return None
+    return usual(watch.tally.lates, now=now)
+
+
+def _late(judged: Sequence[Judged]) -> list[str]:
+    """Who is late, the worst first: those that were, and now cannot be seen or pass
+    only since nothing is due, still are.
+    """
+    late = [
+        item
+        for item in judged
+        if item.verdict.state.late
+        or (_is_open(item) and passes_only_for_quiet(item.signals, item.verdict))
+        or (item.verdict.state == "unknown" and _was_late(item))
+    ]
+
+    def badness(item: Judged) -> tuple[bool, float]:
+        newest = newest_of(item.dataset, item.signals.table)
+        age = (item.signals.now - newest).total_seconds() if newest else float("inf")
+        return item.verdict.state == "error", age
+
+    return [item.dataset.name for item in sorted(late, key=badness, reverse=True)]
+
+
+def _is_open(item: Judged) -> bool:
+    return item.before is not None and item.before.incident_id is not None
+
+
+def _was_late(item: Judged) -> bool:
+    """What the last look that could see the table saw."""
+    tally = item.before.tally if item.before is not None else None
+    return tally is not None and tally.was_late

@@ -14,7 +14,7 @@ from lambdas.core.landing import RAW
 from lambdas.core.sql import access, generation, loading, names, watching
 from local.drills.project import DATASETS, PULL_EVERY, SECRETS
 from local.drills.source import Manners
-from local.drills.stage import FRESHNESS, PULL, Stage
+from local.drills.stage import FRESHNESS, PULL, Ground, Stage
 from local.invoke import DeployedFunction
 from local.resources.messaging import DeployedSchedule
 
@@ -90,7 +90,7 @@ def unpoison(stage: Stage, dataset: str) -> None:
 
 
 # functions and schedules -------------------------------------------------------------
-def set_schedule(stage: Stage, part: str, *, is_on: bool) -> None:
+def set_schedule(stage: Ground, part: str, *, is_on: bool) -> None:
     """Switch the one schedule whose name ends with `part`, in AWS."""
     scheduler = stage.client("scheduler")
     resources = stage.stack.deployment.resources
@@ -115,17 +115,17 @@ def set_schedule(stage: Stage, part: str, *, is_on: bool) -> None:
     raise LookupError(f"no schedule's name holds {part}")
 
 
-def _redeploy(stage: Stage, handler: str, environment: dict[str, str]) -> None:
+def _redeploy(stage: Ground, handler: str, environment: dict[str, str]) -> None:
     function = stage.function(handler)
     changed = {**function.environment, **environment}
     _replace(stage, dataclasses.replace(function, environment=changed))
 
 
-def _replace(stage: Stage, function: DeployedFunction) -> None:
+def _replace(stage: Ground, function: DeployedFunction) -> None:
     stage.stack.deployment.functions[function.logical_id] = function
 
 
-def break_environment(stage: Stage) -> None:
+def break_environment(stage: Ground) -> None:
     """A deployment by hand forgets where the pull function lands its rows."""
     function = stage.function(PULL)
     left = {
@@ -136,7 +136,7 @@ def break_environment(stage: Stage) -> None:
     _replace(stage, dataclasses.replace(function, environment=left))
 
 
-def mend_environment(stage: Stage) -> None:
+def mend_environment(stage: Ground) -> None:
     """The template's environment again."""
     _redeploy(stage, PULL, {"LANDING_BUCKET": stage.stack.bucket()})
 
@@ -161,7 +161,7 @@ class Policies:
         self._service = service
         self._kept: dict[str, dict[str, Any]] = {}
 
-    def take(self, stage: Stage, role: str) -> None:
+    def take(self, stage: Ground, role: str) -> None:
         """Take away all that the role may do at the service."""
         iam = stage.client("iam")
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
@@ -180,7 +180,7 @@ class Policies:
                 RoleName=role, PolicyName=name, PolicyDocument=json.dumps(kept)
             )
 
-    def give_back(self, stage: Stage, role: str) -> None:
+    def give_back(self, stage: Ground, role: str) -> None:
         """As it was."""
         for name, document in self._kept.items():
             stage.client("iam").put_role_policy(
@@ -192,12 +192,12 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def pull_role(stage: Stage) -> str:
+def pull_role(stage: Ground) -> str:
     """The pull function's role."""
     return stage.function(PULL).role_arn.rpartition("/")[2]
 
 
-def access_role(stage: Stage) -> str:
+def access_role(stage: Ground) -> str:
     """The role that Snowflake reads with."""
     return f"catflap-{stage.stack.project.environment.name}-snowflake"
 
@@ -209,7 +209,7 @@ class Wiring:
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
 
-    def cut(self, stage: Stage) -> None:
+    def cut(self, stage: Ground) -> None:
         """Somebody's deployment empties the configuration."""
         s3, bucket = stage.client("s3"), stage.stack.bucket()
         found = s3.get_bucket_notification_configuration(Bucket=bucket)
@@ -219,13 +219,13 @@ class Wiring:
             Bucket=bucket, NotificationConfiguration={}
         )
 
-    def mend(self, stage: Stage) -> None:
+    def mend(self, stage: Ground) -> None:
         """The configuration again, and a REFRESH for what was not told."""
         stage.client("s3").put_bucket_notification_configuration(
             Bucket=stage.stack.bucket(), NotificationConfiguration=self._kept
         )
         database = _database(stage)
-        for dataset in DATASETS:
+        for dataset in stage.stack.project.catalogue.datasets:
             stage.stack.warehouse(loading.refresh_pipe(_pipe(stage, dataset)))
         stage.stack.warehouse(loading.refresh_pipe(names.runs_pipe(database)))
 
@@ -260,12 +260,12 @@ def _make_pipe(stage: Stage, dataset: str, before: str, after: str) -> None:
     stage.stack.warehouse(access.grant_monitor(pipe, _reader(stage)))
 
 
-def pause(stage: Stage, dataset: str) -> None:
+def pause(stage: Ground, dataset: str) -> None:
     """Somebody pauses the pipe."""
     stage.stack.set_pipe_paused(dataset, is_paused=True)
 
 
-def resume(stage: Stage, dataset: str) -> None:
+def resume(stage: Ground, dataset: str) -> None:
     """The pipe runs again."""
     stage.stack.set_pipe_paused(dataset, is_paused=False)
 
@@ -447,11 +447,11 @@ def restore_slack(stage: Stage, dataset: str) -> None:
     resume(stage, dataset)
 
 
-def _database(stage: Stage) -> str:
+def _database(stage: Ground) -> str:
     return stage.stack.project.environment.snowflake.database
 
 
-def _reader(stage: Stage) -> str:
+def _reader(stage: Ground) -> str:
     return stage.stack.project.environment.snowflake.reader.role
 
 
@@ -463,14 +463,14 @@ def _kept(stage: Stage, dataset: str) -> str:
     return f"{_table(stage, dataset)}_KEPT"
 
 
-def _pipe(stage: Stage, dataset: str) -> str:
+def _pipe(stage: Ground, dataset: str) -> str:
     number = generation(stage.stack.project.catalogue[dataset])
     return names.pipe(_database(stage), dataset, number)
 
 
-def resume_all(stage: Stage) -> None:
+def resume_all(stage: Ground) -> None:
     """Every pipe that stands still runs again, that of the runs included."""
     database = _database(stage)
-    pipes = [_pipe(stage, name) for name in DATASETS]
+    pipes = [_pipe(stage, name) for name in stage.stack.project.catalogue.datasets]
     for pipe in (*pipes, names.runs_pipe(database)):
         stage.stack.warehouse(f"ALTER PIPE {pipe} SET PIPE_EXECUTION_PAUSED = FALSE")

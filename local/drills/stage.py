@@ -56,7 +56,26 @@ class Seen:
     incident: Incident
 
 
-class Stage:
+class Ground:
+    """A deployed stack that things are broken in."""
+
+    stack: EmbeddedStack
+
+    @property
+    def state_table(self) -> str:
+        """The state table's name."""
+        return self.function(PULL).environment["STATE_TABLE"]
+
+    def function(self, handler: str) -> DeployedFunction:
+        """A deployed function."""
+        return self.stack.deployment.function(handler)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+        """A client of the embedded AWS, as its administrator."""
+        return self.stack.cloud.client(service)
+
+
+class Stage(Ground):
     """Enter it to start and deploy; `live` lets time pass."""
 
     def __init__(self, folder: Path) -> None:
@@ -71,7 +90,6 @@ class Stage:
             "cats": Source(first=START - timedelta(hours=4), cursor="seen_at"),
             "dogs": Source(first=START - timedelta(hours=4), cursor="id"),
         }
-        self.stack: EmbeddedStack
         self.incidents: IncidentTable
         self.heartbeat: Heartbeat
 
@@ -88,19 +106,6 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self._opened.close()
-
-    @property
-    def state_table(self) -> str:
-        """The state table's name."""
-        return self.function(PULL).environment["STATE_TABLE"]
-
-    def function(self, handler: str) -> DeployedFunction:
-        """A deployed function."""
-        return self.stack.deployment.function(handler)
-
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-        """A client of the embedded AWS, as its administrator."""
-        return self.stack.cloud.client(service)
 
     def step(self, until: datetime) -> bool:
         """Live to the next tick, or to `until`; False once that is reached."""

@@ -24,19 +24,21 @@ def _overdue(seen: Situation) -> bool:
 
 
 def _never_forwarded(seen: Situation) -> bool:
-    """The pipe runs, has nothing to do, and never took the newest object in hand."""
+    """The pipe runs, has nothing to do, and never took the newest overdue object in
+    hand.
+    """
     pipe = seen.signals.pipe
     return (
         _overdue(seen)
         and pipe.pending_files == 0
-        and later(seen.landed_at, pipe.last_forwarded_at)
+        and later(seen.overdue_at, pipe.last_forwarded_at)
     )
 
 
 def _not_notified(seen: Situation) -> bool:
     pipe = seen.signals.pipe
     if pipe.covers_newest_key is None:
-        received = later(seen.landed_at, pipe.last_received_at)
+        received = later(seen.overdue_at, pipe.last_received_at)
         return _never_forwarded(seen) and received
     return _never_forwarded(seen) and pipe.covers_newest_key
 
@@ -44,7 +46,7 @@ def _not_notified(seen: Situation) -> bool:
 def _not_forwarded(seen: Situation) -> bool:
     pipe = seen.signals.pipe
     if pipe.covers_newest_key is None:
-        received, landed = pipe.last_received_at, seen.landed_at
+        received, landed = pipe.last_received_at, seen.overdue_at
         known = received is not None and landed is not None
         return _never_forwarded(seen) and known and not later(landed, received)
     return _never_forwarded(seen) and not pipe.covers_newest_key

@@ -238,3 +238,33 @@ def test_the_connector_is_not_imported_with_the_adapter() -> None:
         "sys.exit(any(m.startswith('snowflake.') for m in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own
+
+
+def test_the_connector_comes_without_pandas_and_leaves_it_to_whoever_wants_it() -> None:
+    code = (
+        "import sys\n"
+        "from lambdas.adapters.snowflake import snowflake_connector\n"
+        "connect = snowflake_connector()\n"
+        "heavy = {'pandas', 'numpy'} & set(sys.modules)\n"
+        "import numpy\n"
+        "sys.exit(bool(heavy) or not callable(connect))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own
+
+
+def test_signing_in_ahead_is_one_login_and_its_fault_is_the_first_statements() -> None:
+    account = FakeAccount([(1,)])
+    own = warehouse(account)
+    own.warm()
+    assert own.query("SELECT 1") == [(1,)]
+    assert len(account.logins) == 1
+
+    def refuse(**_: Any) -> FakeAccount:
+        raise vendor.DatabaseError(msg="role not granted", errno=390189)
+
+    refused = SnowflakeWarehouse(
+        settings=settings(), secrets=FakeSecrets(), connector=lambda: refuse
+    )
+    refused.warm()
+    with pytest.raises(WarehouseUnreachable):
+        refused.query("SELECT 1")

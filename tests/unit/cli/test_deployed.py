@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from cli.showing import age, columns, when
 from lambdas.adapters.incident_table import IncidentTable
 from lambdas.adapters.state_table import StateTable
 from lambdas.core.errors import BadInput, RunErrorKind
+from lambdas.core.history import Day, Tally
 from lambdas.core.incident import Incident, advance
 from lambdas.core.names import state_table_name
 from lambdas.core.run import DatasetState, Run, RunError, RunStatus
@@ -160,6 +162,7 @@ def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
         "age_s": 7200.0,
         "checked_at": "2026-11-23T08:00:00Z",
         "next_deadline": "2026-11-23T10:00:00Z",
+        "attainment": {"7d": None, "30d": None},
         "incident": None,
     }
     code, out = house("status")
@@ -321,3 +324,77 @@ def test_times_and_columns_are_for_people() -> None:
         "\\u001b[31m  d",
     ]
     assert moment("--eta", "2026-11-23T11:00:00+02:00") == NOW
+
+
+def a_tally(**changes: object) -> Tally:
+    fields: dict[str, object] = {
+        "since": NOW - timedelta(days=60),
+        "until": NOW,
+        "was_late": False,
+        "due_share": 1.0,
+        "today": Day(day="2026-11-23", ages=((3600, 900),)),
+        "days": (Day(day="2026-11-20", warn_s=10_800, error_s=4_320),),
+    }
+    return Tally(**(fields | changes))  # type: ignore[arg-type]  # fields by name
+
+
+def over(incident: Incident, minutes: int) -> Incident:
+    return dataclasses.replace(
+        incident,
+        version=2,
+        late_since=NOW - timedelta(days=3),
+        resolved_at=NOW - timedelta(days=3) + timedelta(minutes=minutes),
+    )
+
+
+def test_status_says_how_the_promise_was_kept(house: House) -> None:
+    house.state.remember([a_watch(tally=a_tally()), a_watch("dogs")])
+    house.state.checked(NOW)
+    code, found = house.json("status")
+    cats, dogs = found["datasets"]
+    assert code == 0
+    assert cats["attainment"] == {"7d": 0.975, "30d": 0.99417}
+    assert dogs["attainment"] == {"7d": None, "30d": None}
+    _, text = house("status")
+    assert "99.41 %" in text
+
+
+def test_history_tells_days_incidents_and_causes(house: House) -> None:
+    bad = Day(day="2026-11-20", warn_s=10_800, error_s=4_320, ages=((60, 7),))
+    house.state.remember([a_watch(tally=a_tally(over=(bad,)))])
+    for number, minutes in enumerate((30, 40, 90)):
+        opened = dataclasses.replace(
+            an_incident(), incident_id=f"cats-2026112{number}T000000Z"
+        )
+        house.state.record(None, opened, notices=(), watch=None)
+        house.state.record(opened, over(opened, minutes), notices=(), watch=None)
+    house.state.record(None, an_incident("cats_too"), notices=(), watch=None)
+    code, found = house.json("history", "cats")
+    assert code == 0
+    assert [day["day"] for day in found["days"]] == ["2026-11-20", "2026-11-23"]
+    assert found["days"][0]["error_minutes"] == 72
+    assert found["usual"] == {
+        "times": 3, "days": 30, "minutes": 40, "cause": "pipe_stopped",
+    }  # fmt: skip
+    assert found["attainment"]["30d"]["error_budget_left"] == 0.8333
+    assert found["causes"] == [{"cause": "pipe_stopped", "times": 3}]
+    assert len(found["incidents"]) == 3
+    _, text = house("history", "cats")
+    assert "late 3 times in the last 30 days, usually for 40 min" in text
+
+
+def test_history_without_a_name_ranks_the_causes_of_all(house: House) -> None:
+    house.state.record(None, an_incident("cats"), notices=(), watch=None)
+    house.state.record(None, an_incident("dogs"), notices=(), watch=None)
+    quiet = an_incident("ants")
+    quiet = dataclasses.replace(quiet, cause="upstream_quiet")
+    house.state.record(None, quiet, notices=(), watch=None)
+    _, found = house.json("history")
+    assert found["causes"] == [
+        {"cause": "pipe_stopped", "times": 2, "datasets": ["cats", "dogs"]},
+        {"cause": "upstream_quiet", "times": 1, "datasets": ["ants"]},
+    ]
+
+
+def test_history_of_an_unknown_dataset_is_bad_input(house: House) -> None:
+    assert house("history", "nobody")[0] == 2

@@ -95,11 +95,15 @@ def read(document: Any) -> dict[str, Any]:  # noqa: C901, PLR0912, PLR0915 - fla
     wait = wait or (m is not None and status == "none")
     in_time = gt(grace, age(m)) or (grace is not None and age(m) == grace)
     past = gt(age(m), grace) or (unloaded and (m is None or grace is None))
+    # A signal of ours, not of the page: what waits behind a newest object that is young
+    behind = at("landing", "overdue_at")
+    held = m if past and m is not None else behind
+    past = past or behind is not None
     pipe = get("pipe", "state")
     stopped = pipe is not None and pipe not in {"RUNNING", "unreadable"}
     pending = get("pipe", "pending_files")
     stuck = wait and past and pipe == "RUNNING"
-    idle = stuck and pending == 0 and gt(m, at("pipe", "last_forwarded_at"))
+    idle = stuck and pending == 0 and gt(held, at("pipe", "last_forwarded_at"))
     covers, heard = get("pipe", "covers_newest_key"), at("pipe", "last_received_at")
     blocked = r in {"failed", "running", "never"}
 
@@ -137,26 +141,28 @@ def read(document: Any) -> dict[str, Any]:  # noqa: C901, PLR0912, PLR0915 - fla
             "load_pending": wait and in_time and not stopped,
             "pipe_backlog": stuck and (pending or 0) > 0,
             "not_notified": idle
-            and (covers is True or (covers is None and gt(m, heard))),
+            and (covers is True or (covers is None and gt(held, heard))),
             "not_forwarded": idle
             and (
                 covers is False
                 or (
                     covers is None
                     and heard is not None
-                    and m is not None
-                    and heard >= m
+                    and held is not None
+                    and heard >= held
                 )
             ),
         }
         load = ORDER[ORDER.index("name_reused") : ORDER.index("load_unseen")]
         b["load_unseen"] = wait and past and not any(b[code] for code in load)
-        behind = ORDER[
+        later_codes = ORDER[
             ORDER.index("not_landed") : ORDER.index("event_time_missing") + 1
         ]
         b |= {
             "schedule_disabled": more and fault["schedule_disabled"],
-            "pull_running": more and r == "running" and not any(b[x] for x in behind),
+            "pull_running": more
+            and r == "running"
+            and not any(b[x] for x in later_codes),
             "pull_not_run": more and fault["pull_not_run"],
             "pull_failed": more and fault["pull_failed"],
             "pulled_nothing": more

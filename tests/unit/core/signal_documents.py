@@ -194,6 +194,7 @@ _CHOICES: dict[str, list[Any]] = {
     "landing.newest_object_at": _TIMES,
     "landing.empty": [False, False, True],
     "landing.unloaded": _COUNTS,
+    "landing.overdue_at": _TIMES,
     "landing.rewritten": [False, False, True],
     "load.last_loaded_at": _TIMES,
     "load.status": [

@@ -745,3 +745,38 @@ def test_group_b_stands_in_the_order_of_the_stages() -> None:
     stages = list(dict.fromkeys(rule.stage.value for rule in OURS if rule.stage))
 
     assert stages == ["pull", "landing", "load", "table"]
+
+
+FREQUENT = changed(
+    LANDED,
+    {
+        "landing.newest_object_at": ago(60),
+        "landing.unloaded": 9,
+        "pipe.pending_files": 0,
+        "pipe.covers_newest_key": True,
+        "pipe.last_forwarded_at": ago(7200),
+    },
+)
+"""Pulled every few minutes: the newest object is always within its grace."""
+
+
+def test_wiring_that_died_pages_though_the_newest_object_is_always_young() -> None:
+    unsaid = verdict_on(FREQUENT)
+    assert (unsaid.cause, unsaid.page) == ("load_pending", False)
+    told = verdict_on(changed(FREQUENT, {"landing.overdue_at": ago(3600)}))
+    assert (told.cause, told.lead, told.page) == ("load_pending", "not_notified", True)
+    assert "the pipe was not told" in told.headline
+    astray = {"landing.overdue_at": ago(3600), "pipe.covers_newest_key": False}
+    assert verdict_on(changed(FREQUENT, astray)).lead == "not_forwarded"
+    behind = {"landing.overdue_at": ago(3600), "pipe.pending_files": 3}
+    assert verdict_on(changed(FREQUENT, behind)).lead == "pipe_backlog"
+
+
+def test_what_was_forwarded_after_it_landed_was_not_left_unsaid() -> None:
+    told = verdict_on(
+        changed(
+            FREQUENT,
+            {"landing.overdue_at": ago(3600), "pipe.last_forwarded_at": ago(3599)},
+        )
+    )
+    assert (told.cause, told.page) == ("load_pending", False)

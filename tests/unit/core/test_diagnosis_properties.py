@@ -79,21 +79,22 @@ NEEDS: dict[str, list[set[str]]] = {
     "pipe_backlog": [{"pipe.state", "pipe.pending_files"}],
     "not_notified": [
         {
-            "landing.newest_object_at", "pipe.state", "pipe.pending_files",
-            "pipe.last_forwarded_at", extra,
+            landed, "pipe.state", "pipe.pending_files", "pipe.last_forwarded_at", extra,
         }
+        for landed in ("landing.newest_object_at", "landing.overdue_at")
         for extra in ("pipe.covers_newest_key", "pipe.last_received_at")
     ],
     "not_forwarded": [
         {
-            "landing.newest_object_at", "pipe.state", "pipe.pending_files",
-            "pipe.last_forwarded_at", extra,
+            landed, "pipe.state", "pipe.pending_files", "pipe.last_forwarded_at", extra,
         }
+        for landed in ("landing.newest_object_at", "landing.overdue_at")
         for extra in ("pipe.covers_newest_key", "pipe.last_received_at")
     ],
     "load_unseen": [
         {"landing.newest_object_at", "policy.load_grace_s"},
         {"landing.unloaded"},
+        {"landing.overdue_at"},
     ],
     "rows_deleted": [{"table.row_count", "table.previous_row_count"}],
     "event_time_missing": [{"policy.clock", "table.null_event_rows"}],

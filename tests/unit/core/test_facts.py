@@ -116,6 +116,16 @@ def test_an_object_past_grace_without_a_record_is_unloaded() -> None:
     assert signals(found, None).unloaded is None
 
 
+def test_what_waits_behind_a_young_object_is_told_with_its_own_time() -> None:
+    found = landed(5 * HOUR, 2 * HOUR, timedelta(minutes=5))
+    first = [loaded(found.objects[0], 4 * HOUR)]
+    told = signals(found, first)
+    assert told.newest_object_at == NOW - timedelta(minutes=5)
+    assert told.overdue_at == NOW - 2 * HOUR
+    every = [loaded(item, timedelta(minutes=1)) for item in found.objects]
+    assert signals(found, every).overdue_at is None
+
+
 def test_objects_from_before_the_history_are_not_held_against_it() -> None:
     found = landed(30 * HOUR, 5 * HOUR, 2 * HOUR)
     assert signals(found, [loaded(found.objects[1], 4 * HOUR)]).unloaded == 1
@@ -231,6 +241,17 @@ def test_a_run_that_outlived_every_function_is_dead() -> None:
     run = a_run(RunStatus.RUNNING, timedelta(minutes=21), finished_at=None)
     last = pull_signals(DATASET, pulled(run), now=NOW, grace=GRACE).last_run
     assert (last.status, last.error) == ("failed", "internal")
+
+
+def test_the_second_try_of_a_killed_pull_does_not_hide_that_one_was_killed() -> None:
+    killed = a_run(RunStatus.RUNNING, timedelta(minutes=18), finished_at=None)
+    second = a_run(RunStatus.RUNNING, timedelta(minutes=2), finished_at=None)
+    told = pull_signals(DATASET, pulled(second, killed), now=NOW, grace=GRACE).last_run
+    assert (told.status, told.error) == ("failed", "internal")
+    assert told.started_at == second.started_at
+    ended = dataclasses.replace(killed, status=RunStatus.FAILED)
+    told = pull_signals(DATASET, pulled(second, ended), now=NOW, grace=GRACE).last_run
+    assert told.status == "running"
 
 
 def test_without_a_record_of_runs_only_a_state_nobody_wrote_means_never() -> None:

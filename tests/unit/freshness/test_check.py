@@ -21,6 +21,7 @@ from lambdas.core.errors import (
 from lambdas.core.facts import DeployedSchedule
 from lambdas.core.incident import Audience
 from lambdas.core.judging import Limits
+from lambdas.core.message import as_mail
 from lambdas.core.notice import Notice
 from lambdas.core.run import StuckRun
 from lambdas.core.subject import MONITOR
@@ -662,3 +663,118 @@ def test_the_counters_are_json() -> None:
 
     house = House({"cats": fresh()})
     assert json.loads(json.dumps(dataclasses.asdict(house.check())))["datasets"] == 1
+
+
+def test_minutes_out_of_the_promise_are_counted_in_the_same_write() -> None:
+    house = House({"cats": fresh(2 * HOUR)})
+    house.check()
+    house.check(HOUR + MINUTES_5)
+    for _ in range(6):
+        house.check(timedelta(minutes=30))
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    tally = house.state.seen["cats"].tally
+    assert tally is not None
+    # late from 10:00 on, in error from 13:00 on, new rows at 13:05
+    assert (tally.today.warn_s, tally.today.error_s) == (3 * 3600, 5 * 60)
+    (late,) = tally.lates
+    assert (late.cause, late.seconds) == ("pull_not_run", 185 * 60)
+
+
+def test_what_is_usual_is_told_when_it_happens_again() -> None:
+    house = House({"cats": fresh(2 * HOUR)})
+    quiet_upstream(house)
+    house.check()
+    house.check(HOUR + MINUTES_5)
+    house.age("cats", timedelta())
+    house.check(timedelta(minutes=40))
+    quiet_upstream(house)
+    house.check(3 * HOUR + MINUTES_5)
+    opened = [
+        letter.message
+        for letter in house.sns.letters
+        if letter.first.kind.value == "opened" and letter.first.dataset == "cats"
+    ]
+    first, *second = [as_mail(message)[1] for message in opened]
+    assert "Before:" not in first
+    assert second
+    for body in second:
+        assert "Before: late once in the last 30 days, for 40 min" in body
+
+
+def test_a_table_that_cannot_be_read_is_no_look_and_its_lateness_counts_on() -> None:
+    house = House({"cats": fresh(4 * HOUR)})
+    house.check()
+    house.warehouse.is_down = True
+    house.check(HOUR)
+    house.warehouse.is_down = False
+    house.check(HOUR + MINUTES_5)
+    tally = house.state.seen["cats"].tally
+    assert tally is not None
+    assert (tally.today.warn_s, tally.today.error_s) == (2 * 3600, 5 * 60)
+
+
+def _family(house: House) -> None:
+    """`orders` and `items` are made from `shops`."""
+    source = {
+        "client": {"base_url": "http://127.0.0.1:1/"},
+        "endpoint": {"path": "x", "incremental": {"cursor_path": "at"}},
+        "parent": {"dataset": "shops", "fields": {"shop": "id"}},
+    }
+    house.datasets = [
+        house.datasets[0],
+        *(
+            a_dataset(
+                name=item.name,
+                freshness=house.freshness,
+                schedule={"cron": "0 0 * * ? *"},
+                source=source,
+            )
+            for item in house.datasets[1:]
+        ),
+    ]
+
+
+def test_what_is_made_from_a_late_dataset_is_told_with_it_and_pages_nobody() -> None:
+    house = House(
+        {"shops": fresh(7 * HOUR), "orders": fresh(8 * HOUR), "items": fresh(4 * HOUR)}
+    )
+    _family(house)
+    house.check()
+    assert {name for name, _, _ in house.told(house.sns)} == {"shops"}
+    body = as_mail(house.sns.letters[0].message)[1]
+    assert "Late with it: orders, items" in body
+    assert {name for name, _, _ in house.told(house.bus)} == {
+        "shops", "orders", "items",
+    }  # fmt: skip
+    assert len(house.state.open) == 3
+    told = len(house.sns.letters)
+    house.check(MINUTES_5)
+    assert len(house.sns.letters) == told
+
+    house.age("shops", MINUTES_5)
+    house.age("items", MINUTES_5)
+    house.check(MINUTES_5)
+    since = house.told(house.sns)[told:]
+    assert ("shops", "resolved", "engineers") in since
+    assert ("orders", "opened", "engineers") in since
+    assert {name for name, _, _ in since} == {"shops", "orders"}
+    assert [page.dataset for page in house.pages()] == ["shops", "orders"]
+    house.age("orders", MINUTES_5)
+    house.check(MINUTES_5)
+    assert house.state.open == {}
+
+
+def test_one_message_lists_the_worst_first_and_says_how_many_it_leaves_out() -> None:
+    tables: dict[str, FakeTable | WarehouseError] = {
+        f"t{number:02d}": fresh(timedelta(hours=7, minutes=number))
+        for number in range(80)
+    }
+    house = House(tables)
+    house.check()
+    (letter,) = [x for x in house.slack.letters if x.first.audience == "engineers"]
+    body = as_mail(letter.message)[1]
+    line = body.partition("Datasets, the worst first: ")[2].partition("\n")[0]
+    assert line.startswith("t79, t78, t77")
+    assert line.endswith("t20 … and 20 more")
+    assert "The first of them: [page] t79 is late" in body

@@ -1,0 +1,71 @@
+"""Which lateness is told of, and which is only the echo of another's.
+
+In alertmanager's words: what is made from a late dataset is *inhibited* by it. A late
+child of a late parent needs no page of its own: it is listed with its parent's
+incident, its own incident is kept silently, and when the parent is well and the child
+is not, it is told of like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lambdas.core.dataset import Catalogue
+
+Lineage = Mapping[str, frozenset[str]]
+"""What each dataset is made from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """`by` names what inhibits a dataset, `of` whom a dataset inhibits, in the order in
+    which they were given.
+    """
+
+    by: Mapping[str, str]
+    of: Mapping[str, tuple[str, ...]]
+
+
+NOBODY = Inhibition(by={}, of={})
+
+
+def lineage(catalogue: Catalogue) -> Lineage:
+    """What the datasets of a catalogue are made from; one that is made from none is
+    left out.
+    """
+    return {
+        name: frozenset({dataset.source.parent.dataset})
+        for name, dataset in catalogue.datasets.items()
+        if dataset.source.parent is not None
+    }
+
+
+def inhibition(made_from: Lineage, late: Iterable[str]) -> Inhibition:
+    """Who is the echo of whom, of those that are late, the worst first.
+
+    A chain of late ones is told of at its beginning. Datasets in a circle, which no
+    catalogue should have, inhibit nobody.
+    """
+    ordered = list(late)
+    known = set(ordered)
+    by: dict[str, str] = {}
+    of: dict[str, list[str]] = {}
+    for name in ordered:
+        origin = _origin(made_from, known, name)
+        if origin is not None:
+            by[name] = origin
+            of.setdefault(origin, []).append(name)
+    return Inhibition(by=by, of={name: tuple(found) for name, found in of.items()})
+
+
+def _origin(made_from: Lineage, late: set[str], name: str) -> str | None:
+    """The late dataset that a chain of late ones begins with; None: with itself."""
+    seen = {name}
+    at = name
+    while parents := sorted((made_from.get(at) or frozenset()) & late):
+        at = parents[0]
+        if at in seen:
+            return None
+        seen.add(at)
+    return None if at == name else at

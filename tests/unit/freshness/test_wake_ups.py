@@ -1,0 +1,63 @@
+"""How often the warehouse is woken: by the real check, and as it is estimated."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from cli.cost import DAYS
+from lambdas.core.estimate import SLEEPS_AFTER, USUAL_RUN, estimate
+from tests.datasets import a_dataset
+from tests.unit.freshness.test_check import MINUTES_5, House
+from tests.watching import FakeTable
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+DAILY = 100
+PROMISE = {
+    "loaded_at_field": "at",
+    "warn_after": {"count": 26, "period": "hour"},
+    "error_after": {"count": 30, "period": "hour"},
+}
+
+
+def test_a_week_of_a_hundred_daily_datasets_wakes_it_as_often_as_estimated() -> None:
+    """All are on time; half of the hours of a day have a deadline, so that a wake-up
+    too many in any other shows.
+    """
+    hours = {f"d{number:03d}": number % 12 * 2 for number in range(DAILY)}
+    house = House({name: FakeTable(MONDAY) for name in hours}, freshness=PROMISE)
+    house.datasets = [
+        a_dataset(name=name, freshness=PROMISE, schedule={"cron": f"0 {hour} * * ? *"})
+        for name, hour in hours.items()
+    ]
+    wake_ups: list[datetime] = []
+    now = MONDAY
+    last: datetime | None = None
+    while now < MONDAY + timedelta(days=DAYS):
+        for name, hour in hours.items():
+            tick = now.replace(hour=hour, minute=0)
+            if tick > now - USUAL_RUN:
+                tick -= timedelta(days=1)
+            house.warehouse.tables[name] = FakeTable(tick, tick + USUAL_RUN)
+        house.now = now
+        if house.check().statements:
+            if last is None or now - last >= SLEEPS_AFTER:
+                wake_ups.append(now)
+            last = now
+        now += MINUTES_5
+    assert house.told(house.sns) == []
+
+    told = estimate(
+        {item.name: item for item in house.datasets},
+        start=MONDAY,
+        days=DAYS,
+        check_every=MINUTES_5,
+    )
+    # The first look of all is at what nobody has seen before.
+    assert told.wake_ups_a_day * DAYS == len(wake_ups) - 1
+    by_day = [
+        sum(at.date() == (MONDAY + timedelta(days=day)).date() for at in wake_ups)
+        for day in range(DAYS)
+    ]
+    assert max(by_day) <= len(set(hours.values())) + (wake_ups[0] == MONDAY)
+    assert max(by_day) <= 24
+    assert min(by_day[2:]) == 12
