@@ -14,6 +14,7 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.prefetching import PARALLEL, Prefetched
 from lambdas.adapters.reading_ahead import AHEAD_BYTES, one_ahead
 from lambdas.core.answered_page import AnsweredPage
+from lambdas.core.answering import NOT_READY
 from lambdas.core.dataset import Endpoint
 from lambdas.core.decoding import DAMAGE, broken_gzip, unpacked
 from lambdas.core.documents import Document
@@ -73,9 +74,9 @@ class ApiPages:
         self._position = position
         self._ahead = ahead
         self._side_by_side = ahead or side_by_side
-        self._actions = endpoint.response_actions
+        self._actions = (*endpoint.response_actions, NOT_READY)
         self._prefetched = Prefetched(
-            lambda request: http.fetch(request, actions=endpoint.response_actions)
+            lambda request: http.fetch(request, actions=self._actions)
         )
 
     @property
