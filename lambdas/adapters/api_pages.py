@@ -17,14 +17,20 @@ from lambdas.core.answered_page import AnsweredPage
 from lambdas.core.answering import NOT_READY
 from lambdas.core.dataset import Endpoint
 from lambdas.core.decoding import DAMAGE, broken_gzip, unpacked
-from lambdas.core.documents import Document
+from lambdas.core.documents import Document, members
 from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
 from lambdas.core.loop_guard import LoopGuard
 from lambdas.core.paging import BasePaginator
 from lambdas.core.pieces import pieces
 from lambdas.core.ports import HttpRequest, HttpResponse, Page
 from lambdas.core.requesting import Values, base_request, secret_params, secrets_in
-from lambdas.core.selecting import WHOLE, checked, detect_selector, select_records
+from lambdas.core.selecting import (
+    WHOLE,
+    checked,
+    detect_selector,
+    refuse_error,
+    select_records,
+)
 from lambdas.core.urls import origin_of
 
 NOTHING_YET: Values = {
@@ -204,6 +210,8 @@ class ApiPages:
                     rows += len(piece)
                 if rows == 0:
                     guard.seen([])
+                if rows == 1 and held and self._endpoint.format == "jsonl":
+                    refuse_error(members(held[0]), declared=True)
                 answered = self._answered(base, request, response, rows, None)
                 yield Page(
                     records=held,
