@@ -83,6 +83,21 @@ def by_page_number_without_total(asked: Asked, origin: str) -> tuple[list, dict,
     return by_page_number(asked, origin)[0], {}, {}
 
 
+def by_body_offset(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    page = asked.json["page"]
+    assert isinstance(page, dict)
+    at, limit = int(page["from"]), int(page["size"])
+    return ROWS[at : at + limit], {"total": len(ROWS)}, {}
+
+
+def by_body_page_number(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    page = asked.json["page"]
+    assert isinstance(page, dict)
+    return _numbered(int(page["number"])), {"total": 3}, {}
+
+
 def by_nothing(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
     del asked, origin
     return ROWS, {}, {}
@@ -123,6 +138,28 @@ PAGINATORS: dict[str, tuple[Paging, dict[str, object], int]] = {
         by_page_number_without_total,
         {"paginator": {"type": "page_number", "base_page": 1}},
         4,
+    ),
+    "offset in a body": (
+        by_body_offset,
+        {
+            "method": "POST",
+            "json": {"page": {"size": 1}},
+            "paginator": {
+                "type": "offset",
+                "limit": SIZE,
+                "offset_body_path": "page.from",
+                "limit_body_path": "page.size",
+            },
+        },
+        3,
+    ),
+    "page_number in a body": (
+        by_body_page_number,
+        {
+            "method": "POST",
+            "paginator": {"type": "page_number", "page_body_path": "page.number"},
+        },
+        3,
     ),
     "auto, JSON link": (by_json_link, {}, 3),
     "auto, Link header": (by_header_link, {}, 3),
