@@ -239,6 +239,8 @@ CASES: tuple[Case, ...] = (
             "params": {"since": "{incremental.start_value}"},
         },
         pulls=3,
+        because="the same rows: dlt writes their times in its own way, ours land as "
+        "the API wrote them.",
     ),
     Case(
         name="paging: a cursor that is an array, back in the body",
