@@ -228,8 +228,13 @@ CASES: tuple[Case, ...] = (
             name=f"incremental: rows without a cursor, {what}",
             app=_fixed({"results": [{"id": 1, "at": 1}, {"id": 2, "at": None}]}),
             endpoint=_incremental(initial_value=0, on_cursor_value_missing=what),
+            because=because,
         )
-        for what in ("raise", "include", "exclude")
+        for what, because in (
+            ("raise", ""),
+            ("include", "the same rows: dlt leaves out a name that holds null."),
+            ("exclude", ""),
+        )
     ),
     Case(
         name="incremental: times, asked for by a parameter",
