@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from urllib3 import HTTPResponse
 
 _INTERIM = range(102, 200)
-_BUFFER = 64 * 1024
 
 
 class Stale(Exception):
@@ -39,9 +38,9 @@ class _UntilTimeout(io.RawIOBase):
         self._socket = connected
         # a file of the socket's: while it is open, so is the socket
         self._raw = connected.makefile("rb", buffering=0)
-        timeout_s = connected.gettimeout()
+        self._timeout_s = connected.gettimeout()
         # a socket's time is real time, also where the clock is a replay's
-        self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        self._ends_at = time.monotonic() + (self._timeout_s or 0)
 
     def readable(self) -> bool:
         """It is."""
@@ -49,12 +48,15 @@ class _UntilTimeout(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
         """Receive once. Raises TimeoutError."""
-        if self._ends_at is not None:
+        if self._timeout_s is not None:
             left = self._ends_at - time.monotonic()
             if left <= 0:
                 message = "the answer took too long"
                 raise TimeoutError(message)
-            self._socket.settimeout(left)
+            # each setting is a system call, and nobody notices a tenth
+            if left < self._timeout_s * 0.9:
+                self._socket.settimeout(left)
+                self._timeout_s = left
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -75,7 +77,7 @@ class _Response(http.client.HTTPResponse):
     ) -> None:
         super().__init__(sock, debuglevel, method, url)
         plain = self.fp
-        self.fp = io.BufferedReader(_UntilTimeout(sock), _BUFFER)
+        self.fp = io.BufferedReader(_UntilTimeout(sock))
         plain.close()
 
     def begin(self) -> None:
