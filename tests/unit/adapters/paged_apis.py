@@ -98,6 +98,19 @@ def by_body_page_number(asked: Asked, origin: str) -> tuple[list, dict, dict]:  
     return _numbered(int(page["number"])), {"total": 3}, {}
 
 
+def by_told_pages(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    number = int(asked.query.get("page", 1))
+    return _numbered(number - 1), {"page": number, "total_pages": 3}, {}
+
+
+def by_told_offset(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    at, limit = (int(asked.query.get(n, m)) for n, m in (("skip", 0), ("limit", SIZE)))
+    envelope = {"skip": at, "limit": limit, "total": len(ROWS)}
+    return ROWS[at : at + limit], envelope, {}
+
+
 def by_nothing(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
     del asked, origin
     return ROWS, {}, {}
@@ -164,5 +177,7 @@ PAGINATORS: dict[str, tuple[Paging, dict[str, object], int]] = {
     "auto, JSON link": (by_json_link, {}, 3),
     "auto, Link header": (by_header_link, {}, 3),
     "auto, cursor": (by_cursor, {}, 3),
+    "auto, page numbers": (by_told_pages, {}, 3),
+    "auto, offset": (by_told_offset, {}, 3),
     "auto, one page": (by_nothing, {}, 1),
 }

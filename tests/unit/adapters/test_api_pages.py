@@ -31,7 +31,7 @@ from tests.unit.adapters.paged_apis import PAGINATORS, by_offset
 
 FORMATS = ("json", "json gzipped", "jsonl", "jsonl gzipped", "csv", "csv.gz")
 _BODY_READERS = ("json_link", "cursor", "cursor in a body", "auto, JSON link",
-                 "auto, cursor")  # fmt: skip
+                 "auto, cursor", "auto, page numbers", "auto, offset")  # fmt: skip
 
 
 def as_format(
