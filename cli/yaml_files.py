@@ -26,8 +26,8 @@ from lambdas.core.api_rules import api_findings
 from lambdas.core.dataset import NAME_PATTERN, Api, Catalogue, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.finding import Finding
-from lambdas.core.parent_rules import family_findings
 from lambdas.core.paging_rules import paging_findings, paging_warnings
+from lambdas.core.parent_rules import family_findings
 from lambdas.core.support import unsupported_findings
 from lambdas.core.validation import dataset_findings, not_there, reference_findings
 
