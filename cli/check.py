@@ -17,12 +17,14 @@ DONE, BAD_INPUT = 0, 2
 
 
 def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
-    """Print faults on stderr, a summary on stdout. Returns the exit code: 0 or 2."""
+    """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
+    0 (warnings or not) or 2.
+    """
     written = read_files(datasets, apis)
     wrong = _python_faults(written, datasets)
     if wrong:
         written = replace(written, catalogue=None, faults=(*written.faults, *wrong))
-    for fault in written.faults:
+    for fault in (*written.faults, *written.warnings):
         print(fault, file=sys.stderr)
     if as_json:
         print(json.dumps(_document(written)))
@@ -67,15 +69,17 @@ def _document(written: Written) -> dict[str, object]:
         "valid": written.catalogue is not None,
         "datasets": sorted(names),
         "apis": sorted(written.apis),
-        "faults": [
-            {
-                "file": fault.file,
-                "line": fault.line,
-                "key": fault.key,
-                "message": fault.sentence,
-            }
-            for fault in written.faults
-        ],
+        "faults": [*map(_told, written.faults)],
+        "warnings": [*map(_told, written.warnings)],
+    }
+
+
+def _told(fault: Fault) -> dict[str, object]:
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "key": fault.key,
+        "message": fault.sentence,
     }
 
 

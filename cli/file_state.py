@@ -45,7 +45,8 @@ class FileState:
     """
 
     def __init__(self, *, path: Path) -> None:
-        self._path = path
+        # what a link leads to is locked and replaced, not the link
+        self._path = path.resolve() if path.is_symlink() else path
         self._lock: IO[bytes] | None = None
         self._contents = _Contents()
         self._turn = threading.RLock()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 
 from pydantic import JsonValue
@@ -21,6 +21,7 @@ from lambdas.core.dataset import Endpoint, ResponseAction
 from lambdas.core.errors import RunErrorKind, UpstreamError
 from lambdas.core.json_path import kind_of
 from lambdas.core.ports import HttpRequest, HttpResponse, Page
+from lambdas.core.selecting import WHOLE
 
 ROWS = 2000
 """Records of a sample; a page may hold more."""
@@ -34,6 +35,7 @@ _LIMIT_NAMES = (
 _CURSOR_PARAMS = (
     "cursor", "after", "page_token", "starting_after", "next_token", "pageToken",
 )  # fmt: skip
+_AFTER_PARAMS = ("starting_after", "after", "after_id")
 _ROUND = 5
 _FEW = 10
 
@@ -244,12 +246,38 @@ class Asking:
     def _tried(
         self, first: Sequence[bytes]
     ) -> tuple[Mapping[str, JsonValue] | None, Sequence[bytes] | None]:
-        """The first way of counting that brings other rows."""
-        for paginator, position in islice(self._ways(len(first)), 6):
+        """The first way of going on that brings other rows."""
+        ways = chain(self._after_the_last(first), islice(self._ways(len(first)), 6))
+        for paginator, position in ways:
             rows = self._second(paginator, position, first)
             if rows and not set(rows) & set(first):
                 return paginator, rows
         return None, None
+
+    def _after_the_last(
+        self, first: Sequence[bytes]
+    ) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
+        """The last record's id as the cursor, as Stripe has it: for answers that hold
+        a `has_more` beside their records.
+        """
+        if self._endpoint.format != "json" or self._selector in {None, WHOLE}:
+            return
+        last: object = json.loads(first[-1])
+        at = last.get("id") if isinstance(last, dict) else None
+        document = ApiPages(http=self._http, endpoint=self._endpoint).document()
+        more = document.value("has_more") if document is not None else None
+        if more is not True or not isinstance(at, str | int):
+            return
+        for name in _AFTER_PARAMS:
+            yield (
+                {
+                    "type": "cursor",
+                    "cursor_path": f"{self._selector}[-1].id",
+                    "cursor_param": name,
+                    "has_more_path": "has_more",
+                },
+                at,
+            )
 
     def _ways(self, rows: int) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
         """Paginators to try, each with the position of its second page."""

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from cli.file_state import FileState
 from cli.folder_landing import FolderLanding
@@ -22,7 +22,7 @@ from cli.wiring import catalogue_with, sources
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.parent_rows import LandedParents
 from lambdas.adapters.rate_budget import SharedBudgets
-from lambdas.core.cursor import sort_key
+from lambdas.core.cursor import as_instant, sort_key
 from lambdas.core.dataset import Dataset, Incremental
 from lambdas.core.errors import BadInput
 from lambdas.core.ports import LandingZone
@@ -119,19 +119,21 @@ def _refuse_doubles(dataset: Dataset, start: CursorValue, state: FileState) -> N
 
 def landing_zone(uri: str) -> LandingZone:
     """`file:///folder`, a plain path, or `s3://bucket/prefix`; BadInput if neither."""
-    parts = urlsplit(uri)
-    if parts.scheme == "s3":
-        if not parts.netloc:
+    scheme, _, rest = uri.partition("://")
+    # a `#` or `?` in a name is part of it: nothing here has a fragment or a query
+    host, slash, path = rest.partition("/")
+    if scheme.lower() == "s3":
+        if not host:
             raise BadInput(f"{uri} names no bucket; accepted: s3://bucket/prefix")
-        return _bucket(parts.netloc, parts.path.strip("/"))
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path:
+        return _bucket(host, path.strip("/"))
+    if scheme.lower() == "file":
+        if host not in ("", "localhost") or not slash:
             raise BadInput(
                 f"{uri} is no folder of this machine; accepted: file:///folder (three "
                 "slashes) or s3://bucket/prefix"
             )
-        return FolderLanding(root=Path(unquote(parts.path)))
-    if "://" in uri or not uri:
+        return FolderLanding(root=Path(unquote(f"/{path}")))
+    if "://" in uri or not uri or uri.lower().startswith(("file:", "s3:")):
         raise BadInput(
             f"{uri or 'an empty text'} is no place to land; accepted: file:///folder "
             "or s3://bucket/prefix"
@@ -184,12 +186,15 @@ def cursor_value(option: str, text: str, incremental: Incremental) -> CursorValu
     """
     declared = incremental.initial_value
     if isinstance(declared, int | float):
-        if _NUMBER.fullmatch(text) is None:
+        if _NUMBER.fullmatch(text):
+            return float(text) if "." in text else int(text)
+        epoch = _epoch(text, like=declared, timezone=incremental.timezone)
+        if epoch is None:
             raise BadInput(
                 f"{option} {text!r}: the cursor of this dataset is a number, such as "
                 f"{declared}"
             )
-        return float(text) if "." in text else int(text)
+        return epoch
     kind = _kind(option, text, incremental.timezone)
     wanted = None
     if isinstance(declared, str):
@@ -206,6 +211,22 @@ def cursor_value(option: str, text: str, incremental: Incremental) -> CursorValu
             "2013-01-02T00:00:00Z"
         )
     return text
+
+
+_EPOCHS = ((1, 10**9, 4 * 10**9), (1000, 10**12, 4 * 10**12))
+"""What a second counts, and the range in which numbers are times from 2001 to 2096."""
+
+
+def _epoch(text: str, *, like: float, timezone: str | None) -> int | None:
+    """A time as a number, if the cursor's own is an epoch; else None."""
+    try:
+        instant = as_instant(text, timezone)
+    except ValueError:
+        return None
+    a_second = next((unit for unit, a, b in _EPOCHS if a <= like <= b), None)
+    if instant is None or a_second is None:
+        return None
+    return round(instant.timestamp() * a_second)
 
 
 def _kind(option: str, text: str, timezone: str | None) -> str:

@@ -26,6 +26,7 @@ from lambdas.core.api_rules import api_findings
 from lambdas.core.dataset import NAME_PATTERN, Api, Catalogue, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.finding import Finding
+from lambdas.core.paging_rules import paging_findings, paging_warnings
 from lambdas.core.parent_rules import family_findings
 from lambdas.core.support import unsupported_findings
 from lambdas.core.validation import dataset_findings, not_there, reference_findings
@@ -58,12 +59,15 @@ class BadFiles(BadInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What was read. `catalogue` is None if there are faults."""
+    """What was read. `catalogue` is None if there are faults; `warnings` are of one
+    that is valid.
+    """
 
     catalogue: Catalogue | None
     apis: Mapping[str, Api]
     faults: tuple[Fault, ...]
     files: int
+    warnings: tuple[Fault, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,16 +134,33 @@ def read_files(datasets: Path, apis: Path) -> Written:
         faults.extend(file.faults())
     known_apis = {name: api for name, api in api_models.items() if api is not None}
     catalogue = None
+    warnings: list[Fault] = []
     if not faults:
         catalogue = Catalogue(
             datasets={one.name: _resolved(one, known_apis) for one in models if one}
         )
+        warnings = [
+            Fault(
+                file=file.path,
+                line=file.document.line_of(one.key),
+                key=key_path(one.key),
+                sentence=f"warning: {one.sentence}",
+            )
+            for file in dataset_files
+            for one in _warnings(catalogue[file.name])
+        ]
     return Written(
         catalogue=catalogue,
         apis=known_apis,
         faults=tuple(sorted(set(faults))),
         files=len(api_files) + len(dataset_files),
+        warnings=tuple(sorted(warnings)),
     )
+
+
+def _warnings(dataset: Dataset) -> Iterable[Finding]:
+    client = dataset.source.client
+    return paging_warnings(dataset, client if isinstance(client, Api) else None)
 
 
 def _read_folder(
@@ -150,6 +171,10 @@ def _read_folder(
         if path.name.startswith("."):
             continue
         if path.is_dir():
+            if path.suffix.lower() in (".yaml", ".yml"):
+                faults.append(
+                    _file_fault(path, "is a folder; accepted: a file of YAML")
+                )
             nested = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
             faults += [
                 _file_fault(
@@ -185,6 +210,10 @@ def _read_file(path: Path, model: type[BaseModel], faults: list[Fault]) -> _File
             )
         )
         file.name = "x"
+    if path.exists() and not path.is_file():
+        # to open a pipe would wait for a writer
+        faults.append(_file_fault(path, "is no regular file; accepted: a file of YAML"))
+        return file
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -245,6 +274,8 @@ def _checked_dataset(
         *reference_findings(dataset, datasets),
     ]
     client = dataset.source.client
+    api = apis.get(client) if isinstance(client, str) else client
+    findings += paging_findings(dataset, api)
     if isinstance(client, str) and client not in apis:
         near = f" (the nearest is `{nearest(client, sorted(apis))}`)" if apis else ""
         sentence = not_there(client, list(apis))

@@ -36,7 +36,9 @@ class Asked:
 class Answer:
     """What the server answers. `fault` is `reset` (before a byte), `reset_mid_body`,
     `truncate` (fewer bytes than announced, then a clean close), `hang` (until the
-    server stops), or `dribble` (a byte every 50 ms).
+    server stops), `dribble` (a byte every 50 ms), `dribble_head` (the same from the
+    first byte on), or `drop_kept` (no answer on a connection that has had one, as if it
+    had been closed meanwhile). `interim` comes before the answer.
     """
 
     status: int = 200
@@ -46,6 +48,7 @@ class Answer:
     )
     fault: str | None = None
     chunked: bool = False
+    interim: bytes = b""
 
 
 App = Callable[[Asked], Answer]
@@ -104,6 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
     asked: list[Asked]
     stopping: threading.Event
     lock: threading.Lock
+    _has_answered = False
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -127,9 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
         with self.lock:
             self.asked.append(request)
             answer = type(self).app(request)
+        has_answered, self._has_answered = self._has_answered, True
         match answer.fault:
             case "reset":
                 self._reset()
+            case "drop_kept" if has_answered:
+                self.close_connection = True
+            case "dribble_head":
+                self._dribble(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 1000)
             case "hang":
                 self.stopping.wait(30)
                 self.close_connection = True
@@ -138,6 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_body(answer)
 
     def _send_head(self, answer: Answer) -> None:
+        self.wfile.write(answer.interim)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -158,14 +168,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(head + body[: len(body) // 2])
                 self.close_connection = True
             case "dribble":
-                for at in range(len(body)):
-                    if self.stopping.wait(0.05):
-                        break
-                    self.wfile.write(body[at : at + 1])
+                self._dribble(body)
             case _:
                 self.wfile.write(
                     head + body + (b"\r\n0\r\n\r\n" if answer.chunked else b"")
                 )
+
+    def _dribble(self, data: bytes) -> None:
+        for at in range(len(data)):
+            if self.stopping.wait(0.05):
+                break
+            self.wfile.write(data[at : at + 1])
 
     def _reset(self) -> None:
         linger = struct.pack("ii", 1, 0)

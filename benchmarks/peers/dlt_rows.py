@@ -22,7 +22,9 @@ from dlt.sources.rest_api import rest_api_source
 def rows_of(job: dict[str, object]) -> list[str]:
     folder = Path(str(job["folder"]))
     pulls = int(str(job["pulls"]))
-    if pulls == 1:
+    endpoint = job["endpoint"]
+    # a cursor's state is a pipeline's: without one of its own, it is the last one's
+    if pulls == 1 and isinstance(endpoint, dict) and "incremental" not in endpoint:
         source = _source(job, 0)
         return [dlt.common.json.dumps(row) for row in source.resources["cats"]]
     for number in range(pulls):

@@ -14,16 +14,23 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.prefetching import PARALLEL, Prefetched
 from lambdas.adapters.reading_ahead import AHEAD_BYTES, one_ahead
 from lambdas.core.answered_page import AnsweredPage
+from lambdas.core.answering import NOT_READY
 from lambdas.core.dataset import Endpoint
 from lambdas.core.decoding import DAMAGE, broken_gzip, unpacked
-from lambdas.core.documents import Document
+from lambdas.core.documents import Document, members
 from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
 from lambdas.core.loop_guard import LoopGuard
 from lambdas.core.paging import BasePaginator
 from lambdas.core.pieces import pieces
 from lambdas.core.ports import HttpRequest, HttpResponse, Page
 from lambdas.core.requesting import Values, base_request, secret_params, secrets_in
-from lambdas.core.selecting import WHOLE, checked, detect_selector, select_records
+from lambdas.core.selecting import (
+    WHOLE,
+    checked,
+    detect_selector,
+    refuse_error,
+    select_records,
+)
 from lambdas.core.urls import origin_of
 
 NOTHING_YET: Values = {
@@ -73,9 +80,9 @@ class ApiPages:
         self._position = position
         self._ahead = ahead
         self._side_by_side = ahead or side_by_side
-        self._actions = endpoint.response_actions
+        self._actions = (*endpoint.response_actions, NOT_READY)
         self._prefetched = Prefetched(
-            lambda request: http.fetch(request, actions=endpoint.response_actions)
+            lambda request: http.fetch(request, actions=self._actions)
         )
 
     @property
@@ -203,6 +210,8 @@ class ApiPages:
                     rows += len(piece)
                 if rows == 0:
                     guard.seen([])
+                if rows == 1 and held and self._endpoint.format == "jsonl":
+                    refuse_error(members(held[0]), declared=True)
                 answered = self._answered(base, request, response, rows, None)
                 yield Page(
                     records=held,

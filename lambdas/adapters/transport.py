@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 
+from lambdas.adapters.connections import Connections, Stale
 from lambdas.core.decoding import decoded, too_long
 from lambdas.core.errors import (
     CatflapError,
@@ -41,7 +42,7 @@ class Transport:
 
     def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
-        self._pool = urllib3.PoolManager(retries=False, maxsize=CONNECTIONS)
+        self._pool = Connections(kept=CONNECTIONS)
 
     def send(
         self, request: HttpRequest, *, timeout_s: float, into: BinaryIO | None = None
@@ -54,17 +55,7 @@ class Transport:
         """
         body, headers = _body(request)
         try:
-            answer = self._pool.request(
-                request.method,
-                _with_params(request),
-                body=body,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
-                preload_content=False,
-                decode_content=False,
-                redirect=False,
-                retries=False,
-            )
+            answer = self._answer(request, body, headers, timeout_s)
             try:
                 spooled = into if answer.status in _OK else None
                 raw = self._read(answer, timeout_s, spooled)
@@ -92,6 +83,35 @@ class Transport:
             if spooled is not None and len(raw) >= PEEK_BYTES
             else decoded(raw, lower.get("content-encoding", ""), self._max_body_bytes),
         )
+
+    def _answer(
+        self,
+        request: HttpRequest,
+        body: bytes | None,
+        headers: dict[str, str],
+        timeout_s: float,
+    ) -> urllib3.BaseHTTPResponse:
+        """The head of the answer. A server may close a kept connection at any time: the
+        request goes over another then, at once (RFC 9112, 9.3.1). It is a question,
+        whatever its method: asked twice, it changes nothing.
+        """
+        for left in reversed(range(CONNECTIONS + 1)):
+            try:
+                return self._pool.request(
+                    request.method,
+                    _with_params(request),
+                    body=body,
+                    headers=headers,
+                    timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
+                    preload_content=False,
+                    decode_content=False,
+                    redirect=False,
+                    retries=False,
+                )
+            except Stale:
+                if left == 0:
+                    break
+        raise Transient("broke the connection", kind=RunErrorKind.HTTP)
 
     def _read(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,8 +56,12 @@ class AnsweredPage:
                 "page_number"
             )
 
-    def cursor(self, path: str) -> JsonValue:
-        """A text or a number with all its digits; None for null, false and empty."""
+    def cursor(self, path: str, *, may_be_nested: bool = False) -> JsonValue:
+        """A text or a number with all its digits; None for null, false and empty.
+
+        In a JSON body an array or an object may go back too, as Elasticsearch's
+        `sort` does in `search_after`.
+        """
         raw = self.find(path)
         match "null" if raw is None else kind_of(raw):
             case "string":
@@ -66,6 +71,9 @@ class AnsweredPage:
                 return _number(bytes(raw or b"0").decode())
             case "null" | "boolean":
                 return None
+            case "array" | "object" if may_be_nested:
+                nested: JsonValue = json.loads(bytes(raw or b"null"))
+                return nested or None
             case kind:
                 raise bad_response(
                     f"cursor_path `{path}` should hold a cursor, got an {kind}"

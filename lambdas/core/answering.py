@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from urllib.parse import urljoin
 
 from lambdas.core.dataset import ResponseAction, Retry
 from lambdas.core.documents import excerpt
@@ -23,6 +22,11 @@ MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _OK = range(200, 300)
+_FORBIDDEN, _TOO_MANY = 403, 429
+
+NOT_READY = ResponseAction(status_code=202, action="retry")
+"""Where rows are asked for, 202 (Accepted) means that they are being made. Behind a
+dataset's own actions."""
 _SERVER_ERRORS = range(500, 600)
 
 
@@ -72,6 +76,12 @@ def _decided(
     match action.action:
         case "ignore":
             return Verdict.IGNORE
+        case "retry" if action is NOT_READY:
+            return Transient(
+                "answered 202: it has accepted the request, and the rows are not ready",
+                kind=kind,
+                retry_after_s=retry_after(response, now),
+            )
         case "retry":
             return Transient(
                 f"answered {response.status}, and a response_action retries {why}",
@@ -89,7 +99,7 @@ def _decided(
 def _kind(status: int) -> RunErrorKind:
     if status in {401, 403, 407}:
         return RunErrorKind.AUTH
-    if status == 429:  # noqa: PLR2004 - Too Many Requests
+    if status == _TOO_MANY:
         return RunErrorKind.THROTTLED
     if status in {408, 504}:
         return RunErrorKind.TIMEOUT
@@ -103,8 +113,9 @@ def _error(response: HttpResponse, now: datetime) -> UpstreamError:
     wait = retry_after(response, now)
     said = excerpt(response.body)
     message = f"answered {status}" + (f": {said}" if said else "")
-    # a 403 with Retry-After is how GitHub and others throttle
-    throttled = status == 403 and wait is not None  # noqa: PLR2004 - Forbidden
+    # a 403 with Retry-After, or with a budget that is used up, is how GitHub and
+    # others throttle
+    throttled = status == _FORBIDDEN and (wait is not None or _is_used_up(response))
     if throttled or status in _TRANSIENT or status in _SERVER_ERRORS:
         return Transient(
             message,
@@ -122,14 +133,42 @@ def _error(response: HttpResponse, now: datetime) -> UpstreamError:
 
 
 def retry_after(response: HttpResponse, now: datetime) -> float | None:
-    """Seconds that the API asks to wait: a number or a date (RFC 9110, 10.2.3)."""
+    """Seconds that the API asks to wait: a number or a date (RFC 9110, 10.2.3). Where
+    it asks for nothing and says that the budget is used up, the time to its reset.
+    """
     text = response.headers.get("retry-after", "").strip()
     if not text:
-        return None
+        is_limit = response.status in {_FORBIDDEN, _TOO_MANY}
+        return _until_reset(response, now) if is_limit else None
     try:
         return max(0.0, float(text)) if text[0].isdigit() else _until(text, now)
     except ValueError:
         return None
+
+
+_BUDGETS = ("x-ratelimit", "x-rate-limit", "ratelimit")
+_EPOCH_S = 10**9
+"""A reset above this is a time; below, seconds from now."""
+
+
+def _is_used_up(response: HttpResponse) -> bool:
+    """Whether a rate limit's header says that nothing is left of it."""
+    return any(
+        response.headers.get(f"{name}-remaining", "").strip() == "0"
+        for name in _BUDGETS
+    )
+
+
+def _until_reset(response: HttpResponse, now: datetime) -> float | None:
+    """GitHub's `X-RateLimit-Reset` is an epoch, others' counts seconds from now."""
+    if not _is_used_up(response):
+        return None
+    for name in _BUDGETS:
+        text = response.headers.get(f"{name}-reset", "").strip()
+        if text.isascii() and text.isdigit():
+            reset = float(text)
+            return max(0.0, reset - now.timestamp()) if reset > _EPOCH_S else reset
+    return None
 
 
 def _until(text: str, now: datetime) -> float:
@@ -148,7 +187,7 @@ def redirected(
     Raises Terminal if it leads to another origin.
     """
     url = follow(
-        urljoin(response.url, response.headers["location"]),
+        response.headers["location"],
         from_url=response.url,
         origin=origin,
         what=f"the redirect ({response.status})",

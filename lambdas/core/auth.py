@@ -25,6 +25,8 @@ Resolve: TypeAlias = Callable[[str], str]
 """What a `secret:` reference stands for; any other text is itself."""
 
 _MARGIN = timedelta(seconds=60)
+_LONGEST = timedelta(days=1)
+"""A token that claims to live longer is asked for anew: no pull is that long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +238,8 @@ class OAuth2ClientCredentials(BaseAuth):
                 "check access_token_url and access_token_request_data",
                 kind=RunErrorKind.AUTH,
             )
-        life = timedelta(seconds=self._seconds(answer.get("expires_in")))
+        seconds = self._seconds(answer.get("expires_in"))
+        life = timedelta(seconds=min(seconds, _LONGEST.total_seconds()))
         return AccessToken(
             value=_clean(value), expires_at=now + life - min(_MARGIN, life / 10)
         )

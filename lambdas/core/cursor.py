@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import compress
 from math import ceil
@@ -79,6 +79,29 @@ def _parse_time(value: str) -> datetime | date | None:
         return None
 
 
+def _as_time(key: SortKey | None, timezone: str | None) -> SortKey | None:
+    """A date as the midnight it begins with, in `timezone` or UTC; all else itself."""
+    if key is None or key[0] != "date":
+        return key
+    day: date = key[1]
+    zone = ZoneInfo(timezone) if timezone else UTC
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return ("time", midnight.astimezone(UTC), 0)
+
+
+def _as_date(
+    key: SortKey | None, timezone: str | None, *, up: bool = False
+) -> SortKey | None:
+    """A time as its day in `timezone` or UTC, or `up` to the next unless it is
+    midnight; all else itself.
+    """
+    if key is None or key[0] != "time":
+        return key
+    at: datetime = key[1].astimezone(ZoneInfo(timezone) if timezone else UTC)
+    is_midnight = at.time() == time() and key[2] == 0
+    return ("date", at.date() + timedelta(days=int(up and not is_midnight)), 0)
+
+
 def _beyond_microseconds(value: str) -> int:
     """Nanoseconds that `datetime` cannot hold; 0 for nearly every value."""
     _, dot, rest = value.partition(".")
@@ -94,9 +117,8 @@ def _shown(value: object) -> str:
 
 
 def as_instant(value: CursorValue | None, timezone: str | None) -> datetime | None:
-    """The instant a cursor stands for, or None if it is no time.
-
-    Numbers are epoch seconds, or milliseconds from 10^11 on.
+    """The instant a cursor stands for, or None if it is no time: a number may be one
+    and says nothing of it.
     """
     if value is None:
         return None
@@ -320,6 +342,7 @@ class NewRows:
         before = self._best
         if set(map(type, values)) in _ONE_KIND:
             verdicts = {v: self._judge(v, page) for v in dict.fromkeys(values)}
+            self._refuse_two_kinds(verdicts, page)
             if not self._touches_edge(verdicts):
                 kept = self._keep_wanted(values, records, verdicts)
                 self._look_at_order(before, verdicts)
@@ -370,6 +393,7 @@ class NewRows:
             kept.append(record)
             if key is not None and (newest is None or key > newest):
                 newest, newest_value = key, value  # type: ignore[assignment]  # a key only comes from a cursor value
+        self._refuse_two_kinds(verdicts, page)
         if newest is not None and newest_value is not None:
             self._advance(newest, newest_value, values, records, verdicts)
         return kept
@@ -422,12 +446,42 @@ class NewRows:
             key = sort_key(value, self._zone)
         except ValueError as error:
             raise self._fault(page, f"is not usable: {error}") from None
-        for bound in (self._start, self._end, self._best):
-            if bound is not None and bound[0] != key[0]:
+        if self._unlike(key) is not None:
+            self._meet(key[0])
+            bound = self._unlike(key)
+            if bound is not None:
                 raise self._fault(
                     page, f"is a {key[0]} ({_shown(value)}), but it was a {bound[0]}"
                 )
         return (self._is_in_window(key), key)
+
+    def _unlike(self, key: SortKey) -> SortKey | None:
+        """A bound of another kind, which `key` cannot be compared with."""
+        for bound in (self._start, self._end, self._best):
+            if bound is not None and bound[0] != key[0]:
+                return bound
+        return None
+
+    def _meet(self, kind: str) -> None:
+        """Read declared bounds as the rows are written: a date as its midnight where
+        rows have times, and a time as its day (an end within a day, as the next) where
+        they have dates. The cursor's own value came from rows.
+        """
+        if kind == "time":
+            self._start = _as_time(self._start, self._zone)
+            self._end = _as_time(self._end, self._zone)
+        elif kind == "date":
+            self._start = _as_date(self._start, self._zone)
+            self._end = _as_date(self._end, self._zone, up=True)
+
+    def _refuse_two_kinds(
+        self, verdicts: Mapping[object, tuple[bool, SortKey | None]], page: int
+    ) -> None:
+        """The first page has nothing before it that its values could be unlike."""
+        kinds = {key[0]: value for value, (_, key) in verdicts.items() if key}
+        if len(kinds) > 1:
+            told = " and ".join(f"a {k} ({_shown(v)})" for k, v in kinds.items())
+            raise self._fault(page, f"is {told} on one page")
 
     def _is_in_window(self, key: SortKey) -> bool:
         order = self._incremental.row_order

@@ -140,6 +140,21 @@ def detect(page: AnsweredPage) -> DetectedPaginator:
     return _by_number(page)
 
 
+def sign_elsewhere(page: AnsweredPage) -> str | None:
+    """What in the answer says, without doubt, that there is another page: a link to
+    it, or a `has_more` that is true; None if nothing does.
+    """
+    if "next" in links(page.headers.get("link", "")):
+        return 'the Link header has a rel="next"'
+    if page.document is None or page.document.kind != "object" or page.is_one_record:
+        return None
+    for path in LINKS:
+        value = _value(page, path)
+        if isinstance(value, str) and _is_link(path, value.strip()):
+            return f"`{path}` holds a link"
+    return _has_more(page)
+
+
 def _by_number(page: AnsweredPage) -> DetectedPaginator:
     for envelope in _ENVELOPES:
         found = _page_number(page, envelope) or _offset(page, envelope)
@@ -230,14 +245,21 @@ def _sign_of_more(page: AnsweredPage, total_path: str | None) -> str | None:
     """What in the answer says that this page is not all, or None."""
     if total_path is not None:
         return f"`{total_path}` is {_whole(page, total_path)}"
-    for envelope in _ENVELOPES:
-        for name in _MORE:
-            if _value(page, f"{envelope}{name}") is True:
-                return f"`{envelope}{name}` is true"
+    told = _has_more(page)
+    if told is not None:
+        return told
     for path in LINKS:
         value = _value(page, path)
         if isinstance(value, str | int) and not isinstance(value, bool) and value:
             return f"`{path}` is {excerpt(str(value).encode())!r}"
+    return None
+
+
+def _has_more(page: AnsweredPage) -> str | None:
+    for envelope in _ENVELOPES:
+        for name in _MORE:
+            if _value(page, f"{envelope}{name}") is True:
+                return f"`{envelope}{name}` is true"
     return None
 
 

@@ -130,9 +130,13 @@ class Document:
         return self._elements
 
     def find(self, path: str) -> list[msgspec.Raw]:
-        """Every value at `path`, as `json_path.find` does."""
+        """Every value at `path`, as `json_path.find` does; a name with a dot in it,
+        such as `@odata.nextLink`, is found as it is written.
+        """
         way = steps(path)
         if way and self.kind == "object" and isinstance(way[0], str):
+            if path in self._members:
+                return [self._members[path]]
             found = self._members.get(way[0])
             return [] if found is None else follow([found], way[1:])
         return follow([msgspec.Raw(self.body)], way)

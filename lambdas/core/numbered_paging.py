@@ -49,9 +49,10 @@ class OffsetPaginator(BasePaginator):
     def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
         """The offset after the rows that came.
 
-        A short first page with more behind it is an API that caps the limit: going on
-        by the limit asked for would skip rows. Nor do more rows than expected come
-        again. A short page after a full one is the last, if there is no total.
+        A short page with more behind it is an API that caps the limit, or caps this
+        page: going on by the limit asked for would skip rows. Nor do more rows than
+        expected come again. A short page after a full one is the last, if there is no
+        total.
         """
         offset, limit = self._at(position)
         if page.rows == 0 and self.stop_after_empty_page:
@@ -59,7 +60,7 @@ class OffsetPaginator(BasePaginator):
         if position is None and 0 < page.rows < limit:
             limit = page.rows
         limit = max(limit, page.rows)
-        upcoming = offset + limit
+        upcoming = offset + (page.rows or limit)
         if self.maximum_offset is not None and upcoming >= self.maximum_offset:
             return None
         more = page.has_more(self.has_more_path)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from lambdas.core.answered_page import AnsweredPage
 from lambdas.core.documents import bad_response
-from lambdas.core.json_path import steps
+from lambdas.core.json_path import Step, steps
 from lambdas.core.ports import HttpRequest
 
 
@@ -55,17 +55,22 @@ def put(
     """`base` with `value` as a query parameter, or at a path in its JSON body."""
     if body_path is None:
         return replace(base, params={**base.params, param: str(value)})
-    return replace(base, json=_with(base.json or {}, steps(body_path), value))
+    body = _with(base.json or {}, steps(body_path), value)
+    return replace(base, json=body if isinstance(body, Mapping) else None)
 
 
-def _with(
-    body: Mapping[str, object], path: tuple[str | int | None, ...], value: object
-) -> dict[str, object]:
-    name, rest = str(path[0]), path[1:]
-    inner = body.get(name)
-    if rest:
-        value = _with(inner if isinstance(inner, Mapping) else {}, rest, value)
-    return {**body, name: value}
+def _with(body: object, path: tuple[Step, ...], value: object) -> object:
+    """`body` with `value` at `path`; what is missing on the way there is made."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(step, int):
+        items = list(body) if isinstance(body, list) else []
+        items += [None] * (step + 1 - len(items))
+        items[step] = _with(items[step], rest, value)
+        return items
+    known = body if isinstance(body, Mapping) else {}
+    return {**known, str(step): _with(known.get(str(step)), rest, value)}
 
 
 def at_most_one(name: str, param: str | None, body_path: str | None) -> None:
@@ -74,3 +79,30 @@ def at_most_one(name: str, param: str | None, body_path: str | None) -> None:
         raise ValueError(f"either {name}_param or {name}_body_path, not both")
     if param == "":
         raise ValueError(f"{name}_param must not be empty")
+    way = steps(body_path) if body_path is not None else ("",)
+    if not way or not isinstance(way[0], str) or not all(map(_is_one_place, way)):
+        raise ValueError(
+            f"{name}_body_path must be one place in an object, such as `search.after` "
+            "or `search_after[0]`"
+        )
+
+
+_MOST_ELEMENTS = 16
+
+
+def _is_one_place(step: Step) -> bool:
+    return isinstance(step, str) or (step is not None and 0 <= step < _MOST_ELEMENTS)
+
+
+def must_be_all(page: AnsweredPage, told: str) -> None:
+    """Raise Terminal if an answer that does not hold what leads on, `told`, says in
+    another way that there is more: to end here would lose rows.
+    """
+    from lambdas.core.detecting import sign_elsewhere  # noqa: PLC0415 - it needs us
+
+    sign = sign_elsewhere(page)
+    if sign is not None:
+        raise bad_response(
+            f"{told} is not there, and {sign}: correct the paginator, or say "
+            "`{type: single_page}` if this page is all you want"
+        )

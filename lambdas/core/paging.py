@@ -28,7 +28,13 @@ from lambdas.core.documents import bad_response
 from lambdas.core.json_path import JsonPath, kind_of
 from lambdas.core.link_header import links
 from lambdas.core.numbered_paging import OffsetPaginator, PageNumberPaginator
-from lambdas.core.paginator import BasePaginator, at_most_one, put, text
+from lambdas.core.paginator import (
+    BasePaginator,
+    at_most_one,
+    must_be_all,
+    put,
+    text,
+)
 from lambdas.core.ports import HttpRequest
 
 
@@ -69,6 +75,8 @@ class JsonLinkPaginator(_LinkPaginator):
         del position
         page.must_be_json(self.type)
         raw = page.find(self.next_url_path)
+        if raw is None:
+            must_be_all(page, f"next_url_path `{self.next_url_path}`")
         value = None if raw is None else msgspec.json.decode(raw)
         if value is None or value is False or value == "":
             return None
@@ -92,7 +100,10 @@ class HeaderLinkPaginator(_LinkPaginator):
         """The link with our relation, or None."""
         del position
         target = links(page.headers.get("link", "")).get(self.links_next_key.lower())
-        return page.link(target, "the Link header") if target is not None else None
+        if target is None:
+            must_be_all(page, f'a Link header with rel="{self.links_next_key}"')
+            return None
+        return page.link(target, "the Link header")
 
 
 class HeaderCursorPaginator(BasePaginator):
@@ -111,7 +122,10 @@ class HeaderCursorPaginator(BasePaginator):
     def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
         """The header's value, or None if it is absent or empty."""
         del position
-        return page.headers.get(self.cursor_key.lower(), "").strip() or None
+        found = page.headers.get(self.cursor_key.lower())
+        if found is None:
+            must_be_all(page, f"the header `{self.cursor_key}`")
+        return (found or "").strip() or None
 
 
 class CursorPaginator(BasePaginator):
@@ -146,7 +160,10 @@ class CursorPaginator(BasePaginator):
         more = page.has_more(self.has_more_path)
         if more is False:
             return None
-        cursor = page.cursor(self.cursor_path)
+        if more is None and page.find(self.cursor_path) is None:
+            must_be_all(page, f"cursor_path `{self.cursor_path}`")
+        is_in_body = self.cursor_body_path is not None
+        cursor = page.cursor(self.cursor_path, may_be_nested=is_in_body)
         if cursor is None and more:
             raise bad_response(
                 f"`{self.has_more_path}` says that there is more, but no cursor stands "

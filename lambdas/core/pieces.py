@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import sys
 from collections.abc import Iterator
 from typing import BinaryIO, Literal
 
@@ -19,6 +20,9 @@ from lambdas.core.json_path import kind_of
 PIECE_BYTES = 4 * 1024 * 1024
 
 _RECORD = msgspec.json.Decoder(msgspec.Raw)
+
+# the longest record is refused by its own rule; csv's default refuses 128 KB
+csv.field_size_limit(sys.maxsize)
 
 
 def pieces(
@@ -113,10 +117,12 @@ def _of_csv(stream: BinaryIO, charset: str) -> Iterator[list[bytes]]:
 
 
 def _names(row: list[str]) -> list[str]:
-    if row[0].lstrip().startswith("<"):
+    # an error that comes as a page or a document would be a header without rows
+    other = {"<": "a page of HTML or XML", "{": "JSON", "[": "JSON"}
+    looks = other.get(row[0].lstrip()[:1])
+    if looks is not None:
         raise bad_response(
-            "expected CSV, got a page of HTML or XML "
-            f"(`{excerpt(','.join(row).encode())}`)"
+            f"expected CSV, got {looks} (`{excerpt(','.join(row).encode())}`)"
         )
     if len(set(row)) != len(row):
         raise bad_response(f"the CSV's first row names a field twice: {row}")

@@ -68,7 +68,18 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024
 WHOLE = "$"
 _COLUMNS = ("columns", "fields", "headers", "schema")
 _ARTICLE = {"array": "an", "object": "an"}
-_FAILED = ("error", "errors")
+_FAILED = (
+    "error", "errors", "fault", "exception", "error_message", "errorMessage",
+    "error_code", "errorCode", "error_description", "Error", "Errors", "ErrorMessage",
+)  # fmt: skip
+_NOTHING = frozenset({b"null", b"false", b'""', b"[]", b"{}", b"0"})
+_NO = {
+    "success": (b"false", b'"false"'),
+    "ok": (b"false", b'"false"'),
+    "status": (b'"error"', b'"fail"', b'"failed"', b'"failure"'),
+}
+"""What says, beside a message, that an answer is a refusal rather than a record."""
+_TELLING = ("message", "msg", "reason", "detail", "description", "title", "code")
 
 
 def select_records(
@@ -144,7 +155,12 @@ def detect_selector(document: Document, *, hint: str = "") -> str:
         found = _empty_in_envelope(document)
     if found is not None:
         return path_of(found)
-    _refuse_error(document)
+    refuse_error(document.members)
+    if not document.members:
+        raise bad_response(
+            "expected records, got an empty object; if an answer without records "
+            "looks so, ignore it with response_actions, or set data_selector: $"
+        )
     return WHOLE
 
 
@@ -238,8 +254,8 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
                     pass  # how Go writes an empty list
                 case _:
                     matches.append(value)
-    if not matches and not declared:
-        _refuse_error(document)
+    if not matches:
+        refuse_error(document.members, declared=declared)
     records = list(map(bytes, matches))
     if records and records[0].startswith(b"["):
         records = _by_columns(document, selector, matches) or records
@@ -308,16 +324,31 @@ def _is_empty_wildcard(document: Document, selector: str) -> bool:
     return bool(star) and bool(document.find(prefix or WHOLE))
 
 
-def _refuse_error(document: Document) -> None:
-    """A 200 whose body says that something failed is an error."""
+def refuse_error(members: Mapping[str, msgspec.Raw], *, declared: bool = False) -> None:
+    """A 200 whose body says that something failed is an error.
+
+    `members` are those of an answer without records, `declared` if it was said where
+    they stand: then beside an empty list only an error's own name tells one.
+    """
+    advice = (
+        "if that is how it says that there is nothing, ignore it with response_actions"
+        if declared
+        else "if that is a record, set data_selector: $"
+    )
     for name in _FAILED:
-        raw = document.members.get(name)
-        if raw is not None and bytes(raw) not in {
-            b"null", b"false", b'""', b"[]", b"{}", b"0",
-        }:  # fmt: skip
+        raw = members.get(name)
+        if raw is not None and bytes(raw) not in _NOTHING:
             raise bad_response(
                 f"the answer holds no records and an `{name}`: {excerpt(bytes(raw))}; "
-                "if that is a record, set data_selector: $"
+                f"{advice}"
+            )
+    told = next((name for name in _TELLING if name in members), None)
+    for name, words in _NO.items():
+        raw = members.get(name)
+        if raw is not None and bytes(raw) in words and told and not declared:
+            raise bad_response(
+                f"the answer holds no records, its `{name}` is {bytes(raw).decode()} "
+                f"and its `{told}` {excerpt(bytes(members[told]))}; {advice}"
             )
 
 

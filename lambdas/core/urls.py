@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import (
     parse_qsl,
     quote,
@@ -177,4 +178,20 @@ def redact(text: str, secrets: Collection[str]) -> str:
             text = text.replace(form, BLANK)
             for end in range(len(form) - 1, _SHORTEST_SECRET, -1):
                 text = text.replace(f"{form[:end]}…", f"{BLANK}…")
+        text = _however_encoded(secret).sub(BLANK, text)
     return text
+
+
+@lru_cache(maxsize=256)
+def _however_encoded(secret: str) -> re.Pattern[str]:
+    """`secret`, each of its characters as it is or percent-encoded: which ones are
+    differs from one library to the next, and so does a space.
+    """
+
+    def one(character: str) -> str:
+        octets = character.encode("utf-8", "surrogatepass")
+        encoded = "".join(f"%{octet:02X}" for octet in octets)
+        plus = r"|\+" if character == " " else ""
+        return f"(?:{re.escape(character)}|(?i:{encoded}){plus})"
+
+    return re.compile("".join(map(one, secret)))

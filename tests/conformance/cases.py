@@ -110,6 +110,56 @@ def _growing(_: str) -> App:
     return answer
 
 
+def _incremental(**keys: object) -> dict[str, object]:
+    return {
+        "data_selector": "results",
+        "paginator": {"type": "single_page"},
+        "incremental": {"cursor_path": "at", **keys},
+    }
+
+
+def _times(_: str) -> App:
+    """As `_growing`, with times for cursors."""
+
+    def answer(asked: Asked) -> Answer:
+        there = 6 + 4 * int(asked.headers.get("x-pull", 0))
+        rows = [
+            {"id": n, "at": f"2024-01-01T{n // 3:02d}:00:00Z"} for n in range(there)
+        ]
+        since = asked.query["since"]
+        return answer_json({"results": [one for one in rows if one["at"] >= since]})  # type: ignore[operator]  # texts
+
+    return answer
+
+
+def _search_after(_: str) -> App:
+    """Elasticsearch: the last hit's sort values ask for what comes after them."""
+
+    def answer(asked: Asked) -> Answer:
+        after = asked.json.get("search_after", [-1, ""])
+        assert isinstance(after, list)
+        at = int(after[0]) + 1
+        hits = [{"id": n, "sort": [n, "x"]} for n in range(at, min(at + 10, 25))]
+        return answer_json({"hits": {"hits": hits}})
+
+    return answer
+
+
+def _shorter(_: str) -> App:
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        size = 4 if at == 10 else 10
+        return answer_json({"results": CATS[at : at + size], "total": len(CATS)})
+
+    return answer
+
+
+def _elsewhere(_: str) -> App:
+    return lambda _: answer_json(
+        {"results": [{"id": 1}], "links": {"next": "/cats?page=2"}}
+    )
+
+
 def _text(body: bytes) -> Callable[[str], App]:
     return lambda _: lambda _: Answer(body=body)
 
@@ -120,7 +170,8 @@ CASES: tuple[Case, ...] = (
         for name in PAGINATORS
         # what dlt has no words for, and what it cannot end, are cases of their own
         if name not in {"cursor in a body", "offset without total",
-                        "page_number without total"}
+                        "page_number without total", "auto, page numbers",
+                        "auto, offset"}
     ),
     Case(
         name="rows: an array is the answer",
@@ -146,6 +197,92 @@ CASES: tuple[Case, ...] = (
             },
         },
         pulls=3,
+    ),
+    Case(
+        name="incremental: from an initial value, the API does not filter",
+        app=_fixed({"results": CATS}),
+        endpoint=_incremental(initial_value=3),
+    ),
+    Case(
+        name="incremental: up to an end value",
+        app=_fixed({"results": CATS}),
+        endpoint=_incremental(initial_value=2, end_value=5),
+    ),
+    Case(
+        name="incremental: an end that belongs to it",
+        app=_fixed({"results": CATS}),
+        endpoint=_incremental(initial_value=2, end_value=5, range_end="closed"),
+    ),
+    Case(
+        name="incremental: a start that does not belong to it",
+        app=_growing,
+        endpoint=_incremental(initial_value=0, range_start="open"),
+        pulls=3,
+    ),
+    Case(
+        name="incremental: newest first, so that a pull may stop early",
+        app=_fixed({"results": CATS[::-1]}),
+        endpoint=_incremental(initial_value=3, row_order="desc"),
+    ),
+    *(
+        Case(
+            name=f"incremental: rows without a cursor, {what}",
+            app=_fixed({"results": [{"id": 1, "at": 1}, {"id": 2, "at": None}]}),
+            endpoint=_incremental(initial_value=0, on_cursor_value_missing=what),
+            because=because,
+        )
+        for what, because in (
+            ("raise", ""),
+            ("include", "the same rows: dlt leaves out a name that holds null."),
+            ("exclude", ""),
+        )
+    ),
+    Case(
+        name="incremental: times, asked for by a parameter",
+        app=_times,
+        endpoint={
+            **_incremental(initial_value="2024-01-01T00:00:00Z"),
+            "params": {"since": "{incremental.start_value}"},
+        },
+        pulls=3,
+        because="the same rows: dlt writes their times in its own way, ours land as "
+        "the API wrote them.",
+    ),
+    Case(
+        name="paging: a cursor that is an array, back in the body",
+        app=_search_after,
+        endpoint={
+            "method": "POST",
+            "json": {"size": 10},
+            "data_selector": "hits.hits",
+            "paginator": {
+                "type": "cursor",
+                "cursor_path": "hits.hits[-1].sort",
+                "cursor_body_path": "search_after",
+            },
+        },
+    ),
+    Case(
+        name="paging: an offset whose pages get shorter",
+        app=_shorter,
+        endpoint={
+            "data_selector": "results", "paginator": {"type": "offset", "limit": 10},
+        },
+        because="dlt goes on by the limit, past rows that were on no page; ours goes "
+        "on after the last row that came.",
+    ),
+    Case(
+        name="trap: a link that stands elsewhere",
+        app=_elsewhere,
+        endpoint={"data_selector": "results", "paginator": {"type": "json_link"}},
+        because="dlt ends after the first page; ours says where another link stands.",
+    ),
+    Case(
+        name="trap: errors beside no data",
+        app=_fixed({"data": None, "errors": [{"message": "no such field"}]}),
+        endpoint={"data_selector": "data", "paginator": {"type": "single_page"}},
+        because="dlt brings null as a row; to ours an answer that holds an error and "
+        "no records is one.",
     ),
     Case(
         name="trap: a selector that matches nothing",

@@ -83,6 +83,34 @@ def by_page_number_without_total(asked: Asked, origin: str) -> tuple[list, dict,
     return by_page_number(asked, origin)[0], {}, {}
 
 
+def by_body_offset(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    page = asked.json["page"]
+    assert isinstance(page, dict)
+    at, limit = int(page["from"]), int(page["size"])
+    return ROWS[at : at + limit], {"total": len(ROWS)}, {}
+
+
+def by_body_page_number(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    page = asked.json["page"]
+    assert isinstance(page, dict)
+    return _numbered(int(page["number"])), {"total": 3}, {}
+
+
+def by_told_pages(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    number = int(asked.query.get("page", 1))
+    return _numbered(number - 1), {"page": number, "total_pages": 3}, {}
+
+
+def by_told_offset(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
+    del origin
+    at, limit = (int(asked.query.get(n, m)) for n, m in (("skip", 0), ("limit", SIZE)))
+    envelope = {"skip": at, "limit": limit, "total": len(ROWS)}
+    return ROWS[at : at + limit], envelope, {}
+
+
 def by_nothing(asked: Asked, origin: str) -> tuple[list, dict, dict]:  # type: ignore[type-arg]
     del asked, origin
     return ROWS, {}, {}
@@ -124,8 +152,32 @@ PAGINATORS: dict[str, tuple[Paging, dict[str, object], int]] = {
         {"paginator": {"type": "page_number", "base_page": 1}},
         4,
     ),
+    "offset in a body": (
+        by_body_offset,
+        {
+            "method": "POST",
+            "json": {"page": {"size": 1}},
+            "paginator": {
+                "type": "offset",
+                "limit": SIZE,
+                "offset_body_path": "page.from",
+                "limit_body_path": "page.size",
+            },
+        },
+        3,
+    ),
+    "page_number in a body": (
+        by_body_page_number,
+        {
+            "method": "POST",
+            "paginator": {"type": "page_number", "page_body_path": "page.number"},
+        },
+        3,
+    ),
     "auto, JSON link": (by_json_link, {}, 3),
     "auto, Link header": (by_header_link, {}, 3),
     "auto, cursor": (by_cursor, {}, 3),
+    "auto, page numbers": (by_told_pages, {}, 3),
+    "auto, offset": (by_told_offset, {}, 3),
     "auto, one page": (by_nothing, {}, 1),
 }

@@ -219,6 +219,9 @@ def test_a_window_over_what_landed_needs_merge(
         ["--to", "ftp://example.com/x"],
         ["--to", "file://elsewhere/x"],
         ["--to", "s3://"],
+        ["--to", "s3:///folder"],
+        ["--to", "file:folder"],
+        ["--to", ""],
     ],
 )
 def test_a_bound_or_place_that_makes_no_sense_is_bad_input(
@@ -230,6 +233,35 @@ def test_a_bound_or_place_that_makes_no_sense_is_bad_input(
     code, document, err = pulled(project, tmp_path, capfd, *options)
     assert (code, document) == (2, {})
     assert "accepted" in err or "must be before" in err or "exclude" in err
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [
+        ("file://{root}/a%20b", "a b"),
+        ("file://{root}/a b", "a b"),
+        ("file://{root}/a%25b", "a%b"),
+        ("file://{root}/a%23b", "a#b"),
+        ("file://{root}/a#b", "a#b"),
+        ("file://{root}/a?b=c", "a?b=c"),
+        ("file://localhost{root}/a", "a"),
+        ("FILE://{root}/a/", "a"),
+        ("{root}/a", "a"),
+    ],
+)
+def test_a_place_is_the_folder_it_names(
+    project: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    uri: str,
+    folder: str,
+) -> None:
+    code, _, _ = pulled(
+        project, tmp_path, capfd, "--to", uri.replace("{root}", str(tmp_path))
+    )
+    assert code == 0
+    assert [one.name for one in tmp_path.glob("*/raw")] == ["raw"]
+    assert (tmp_path / folder / "raw/cats").is_dir()
 
 
 def test_a_failed_run_is_printed_and_ends_with_3(

@@ -139,6 +139,18 @@ def test_two_pulls_exclude_each_other(tmp_path: Path) -> None:
     assert other() == "open\n"
 
 
+def test_a_link_stays_one_and_what_it_leads_to_is_locked(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.json", tmp_path / "state.json"
+    link.symlink_to(real)
+    with FileState(path=link) as state:
+        state.record_failed(RUN)
+        with pytest.raises(StateConflict), FileState(path=real):
+            pass
+    assert link.is_symlink()
+    with FileState(path=real) as state:
+        assert state.latest_runs("cats", 1) == [RUN]
+
+
 def test_a_write_that_fails_leaves_the_old_state(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     with FileState(path=path) as state:

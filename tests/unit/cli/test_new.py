@@ -170,6 +170,15 @@ def by_own_cursor_name(asked: Asked) -> Answer:
     return answer_json({"data": rows, "next_cursor": f"c{more}" if more else None})
 
 
+def by_last_id(asked: Asked) -> Answer:
+    """Stripe: nothing in the answer says that the last id is the cursor."""
+    ids = [one["id"] for one in CATS]
+    after = asked.query.get("starting_after")
+    start = 0 if after is None else ids.index(type(ids[0])(after)) + 1  # type: ignore[call-arg]  # int or str
+    rows = CATS[start : start + SIZE]
+    return answer_json({"data": rows, "has_more": start + SIZE < len(CATS)})
+
+
 def by_one_page(_: Asked) -> Answer:
     return answer_json({"results": CATS[:7], "next": None})
 
@@ -234,6 +243,14 @@ STYLES: dict[str, tuple[Callable[[Asked], Answer], str, dict[str, object] | None
         {
             "type": "cursor", "cursor_path": "next_cursor",
             "cursor_param": "starting_after",
+        },
+    ),
+    "the last id": (
+        by_last_id,
+        "data",
+        {
+            "type": "cursor", "cursor_path": "data[-1].id",
+            "cursor_param": "starting_after", "has_more_path": "has_more",
         },
     ),
     "one page": (by_one_page, "results", None),

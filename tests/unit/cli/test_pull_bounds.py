@@ -29,6 +29,10 @@ def a_cursor(initial: object, zone: str | None = None) -> Incremental:
         (None, None, "42", 42),
         (None, None, "2013-01-02T00:00:00Z", "2013-01-02T00:00:00Z"),
         ("aaa", None, "bbb", "bbb"),
+        (1704067200, None, "2024-01-02T00:00:00Z", 1704153600),
+        (1704067200000, None, "2024-01-02T00:00:00Z", 1704153600000),
+        (1704067200, "Europe/Paris", "2024-01-02T01:00:00", 1704153600),
+        (1704067200, None, "1704153600", 1704153600),
     ],
 )
 def test_a_bound_is_written_like_the_cursor(

@@ -124,6 +124,15 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
         (10, f"{ENDPOINT}.response_actions[0]", "says of no answer")]),
     ("    data_selector", "    json: {a: 1}\n    data_selector", [
         (8, f"{ENDPOINT}.json", "a GET has no body")]),
+    ("    data_selector: rows", "    format: csv\n    data_selector: rows", [
+        (4, "source.client", "the next page in JSON"),
+        (9, f"{ENDPOINT}.data_selector", "every line of csv is a record")]),
+    ("    data_selector: rows", "    format: jsonl\n    paginator: {type: cursor}", [
+        (9, f"{ENDPOINT}.paginator", "accepted: auto, header_link")]),
+    ("data_selector", "paginator: {type: cursor, cursor_body_path: p}\n    #", [
+        (8, f"{ENDPOINT}.paginator.cursor_body_path", "accepted: cursor_param, or")]),
+    ("data_selector", "paginator: {type: cursor, cursor_body_path: 'p[*]'}\n    #", [
+        (8, f"{ENDPOINT}.paginator", "must be one place in an object")]),
     ("    data_selector", '    headers: {"a b": x}\n    data_selector', [
         (8, f'{ENDPOINT}.headers["a b"]', "no name of a header")]),
     ("    data_selector", "    headers: {X-A: x, x-a: y}\n    data_selector", [

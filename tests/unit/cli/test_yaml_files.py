@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,54 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     (datasets / "dogs.yaml").symlink_to(tmp_path / "gone")
     (fault,) = read_files(datasets, apis).faults
     assert "cannot be read" in fault.sentence
+
+
+@pytest.mark.parametrize("name", ["dogs.yaml", "dogs.yml"])
+def test_a_folder_with_a_files_name_is_a_fault(tmp_path: Path, name: str) -> None:
+    datasets, apis = folders(tmp_path)
+    (datasets / name).mkdir()
+    (fault,) = read_files(datasets, apis).faults
+    assert "is a folder" in fault.sentence
+
+
+def test_a_pipe_is_a_fault_and_not_waited_for(tmp_path: Path) -> None:
+    datasets, apis = folders(tmp_path)
+    os.mkfifo(datasets / "dogs.yaml")
+    (fault,) = read_files(datasets, apis).faults
+    assert "no regular file" in fault.sentence
+
+
+COUNTING = "paginator: {type: offset, limit: 10}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warned"),
+    [
+        ("    data_selector", f"    {COUNTING}    data_selector", 8),
+        ("    data_selector",
+         "    paginator: {type: page_number}\n    data_selector", 8),
+        ("    data_selector", "    paginator: {type: cursor}\n    data_selector", None),
+        ("    incremental:\n",
+         f"    {COUNTING}    incremental:\n      lag: 3600\n", None),
+    ],
+)  # fmt: skip
+def test_counting_pages_behind_a_cursor_is_warned_of(
+    tmp_path: Path, old: str, new: str, warned: int | None
+) -> None:
+    """A row deleted while a pull counts hides another, and nobody asks for it again."""
+    text = changed(DATASET, old, new)
+    written = read_files(*folders(tmp_path, datasets={"cats.yaml": text}))
+    assert written.faults == ()
+    assert written.catalogue is not None
+    assert [one.line for one in written.warnings] == ([warned] if warned else [])
+    for one in written.warnings:
+        assert one.sentence.startswith("warning: a row that is deleted")
+
+
+def test_a_warning_of_an_apis_paginator_stands_at_the_client(tmp_path: Path) -> None:
+    api = changed(API, "{type: json_link, next_url_path: next}", "{type: page_number}")
+    written = read_files(*folders(tmp_path, apis={"cats.yaml": api}))
+    assert [(one.line, one.key) for one in written.warnings] == [(4, "source.client")]
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:

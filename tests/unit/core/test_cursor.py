@@ -229,3 +229,52 @@ def test_growing_upstreams_are_never_lost_and_never_doubled(
             landed += new.keep(answer[start : start + 2], page=start)
         position = new.position
     assert sorted(landed) == sorted(record for _, record in upstream)
+
+
+TIMES = ("2024-01-02T23:00:00Z", "2024-01-03T00:00:00Z", "2024-01-04T23:59:59Z",
+         "2024-01-05T00:00:00Z")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("initial", "end", "zone", "kept"),
+    [
+        ("2024-01-03", None, None, [1, 2, 3]),
+        ("2024-01-03", "2024-01-05", None, [1, 2]),
+        # midnight in New York is 5 o'clock in UTC
+        ("2024-01-03", None, "America/New_York", [2, 3]),
+    ],
+)
+def test_a_date_bounds_rows_that_have_times_by_its_midnight(
+    initial: str, end: str | None, zone: str | None, kept: list[int]
+) -> None:
+    new = new_rows(initial_value=initial, end_value=end, timezone=zone)
+    found = new.keep(rows(*TIMES), page=1)
+    assert [json.loads(one)["id"] - 1 for one in found] == kept
+    assert new.position.value == TIMES[kept[-1]]
+
+
+@pytest.mark.parametrize(
+    ("initial", "end", "kept"),
+    [
+        ("2024-01-02T10:00:00Z", None, [1, 2, 3]),
+        ("2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z", [1]),
+        ("2024-01-02T00:00:00Z", "2024-01-03T10:00:00Z", [1, 2]),
+    ],
+)
+def test_a_time_bounds_rows_that_have_dates_by_its_day(
+    initial: str, end: str | None, kept: list[int]
+) -> None:
+    new = new_rows(initial_value=initial, end_value=end)
+    days = [f"2024-01-0{n}" for n in range(1, 5)]
+    found = new.keep(rows(*days), page=1)
+    assert [json.loads(one)["id"] - 1 for one in found] == kept
+
+
+@pytest.mark.parametrize(
+    "values", [(5, "x"), ("2024-01-01", "soon"), ("2024-01-01", "2024-01-02T00:00:00Z")]
+)
+def test_two_kinds_of_cursor_on_the_first_page_are_a_fault(
+    values: tuple[object, object],
+) -> None:
+    with pytest.raises(Terminal, match=r"page 1: the cursor `at` is a .* on one page"):
+        new_rows().keep(rows(*values), page=1)
