@@ -147,6 +147,20 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LandedRun:
+    """A run that has landed and was not yet seen to be loaded.
+
+    What is not among these is loaded: they are the watermark of the loads.
+    """
+
+    dataset: str
+    run_id: str
+    newest_key: str
+    objects: int
+    landed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StuckRun:
     """A recorded run that could not be completed. `is_broken`: nor will it ever be."""
 
