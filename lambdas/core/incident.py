@@ -46,6 +46,8 @@ class NoticeKind(StrEnum):
     REMINDER = "reminder"
     RESOLVED = "resolved"
     PROMISED = "promised"
+    REPAIRED = "repaired"
+    """What was wrong mended itself: no incident, told once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,11 @@ def marked_key(key: str, mark: str) -> str:
     return f"{key.removesuffix(_SUFFIX)}{mark}{_SUFFIX}"
 
 
+def unmarked_key(key: str) -> str:
+    """The key of an object as it landed first: without the mark of landing again."""
+    return _AGAIN.sub("", key.removesuffix(_SUFFIX)) + _SUFFIX
+
+
 def run_prefix(key: str) -> str:
     """Below which all objects of a raw key's run stand, whatever their marks."""
     name = raw_name(key)

@@ -6,6 +6,8 @@ which objects make a complete run. Both are JSON, both are written once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from lambdas.core.run import Manifest, Run
@@ -54,5 +56,30 @@ def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:
             ],
             "cursor_before": run.cursor_before,
             "cursor_after": run.cursor_after,
+        }
+    )
+
+
+def amended_run_file(
+    document: bytes, *, amendment: int, refused: int, replayed: Mapping[str, int]
+) -> bytes:
+    """A run's file with the rows it has now: `refused` less, `replayed` more.
+
+    It says all that the run's own file says, so that SQL may take the one with the
+    greatest `amendment` for the run. `replayed` are objects and their rows.
+    """
+    said = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
+    rows: int = msgspec.json.decode(said["rows"])
+    objects: list[object] = msgspec.json.decode(said["objects"])
+    return _to_json.encode(
+        {
+            **said,
+            "amendment": amendment,
+            "rows": rows - refused + sum(replayed.values()),
+            "rows_refused": refused,
+            "objects": [
+                *objects,
+                *({"key": key, "rows": one} for key, one in sorted(replayed.items())),
+            ],
         }
     )

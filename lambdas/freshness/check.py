@@ -72,10 +72,12 @@ class Check:
         routes: Routes,
         limits: Limits,
         sweep: Callable[[], object],
+        tell_of_loads: Callable[[datetime], int],
         statements: Callable[[], int],
         has_time: Callable[[], bool],
     ) -> None:
-        """`sweep` completes runs that a crashed pull had recorded; `statements` counts
+        """`sweep` completes runs that a crashed pull had recorded; `tell_of_loads`
+        makes notices of what was found about loads, and counts them; `statements` counts
         what the warehouse was asked so far; `has_time` says whether there is time to
         record one more change and still tell of it.
         """
@@ -87,6 +89,7 @@ class Check:
         self._routes = routes
         self._oversight = Oversight(state=state, routes=routes, limits=limits)
         self._sweep = sweep
+        self._tell_of_loads = tell_of_loads
         self._statements = statements
         self._has_time = has_time
         self._promises = {
@@ -103,6 +106,7 @@ class Check:
         judged = self._judge.judge(due, watches, now=now)
         made, conflicts = self._conclude(judged, now)
         self._retire(watches, now)
+        made += self._tell_of_loads(now)
         delivered = self._outbox.deliver()
         about_us = self._oversight.look(
             waiting, are_left=delivered.waiting > 0, stuck=stuck, now=now

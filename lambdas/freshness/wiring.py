@@ -19,6 +19,7 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.incident_table import IncidentTable
 from lambdas.adapters.landed_listing import LandedListing
 from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.load_table import LoadTable
 from lambdas.adapters.schedules import DeployedSchedules
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
@@ -31,6 +32,7 @@ from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import Check
 from lambdas.freshness.collect import Collector, Sources
 from lambdas.freshness.judge import Judge
+from lambdas.freshness.load_desk import LoadDesk
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.sources.landing import LandingSource
 from lambdas.freshness.sources.load import LoadSource
@@ -162,6 +164,12 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         routes=routes(known),
         limits=limits_of(known),
         sweep=committer.sweep,
+        tell_of_loads=LoadDesk(
+            reports=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
+            state=state,
+            told=state,
+            routes=routes(known),
+        ).tell,
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
     )

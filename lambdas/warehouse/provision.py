@@ -132,6 +132,13 @@ class Provisioner:
             access.create_reader(role),
             *access.reader_grants(database, settings.snowflake_warehouse, role),
             access.grant_select("TABLE", names.runs_table(database), role),
+            access.create_reader(settings.repairer_role),
+            *access.reader_grants(
+                database, settings.snowflake_warehouse, settings.repairer_role
+            ),
+            access.grant_select(
+                "TABLE", names.runs_table(database), settings.repairer_role
+            ),
         ):
             warehouse.query(statement)
         known = frozenset(
@@ -176,6 +183,10 @@ class Provisioner:
         create_view = views.create_view(database, dataset)
         warehouse.query(loading.create_table(database, dataset))
         warehouse.query(access.grant_select("TABLE", table, role))
+        repairer = self._settings.repairer_role
+        warehouse.query(access.grant_select("TABLE", table, repairer))
+        if dataset.write_disposition == "replace":
+            warehouse.query(access.grant_delete(table, repairer))
         warehouse.query(create_view)
         warehouse.query(access.grant_select("VIEW", view, role))
         pipe = names.pipe(database, dataset.name, loading.generation(dataset))
@@ -187,6 +198,8 @@ class Provisioner:
     ) -> None:
         warehouse.query(create)
         warehouse.query(access.grant_monitor(pipe, self._settings.reader_role))
+        warehouse.query(access.grant_monitor(pipe, self._settings.repairer_role))
+        warehouse.query(access.grant_operate(pipe, self._settings.repairer_role))
         if pipe.rpartition(".")[2].strip('"') not in known:
             # what landed before the pipe could hear of it
             warehouse.query(loading.refresh_pipe(pipe))

@@ -237,6 +237,9 @@ def test_an_administrator_makes_users_without_a_secret() -> None:
         reader_user="watcher",
         reader_role="reader",
         reader_aws_role_arn="arn:aws:iam::1:role/b",
+        repairer_user="mender",
+        repairer_role="repairer",
+        repairer_aws_role_arn="arn:aws:iam::1:role/c",
         warehouse="wh",
     )
     assert not [text for text in texts if "PASSWORD" in text.upper()]
