@@ -42,7 +42,7 @@ GZIP = 31
 LEVEL = 1
 _REPLAYED = "q"
 TRIES_AS_IT_IS = 2
-"""How often a file lands again in which nothing is known to be wrong."""
+"""How often a check lands a file again in which nothing is known to be wrong."""
 MOST_SET_ASIDE = 100_000
 """Rows of one file; what refuses more is no fault of single rows."""
 
@@ -69,7 +69,13 @@ class Relanded:
 class Relanding:
     """Lands objects again, and keeps the run's word true."""
 
-    def __init__(self, *, landing: LandingZone, stored: Stored) -> None:
+    def __init__(
+        self, *, landing: LandingZone, stored: Stored, tries_as_it_is: int
+    ) -> None:
+        """`tries_as_it_is` is how often a file lands again in which nothing is known to
+        be wrong.
+        """
+        self._tries_as_it_is = tries_as_it_is
         self._landing = landing
         self._stored = stored
 
@@ -83,7 +89,7 @@ class Relanding:
         name = _known(key)
         before = self._set_aside(key, attempt)
         found = self._refused_rows(failed, before)
-        if not found and attempt > TRIES_AS_IT_IS:
+        if not found and attempt > self._tries_as_it_is:
             raise LandingError(
                 f"{key} failed to load {attempt} times, and no row of it is known to "
                 f"be refused; Snowflake says: "

@@ -77,9 +77,9 @@ class Check:
         has_time: Callable[[], bool],
     ) -> None:
         """`sweep` completes runs that a crashed pull had recorded; `tell_of_loads`
-        makes notices of what was found about loads, and counts them; `statements` counts
-        what the warehouse was asked so far; `has_time` says whether there is time to
-        record one more change and still tell of it.
+        makes notices of what was found about loads, and counts them; `statements`
+        counts what the warehouse was asked so far; `has_time` says whether there is
+        time to record one more change and still tell of it.
         """
         self._catalogue = catalogue
         self._state = state

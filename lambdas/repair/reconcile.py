@@ -30,7 +30,6 @@ from lambdas.core.landing import (
 from lambdas.core.ports import Warehouse
 from lambdas.core.reconciling import (
     HISTORY_REACH,
-    MAX_ATTEMPTS,
     MAX_REFRESHES,
     REFRESH_REACH,
     Failed,
@@ -135,11 +134,14 @@ class Reconciler:
         wiring: Wiring,
         grace: timedelta,
         every: timedelta,
+        max_attempts: int,
         has_time: Callable[[], bool],
     ) -> None:
-        """`every` is how often it looks, `has_time` whether there is time for one more
+        """`every` is how often it looks, `max_attempts` how often an object lands again
+        before a person has to look, `has_time` whether there is time for one more
         dataset.
         """
+        self._max_attempts = max_attempts
         self._catalogue = catalogue
         self._database = database
         self._watch = watch
@@ -266,7 +268,9 @@ class Reconciler:
         return names.pipe(self._database, case.dataset, case.generation)
 
     def _examine(self, case: _Case, pipe: PipeNow | None, now: datetime) -> None:
-        left = [run for run in case.runs if not self._settled_at_once(run, pipe)]
+        left = [
+            run for run in case.runs if not self._settled_at_once(case, run, pipe, now)
+        ]
         late = [run for run in left if now - run.landed_at > self._grace]
         if not left:
             self._over(case, now)
@@ -292,12 +296,14 @@ class Reconciler:
             return
         self._by_history(case, late, pipe, now)
 
-    def _settled_at_once(self, run: LandedRun, pipe: PipeNow | None) -> bool:
+    def _settled_at_once(
+        self, case: _Case, run: LandedRun, pipe: PipeNow | None, now: datetime
+    ) -> bool:
         if pipe is None or not seen_loaded(run, pipe):
             return False
         if self._needs_file(run) and self._newest_run_file() != f"{run.run_id}.json":
             return False
-        self._settle(run, ())
+        self._settle(run, _refreshed(case, run, [run.newest_key], now))
         return True
 
     def _newest_run_file(self) -> str | None:
@@ -362,7 +368,7 @@ class Reconciler:
                 "missing by hand: landing it again would double the rest",
             )
         for failed in loads.failed:
-            if failed.attempt >= MAX_ATTEMPTS:
+            if failed.attempt >= self._max_attempts:
                 self._given_up(case, failed.source.key, "it was tried too often", now)
                 is_left = True
                 continue
@@ -540,19 +546,7 @@ class Reconciler:
         now: datetime,
     ) -> tuple[Repaired, ...]:
         """What was done for a run that is loaded now."""
-        told: list[Repaired] = []
-        told_of = set(case.look.refreshed if case.look is not None else ())
-        refreshed = [key for item in objects if file_name(key := item.key) in told_of]
-        if refreshed:
-            told.append(
-                Repaired(
-                    dataset=run.dataset,
-                    run_id=run.run_id,
-                    repair=Repair.REFRESHED,
-                    at=now,
-                    files=tuple(refreshed),
-                )
-            )
+        told = list(_refreshed(case, run, [item.key for item in objects], now))
         again = self._sources_of_again(objects, loads)
         if again:
             told.append(
@@ -649,3 +643,21 @@ def _is_due(look: Look | None, now: datetime) -> bool:
 def _deleted(rows: Sequence[tuple[object, ...]]) -> int:
     count = rows[0][0] if rows else 0
     return count if isinstance(count, int) else 0
+
+
+def _refreshed(
+    case: _Case, run: LandedRun, keys: Sequence[str], now: datetime
+) -> tuple[Repaired, ...]:
+    """What REFRESH did for a run, if it did anything."""
+    told_of = set(case.look.refreshed if case.look is not None else ())
+    files = tuple(key for key in keys if file_name(key) in told_of)
+    if not files:
+        return ()
+    repaired = Repaired(
+        dataset=run.dataset,
+        run_id=run.run_id,
+        repair=Repair.REFRESHED,
+        at=now,
+        files=files,
+    )
+    return (repaired,)

@@ -17,7 +17,8 @@ from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.stored_objects import StoredObjects
 from lambdas.adapters.subscriptions import Subscriptions
 from lambdas.core.facts import LoadRecord
-from lambdas.core.relanding import Relanding
+from lambdas.core.reconciling import MAX_ATTEMPTS
+from lambdas.core.relanding import TRIES_AS_IT_IS, Relanding
 from lambdas.core.settings import RepairSettings
 from lambdas.repair.landing_wiring import LandingWiring
 from lambdas.repair.reconcile import Reconciler
@@ -56,12 +57,15 @@ def reconciler(remaining: Callable[[], timedelta]) -> Reconciler:
         warehouse=warehouse(),
         history=history,
         stored=stored,
-        relanding=Relanding(landing=landing, stored=stored),
+        relanding=Relanding(
+            landing=landing, stored=stored, tries_as_it_is=TRIES_AS_IT_IS
+        ),
         wiring=LandingWiring(
             bucket=stored,
             topic=Subscriptions(sns=client("sns"), topic_arn=known.landed_topic_arn),
         ),
         grace=timedelta(seconds=known.load_grace_s),
         every=timedelta(seconds=known.check_every_s),
+        max_attempts=MAX_ATTEMPTS,
         has_time=lambda: remaining() > RESERVE,
     )
