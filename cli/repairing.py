@@ -46,17 +46,35 @@ class Desk:
 
 @contextmanager
 def desk(
-    environment: str, *, environments: Path, datasets: Path, apis: Path
+    environment: str,
+    *,
+    environments: Path,
+    datasets: Path,
+    apis: Path,
+    as_admin: bool = False,
 ) -> Iterator[Desk]:
     """The desk of an environment; signs out of Snowflake at the end.
 
-    Raises BadInput, BadFiles, NotReached.
+    Where the shell does not say who asks, it is the environment's repairer, or its
+    admin, who alone may delete rows. Raises BadInput, BadFiles, NotReached.
     """
     catalogue = load_catalogue(datasets, apis)
     reached = deployed(environment, environments=environments)
     # The connector signs for a region, and asks only this variable for it.
     os.environ.setdefault("AWS_REGION", reached.environment.region)
-    settings = reached.settings
+    known = reached.environment.snowflake
+    login = known.admin if as_admin else known.repair_login
+    said = reached.settings
+    settings = said.model_copy(
+        update={
+            "snowflake_user": login.user
+            if said.snowflake_user == known.reader.user
+            else said.snowflake_user,
+            "snowflake_role": login.role
+            if said.snowflake_role == known.reader.role
+            else said.snowflake_role,
+        }
+    )
     bucket = settings.landing_bucket
     warehouse = SnowflakeWarehouse(
         settings=settings,

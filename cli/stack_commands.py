@@ -1,7 +1,7 @@
 """The commands about what is deployed, and their options.
 
-They read the state table of one environment; `diagnose NAME`, `quarantine` and
-`replay` ask more.
+They read the state table of one environment; `diagnose NAME`, `quarantine`,
+`replay` and `erase` reach further.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     """Make the commands known."""
     for command in (
         status, runs, incidents, incident, diagnose, cost, replay, quarantine,
+        erase,
     ):  # fmt: skip
         app.command()(command)
 
@@ -317,6 +318,47 @@ def quarantine(
         name,
         rows=rows,
         limit=limit,
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )
+
+
+def erase(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")],
+    *,
+    key: Annotated[
+        list[str],
+        typer.Option(
+            metavar="JSON",
+            help="A primary key: its value, a list of its parts, or an object.",
+        ),
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without, rows are only counted.")
+    ] = False,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Erase rows by primary key: landed objects, quarantine, table and view.
+
+    Counts only, unless --yes is given. Ends with 1 if rows are left that it cannot
+    judge. Time Travel, Fail-safe and backups keep what they keep: see
+    docs/operations.md.
+
+    Example: catflap erase customers --key 4711 --yes
+    """
+    from cli.erase import run  # noqa: PLC0415 - imported when it runs
+
+    return run(
+        name,
+        keys=key,
+        yes=yes,
         environment=env,
         environments=environments,
         datasets=datasets,

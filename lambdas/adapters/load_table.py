@@ -4,6 +4,7 @@
 ``LOOKS`` / ``<name>``              what is remembered of a dataset that was asked for
 ``REPAIRED`` / ``<repair id>``      a repair that nobody was told of yet
 ``TROUBLE`` / ``<code> <name>``     what keeps rows from being loaded, while it stands
+``ERASURE`` / ``<name>#<start>#…``  that rows were erased: who, when, how many
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.state_table import landed_item
+from lambdas.core.erasing import Erasure
 from lambdas.core.repair import Look, Repaired, Trouble
 from lambdas.core.run import LandedRun
 
@@ -112,6 +114,20 @@ class LoadTable:
         for name in standing.keys() - wanted.keys():
             key = _key("TROUBLE", name)
             self._dynamodb.delete_item(TableName=self._table, Key=key)
+
+    def record_erasure(self, erasure: Erasure) -> None:
+        """Keep the record of an erasure, for good; again when it has ended."""
+        name = f"{erasure.dataset}#{erasure.started_at.isoformat()}#{erasure.salt}"
+        item = {**_key("ERASURE", name), "erasure": _json(erasure)}
+        self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    def erasures(self, dataset: str) -> list[Erasure]:
+        """The erasures of a dataset, the oldest first."""
+        found = [
+            msgspec.json.decode(item["erasure"]["S"], type=Erasure)
+            for item in self._query("ERASURE")
+        ]
+        return [one for one in found if one.dataset == dataset]
 
     def _query(self, pk: str) -> Iterator[dict[str, Any]]:
         pages = self._dynamodb.get_paginator("query").paginate(

@@ -21,6 +21,8 @@ RAW = "raw/"
 RUNS = "runs/"
 MANIFESTS = "manifests/"
 QUARANTINE = "quarantine/"
+ARCHIVE = "archive/"
+"""What is left of objects of which rows were erased; nobody loads it."""
 
 ROLL_OVER_BYTES = 128 * 1024 * 1024
 """Compressed size at which an object is closed and the next one begun; Snowpipe is

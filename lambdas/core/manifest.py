@@ -61,9 +61,15 @@ def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:
 
 
 def amended_run_file(
-    document: bytes, *, amendment: int, refused: int, replayed: Mapping[str, int]
+    document: bytes,
+    *,
+    amendment: int,
+    refused: int,
+    replayed: Mapping[str, int],
+    erased: int,
 ) -> bytes:
-    """A run's file with the rows it has now: `refused` less, `replayed` more.
+    """A run's file with the rows it has now: `refused` and `erased` less, `replayed`
+    more.
 
     It says all that the run's own file says, so that SQL may take the one with the
     greatest `amendment` for the run. `replayed` are objects and their rows.
@@ -75,11 +81,36 @@ def amended_run_file(
         {
             **said,
             "amendment": amendment,
-            "rows": rows - refused + sum(replayed.values()),
+            "rows": rows - refused - erased + sum(replayed.values()),
             "rows_refused": refused,
+            "rows_erased": erased,
             "objects": [
                 *objects,
                 *({"key": key, "rows": one} for key, one in sorted(replayed.items())),
             ],
         }
     )
+
+
+class _Said(msgspec.Struct):
+    rows: int
+    amendment: int = 0
+    rows_erased: int = 0
+
+
+_said = msgspec.json.Decoder(_Said)
+
+
+def rows_of_run(document: bytes) -> int:
+    """How many rows a run has, by its file or an amendment of it."""
+    return _said.decode(document).rows
+
+
+def amendment_of(document: bytes) -> int:
+    """The number of an amendment; 0 of a run's own file."""
+    return _said.decode(document).amendment
+
+
+def rows_erased(document: bytes) -> int:
+    """How many rows of a run were erased, by an amendment of it."""
+    return _said.decode(document).rows_erased

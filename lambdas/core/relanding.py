@@ -18,6 +18,7 @@ import msgspec
 
 from lambdas.core.errors import LandingError
 from lambdas.core.landing import (
+    RUNS,
     RawName,
     amendment_key,
     marked_key,
@@ -25,7 +26,12 @@ from lambdas.core.landing import (
     run_key,
     run_prefix,
 )
-from lambdas.core.manifest import amended_run_file
+from lambdas.core.manifest import (
+    amended_run_file,
+    amendment_of,
+    rows_erased,
+    rows_of_run,
+)
 from lambdas.core.ports import LandingZone
 from lambdas.core.quarantine import (
     Quarantined,
@@ -123,41 +129,60 @@ class Relanding:
         """How many rows an object holds."""
         return sum(1 for _ in self._stored.lines(key))
 
-    def amend(self, key: str) -> str | None:
+    def amend(self, key: str, *, rows_in_table: int | None = None) -> str | None:
         """Let the run of `key` say how many rows it has now; the file that says so.
 
-        None if the run has no file, or if nothing of it was set aside or replayed.
-        Amendments are numbered by what was done to the run, which only grows, so that
-        whoever writes a number writes the same under it.
+        None if it says so already, or has no file. With `rows_in_table` that many are
+        what it has: what is short was erased, and stays so in later amendments.
         """
         name = _known(key)
         document = self._landing.get(run_key(name.dataset, name.run_id))
-        if document is None:
-            return None
-        aside = [
+        while document is not None:
+            number, newest = self._newest_amendment(name, document)
+            erased = rows_erased(newest)
+            amended = self._amended(key, document, number + 1, erased)
+            if rows_in_table is not None:
+                short = rows_of_run(amended) - rows_in_table
+                amended = self._amended(key, document, number + 1, erased + short)
+            if rows_of_run(amended) == rows_of_run(newest):
+                return None
+            own = amendment_key(name.dataset, name.run_id, number + 1)
+            self._landing.put(own, amended)
+            if self._landing.get(own) == amended:
+                return own
+            # somebody else was first under this number: theirs counts, then ours
+        return None
+
+    def _newest_amendment(self, name: RawName, document: bytes) -> tuple[int, bytes]:
+        """The greatest number and what stands there; 0 and the run's own file."""
+        keys = [
             item.key
-            for item in self._stored.below(_aside_prefix(name.dataset, name.run_id))
+            for item in self._stored.below(f"{RUNS}{name.dataset}/{name.run_id}-a")
         ]
-        replayed = [
-            item.key
-            for item in self._stored.below(run_prefix(key))
-            if (one := raw_name(item.key)) and _REPLAYED in one.part and not one.attempt
-        ]
-        if not aside and not replayed:
-            return None
+        newest = self._landing.get(keys[-1]) if keys else None
+        if newest is None:
+            return 0, document
+        return amendment_of(newest), newest
+
+    def _amended(self, key: str, document: bytes, number: int, erased: int) -> bytes:
+        name = _known(key)
         refused = sum(
             quarantined_from_line(line).refusal is Refusal.LOAD
-            for one in aside
-            for line in self._stored.lines(one)
+            for item in self._stored.below(_aside_prefix(name.dataset, name.run_id))
+            for line in self._stored.lines(item.key)
         )
-        landed = {one: self.rows_of(one) for one in replayed}
-        number = len(aside) + len(replayed)
-        own = amendment_key(name.dataset, name.run_id, number)
-        amended = amended_run_file(
-            document, amendment=number, refused=refused, replayed=landed
+        replayed = {
+            item.key: self.rows_of(item.key)
+            for item in self._stored.below(run_prefix(key))
+            if (one := raw_name(item.key)) and _REPLAYED in one.part and not one.attempt
+        }
+        return amended_run_file(
+            document,
+            amendment=number,
+            refused=refused,
+            replayed=replayed,
+            erased=erased,
         )
-        self._landing.put(own, amended)
-        return own
 
     def _refused_rows(
         self, failed: Failed, before: Mapping[int, str]
@@ -260,21 +285,20 @@ def _aside_prefix(dataset: str, run_id: str) -> str:
 def _quarantined(
     line: bytes, reason: str, *, run_id: str, file: str, row: int
 ) -> Quarantined:
-    try:
-        msgspec.json.decode(line, type=msgspec.Raw)
-        record, text = msgspec.Raw(line), None
-        line.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        record, text = msgspec.Raw(), line.decode("utf-8", "backslashreplace")
-    return Quarantined(
+    item = Quarantined(
         refusal=Refusal.LOAD,
         reason=reason,
         run_id=run_id,
         file=file,
         row=row,
-        record=record,
-        text=text,
+        record=msgspec.Raw(line),
     )
+    try:
+        return quarantined_from_line(quarantined_to_line(item))
+    except msgspec.DecodeError:
+        # it is no JSON, or none that our reader takes
+        text = line.decode("utf-8", "backslashreplace")
+        return msgspec.structs.replace(item, record=msgspec.Raw(), text=text)
 
 
 def _gzipped(lines: Iterable[bytes]) -> bytes:

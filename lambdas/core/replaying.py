@@ -37,6 +37,8 @@ from lambdas.core.run import LandedRun
 from lambdas.core.sql import generation
 
 REPLAYED = "replayed/"
+ERASED = "erased on request"
+"""The reason of a row that has no record any more."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -126,7 +128,9 @@ class Replaying:
         for row in self.rows(dataset):
             if row.is_replayed or (fixed is not None and row.name not in fixed):
                 continue
-            record = bytes(row.item.record) if fixed is None else fixed[row.name]
+            if row.item.reason == ERASED:
+                continue
+            record = _record(row.item) if fixed is None else fixed[row.name]
             why = why_refused(record) if record else "the record is no JSON"
             if why is not None:
                 refused[row.name] = why
@@ -149,7 +153,12 @@ class Replaying:
             name = raw_name(target)
             if name is None:
                 raise LandingError(f"{receipt} is no receipt of ours")
-            lines = (bytes(line.record) for line in self._read(receipt))
+            # what was erased meanwhile is null
+            lines = (
+                bytes(line.record)
+                for line in self._read(receipt)
+                if bytes(line.record) != b"null"
+            )
             rows = land_lines(self._landing, target, lines, run_id=name.run_id)
             self._relanding.amend(target)
             self._watch.watch(
@@ -193,6 +202,10 @@ def receipt_key(key: str) -> str:
         raise ValueError(message)
     _, _, below = key.partition(f"{name.dataset}/")
     return f"{quarantine_prefix(name.dataset)}{REPLAYED}{below}"
+
+
+def _record(item: Quarantined) -> bytes:
+    return bytes(item.record) or (item.text or "").encode()
 
 
 def _base(dataset: Dataset, item: Quarantined) -> str:
