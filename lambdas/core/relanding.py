@@ -297,8 +297,14 @@ def _quarantined(
         return quarantined_from_line(quarantined_to_line(item))
     except msgspec.DecodeError:
         # it is no JSON, or none that our reader takes
-        text = line.decode("utf-8", "backslashreplace")
-        return msgspec.structs.replace(item, record=msgspec.Raw(), text=text)
+        return Quarantined(
+            refusal=Refusal.LOAD,
+            reason=reason,
+            run_id=run_id,
+            file=file,
+            row=row,
+            text=line.decode("utf-8", "backslashreplace"),
+        )
 
 
 def _gzipped(lines: Iterable[bytes]) -> bytes:

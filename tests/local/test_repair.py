@@ -176,6 +176,60 @@ def test_a_lost_event_is_found_and_repaired_within_two_checks(pulled: World) -> 
     assert mails(pulled) == []
 
 
+@pytest.fixture
+def catflap(
+    pulled: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[..., tuple[int, str, str]]:
+    """The command line, at the time of the stack; what it ended with and printed."""
+    access_key, secret_key = pulled.stack.cloud.administrator_keys()
+    variables = {
+        "AWS_ENDPOINT_URL": pulled.stack.cloud.endpoint_url,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "SNOWFLAKE_USER": "ENGINEER",
+        **pulled.stack.snowflake.environment(),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    folders = [
+        "--datasets", str(ROOT / "datasets"), "--apis", str(ROOT / "apis"),
+        "--environments", str(ROOT / "environments"),
+    ]  # fmt: skip
+
+    def command(*arguments: str, user: str = "ENGINEER") -> tuple[int, str, str]:
+        monkeypatch.setenv("SNOWFLAKE_USER", user)
+        monkeypatch.setenv("CATFLAP_NOW", pulled.now.isoformat())
+        capfd.readouterr()
+        code = run([*arguments, *folders])
+        said = capfd.readouterr()
+        pulled.fabric.drain(pulled.now)
+        return code, said.out, said.err
+
+    return command
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_replay_resumes_a_pipe_and_loads_what_waits(
+    pulled: World, catflap: Command
+) -> None:
+    pulled.stack.set_pipe_paused("flights", is_paused=True)
+    with without_events(pulled):
+        pull(pulled)
+    assert not is_whole(pulled, "flights")
+    code, out, _ = catflap("replay", "flights", "--json")
+    assert code == 0
+    (one,) = json.loads(out)["datasets"]
+    assert (one["resumed"], one["refreshed"]) == (True, 1)
+    assert is_whole(pulled, "flights")
+    for _ in range(2):
+        look(pulled)
+    assert look(pulled)["awaited"] == 0
+
+
 def test_a_paused_pipe_is_told_with_its_command_and_never_resumed(
     pulled: World,
 ) -> None:
@@ -275,43 +329,6 @@ def test_three_bad_rows_of_a_thousand_go_to_quarantine_and_the_rest_is_loaded(
     assert [mail for mail in mails(pulled) if "weather" in mail.subject] == []
 
 
-@pytest.fixture
-def catflap(
-    pulled: World,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Callable[..., tuple[int, str, str]]:
-    """The command line, at the time of the stack; what it ended with and printed."""
-    access_key, secret_key = pulled.stack.cloud.administrator_keys()
-    variables = {
-        "AWS_ENDPOINT_URL": pulled.stack.cloud.endpoint_url,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret_key,
-        "SNOWFLAKE_USER": "ENGINEER",
-        **pulled.stack.snowflake.environment(),
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    folders = [
-        "--datasets", str(ROOT / "datasets"), "--apis", str(ROOT / "apis"),
-        "--environments", str(ROOT / "environments"),
-    ]  # fmt: skip
-
-    def command(*arguments: str, user: str = "ENGINEER") -> tuple[int, str, str]:
-        monkeypatch.setenv("SNOWFLAKE_USER", user)
-        monkeypatch.setenv("CATFLAP_NOW", pulled.now.isoformat())
-        capfd.readouterr()
-        code = run([*arguments, *folders])
-        said = capfd.readouterr()
-        pulled.fabric.drain(pulled.now)
-        return code, said.out, said.err
-
-    return command
-
-
-Command = Callable[..., tuple[int, str, str]]
-
-
 def test_the_quarantine_is_counted_and_shown(catflap: Command) -> None:
     code, out, err = catflap("quarantine", "weather", "--json")
     assert (code, err) == (0, "")
@@ -383,23 +400,6 @@ def test_a_file_of_fixes_that_is_wrong_says_where(
     code, _, err = catflap("replay", "weather", "--fixed", str(file))
     assert code == 2
     assert said in err
-
-
-def test_replay_resumes_a_pipe_and_loads_what_waits(
-    pulled: World, catflap: Command
-) -> None:
-    pulled.stack.set_pipe_paused("flights", is_paused=True)
-    with without_events(pulled):
-        pull(pulled)
-    assert not is_whole(pulled, "flights")
-    code, out, _ = catflap("replay", "flights", "--json")
-    assert code == 0
-    (one,) = json.loads(out)["datasets"]
-    assert (one["resumed"], one["refreshed"]) == (True, 1)
-    assert is_whole(pulled, "flights")
-    for _ in range(2):
-        look(pulled)
-    assert look(pulled)["awaited"] == 0
 
 
 def test_dead_pulls_are_queued_again_and_others_stay(

@@ -162,3 +162,13 @@ def test_a_death_at_any_effect_is_made_good_by_the_next(at: int, after: bool) ->
     house.relanding().land_again(failed())
     house.relanding().amend(KEY)
     assert house.landing.objects == whole.landing.objects
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [b'{"a":"\\ud83d"}', b'{"a":', b'{"a":"\xff"}', b'{"a":"\\u0000"}', b'{"a":1,}'],
+)
+def test_whatever_is_refused_can_be_read_back_from_quarantine(bad: bytes) -> None:
+    house = House([*ROWS, bad])
+    assert house.relanding().land_again(failed()).refused == 1
+    assert [row for row, _ in house.aside()] == [11]
