@@ -336,6 +336,7 @@ class Reconciler:
             records.setdefault(record.name, record)
         missing: list[StoredObject] = []
         is_whole = True
+        landed_again = self._tally.landed_again
         for run in late:
             objects = self._stored.below(run_prefix(run.newest_key))
             loads = loads_of(objects, records, now=now, grace=self._grace)
@@ -350,6 +351,10 @@ class Reconciler:
             self._bring(case, missing, pipe, now)
         elif is_whole and len(late) == len(case.runs):
             self._over(case, now)
+        elif self._tally.landed_again > landed_again:
+            # it is about to be loaded: the next look should see it
+            look = case.look or Look(dataset=case.name, next_at=now)
+            self._watch.remember(dataclasses.replace(look, next_at=now, looks=0))
         else:
             self._rest(case, now)
 
@@ -447,6 +452,7 @@ class Reconciler:
             dataclasses.replace(
                 look,
                 next_at=now,
+                looks=0,
                 refreshes=look.refreshes + 1,
                 refreshed=tuple(
                     sorted({*look.refreshed, *(file_name(one.key) for one in young)})
