@@ -66,7 +66,7 @@ class LoadTable:
         gone: Any = {
             "Delete": {
                 "TableName": self._table,
-                "Key": _key("LANDED", f"{run.dataset}#{run.run_id}"),
+                "Key": _key("LANDED", run.name),
                 "ConditionExpression": "attribute_exists(pk)",
             }
         }

@@ -191,7 +191,7 @@ def landed_item(landed: LandedRun) -> dict[str, Any]:
     expires_at = landed.landed_at + RUNS_KEPT
     return {
         "pk": {"S": "LANDED"},
-        "sk": {"S": f"{landed.dataset}#{landed.run_id}"},
+        "sk": {"S": landed.name},
         "landed": {"S": msgspec.json.encode(landed).decode()},
         "expires_at": {"N": str(int(expires_at.timestamp()))},
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambdas.core.facts import LoadRecord
-from lambdas.core.landing import RawName, file_name, raw_name
+from lambdas.core.landing import RawName, file_name, raw_name, run_started_at
 from lambdas.core.run import LandedRun
 
 REFRESH_REACH = timedelta(days=7) - timedelta(hours=4)
@@ -133,6 +133,25 @@ def loads_of(
         failed=tuple(failed),
         partial=tuple(partial),
     )
+
+
+def awaited_of(run: LandedRun, objects: Sequence[StoredObject]) -> list[StoredObject]:
+    """Those of a run's `objects` that are awaited: all, or those of one part."""
+    return [
+        item
+        for item in objects
+        if (name := raw_name(item.key)) is not None
+        and (run.part is None or name.first == run.part)
+    ]
+
+
+def since_when(runs: Sequence[LandedRun], *, now: datetime) -> datetime:
+    """From when on the history tells of the objects of `runs`."""
+    begun = min(
+        run_started_at(run.run_id) if run.part is None else run.landed_at
+        for run in runs
+    )
+    return max(begun - timedelta(hours=1), now - HISTORY_REACH)
 
 
 def rest_after(looks: int, *, every: timedelta) -> timedelta:

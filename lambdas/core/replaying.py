@@ -166,9 +166,9 @@ class Replaying:
                     dataset=dataset,
                     run_id=name.run_id,
                     newest_key=target,
-                    # none: only the history tells whether it is loaded
-                    objects=0,
+                    objects=1,
                     landed_at=now,
+                    part=name.first,
                 )
             )
             yield ReplayedObject(key=target, rows=rows)

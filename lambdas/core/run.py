@@ -158,6 +158,14 @@ class LandedRun:
     newest_key: str
     objects: int
     landed_at: datetime
+    part: str | None = None
+    """Set where only this part of the run is awaited: one that was replayed."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other that is awaited."""
+        part = "" if self.part is None else f"#{self.part}"
+        return f"{self.dataset}#{self.run_id}{part}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

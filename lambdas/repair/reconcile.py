@@ -36,10 +36,12 @@ from lambdas.core.reconciling import (
     PipeNow,
     RunLoads,
     StoredObject,
+    awaited_of,
     loads_of,
     refresh_bounds,
     rest_after,
     seen_loaded,
+    since_when,
 )
 from lambdas.core.relanding import Relanding, Stored
 from lambdas.core.repair import LoadWatch, Look, Repair, Repaired, Trouble
@@ -330,15 +332,15 @@ class Reconciler:
         now: datetime,
     ) -> None:
         self._tally.histories += 1
-        since = min(run.landed_at for run in late) - timedelta(hours=1)
         records: dict[str, LoadRecord] = {}
-        for record in self._history(case.dataset, max(since, now - HISTORY_REACH)):
+        for record in self._history(case.dataset, since_when(late, now=now)):
             records.setdefault(record.name, record)
         missing: list[StoredObject] = []
         is_whole = True
         landed_again = self._tally.landed_again
         for run in late:
-            objects = self._stored.below(run_prefix(run.newest_key))
+            found = self._stored.below(run_prefix(run.newest_key))
+            objects = awaited_of(run, found)
             loads = loads_of(objects, records, now=now, grace=self._grace)
             is_left = self._again(case, run, loads, now)
             missing += loads.missing

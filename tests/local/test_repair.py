@@ -387,7 +387,8 @@ def test_corrected_rows_are_replayed_once_and_make_it_a_thousand(
     assert runs == (1,)
     _, out, _ = catflap("quarantine", "weather", "--json")
     assert (json.loads(out)["waiting"], json.loads(out)["replayed"]) == (0, 3)
-    assert look(pulled)["settled"] == 1
+    found = look(pulled)
+    assert found["settled"] == 1, found
     assert look(pulled)["awaited"] == 0
 
 

@@ -18,6 +18,7 @@ from lambdas.core.settings import (
     FreshnessSettings,
     FunctionSettings,
     PullSettings,
+    RepairSettings,
     WarehouseSettings,
 )
 from lambdas.core.sql import loading
@@ -31,6 +32,7 @@ from tests.stacks.conftest import Templates
 SETTINGS_OF: dict[str, type[FunctionSettings]] = {
     "lambdas.pull.handler.handle": PullSettings,
     "lambdas.freshness.handler.handle": FreshnessSettings,
+    "lambdas.repair.handler.handle": RepairSettings,
     "lambdas.warehouse.handler.handle": WarehouseSettings,
 }
 DATASETS = {"flights", "weather"}
@@ -195,6 +197,7 @@ def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> N
     } == {
         "lambdas.pull.handler.handle": "Allow",
         "lambdas.freshness.handler.handle": None,
+        "lambdas.repair.handler.handle": None,
         "lambdas.warehouse.handler.handle": None,
     }
 

@@ -51,10 +51,10 @@ class MemoryWatch:
         self.kept.pop(dataset, None)
 
     def watch(self, run: LandedRun) -> None:
-        self.runs[run.run_id] = run
+        self.runs[run.name] = run
 
     def settle(self, run: LandedRun, repaired: Sequence[Repaired]) -> None:
-        if self.runs.pop(run.run_id, None) is not None:
+        if self.runs.pop(run.name, None) is not None:
             self.told += repaired
 
     def troubles(self) -> Sequence[Trouble]:
@@ -316,6 +316,23 @@ def test_refresh_that_brings_nothing_becomes_a_trouble_and_rests(house: House) -
     assert len(house.snowflake.refreshes) == MAX_REFRESHES
     assert house.codes() == ["load_unseen cats"]
     assert house.snowflake.histories < 10
+
+
+def test_a_part_that_was_replayed_is_awaited_alone(house: House) -> None:
+    key = house.land(age=20 * DAY)
+    (run,) = house.watch.runs.values()
+    replayed = marked_key(key, "q1")
+    house.landing.objects[replayed] = gzip.compress(b'{"id":3}\n')
+    house.modified[replayed] = house.time
+    house.watch.runs = {}
+    house.watch.watch(
+        dataclasses.replace(
+            run, newest_key=replayed, landed_at=house.time, part="00001q1"
+        )
+    )
+    house.snowflake.records[file_name(replayed)] = "Loaded"
+    assert house.look(timedelta(hours=1)).settled == 1
+    assert house.codes() == []
 
 
 def test_what_failed_lands_again_and_is_told_when_it_is_loaded(house: House) -> None:
