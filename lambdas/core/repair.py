@@ -14,6 +14,8 @@ from typing import Protocol
 
 from lambdas.core.run import LandedRun
 
+ALL = "(all datasets)"
+
 
 class Repair(StrEnum):
     """How a run that was not loaded came to be."""
@@ -73,7 +75,7 @@ class Trouble:
     @property
     def name(self) -> str:
         """What tells it from every other."""
-        return f"{self.code} {self.dataset or '(all datasets)'}"
+        return f"{self.code} {self.dataset or ALL}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

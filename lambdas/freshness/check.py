@@ -19,7 +19,7 @@ from lambdas.core.errors import (
     StateConflict,
     SweepIncomplete,
 )
-from lambdas.core.incident import advance, retired
+from lambdas.core.incident import advance, retired, waking_nobody
 from lambdas.core.incident_ports import IncidentState
 from lambdas.core.judging import (
     Limits,
@@ -73,11 +73,13 @@ class Check:
         limits: Limits,
         sweep: Callable[[], object],
         tell_of_loads: Callable[[datetime], int],
+        has_paged: Callable[[str, str | None], bool],
         statements: Callable[[], int],
         has_time: Callable[[], bool],
     ) -> None:
         """`sweep` completes runs that a crashed pull had recorded; `tell_of_loads`
-        makes notices of what was found about loads, and counts them; `statements`
+        makes notices of what was found about loads, and counts them; `has_paged` says
+        whether somebody was woken for a dataset and a cause by those; `statements`
         counts what the warehouse was asked so far; `has_time` says whether there is
         time to record one more change and still tell of it.
         """
@@ -90,6 +92,7 @@ class Check:
         self._oversight = Oversight(state=state, routes=routes, limits=limits)
         self._sweep = sweep
         self._tell_of_loads = tell_of_loads
+        self._has_paged = has_paged
         self._statements = statements
         self._has_time = has_time
         self._promises = {
@@ -215,6 +218,9 @@ class Check:
         if after is None or after is before:
             return kept, 0
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
+        pages = any(one.page for one in transition.announcements)
+        if pages and self._has_paged(dataset.name, verdict.lead):
+            transition = waking_nobody(transition)
         told = notices(
             transition,
             verdict,

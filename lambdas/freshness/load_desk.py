@@ -13,7 +13,7 @@ from lambdas.core.errors import StateConflict
 from lambdas.core.incident import Audience, Incident, advance
 from lambdas.core.incident_ports import IncidentState, ToldRepairs
 from lambdas.core.notice import Routes, notices
-from lambdas.core.repair import Repair, RepairReports, Trouble
+from lambdas.core.repair import ALL, Repair, RepairReports, Trouble
 from lambdas.core.repair_news import NOT_NOTIFIED, loading_verdict, repair_notices
 from lambdas.core.subject import LOADING, loading_subject
 
@@ -46,6 +46,18 @@ class LoadDesk:
         except StateConflict as conflict:
             LOG.warning("%s; the next check tells", conflict)
             return 0
+
+    def has_paged(self, dataset: str, cause: str | None) -> bool:
+        """Whether engineers were woken for a dataset and a cause by the open incident
+        of loads: when the dataset is late for it, nobody is woken again.
+        """
+        incident = self._state.open_incident(LOADING)
+        if incident is None or incident.paged_at is None:
+            return False
+        return any(
+            line.startswith((f"{cause} {dataset}: ", f"{cause} {ALL}: "))
+            for line in incident.evidence
+        )
 
     def _tell_of_troubles(self, troubles: Sequence[Trouble], now: datetime) -> int:
         before = self._state.open_incident(LOADING)

@@ -153,6 +153,12 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         events=events,
         clock=clock,
     )
+    loads = LoadDesk(
+        reports=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
+        state=state,
+        told=state,
+        routes=routes(known),
+    )
     return Check(
         catalogue=catalogue(),
         state=state,
@@ -164,12 +170,8 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         routes=routes(known),
         limits=limits_of(known),
         sweep=committer.sweep,
-        tell_of_loads=LoadDesk(
-            reports=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
-            state=state,
-            told=state,
-            routes=routes(known),
-        ).tell,
+        tell_of_loads=loads.tell,
+        has_paged=loads.has_paged,
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
     )

@@ -70,14 +70,17 @@ class House:
         self.state = MemoryIncidents()
         self.now = NOW
 
-    def tell(self, after: timedelta = HOUR) -> int:
-        self.now += after
+    def desk(self) -> LoadDesk:
         return LoadDesk(
             reports=self.reports,
             state=self.state,
             told=self.reports,
             routes={Audience.ENGINEERS: ("sns", "slack")},
-        ).tell(self.now)
+        )
+
+    def tell(self, after: timedelta = HOUR) -> int:
+        self.now += after
+        return self.desk().tell(self.now)
 
     def told(self) -> list[Notice]:
         return [*self.state.undelivered(), *self.reports.notices]
@@ -120,6 +123,16 @@ def test_a_trouble_pages_once_and_its_end_is_told(house: House) -> None:
     house.state.outbox.clear()
     assert house.tell() == 2
     assert all("is over" in notice.message.headline for notice in house.told())
+
+
+def test_who_was_woken_for_a_pipe_is_not_woken_for_its_dataset(house: House) -> None:
+    assert not house.desk().has_paged("cats", "pipe_stopped")
+    house.reports.stand = [PAUSED, UNSUBSCRIBED]
+    house.tell()
+    assert house.desk().has_paged("cats", "pipe_stopped")
+    assert house.desk().has_paged("dogs", "not_notified")
+    assert not house.desk().has_paged("dogs", "pipe_stopped")
+    assert not house.desk().has_paged("cats", "load_failed")
 
 
 def test_one_more_trouble_is_news(house: House) -> None:
