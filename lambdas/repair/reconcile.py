@@ -427,6 +427,7 @@ class Reconciler:
         """Have what no record names loaded, without a second load of anything."""
         if not pipe.is_running:
             self._stopped(case, pipe, now)
+            self._rest(case, now)  # what says so next time wakes the warehouse
             return
         look = case.look or Look(dataset=case.name, next_at=now)
         young = [item for item in missing if now - item.modified_at < REFRESH_REACH]
@@ -515,10 +516,9 @@ class Reconciler:
             case,
             now,
             f"files wait, and the pipe {name} is {pipe.state}",
-            f"if nobody means it to be: `catflap replay {case.dataset}` resumes it and "
-            "loads what waits",
+            f"unless it is meant to be: `catflap replay {case.dataset}` resumes it and "
+            f"loads what waits; or by hand: `{repairing.resume_pipe(name)}`",
         )
-        self._rest(case, now)
 
     def _run_files_are_loaded(self, run: LandedRun, now: datetime) -> bool:
         """Whether RAW._RUNS holds the run's file and its amendments, for `replace`."""
