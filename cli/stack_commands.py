@@ -1,6 +1,7 @@
 """The commands about what is deployed, and their options.
 
-They read the state table of one environment; only `diagnose NAME` asks more.
+They read the state table of one environment; `diagnose NAME`, `quarantine`,
+`replay` and `erase` reach further.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ def add_to(app: typer.Typer) -> None:
         incident,
         diagnose,
         backfill,
+        replay,
+        quarantine,
+        erase,
         cost,
     ):
         app.command()(command)
@@ -339,6 +343,130 @@ def backfill(
         landing=landing,
         state=state,
         parallel=parallel,
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )
+
+
+def replay(
+    asked: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Names of datasets.")
+    ],
+    *,
+    quarantined: Annotated[
+        bool,
+        typer.Option(
+            "--quarantined", help="Land the rows in quarantine again, as they are."
+        ),
+    ] = False,
+    fixed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Land corrected rows: lines of `quarantine --rows`, `record` changed.",
+        ),
+    ] = None,
+    dead_letters: Annotated[
+        bool,
+        typer.Option("--dead-letters", help="Queue dead pulls again, nothing else."),
+    ] = False,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Have loaded what was not, each thing exactly once.
+
+    Without an option: resumes the pipe if it is paused, has it load what it was not
+    told of, lands again what failed to load, and queues dead pulls again. Ends with 1
+    if something is left that needs a person.
+
+    Example: catflap replay flights; catflap replay flights --fixed fixed.ndjson
+    """
+    from cli.replay import run  # noqa: PLC0415 - imported when it runs
+
+    return run(
+        asked,
+        quarantined=quarantined,
+        fixed=fixed,
+        dead_letters=dead_letters,
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )
+
+
+def quarantine(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")],
+    *,
+    rows: Annotated[
+        bool,
+        typer.Option("--rows", help="The records as NDJSON, for `replay --fixed`."),
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="So many rows at most.")] = 1_000,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """What was refused of a dataset: how many rows, and why.
+
+    Example: catflap quarantine flights; catflap quarantine flights --rows > rows.ndjson
+    """
+    from cli.quarantine import run  # noqa: PLC0415 - imported when it runs
+
+    return run(
+        name,
+        rows=rows,
+        limit=limit,
+        environment=env,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+        as_json=as_json,
+    )
+
+
+def erase(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")],
+    *,
+    key: Annotated[
+        list[str],
+        typer.Option(
+            metavar="JSON",
+            help="A primary key: its value, a list of its parts, or an object.",
+        ),
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without, rows are only counted.")
+    ] = False,
+    env: Environment = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Erase rows by primary key: landed objects, quarantine, table and view.
+
+    Counts only, unless --yes is given. Ends with 1 if rows are left that it cannot
+    judge. Time Travel, Fail-safe and backups keep what they keep: see
+    docs/operations.md.
+
+    Example: catflap erase customers --key 4711 --yes
+    """
+    from cli.erase import run  # noqa: PLC0415 - imported when it runs
+
+    return run(
+        name,
+        keys=key,
+        yes=yes,
         environment=env,
         environments=environments,
         datasets=datasets,

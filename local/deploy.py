@@ -7,6 +7,7 @@ subscriptions, policies, schedules and custom resources in silence.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -76,6 +77,20 @@ class Deployment:
     def event_sources(self) -> list[DeployedEventSource]:
         """Every queue that feeds a function."""
         return list(self._details(DeployedEventSource))
+
+    def without_schedules_of(self, part: str) -> Deployment:
+        """The same, in which nothing of one stack ticks."""
+        return dataclasses.replace(
+            self,
+            resources={
+                key: one
+                for key, one in self.resources.items()
+                if not (
+                    one.type == "AWS::Scheduler::Schedule"
+                    and key[0].endswith(f"-{part}")
+                )
+            },
+        )
 
     def physical_id(self, stack: str, logical_id: str) -> str:
         """What `Ref` gives. Raises KeyError naming what there is."""

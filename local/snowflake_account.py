@@ -146,11 +146,13 @@ class Account:
     def pipe(self, role: str, privilege: str, name: str) -> Pipe:
         """A pipe that the role may use; one it may not see is missing."""
         pipe = self.pipes.get(name)
+        # who may operate a pipe may look at it, and no more
+        also = {"OPERATE"} if privilege == "MONITOR" else set()
         if pipe is None or not (
             role in {ADMINISTRATOR, pipe.owner}
             or any(
                 (held, name, role) in self.grants
-                for held in (privilege, "OPERATE", "OWNERSHIP")
+                for held in {privilege, "OWNERSHIP", *also}
             )
         ):
             raise missing("Pipe", name)

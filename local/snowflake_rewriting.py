@@ -75,6 +75,7 @@ class Rewriting:
         text = self._with_dynamic_tables(text, session, now)
         text = self._with_system_functions(text, session, now)
         text = self._with_copy_history(text, session)
+        self._refuse_validation(text, session)
         self._check_access(text, session)
         return self._with_owner(text, session)
 
@@ -204,6 +205,29 @@ class Rewriting:
             f"AND LAST_LOAD_TIME >= {since[1].strip()}) AS COPY_HISTORY"
         )
         return text[: match.start()] + rows + text[outer + 1 :]
+
+    def _refuse_validation(self, text: str, session: Session) -> None:
+        """VALIDATE_PIPE_LOAD answers nothing for a pipe whose COPY has a SELECT
+        (Snowflake: VALIDATE_PIPE_LOAD, usage notes), as every pipe of catflap has.
+        """
+        match = re.search(
+            r"\bVALIDATE_PIPE_LOAD\s*\(.*?PIPE_NAME\s*=>\s*('(?:[^']|'')*')",
+            text,
+            re.IGNORECASE | re.DOTALL,
+        )
+        if match is None:
+            return
+        pipe = self._account.pipe(
+            session.role, "MONITOR", _in(session, text_of(match[1]))
+        )
+        if re.search(r"\bFROM\s*\(", pipe.copy_text, re.IGNORECASE) is None:
+            raise not_understood(text)
+        raise ProgrammingError(
+            msg="VALIDATE_PIPE_LOAD does not support a COPY statement that transforms "
+            "data during a load",
+            errno=2303,
+            sqlstate="0A000",
+        )
 
     def _check_access(self, text: str, session: Session) -> None:
         if session.role == ADMINISTRATOR:

@@ -348,9 +348,15 @@ class Statements:
         self, match: re.Match[str], session: Session, now: datetime
     ) -> Answer:
         pipe = self._pipe(match, session, "OPERATE")
-        below = options(match["rest"]).get("PREFIX", "")
+        given = options(match["rest"])
+        after = given.get("MODIFIED_AFTER")
         try:
-            taken = self._pipes.refresh(pipe, below, now)
+            taken = self._pipes.refresh(
+                pipe,
+                given.get("PREFIX", ""),
+                now,
+                modified_after=datetime.fromisoformat(after) if after else None,
+            )
         except PermissionMissing as error:
             raise ProgrammingError(
                 msg=f"Failure using stage area: {error}", errno=90073, sqlstate="42501"

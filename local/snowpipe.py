@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,11 +26,11 @@ from snowflake.connector.errors import ProgrammingError
 from local.snowflake_account import Account, Pipe, Stage, StorageIntegration, missing
 from local.snowflake_aws import Arrival, PermissionMissing, SnowflakeAws
 from local.snowflake_text import STAGED_RELATION, Copy, complete, parse_copy
+from local.strict.json_rows import refusal_of_bytes
 
 REMEMBERED = timedelta(days=14)
 REFRESH_REACH = timedelta(days=7)
 STALE_AFTER = timedelta(days=14)
-LARGEST_VARIANT_BYTES = 128 * 1024 * 1024
 HISTORY = "_fs_information_schema._catflap_loads"
 
 Translate: TypeAlias = Callable[[str, str], str]
@@ -237,9 +238,16 @@ class Snowpipe:
             ],
         )
 
-    def refresh(self, pipe: Pipe, below: str, now: datetime) -> list[str]:
-        """Take what lies below the pipe's path, is younger than 7 days and was never
-        taken; the keys taken.
+    def refresh(
+        self,
+        pipe: Pipe,
+        below: str,
+        now: datetime,
+        *,
+        modified_after: datetime | None = None,
+    ) -> list[str]:
+        """Take what lies below the pipe's path, is younger than 7 days (and than
+        `modified_after`) and was never taken; the keys taken.
         """
         stage = self._account.stages[pipe.stage]
         found = self._aws.listing(
@@ -248,7 +256,9 @@ class Snowpipe:
         return [
             key
             for key, written_at in found
-            if now - written_at < REFRESH_REACH and self._take(pipe, key, now)
+            if now - written_at < REFRESH_REACH
+            and (modified_after is None or written_at > modified_after)
+            and self._take(pipe, key, now)
         ]
 
     def copy_stage(self, copy_text: str, now: datetime) -> list[tuple[str, Load]]:
@@ -324,49 +334,47 @@ def _insert(
         return _failed(f"Remote file '{key}' was not found.")
     try:
         lines = _lines(content, prepared.copy.options.get("COMPRESSION", "AUTO"), key)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         return _failed(f"Error reading file: {error}")
-    for number, line in enumerate(lines, start=1):
-        if len(line) > LARGEST_VARIANT_BYTES:
-            return _failed(
-                f"Max LOB size ({LARGEST_VARIANT_BYTES}) exceeded", number, len(lines)
-            )
+    refused = [
+        (number, why)
+        for number, line in enumerate(lines, start=1)
+        if (why := refusal_of_bytes(line)) is not None
+    ]
+    if refused:
+        # SKIP_FILE reads on to the end and counts them all
+        number, why = refused[0]
+        return _failed(why, number, len(lines), errors=len(refused))
     connection = prepared.connection
-    connection.register(STAGED_RELATION, _staged(lines, key, now))
+    texts = [line.decode() for line in lines]
+    connection.register(STAGED_RELATION, _staged(texts, key, now))
     try:
         connection.execute(prepared.insert)
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         why = f"Error parsing JSON: {str(error).splitlines()[0]}"
-        return _failed(why, _first_bad_line(lines), len(lines))
+        return _failed(why, None, len(lines))
     return Load(status="Loaded", parsed=len(lines), loaded=len(lines))
 
 
-def _failed(why: str, line: int | None = None, parsed: int = 0) -> Load:
+def _failed(
+    why: str, line: int | None = None, parsed: int = 0, *, errors: int = 1
+) -> Load:
     return Load(
         status="Load failed",
         parsed=parsed,
         loaded=0,
         first_error=why,
         first_error_line=line,
-        errors=1,
+        errors=errors,
     )
 
 
-def _lines(content: bytes, compression: str, key: str) -> list[str]:
+def _lines(content: bytes, compression: str, key: str) -> list[bytes]:
     zipped = compression.upper() == "GZIP" or (
         compression.upper() == "AUTO" and key.endswith(".gz")
     )
     data = gzip.decompress(content) if zipped else content
-    return [line for line in data.decode("utf-8").split("\n") if line.strip()]
-
-
-def _first_bad_line(lines: Sequence[str]) -> int | None:
-    for number, line in enumerate(lines, start=1):
-        try:
-            json.loads(line)
-        except ValueError:
-            return number
-    return None
+    return [line for line in data.split(b"\n") if line.strip()]
 
 
 def _staged(lines: Sequence[str], key: str, now: datetime | None) -> pa.Table:

@@ -16,6 +16,7 @@ from stacks.freshness import FreshnessStack
 from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
+from stacks.repair import RepairStack
 from stacks.schedules import SchedulesStack, stack_of
 from stacks.warehouse import WarehouseStack
 
@@ -37,7 +38,9 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
     landing = LandingStack(app, environment=environment, catalogue=catalogue)
     notifications = NotificationsStack(app, environment=environment, key=landing.key)
     with_connector = Bundle(
-        slices=("freshness", "warehouse"), lock=SNOWFLAKE_LOCK, catalogue=catalogue
+        slices=("freshness", "repair", "warehouse"),
+        lock=SNOWFLAKE_LOCK,
+        catalogue=catalogue,
     )
     WarehouseStack(
         app,
@@ -54,6 +57,13 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
         notifications=notifications,
     )
     FreshnessStack(
+        app,
+        environment=environment,
+        bundle=with_connector,
+        landing=landing,
+        notifications=notifications,
+    )
+    RepairStack(
         app,
         environment=environment,
         bundle=with_connector,

@@ -46,11 +46,26 @@ class Snowflake(_Model):
     authenticator: Literal["workload_identity", "key_pair"] = "workload_identity"
     admin: Login = Field(description="makes and owns the objects, loads included")
     reader: Login = Field(description="reads tables and watches pipes")
+    repairer: Login | None = Field(
+        default=None,
+        description="has pipes load what they missed, and removes old runs; absent = "
+        "user and role `<database>_REPAIRER`",
+    )
+
+    @property
+    def repair_login(self) -> Login:
+        """The repairer, by its own name or by the database's."""
+        name = f"{self.database}_REPAIRER"
+        return self.repairer or Login(user=name, role=name)
 
     @model_validator(mode="after")
     def _key_pair_needs_its_secret(self) -> Self:
         if self.authenticator == "key_pair":
-            for name, login in (("admin", self.admin), ("reader", self.reader)):
+            for name, login in (
+                ("admin", self.admin),
+                ("reader", self.reader),
+                ("repairer", self.repair_login),
+            ):
                 if login.private_key_secret is None:
                     message = (
                         f"{name}.private_key_secret is missing; `authenticator: "

@@ -14,7 +14,7 @@ from aws_cdk import aws_s3 as s3
 
 from lambdas.core.dataset import Catalogue, Retention
 from lambdas.core.errors import BadInput
-from lambdas.core.landing import MANIFESTS, QUARANTINE, RAW, RUNS
+from lambdas.core.landing import ARCHIVE, MANIFESTS, QUARANTINE, RAW, RUNS
 
 MAX_RULES = 900
 """Below S3's 1,000, with room for the rules that are not about datasets."""
@@ -33,6 +33,8 @@ def expiry_rules(catalogue: Catalogue) -> list[s3.LifecycleRule]:
         *_rules_below(QUARANTINE, quarantine, _days(default.quarantine)),
         # A run file says what the raw objects beside it hold: they go together.
         *_rules_below(RUNS, raw, _days(default.raw)),
+        # What is left of raw objects of which rows were erased.
+        *_rules_below(ARCHIVE, raw, _days(default.raw)),
         # Read only while a run is committing, which alarms after an hour.
         _expire(MANIFESTS, 90),
     ]

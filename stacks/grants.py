@@ -99,6 +99,46 @@ def land_objects(role: iam.Role, landing: LandingStack) -> None:
     acknowledge_keys_below(role, landing, bucket.bucket_arn, WRITTEN_PREFIXES)
 
 
+def land_again(role: iam.Role, landing: LandingStack) -> None:
+    """Read what has landed, land it again under another name, set rows aside."""
+    bucket = landing.bucket
+    prefixes = (RAW, RUNS, QUARANTINE)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="LandAgain",
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+        )
+    )
+    _see_what_is_missing(role, bucket)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="UseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[landing.key.key_arn],
+        )
+    )
+    acknowledge_keys_below(role, landing, bucket.bucket_arn, prefixes)
+
+
+def look_at_wiring(role: iam.Role, landing: LandingStack) -> None:
+    """See whom the bucket tells of objects, and who hears of them."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeWhoIsTold",
+            actions=["s3:GetBucketNotification"],
+            resources=[landing.bucket.bucket_arn],
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeWhoHears",
+            actions=["sns:ListSubscriptionsByTopic"],
+            resources=[landing.landed.topic_arn],
+        )
+    )
+
+
 def _see_what_is_missing(role: iam.Role, bucket: s3.IBucket) -> None:
     """Without ListBucket, HEAD on a missing key is 403 and looks like no access; and
     the runs of a parent are listed with it.

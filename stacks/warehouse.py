@@ -79,6 +79,7 @@ class WarehouseStack(CatflapStack):
                 landing_bucket=landing.bucket.bucket_name,
                 landed_topic_arn=landing.landed.topic_arn,
                 reader_role=environment.snowflake.reader.role,
+                repairer_role=environment.snowflake.repair_login.role,
             ),
             timeout=TIMEOUT,
             memory_mib=512,

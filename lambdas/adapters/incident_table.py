@@ -149,6 +149,29 @@ class IncidentTable:
                 ) from error
             raise
 
+    def record_repaired(self, repair_id: str, notices: Sequence[Notice]) -> None:
+        """Put a repair's notices in the outbox and take its report away, or nothing.
+
+        Raises StateConflict if somebody else did so first.
+        """
+        report = {
+            "TableName": self._table,
+            "Key": _key("REPAIRED", repair_id),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+        told = [self._put(_notice_item(notice)) for notice in notices]
+        actions: list[Any] = [{"Delete": report}, *told]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons", [])
+            codes = {str(reason.get("Code")) for reason in reasons}
+            if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
+                raise StateConflict(
+                    f"the repair {repair_id} was told of by somebody else"
+                ) from error
+            raise
+
     def undelivered(self) -> list[Notice]:
         """Every notice in the outbox, the oldest first."""
         return [

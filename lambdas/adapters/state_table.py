@@ -4,6 +4,7 @@
                                        the columns seen
 ``DATASET#<name>`` / ``RUN#<run_id>``  a run; expires after 90 days
 ``COMMITTING`` / ``<name>``            is there while a run is, for the sweep
+``LANDED`` / ``<name>#<run_id>``       is there until the run is seen to be loaded
 
 ``DATASET#<name>`` / ``LANE#<lane>``             as STATE, of a backfill's slice
 ``DATASET#<name>`` / ``LANERUN#<lane>#<run_id>`` as RUN, so that those are live ones
@@ -33,6 +34,7 @@ from lambdas.core.observed import NOTHING_OBSERVED, observed_to_json
 from lambdas.core.run import (
     CursorPosition,
     DatasetState,
+    LandedRun,
     Lane,
     LaneStamp,
     Resume,
@@ -201,29 +203,34 @@ class StateTable:
     def record_landed(
         self, before: DatasetState, after: DatasetState, run: Run
     ) -> DatasetState:
-        """The run is landed and the cursor moves."""
-        return self._settle(before, after, run)
+        """The run is landed and the cursor moves; what it landed has to be loaded."""
+        return self._settle(before, after, run, *awaiting_load(self._table, run))
 
     def record_voided(self, before: DatasetState, run: Run) -> DatasetState:
         """The run is voided and the cursor stays."""
         return self._settle(before, dataclasses.replace(before, committing=None), run)
 
     def _settle(
-        self, before: DatasetState, after: DatasetState, run: Run
+        self,
+        before: DatasetState,
+        after: DatasetState,
+        run: Run,
+        *more: TransactWriteItemTypeDef,
     ) -> DatasetState:
         marker = {"pk": {"S": "COMMITTING"}, "sk": {"S": before.name}}
-        return self._transact(
-            before, after, run, {"Delete": {"TableName": self._table, "Key": marker}}
-        )
+        gone: TransactWriteItemTypeDef = {
+            "Delete": {"TableName": self._table, "Key": marker}
+        }
+        return self._transact(before, after, run, gone, *more)
 
     def _transact(
         self,
         before: DatasetState,
         after: DatasetState,
         run: Run,
-        marker: TransactWriteItemTypeDef,
+        *markers: TransactWriteItemTypeDef,
     ) -> DatasetState:
-        """Write state, run and marker together, or raise StateConflict.
+        """Write state, run and markers together, or raise StateConflict.
 
         The state must still be at `before.version`. No token is sent: a retry after a
         lost answer meets the moved version, and is told apart by reading again.
@@ -241,7 +248,7 @@ class StateTable:
                 TransactItems=[
                     state,
                     {"Put": {"TableName": self._table, "Item": _run_item(run)}},
-                    marker,
+                    *markers,
                 ]
             )
         except ClientError as error:
@@ -266,6 +273,33 @@ def _state_key(name: str) -> dict[str, Any]:
     dataset, lane = split_name(name)
     sort_key = f"{_LANE}{lane}" if lane else "STATE"
     return {"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": sort_key}}
+
+
+def awaiting_load(table: str, run: Run) -> tuple[TransactWriteItemTypeDef, ...]:
+    """The write that has a landed run watched until it is loaded; none if it has
+    nothing to load.
+    """
+    if run.newest_key is None or run.finished_at is None:
+        return ()
+    landed = LandedRun(
+        dataset=run.dataset,
+        run_id=run.run_id,
+        newest_key=run.newest_key,
+        objects=run.objects,
+        landed_at=run.finished_at,
+    )
+    return ({"Put": {"TableName": table, "Item": landed_item(landed)}},)
+
+
+def landed_item(landed: LandedRun) -> dict[str, Any]:
+    """The marker of a run that has landed and was not yet seen loaded."""
+    expires_at = landed.landed_at + RUNS_KEPT
+    return {
+        "pk": {"S": "LANDED"},
+        "sk": {"S": landed.name},
+        "landed": {"S": msgspec.json.encode(landed).decode()},
+        "expires_at": {"N": str(int(expires_at.timestamp()))},
+    }
 
 
 def _run_key(name: str, run_id: str) -> dict[str, Any]:

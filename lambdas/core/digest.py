@@ -88,6 +88,7 @@ _WORDS: Mapping[NoticeKind, str] = {
     NoticeKind.BLIND: "late, and now unseen",
     NoticeKind.REMINDER: "still open",
     NoticeKind.RESOLVED: "up to date again",
+    NoticeKind.REPAIRED: "repaired",
 }
 
 

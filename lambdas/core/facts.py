@@ -82,6 +82,8 @@ class LoadRecord:
     rows_parsed: int | None
     first_error: str | None
     loaded_at: datetime | None
+    first_error_line: int | None = None
+    """From 1."""
 
     @property
     def name(self) -> str:

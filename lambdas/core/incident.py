@@ -46,6 +46,8 @@ class NoticeKind(StrEnum):
     REMINDER = "reminder"
     RESOLVED = "resolved"
     PROMISED = "promised"
+    REPAIRED = "repaired"
+    """What was wrong mended itself: no incident, told once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,6 +478,16 @@ def _union(
     told: tuple[Audience, ...], more: Iterable[Audience]
 ) -> tuple[Audience, ...]:
     return tuple(sorted({*told, *more}))
+
+
+def waking_nobody(transition: Transition) -> Transition:
+    """The same, told without a page: somebody was woken for it already."""
+    return dataclasses.replace(
+        transition,
+        announcements=tuple(
+            dataclasses.replace(one, page=False) for one in transition.announcements
+        ),
+    )
 
 
 def retired(incident: Incident, *, now: datetime) -> Incident:

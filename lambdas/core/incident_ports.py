@@ -66,3 +66,13 @@ class IncidentState(Protocol):
 
     def checked(self, at: datetime) -> None:
         """A check came to its end."""
+
+
+class ToldRepairs(Protocol):
+    """Where a repair's report becomes notices."""
+
+    def record_repaired(self, repair_id: str, notices: Sequence[Notice]) -> None:
+        """Put a repair's notices in the outbox and take its report away, or nothing.
+
+        Raises StateConflict if somebody else did so first.
+        """

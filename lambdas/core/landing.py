@@ -5,17 +5,24 @@
 ``manifests/<dataset>/<run_id>.json`` holds the parts of uploads not yet completed.
 Nothing under ``raw/`` is visible before its run is committed, and no name is ever
 written twice.
+
+An object that lands again keeps its name but for a mark before the suffix,
+``<run_id>-<part>r1.ndjson.gz``: its run, its day and its place among the parts of its
+run stay, so that its rows win over none they did not win over before.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 RAW = "raw/"
 RUNS = "runs/"
 MANIFESTS = "manifests/"
 QUARANTINE = "quarantine/"
+ARCHIVE = "archive/"
+"""What is left of objects of which rows were erased; nobody loads it."""
 
 ROLL_OVER_BYTES = 128 * 1024 * 1024
 """Compressed size at which an object is closed and the next one begun; Snowpipe is
@@ -28,8 +35,10 @@ TURN_BYTES = 3
 _RUN_ID = re.compile(r"(?P<start>\d{8}T\d{6}\.\d{3}Z)-[0-9a-f]{12}")
 _RAW_KEY = re.compile(
     r"raw/(?P<dataset>[a-z][a-z0-9_]*)/g(?P<generation>\d+)/dt=(?P<dt>\d{4}-\d\d-\d\d)/"
-    r"(?P<run_id>\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12})-(?P<part>\d{5})\.ndjson\.gz"
+    r"(?P<run_id>\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12})-(?P<part>\d{5})(?P<marks>(?:[a-z]\d+)*)\.ndjson\.gz"
 )
+_SUFFIX = ".ndjson.gz"
+_AGAIN = re.compile(r"r(?P<attempt>\d+)$")
 
 
 def new_run_id(started_at: datetime, random: bytes) -> str:
@@ -90,3 +99,69 @@ def run_id_of(key: str) -> str | None:
     """The run id in a raw key, or None if the key is not one of ours."""
     match = _RAW_KEY.fullmatch(key)
     return match["run_id"] if match else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawName:
+    """What the key of a raw object says. `part` has its marks: `00001`, `00001r2`."""
+
+    dataset: str
+    generation: int
+    run_id: str
+    part: str
+
+    @property
+    def first(self) -> str:
+        """The part as it landed first: without the mark of landing again."""
+        return _AGAIN.sub("", self.part)
+
+    @property
+    def attempt(self) -> int:
+        """How often it has landed again: 0 as it landed first."""
+        again = _AGAIN.search(self.part)
+        return int(again["attempt"]) if again else 0
+
+
+def raw_name(key: str) -> RawName | None:
+    """What a raw key says, or None if it is none of ours."""
+    match = _RAW_KEY.fullmatch(key)
+    if match is None:
+        return None
+    return RawName(
+        dataset=match["dataset"],
+        generation=int(match["generation"]),
+        run_id=match["run_id"],
+        part=match["part"] + match["marks"],
+    )
+
+
+def marked_key(key: str, mark: str) -> str:
+    """The key beside `key` with a mark, such as `r1` or `q2`.
+
+    Marks sort after the name without one and before the next part.
+    """
+    return f"{key.removesuffix(_SUFFIX)}{mark}{_SUFFIX}"
+
+
+def unmarked_key(key: str) -> str:
+    """The key of an object as it landed first: without the mark of landing again."""
+    return _AGAIN.sub("", key.removesuffix(_SUFFIX)) + _SUFFIX
+
+
+def run_prefix(key: str) -> str:
+    """Below which all objects of a raw key's run stand, whatever their marks."""
+    name = raw_name(key)
+    if name is None:
+        message = f"not the key of a raw object: {key!r}"
+        raise ValueError(message)
+    return f"{key.rpartition('/')[0]}/{name.run_id}-"
+
+
+def file_name(key: str) -> str:
+    """The last part of a key, which no other object of the bucket shares."""
+    return key.rpartition("/")[2]
+
+
+def amendment_key(dataset: str, run_id: str, number: int) -> str:
+    """Where a run says that it has other rows than it landed with."""
+    return f"{RUNS}{dataset}/{run_id}-a{number:05d}.json"

@@ -6,6 +6,8 @@ which objects make a complete run. Both are JSON, both are written once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from lambdas.core.run import Manifest, Run
@@ -57,3 +59,59 @@ def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:
             "cursor_after": run.cursor_after,
         }
     )
+
+
+def amended_run_file(
+    document: bytes,
+    *,
+    amendment: int,
+    refused: int,
+    replayed: Mapping[str, int],
+    erased: int,
+) -> bytes:
+    """A run's file with the rows it has now: `refused` and `erased` less, `replayed`
+    more.
+
+    It says all that the run's own file says, so that SQL may take the one with the
+    greatest `amendment` for the run. `replayed` are objects and their rows.
+    """
+    said = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
+    rows: int = msgspec.json.decode(said["rows"])
+    objects: list[object] = msgspec.json.decode(said["objects"])
+    return _to_json.encode(
+        {
+            **said,
+            "amendment": amendment,
+            "rows": rows - refused - erased + sum(replayed.values()),
+            "rows_refused": refused,
+            "rows_erased": erased,
+            "objects": [
+                *objects,
+                *({"key": key, "rows": one} for key, one in sorted(replayed.items())),
+            ],
+        }
+    )
+
+
+class _Said(msgspec.Struct):
+    rows: int
+    amendment: int = 0
+    rows_erased: int = 0
+
+
+_said = msgspec.json.Decoder(_Said)
+
+
+def rows_of_run(document: bytes) -> int:
+    """How many rows a run has, by its file or an amendment of it."""
+    return _said.decode(document).rows
+
+
+def amendment_of(document: bytes) -> int:
+    """The number of an amendment; 0 of a run's own file."""
+    return _said.decode(document).amendment
+
+
+def rows_erased(document: bytes) -> int:
+    """How many rows of a run were erased, by an amendment of it."""
+    return _said.decode(document).rows_erased

@@ -165,6 +165,28 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LandedRun:
+    """A run that has landed and was not yet seen to be loaded.
+
+    What is not among these is loaded: they are the watermark of the loads.
+    """
+
+    dataset: str
+    run_id: str
+    newest_key: str
+    objects: int
+    landed_at: datetime
+    part: str | None = None
+    """Set where only this part of the run is awaited: one that was replayed."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other that is awaited."""
+        part = "" if self.part is None else f"#{self.part}"
+        return f"{self.dataset}#{self.run_id}{part}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StuckRun:
     """A recorded run that could not be completed. `is_broken`: nor will it ever be."""
 

@@ -97,6 +97,16 @@ class FreshnessSettings(SnowflakeSettings):
     skew_s: int = 300
 
 
+class RepairSettings(SnowflakeSettings):
+    """The function that finds and mends what landed and did not load."""
+
+    state_table: str
+    landing_bucket: str
+    landed_topic_arn: str
+    check_every_s: int = 300
+    load_grace_s: int = 900
+
+
 class WarehouseSettings(SnowflakeSettings):
     """The function behind the `warehouse` custom resource."""
 
@@ -106,3 +116,6 @@ class WarehouseSettings(SnowflakeSettings):
     landed_topic_arn: str
     reader_role: str
     """The Snowflake role of the freshness function, which gets SELECT and MONITOR."""
+    repairer_role: str
+    """The Snowflake role of the repair function, which gets OPERATE as well, and
+    DELETE where old runs are removed."""

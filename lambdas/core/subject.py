@@ -11,6 +11,9 @@ from lambdas.core.history import Usual
 MONITOR = "_monitor"
 """The name under which the monitor's own incidents stand; no dataset can have it."""
 
+LOADING = "_loading"
+"""The name under which stands what keeps landed rows from being loaded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -81,6 +84,17 @@ def monitor_subject() -> Subject:
         dataset=MONITOR,
         description="catflap's own monitoring",
         promise="every dataset is looked at when it is due, and people are told",
+        timezone="UTC",
+        team="whoever runs catflap",
+    )
+
+
+def loading_subject() -> Subject:
+    """The loads of all datasets, whose troubles are told of together."""
+    return Subject(
+        dataset=LOADING,
+        description="the way from the landing zone into the tables",
+        promise="what has landed is loaded, once",
         timezone="UTC",
         team="whoever runs catflap",
     )

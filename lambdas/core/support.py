@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lambdas.core.dataset import Dataset, Retention
+from lambdas.core.dataset import Dataset
 from lambdas.core.finding import Finding, Location
 
 
@@ -34,14 +34,6 @@ NOT_YET: tuple[Unsupported, ...] = (
         asks_for_it=lambda dataset: bool(dataset.quality),
         instead="run the checks in your models",
         accepted="an empty list",
-    ),
-    Unsupported(
-        key=("retention", "runs"),
-        asks_for_it=lambda dataset: (
-            dataset.retention.runs != Retention.model_fields["runs"].default
-        ),
-        instead="leave the default, the rows of every run are kept",
-        accepted="10",
     ),
 )
 

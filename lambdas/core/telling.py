@@ -12,7 +12,7 @@ from datetime import datetime
 from lambdas.core.diagnosis import Verdict
 from lambdas.core.incident import Incident, NoticeKind, beside, in_plain_words
 from lambdas.core.message import Block, Message, block, local_time
-from lambdas.core.subject import MONITOR, Subject
+from lambdas.core.subject import LOADING, MONITOR, Subject
 
 RUNBOOKS = "docs/runbooks"
 """One page a cause, in the project's repository."""
@@ -177,7 +177,7 @@ def _duration(minutes: int) -> str:
 
 def _since(incident: Incident, subject: Subject) -> str:
     reported = _at(incident.opened_at, subject)
-    if subject.dataset == MONITOR or incident.state == "unknown":
+    if subject.dataset in {MONITOR, LOADING} or incident.state == "unknown":
         return f"seen {reported}"
     if incident.newest_at is None:
         return f"there is no dated row at all; seen {reported}"

@@ -20,7 +20,7 @@ from lambdas.core.errors import (
     SweepIncomplete,
 )
 from lambdas.core.history import Usual, usual, with_late
-from lambdas.core.incident import advance, retired
+from lambdas.core.incident import advance, retired, waking_nobody
 from lambdas.core.incident_ports import IncidentState
 from lambdas.core.inhibition import Inhibition, inhibition, lineage
 from lambdas.core.judging import (
@@ -74,12 +74,16 @@ class Check:
         routes: Routes,
         limits: Limits,
         sweep: Callable[[], object],
+        tell_of_loads: Callable[[datetime], int],
+        has_paged: Callable[[str, str | None], bool],
         statements: Callable[[], int],
         has_time: Callable[[], bool],
     ) -> None:
-        """`sweep` completes runs that a crashed pull had recorded; `statements` counts
-        what the warehouse was asked so far; `has_time` says whether there is time to
-        record one more change and still tell of it.
+        """`sweep` completes runs that a crashed pull had recorded; `tell_of_loads`
+        makes notices of what was found about loads, and counts them; `has_paged` says
+        whether somebody was woken for a dataset and a cause by those; `statements`
+        counts what the warehouse was asked so far; `has_time` says whether there is
+        time to record one more change and still tell of it.
         """
         self._catalogue = catalogue
         self._state = state
@@ -89,6 +93,8 @@ class Check:
         self._routes = routes
         self._oversight = Oversight(state=state, routes=routes, limits=limits)
         self._sweep = sweep
+        self._tell_of_loads = tell_of_loads
+        self._has_paged = has_paged
         self._statements = statements
         self._has_time = has_time
         self._lineage = lineage(catalogue)
@@ -106,6 +112,7 @@ class Check:
         judged = self._judge.judge(due, watches, now=now)
         made, conflicts = self._conclude(judged, now)
         self._retire(watches, now)
+        made += self._tell_of_loads(now)
         delivered = self._outbox.deliver()
         about_us = self._oversight.look(
             waiting, are_left=delivered.waiting > 0, stuck=stuck, now=now
@@ -221,6 +228,9 @@ class Check:
         if kept.tally is not None:
             kept = dataclasses.replace(kept, tally=with_late(kept.tally, after))
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
+        pages = any(one.page for one in transition.announcements)
+        if pages and self._has_paged(dataset.name, verdict.lead):
+            transition = waking_nobody(transition)
         told = notices(
             transition,
             verdict,

@@ -19,6 +19,7 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.incident_table import IncidentTable
 from lambdas.adapters.landed_listing import LandedListing
 from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.load_table import LoadTable
 from lambdas.adapters.rate_budget import SharedBudgets
 from lambdas.adapters.rate_table import RateTable
 from lambdas.adapters.schedules import DeployedSchedules
@@ -33,6 +34,7 @@ from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import Check
 from lambdas.freshness.collect import Collector, Sources
 from lambdas.freshness.judge import Judge
+from lambdas.freshness.load_desk import LoadDesk
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.sources.landing import LandingSource
 from lambdas.freshness.sources.load import LoadSource
@@ -160,6 +162,12 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         events=events,
         clock=clock,
     )
+    loads = LoadDesk(
+        reports=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
+        state=state,
+        told=state,
+        routes=routes(known),
+    )
     return Check(
         catalogue=catalogue(),
         state=state,
@@ -171,6 +179,8 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         routes=routes(known),
         limits=limits_of(known),
         sweep=committer.sweep,
+        tell_of_loads=loads.tell,
+        has_paged=loads.has_paged,
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
     )

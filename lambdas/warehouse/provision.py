@@ -175,6 +175,13 @@ class Provisioner:
             access.create_reader(role),
             *access.reader_grants(database, settings.snowflake_warehouse, role),
             access.grant_select("TABLE", names.runs_table(database), role),
+            access.create_reader(settings.repairer_role),
+            *access.reader_grants(
+                database, settings.snowflake_warehouse, settings.repairer_role
+            ),
+            access.grant_select(
+                "TABLE", names.runs_table(database), settings.repairer_role
+            ),
         ):
             warehouse.query(statement)
         known = self._standing(warehouse)
@@ -223,6 +230,10 @@ class Provisioner:
         table = names.raw_table(database, dataset.name)
         warehouse.query(loading.create_table(database, dataset))
         warehouse.query(access.grant_select("TABLE", table, role))
+        repairer = self._settings.repairer_role
+        warehouse.query(access.grant_select("TABLE", table, repairer))
+        if dataset.write_disposition == "replace":
+            warehouse.query(access.grant_delete(table, repairer))
         seen: Mapping[str, ObservedType] = {}
         if dataset.columns is None:
             seen = self._columns.of(dataset.name).columns
@@ -267,6 +278,8 @@ class Provisioner:
     ) -> None:
         warehouse.query(create)
         warehouse.query(access.grant_monitor(pipe, self._settings.reader_role))
+        warehouse.query(access.grant_monitor(pipe, self._settings.repairer_role))
+        warehouse.query(access.grant_operate(pipe, self._settings.repairer_role))
         if names.plain(pipe.rpartition(".")[2]) not in known.pipes:
             # what landed before the pipe could hear of it
             warehouse.query(loading.refresh_pipe(pipe))

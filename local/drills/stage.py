@@ -17,6 +17,7 @@ from lambdas.core.subject import MONITOR
 from local.drills.alarms import PRINCIPAL, Heartbeat
 from local.drills.project import DATASETS, ENVIRONMENT, SECRETS, write_project
 from local.drills.source import FIRST_TOKEN, Source
+from local.fabric import Fabric
 from local.inbox import Mail
 from local.invoke import DeployedFunction
 from local.stack import EmbeddedStack, Project, synthesize
@@ -163,6 +164,14 @@ class Stage(Ground):
                 folder=self._folder,
                 start=START,
             )
+        )
+        # What is drilled is the diagnosis: repaired meanwhile, nothing would be late.
+        self.stack.fabric = Fabric(
+            cloud=self.stack.cloud,
+            deployment=self.stack.deployment.without_schedules_of("repair"),
+            host=self.stack.host,
+            snowpipe=self.stack.snowflake,
+            started_at=START,
         )
         for name in SECRETS.values():
             self.client("secretsmanager").create_secret(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.strict.json_rows import RULES
+
 STAND_IN = "moto 5.2.5"
 
 
@@ -120,6 +122,24 @@ def table() -> str:
             f"| {shim.name} | {shim.real} | {shim.stand_in} | `{shim.install}` "
             f"| {shim.source} |"
             for shim in SHIMS
+        ),
+        "",
+        "# Where the embedded Snowflake is stricter than DuckDB",
+        "",
+        (
+            "Each row is a kind of record that a COPY refuses, held by "
+            "`tests/unit/core/test_refusing.py`; where Snowflake's behaviour is not "
+            "documented, the embedded one is the stricter. Besides, VALIDATE_PIPE_LOAD "
+            "answers an error for a pipe whose COPY has a SELECT (Snowflake: "
+            '"VALIDATE_PIPE_LOAD", usage notes).'
+        ),
+        "",
+        "| what | Snowflake | DuckDB | shim | source |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {rule.name} | {rule.real} | {rule.stand_in} | "
+            f"`local.strict.json_rows.refusal` | {rule.source} |"
+            for rule in RULES
         ),
     ]
     return "\n".join([*lines, ""])

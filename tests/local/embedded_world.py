@@ -21,6 +21,7 @@ from local.upstream import Upstream
 
 PULL = "lambdas.pull.handler.handle"
 FRESHNESS = "lambdas.freshness.handler.handle"
+REPAIR = "lambdas.repair.handler.handle"
 
 
 @dataclass(kw_only=True)
@@ -82,6 +83,15 @@ class World:
         self.fabric.drain(self.now)
         return answer
 
+    def repair(self) -> dict[str, Any]:
+        """Let the repair function look now; what it answered. Raises FunctionError."""
+        event = {"reason": "schedule", "due_at": self.now.isoformat()}
+        answer: dict[str, Any] = self.stack.host.invoke(
+            self.function(REPAIR), event, now=self.now
+        )
+        self.fabric.drain(self.now)
+        return answer
+
     def function(self, handler: str) -> DeployedFunction:
         return self.stack.deployment.function(handler)
 
@@ -123,14 +133,15 @@ def compared(stack: EmbeddedStack, upstream: Upstream, dataset: str) -> Comparis
 
 
 def pulls_only(deployment: Deployment) -> Deployment:
-    """A deployment without the schedule of the check."""
+    """A deployment without the schedules of the check and of the repair."""
     return dataclasses.replace(
         deployment,
         resources={
             key: one
             for key, one in deployment.resources.items()
             if not (
-                one.type == "AWS::Scheduler::Schedule" and key[0].endswith("-freshness")
+                one.type == "AWS::Scheduler::Schedule"
+                and key[0].endswith(("-freshness", "-repair"))
             )
         },
     )

@@ -92,11 +92,16 @@ def test_a_paused_pipe_pages_engineers_with_place_and_next_step(diary: Diary) ->
     assert "ALTER PIPE" not in news.body
 
 
+def _is_of_loads(told: Told) -> bool:
+    """That the pipe runs again, which the look after the next check may find."""
+    return told.mail.subject == "_loading: pipe_stopped is over"
+
+
 def test_the_recovery_is_told_to_those_who_were_told_of_the_incident(
     diary: Diary,
 ) -> None:
     before = _told(diary, PAUSED_FROM, PAUSED_UNTIL)
-    after = _told(diary, PAUSED_UNTIL, END)
+    after = [one for one in _told(diary, PAUSED_UNTIL, END) if not _is_of_loads(one)]
     assert {one.mail.subject for one in after} == {"flights is up to date again"}
     assert {one.mail.audience for one in after} == {one.mail.audience for one in before}
     assert max(one.at for one in after) < PAUSED_UNTIL + timedelta(minutes=45)
@@ -106,7 +111,8 @@ def test_the_night_in_which_nothing_leaves_wakes_nobody(
     embedded: World, diary: Diary
 ) -> None:
     """Between the last flight of a day and the first of the next lie six hours."""
-    assert _told(diary, PAUSED_UNTIL + timedelta(minutes=45), END) == []
+    told = _told(diary, PAUSED_UNTIL + timedelta(minutes=45), END)
+    assert [one for one in told if not _is_of_loads(one)] == []
     hours = [
         datetime.fromisoformat(str(row[-1]))
         for row in embedded.upstream.tables["flights"].released()

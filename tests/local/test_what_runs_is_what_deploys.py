@@ -96,7 +96,7 @@ def test_every_zip_holds_the_code_and_the_catalogue_that_run_here(
         here = json.loads(catalogue_to_json(project.catalogue))
         # Where upstream answers is the one thing that a file cannot know.
         assert _without_addresses(catalogue) == _without_addresses(here)
-    assert handlers == {"pull", "freshness", "warehouse"}
+    assert handlers == {"pull", "freshness", "repair", "warehouse"}
 
 
 def _without_addresses(value: object) -> object:

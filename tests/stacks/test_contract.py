@@ -23,6 +23,7 @@ from lambdas.core.settings import (
     FreshnessSettings,
     FunctionSettings,
     PullSettings,
+    RepairSettings,
     WarehouseSettings,
 )
 from lambdas.core.sql import loading
@@ -36,6 +37,7 @@ from tests.stacks.conftest import Templates
 SETTINGS_OF: dict[str, type[FunctionSettings]] = {
     "lambdas.pull.handler.handle": PullSettings,
     "lambdas.freshness.handler.handle": FreshnessSettings,
+    "lambdas.repair.handler.handle": RepairSettings,
     "lambdas.warehouse.handler.handle": WarehouseSettings,
 }
 DATASETS = {"flights", "weather"}
@@ -221,6 +223,7 @@ def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> N
     } == {
         "lambdas.pull.handler.handle": "Allow",
         "lambdas.freshness.handler.handle": None,
+        "lambdas.repair.handler.handle": None,
         "lambdas.warehouse.handler.handle": None,
     }
 

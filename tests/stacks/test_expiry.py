@@ -22,6 +22,7 @@ def test_datasets_with_the_usual_retention_share_one_rule() -> None:
         "raw/": 400,
         "runs/": 400,
         "quarantine/": 90,
+        "archive/": 400,
         "manifests/": 90,
     }
 
@@ -33,6 +34,7 @@ def test_a_dataset_that_wants_less_has_rules_of_its_own() -> None:
     assert rules["raw/"] == 400
     assert rules["raw/dogs/"] == 30
     assert rules["runs/dogs/"] == 30
+    assert rules["archive/dogs/"] == 30
     assert "raw/cats/" not in rules
 
 

@@ -21,12 +21,15 @@ ACTIONS_OF_CALL = {
     "complete_multipart_upload": {"s3:PutObject"},
     "create_multipart_upload": {"s3:PutObject"},
     "delete_object": {"s3:DeleteObject"},
+    "delete_item": {"dynamodb:DeleteItem"},
+    "get_bucket_notification_configuration": {"s3:GetBucketNotification"},
     "get_item": {"dynamodb:GetItem"},
     "get_object": {"s3:GetObject"},
     "get_schedule": {"scheduler:GetSchedule"},
     "get_secret_value": {"secretsmanager:GetSecretValue"},
     "head_object": {"s3:GetObject"},
     "list_objects_v2": {"s3:ListBucket"},
+    "list_subscriptions_by_topic": {"sns:ListSubscriptionsByTopic"},
     "publish": {"sns:Publish"},
     "put_events": {"events:PutEvents"},
     "put_item": {"dynamodb:PutItem"},
@@ -64,6 +67,11 @@ WITHOUT_A_CALL = {
         "kms:GenerateDataKey": "as for pull, and for topics under the same key",
         "sqs:SendMessage": "Lambda, of a check that failed",
     },
+    "repair": {
+        "kms:Decrypt": "as for pull",
+        "kms:GenerateDataKey": "as for pull",
+        "sqs:SendMessage": "Lambda, of a look that failed",
+    },
     "warehouse": {"sqs:SendMessage": "Lambda, of a change that failed"},
 }
 LOGGED = {
@@ -76,6 +84,8 @@ LOGGED = {
 NEVER_READ = {
     # With workload identity there is no key to read, and so no grant.
     "warehouse": {"secretsmanager:GetSecretValue"},
+    # It shares the landing bucket's adapter, and drops no manifests.
+    "repair": {"secretsmanager:GetSecretValue", "s3:DeleteObject"},
     # No dataset of the repository needs a secret.
     "pull": {"secretsmanager:GetSecretValue"},
 }

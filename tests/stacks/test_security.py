@@ -65,6 +65,21 @@ GRANTED = {
         "sqs": {"SendMessage"},
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
+    "repair": {
+        "dynamodb": {"DeleteItem", "GetItem", "PutItem", "Query"},
+        "kms": {"Decrypt", "GenerateDataKey"},
+        "logs": {"CreateLogStream", "PutLogEvents"},
+        "s3": {
+            "AbortMultipartUpload",
+            "GetBucketNotification",
+            "GetObject",
+            "ListBucket",
+            "PutObject",
+        },
+        "sns": {"ListSubscriptionsByTopic"},
+        "sqs": {"SendMessage"},
+        "xray": {"PutTelemetryRecords", "PutTraceSegments"},
+    },
     "warehouse": {
         "dynamodb": {"GetItem"},
         "logs": {"CreateLogStream", "PutLogEvents"},

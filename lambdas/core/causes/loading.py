@@ -90,6 +90,8 @@ def _resume(seen: Situation) -> str:
     pipe = say.pipe_of(seen)
     if seen.signals.pipe.state == "PAUSED":
         return (
+            f"unless it is meant to be: `catflap replay {say.name_of(seen)}` resumes "
+            "it and loads what waits; or by hand: "
             f"`ALTER PIPE {pipe} SET PIPE_EXECUTION_PAUSED = FALSE` (after two weeks "
             f"of pause `SELECT SYSTEM$PIPE_FORCE_RESUME('{pipe}', "
             "'staleness_check_override')`)"
@@ -175,9 +177,9 @@ LOAD_PARTIAL = Rule(
     ),
     evidence=(say.load, say.counts),
     next_step=lambda seen: (
-        "see the refused rows: `SELECT * FROM TABLE(VALIDATE_PIPE_LOAD(PIPE_NAME => "
-        f"'{say.pipe_of(seen)}', START_TIME => DATEADD(DAY, -3, "
-        f"CURRENT_TIMESTAMP())))`; then `catflap replay {say.name_of(seen)}`"
+        f"read what was refused: {_copy_history(seen)}; compare the object's rows with "
+        "the table, and load by hand what is missing: landing it again would double "
+        "the rest"
     ),
     plain="Only a part of the newest data could be loaded into the warehouse.",
 )

@@ -6,7 +6,7 @@ from lambdas.core.sql import names
 
 
 def create_reader(reader_role: str) -> str:
-    """The role of the freshness function."""
+    """The role of the freshness function, or of the repair function."""
     return f"CREATE ROLE IF NOT EXISTS {names.identifier(reader_role)}"
 
 
@@ -50,6 +50,16 @@ def grant_monitor(pipe: str, reader_role: str) -> str:
     return f"GRANT MONITOR ON PIPE {pipe} TO ROLE {names.identifier(reader_role)}"
 
 
+def grant_operate(pipe: str, role: str) -> str:
+    """OPERATE on a pipe: to refresh and to resume it."""
+    return f"GRANT OPERATE ON PIPE {pipe} TO ROLE {names.identifier(role)}"
+
+
+def grant_delete(table: str, role: str) -> str:
+    """DELETE on a table whose old runs are removed."""
+    return f"GRANT DELETE ON TABLE {table} TO ROLE {names.identifier(role)}"
+
+
 def bootstrap(
     *,
     admin_user: str,
@@ -58,9 +68,12 @@ def bootstrap(
     reader_user: str,
     reader_role: str,
     reader_aws_role_arn: str,
+    repairer_user: str,
+    repairer_role: str,
+    repairer_aws_role_arn: str,
     warehouse: str,
 ) -> tuple[str, ...]:
-    """What an account administrator runs once: two users that sign in as AWS roles,
+    """What an account administrator runs once: three users that sign in as AWS roles,
     and what the one that deploys needs to make everything else.
     """
     admin = names.identifier(admin_role)
@@ -75,7 +88,9 @@ def bootstrap(
         f"CREATE ROLE IF NOT EXISTS {admin}",
         f"CREATE ROLE IF NOT EXISTS {reader}",
         *create_service_user(admin_user, admin_role, admin_aws_role_arn),
+        f"CREATE ROLE IF NOT EXISTS {names.identifier(repairer_role)}",
         *create_service_user(reader_user, reader_role, reader_aws_role_arn),
+        *create_service_user(repairer_user, repairer_role, repairer_aws_role_arn),
         f"GRANT CREATE DATABASE ON ACCOUNT TO ROLE {admin}",
         f"GRANT CREATE INTEGRATION ON ACCOUNT TO ROLE {admin}",
         f"GRANT CREATE ROLE ON ACCOUNT TO ROLE {admin}",

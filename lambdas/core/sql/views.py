@@ -213,24 +213,51 @@ _ROWS = "TRY_TO_NUMBER(R.PAYLOAD['rows']::VARCHAR, 38, 0)"
 
 
 def _runs_of_newest_whole_pull(database: str, dataset: Dataset) -> str:
-    """The runs whose rows `replace` shows: the segments of one pull, mostly one.
+    """The runs whose rows `replace` shows: the segments of one pull, mostly one."""
+    runs = _latest_run_files(database, dataset)
+    return (
+        f"SELECT R._RUN_ID FROM ({runs}) AS R WHERE {_PULL_ID} = "
+        f"(SELECT MAX(W.PULL_ID) FROM ({_whole_pulls(database, dataset)}) AS W)"
+    )
+
+
+def runs_of_newest_whole_pulls(database: str, dataset: Dataset, *, newest: int) -> str:
+    """One row: the id of the oldest of the `newest` whole pulls, NULL if there are
+    fewer. Run ids sort by their start, and a pull's is that of its first segment.
+    """
+    return (
+        "SELECT CASE WHEN COUNT(*) < "
+        f"{newest} THEN NULL ELSE MIN(N.PULL_ID) END FROM (SELECT W.PULL_ID FROM "
+        f"({_whole_pulls(database, dataset)}) AS W ORDER BY W.PULL_ID DESC "
+        f"LIMIT {newest}) AS N"
+    )
+
+
+def _latest_run_files(database: str, dataset: Dataset) -> str:
+    """The newest word of each run of a dataset: its file, or the last amendment."""
+    return (
+        f"SELECT * FROM {names.runs_table(database)} "
+        f"WHERE DATASET = {names.literal(dataset.name)} "
+        "QUALIFY ROW_NUMBER() OVER (PARTITION BY _RUN_ID ORDER BY "
+        "NVL(TRY_TO_NUMBER(PAYLOAD['amendment']::VARCHAR, 38, 0), 0) DESC, "
+        "_FILE DESC) = 1"
+    )
+
+
+def _whole_pulls(database: str, dataset: Dataset) -> str:
+    """The ids of pulls of which every row of every segment is loaded.
 
     A pull is whole when its last segment is there, as many as that one counts, and each
-    with as many loaded rows as it landed. Pull ids are run ids, which sort by their
-    start. A run of no rows is whole at once: the table is empty then, because the API
-    said so.
+    with as many loaded rows as it has by its newest word. Pull ids are run ids, which
+    sort by their start. A run of no rows is whole at once: the table is empty then,
+    because the API said so.
     """
-    runs = names.runs_table(database)
     table = names.raw_table(database, dataset.name)
-    is_ours = f"R.DATASET = {names.literal(dataset.name)}"
-    whole = (
-        f"SELECT {_PULL_ID} AS PULL_ID FROM {runs} AS R "
+    return (
+        f"SELECT {_PULL_ID} AS PULL_ID "
+        f"FROM ({_latest_run_files(database, dataset)}) AS R "
         f"LEFT JOIN (SELECT _RUN_ID, COUNT(*) AS LOADED FROM {table} GROUP BY _RUN_ID) "
-        f"AS L ON L._RUN_ID = R._RUN_ID WHERE {is_ours} GROUP BY {_PULL_ID} "
+        f"AS L ON L._RUN_ID = R._RUN_ID GROUP BY {_PULL_ID} "
         f"HAVING MAX(CASE WHEN {_IS_LAST} THEN {_SEGMENT} ELSE 0 END) = COUNT(*) "
         f"AND SUM(CASE WHEN NVL(L.LOADED, 0) = {_ROWS} THEN 1 ELSE 0 END) = COUNT(*)"
-    )
-    return (
-        f"SELECT R._RUN_ID FROM {runs} AS R WHERE {is_ours} "
-        f"AND {_PULL_ID} = (SELECT MAX(W.PULL_ID) FROM ({whole}) AS W)"
     )

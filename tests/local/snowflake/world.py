@@ -23,6 +23,7 @@ BUCKET = "catflap-test-landing"
 DATABASE = "CATFLAP_TEST"
 ADMIN_ROLE = "CATFLAP_ADMIN"
 READER_ROLE = "CATFLAP_READER"
+REPAIRER_ROLE = "CATFLAP_REPAIRER"
 STARTED = datetime(2013, 1, 1, 5, tzinfo=UTC)
 
 
@@ -103,6 +104,7 @@ class World:
             landing_bucket=BUCKET,
             landed_topic_arn=self.topic_arn,
             reader_role=READER_ROLE,
+            repairer_role=REPAIRER_ROLE,
         )
 
     def warehouse(self, user: str, role: str) -> SnowflakeWarehouse:

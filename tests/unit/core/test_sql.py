@@ -310,10 +310,13 @@ def test_an_administrator_makes_users_without_a_secret() -> None:
         reader_user="watcher",
         reader_role="reader",
         reader_aws_role_arn="arn:aws:iam::1:role/b",
+        repairer_user="mender",
+        repairer_role="repairer",
+        repairer_aws_role_arn="arn:aws:iam::1:role/c",
         warehouse="wh",
     )
     assert not [text for text in texts if "PASSWORD" in text.upper()]
-    assert sum("WORKLOAD_IDENTITY = (TYPE = AWS ARN =" in text for text in texts) == 2
+    assert sum("WORKLOAD_IDENTITY = (TYPE = AWS ARN =" in text for text in texts) == 3
 
 
 @given(st.text(min_size=1, max_size=30))

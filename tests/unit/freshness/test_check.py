@@ -76,6 +76,7 @@ class House:
         self.slack = FakeChannel(*people, faults=self.faults)
         self.bus = FakeChannel(Audience.SYSTEMS, faults=self.faults)
         self.sweep: Callable[[], object] = lambda: None
+        self.paged: set[tuple[str, str | None]] = set()
         self.has_time: Callable[[], bool] = lambda: True
         self.freshness = freshness or PROMISE
         self.datasets = [self._dataset(name) for name in tables]
@@ -125,6 +126,8 @@ class House:
             },
             limits=limits,
             sweep=self.sweep,
+            tell_of_loads=lambda _: 0,
+            has_paged=lambda dataset, cause: (dataset, cause) in self.paged,
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
         ).run(now=self.now)
@@ -190,6 +193,19 @@ def test_a_late_dataset_is_told_once_and_its_recovery_to_whoever_was_told() -> N
     ] == ["dataset.late", "dataset.recovered"]
     assert house.state.open == {}
     assert house.check(MINUTES_5).due == 0
+
+
+def test_who_was_woken_for_its_load_is_not_woken_again_when_it_is_late() -> None:
+    woken = House({"cats": fresh(7 * HOUR)})
+    woken.check()
+    (incident,) = woken.state.all.values()
+    assert woken.pages() != []
+
+    house = House({"cats": fresh(7 * HOUR)})
+    house.paged = {("cats", incident.cause)}
+    house.check()
+    assert house.pages() == []
+    assert house.told(house.sns) == woken.told(woken.sns)
 
 
 def test_a_quiet_upstream_wakes_nobody() -> None:

@@ -27,6 +27,7 @@ SETTINGS = WarehouseSettings(
     landing_bucket="landing",
     landed_topic_arn="arn:aws:sns:eu-west-1:123456789012:landed",
     reader_role="READER",
+    repairer_role="REPAIRER",
 )
 
 

@@ -1,0 +1,1 @@
+"""Finds what landed and did not load, and mends what can be mended."""

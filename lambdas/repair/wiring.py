@@ -1,0 +1,71 @@
+"""The look, made from the function's settings; its clients live with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+
+from lambdas.adapters.clients import client
+from lambdas.adapters.environment import catalogue, settings
+from lambdas.adapters.landing_bucket import LandingBucket
+from lambdas.adapters.load_history import load_records
+from lambdas.adapters.load_table import LoadTable
+from lambdas.adapters.pipes import Pipes
+from lambdas.adapters.secrets import SecretsManagerSecrets
+from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.stored_objects import StoredObjects
+from lambdas.adapters.subscriptions import Subscriptions
+from lambdas.core.facts import LoadRecord
+from lambdas.core.reconciling import MAX_ATTEMPTS
+from lambdas.core.relanding import TRIES_AS_IT_IS, Relanding
+from lambdas.core.settings import RepairSettings
+from lambdas.repair.landing_wiring import LandingWiring
+from lambdas.repair.reconcile import Reconciler
+
+RESERVE = timedelta(seconds=60)
+"""Kept back from the function's time: no dataset is begun in it."""
+RECORDS = 10_000
+"""Of a table's history, at most."""
+
+
+@cache
+def warehouse() -> SnowflakeWarehouse:
+    """The connection that a warm function keeps; made by its first statement."""
+    return SnowflakeWarehouse(
+        settings=settings(RepairSettings),
+        secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
+        connector=snowflake_connector,
+    )
+
+
+def reconciler(remaining: Callable[[], timedelta]) -> Reconciler:
+    """The look for one invocation; `remaining` is the function's time that is left."""
+    known = settings(RepairSettings)
+    database = known.snowflake_database
+    stored = StoredObjects(s3=client("s3"), bucket=known.landing_bucket)
+    landing = LandingBucket(s3=client("s3"), bucket=known.landing_bucket)
+
+    def history(dataset: str, since: datetime) -> list[LoadRecord]:
+        return load_records(warehouse(), database, dataset, since, limit=RECORDS)
+
+    return Reconciler(
+        catalogue=catalogue(),
+        database=database,
+        watch=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
+        pipes=Pipes(warehouse=warehouse()),
+        warehouse=warehouse(),
+        history=history,
+        stored=stored,
+        relanding=Relanding(
+            landing=landing, stored=stored, tries_as_it_is=TRIES_AS_IT_IS
+        ),
+        wiring=LandingWiring(
+            bucket=stored,
+            topic=Subscriptions(sns=client("sns"), topic_arn=known.landed_topic_arn),
+        ),
+        grace=timedelta(seconds=known.load_grace_s),
+        every=timedelta(seconds=known.check_every_s),
+        max_attempts=MAX_ATTEMPTS,
+        has_time=lambda: remaining() > RESERVE,
+    )

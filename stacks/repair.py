@@ -1,0 +1,122 @@
+"""The function that finds what landed and did not load, and what wakes it.
+
+It has a role of its own, here and in Snowflake: it may land objects again and tell
+pipes to load, and it may tell nobody. What it did and what it cannot mend stands in the
+state, from where the freshness check tells people.
+"""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import App, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+
+from lambdas.core.settings import RepairSettings
+from stacks.bundle import Bundle
+from stacks.catflap_stack import CatflapStack
+from stacks.dead_letters import DeadLetters
+from stacks.environment import Environment
+from stacks.grants import keep_runs, land_again, look_at_wiring, read_secrets
+from stacks.lambda_function import CatflapFunction
+from stacks.landing import LandingStack
+from stacks.notifications import NotificationsStack
+from stacks.schedules import SCHEDULED_TIME
+from stacks.snowflake_login import login_secrets, login_settings
+
+
+class RepairStack(CatflapStack):
+    """A look every few minutes, as often as the freshness check."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        environment: Environment,
+        bundle: Bundle,
+        landing: LandingStack,
+        notifications: NotificationsStack,
+    ) -> None:
+        super().__init__(
+            app, "repair", environment=environment, description="what repairs loads"
+        )
+        failed_looks = DeadLetters(
+            self,
+            "FailedLooks",
+            meaning="Looks at loads that failed. The repair function's log says why; "
+            "the next one looks at everything again.",
+            engineers=notifications.engineers,
+            fifo=False,
+        ).queue
+        login = environment.snowflake.repair_login
+        minutes = environment.check_every_minutes
+        repair = CatflapFunction(
+            self,
+            "Repair",
+            environment=environment,
+            slice_name="repair",
+            description="Finds what landed and did not load, and has it loaded",
+            code=bundle.code(),
+            settings=RepairSettings(
+                **login_settings(environment.snowflake, login),
+                state_table=landing.state.table_name,
+                landing_bucket=landing.bucket.bucket_name,
+                landed_topic_arn=landing.landed.topic_arn,
+                check_every_s=minutes * 60,
+            ),
+            timeout=Duration.minutes(min(15, max(5, minutes))),
+            memory_mib=512,
+            failed_events=failed_looks,
+            # Snowflake knows the repairer by its role's name.
+            role_name=f"catflap-{environment.name}-repair",
+            feeds_itself=False,
+        )
+        keep_runs(repair.role, landing.state)
+        land_again(repair.role, landing)
+        look_at_wiring(repair.role, landing)
+        read_secrets(repair.role, login_secrets(login))
+        role = iam.Role(
+            self,
+            "SchedulerRole",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            ),
+            description="Lets EventBridge Scheduler wake the repair function",
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[repair.function.function_arn],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"], resources=[failed_looks.queue_arn]
+            )
+        )
+        schedule = scheduler.CfnSchedule(
+            self,
+            "Look",
+            description="Looks at what landed and was not seen loaded",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+                mode="OFF"
+            ),
+            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=repair.function.function_arn,
+                role_arn=role.role_arn,
+                input=json.dumps({"reason": "schedule", "due_at": SCHEDULED_TIME}),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    # The next look does the same work.
+                    maximum_event_age_in_seconds=max(60, minutes * 60),
+                    maximum_retry_attempts=2,
+                ),
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                    arn=failed_looks.queue_arn
+                ),
+            ),
+        )
+        # Created before its role may invoke, it would lose its first tick.
+        schedule.node.add_dependency(role.node.find_child("DefaultPolicy"))
