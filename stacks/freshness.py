@@ -6,13 +6,9 @@ the state and Slack do not.
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import App, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 
 from lambdas.core.names import schedule_prefix
 from lambdas.core.settings import FreshnessSettings
@@ -32,8 +28,8 @@ from stacks.grants import (
 from stacks.lambda_function import CatflapFunction
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
-from stacks.schedules import SCHEDULED_TIME
 from stacks.snowflake_login import login_secrets, login_settings
+from stacks.waking import wake_every
 
 HEARTBEAT_NAMESPACE = "catflap"
 HEARTBEAT_METRIC = "CatflapHeartbeat"
@@ -106,57 +102,15 @@ class FreshnessStack(CatflapStack):
             *([slack] if slack else []),
         }
         read_secrets(role, sorted(secrets))
-        self._check_every(every, freshness, failed_checks.queue_arn)
-        self._watch_heartbeat(environment, notifications)
-
-    def _check_every(
-        self, every: Duration, freshness: CatflapFunction, failed_checks_arn: str
-    ) -> None:
-        role = iam.Role(
-            self,
-            "SchedulerRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            ),
-            description="Lets EventBridge Scheduler wake the freshness function",
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[freshness.function.function_arn],
-            )
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["sqs:SendMessage"], resources=[failed_checks_arn]
-            )
-        )
-        minutes = int(every.to_minutes())
-        schedule = scheduler.CfnSchedule(
+        wake_every(
             self,
             "Check",
+            every=every,
+            function=freshness,
             description="Checks the freshness of every dataset that can be late",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
-                mode="OFF"
-            ),
-            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=freshness.function.function_arn,
-                role_arn=role.role_arn,
-                input=json.dumps({"reason": "schedule", "due_at": SCHEDULED_TIME}),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    # The next check does the same work.
-                    maximum_event_age_in_seconds=max(60, minutes * 60),
-                    maximum_retry_attempts=2,
-                ),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=failed_checks_arn
-                ),
-            ),
+            dead_letters=failed_checks,
         )
-        # Created before its role may invoke, it would lose its first tick.
-        schedule.node.add_dependency(role.node.find_child("DefaultPolicy"))
+        self._watch_heartbeat(environment, notifications)
 
     def _watch_heartbeat(
         self, environment: Environment, notifications: NotificationsStack

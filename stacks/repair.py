@@ -7,11 +7,7 @@ state, from where the freshness check tells people.
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import App, Duration
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 
 from lambdas.core.settings import RepairSettings
 from stacks.bundle import Bundle
@@ -22,8 +18,8 @@ from stacks.grants import keep_runs, land_again, look_at_wiring, read_secrets
 from stacks.lambda_function import CatflapFunction
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
-from stacks.schedules import SCHEDULED_TIME
 from stacks.snowflake_login import login_secrets, login_settings
+from stacks.waking import wake_every
 
 
 class RepairStack(CatflapStack):
@@ -76,47 +72,11 @@ class RepairStack(CatflapStack):
         land_again(repair.role, landing)
         look_at_wiring(repair.role, landing)
         read_secrets(repair.role, login_secrets(login))
-        role = iam.Role(
-            self,
-            "SchedulerRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            ),
-            description="Lets EventBridge Scheduler wake the repair function",
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[repair.function.function_arn],
-            )
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["sqs:SendMessage"], resources=[failed_looks.queue_arn]
-            )
-        )
-        schedule = scheduler.CfnSchedule(
+        wake_every(
             self,
             "Look",
+            every=Duration.minutes(minutes),
+            function=repair,
             description="Looks at what landed and was not seen loaded",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
-                mode="OFF"
-            ),
-            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=repair.function.function_arn,
-                role_arn=role.role_arn,
-                input=json.dumps({"reason": "schedule", "due_at": SCHEDULED_TIME}),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    # The next look does the same work.
-                    maximum_event_age_in_seconds=max(60, minutes * 60),
-                    maximum_retry_attempts=2,
-                ),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=failed_looks.queue_arn
-                ),
-            ),
+            dead_letters=failed_looks,
         )
-        # Created before its role may invoke, it would lose its first tick.
-        schedule.node.add_dependency(role.node.find_child("DefaultPolicy"))
