@@ -26,7 +26,7 @@ from lambdas.core.segment import Cut
 from lambdas.pull import engine, transfer
 from lambdas.pull.plan import Plan, StateAfter
 from tests.soak.aws import DynamoDB
-from tests.soak.simulation import Hooks
+from tests.soak.simulation import Hooks, Shape
 
 
 class CursorFirst(Committer):
@@ -132,6 +132,11 @@ def _slice_as_the_clock_says(self: engine.Puller, before: DatasetState) -> str:
     return new_run_id(self._clock.now(), self._random(RANDOM_BYTES))
 
 
+def _merged_and_backfilled(shape: Shape) -> Shape:
+    """Only there can an older version of a row win over a newer one."""
+    return dataclasses.replace(shape, disposition="merge", backfills=True)
+
+
 _sliced = sliced
 
 
@@ -206,7 +211,7 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
         [patch.object(StateAfter, "of", _cursor_runs_ahead)],
     ),
     "a slice's run stands where the clock says": lambda: (
-        Hooks(),
+        Hooks(shape=_merged_and_backfilled),
         [patch.object(engine.Puller, "_id_in_lane", _slice_as_the_clock_says)],
     ),
     "a slice holds the rows at its end as well": lambda: (

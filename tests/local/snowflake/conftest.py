@@ -23,8 +23,21 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield started
 
 
+@pytest.fixture
+def world(
+    standing: tuple[World, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> World:
+    """The world that stands for all tests; a test is in its shell, and nobody else:
+    commands of other tests ask with credentials of their own.
+    """
+    made, shell = standing
+    for name, value in shell.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
 @pytest.fixture(scope="session")
-def world(cloud: Cloud) -> Iterator[World]:
+def standing(cloud: Cloud) -> Iterator[tuple[World, dict[str, str]]]:
     s3, sns, iam = (cloud.client(name) for name in ("s3", "sns", "iam"))
     s3.create_bucket(Bucket=BUCKET)
     topic = sns.create_topic(Name="landed")["TopicArn"]
@@ -52,14 +65,15 @@ def world(cloud: Cloud) -> Iterator[World]:
     )
     credentials = session.get_credentials()
     assert credentials is not None
-    with pytest.MonkeyPatch.context() as patch, EmbeddedSnowflake.beside(cloud) as own:
-        for name, value in {
+    with EmbeddedSnowflake.beside(cloud) as own, pytest.MonkeyPatch.context() as patch:
+        shell = {
             "AWS_ACCESS_KEY_ID": credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
             "AWS_SESSION_TOKEN": str(credentials.token),
             "AWS_REGION": cloud.region,
             **own.environment(),
-        }.items():
+        }
+        for name, value in shell.items():
             patch.setenv(name, value)
         role_arn = f"arn:aws:iam::{cloud.account}:role/{ROLE_NAME}"
         made = World(
@@ -85,7 +99,8 @@ def world(cloud: Cloud) -> Iterator[World]:
             "Resource": topic,
         }
         _set_policy(sns, topic, [admit, subscribe])
-        yield made
+        patch.undo()
+        yield made, shell
         made.admin.close()
 
 
