@@ -29,7 +29,7 @@ from rich.console import Console
 
 from lambdas.adapters.incident_table import IncidentTable
 from lambdas.core.incident import Incident
-from lambdas.core.subject import MONITOR
+from lambdas.core.subject import LOADING, MONITOR
 from local.drills import faults
 from local.drills.registry import YOUNG
 from local.drills.report import duration
@@ -134,8 +134,8 @@ class Month(Ground):
             pass
 
     def open_incidents(self) -> list[Incident]:
-        """Those of the datasets and of the monitoring itself."""
-        names = (*self.upstream.tables, MONITOR)
+        """Those of the datasets, of loads and of the monitoring itself."""
+        names = (*self.upstream.tables, LOADING, MONITOR)
         found = [self.incidents.open_incident(name) for name in names]
         return [incident for incident in found if incident is not None]
 
@@ -282,14 +282,7 @@ def lived(month: Month, outage: Outage) -> Found:
     seen = [one for one in month.seen if one.at > began]
     led = [code for one in seen if one.at <= mended for code in one.incident.causes]
     named = tuple(dict.fromkeys(led))
-    first = next(
-        (
-            one.at
-            for one in seen
-            if one.incident.dataset == FLIGHTS and _names(one.incident, outage.cause)
-        ),
-        None,
-    )
+    first = next((one.at for one in seen if _names(one.incident, outage)), None)
     if first is None:
         wrong.append("not found")
     misnamed = set(named) - {outage.cause} - outage.on_the_way
@@ -298,7 +291,7 @@ def lived(month: Month, outage: Outage) -> Found:
     if paged != outage.pages:
         wrong.append("nobody was paged" if outage.pages else "somebody was paged")
     is_over = not month.open_incidents()
-    recoveries = [one for one in month.told if "up to date again" in one.mail.subject]
+    recoveries = [one for one in month.told if _is_recovery(one)]
     if not recoveries or not is_over:
         wrong.append("the recovery was not told")
     month.told.clear()
@@ -318,16 +311,20 @@ def _news(month: Month, until: datetime) -> list[Told]:
     return [one for one in month.told if one.at <= until]
 
 
-def _names(incident: Incident, cause: str) -> bool:
-    return cause in {incident.cause, *incident.causes}
+def _names(incident: Incident, outage: Outage) -> bool:
+    """Of the flights, or of what keeps them from being loaded: what is repaired at
+    every look makes nothing late, and is told all the same.
+    """
+    is_about = incident.dataset in (FLIGHTS, LOADING)
+    return is_about and outage.cause in {incident.cause, *incident.causes}
+
+
+def _is_recovery(told: Told) -> bool:
+    return any(words in told.mail.subject for words in ("up to date again", "is over"))
 
 
 def _is_told(month: Month, outage: Outage, began: datetime) -> bool:
-    named = any(
-        one.incident.dataset == FLIGHTS and _names(one.incident, outage.cause)
-        for one in month.seen
-        if one.at > began
-    )
+    named = any(_names(one.incident, outage) for one in month.seen if one.at > began)
     paged = any(one.is_page for one in month.told)
     return named and (paged or not outage.pages)
 

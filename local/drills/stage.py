@@ -166,9 +166,10 @@ class Stage(Ground):
             )
         )
         # What is drilled is the diagnosis: repaired meanwhile, nothing would be late.
+        self.stack.deployment = self.stack.deployment.without_schedules_of("repair")
         self.stack.fabric = Fabric(
             cloud=self.stack.cloud,
-            deployment=self.stack.deployment.without_schedules_of("repair"),
+            deployment=self.stack.deployment,
             host=self.stack.host,
             snowpipe=self.stack.snowflake,
             started_at=START,
