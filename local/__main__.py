@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from local.reporting import (
     draw,
     is_page,
     print_story,
+    read_by_engineers,
     totals_table,
 )
 from local.stack import ROOT, EmbeddedStack, read, synthesize
@@ -34,6 +36,7 @@ from local.upstream import Upstream, new_york_flights
 START = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS = 10
 THRESHOLD = timedelta(hours=3)
+WORDS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def live(
     for table in tables:
         console.print(table)
     if picture is not None:
-        draw(picture, [one for one in diary.told if is_page(one)], tables)
+        draw(picture, read_by_engineers(diary.told), tables)
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
     return outcome
 
@@ -169,7 +172,7 @@ def _judged(
     }
     paged = [told for told in diary.told if is_page(told)]
     pages = {
-        name: sum(f" {name} " in told.mail.subject for told in paged)
+        name: sum(name in WORDS.findall(told.mail.subject) for told in paged)
         for name in upstream.tables
     }
     faults = [f"{one.dataset}: {fault}" for one in comparisons for fault in one.faults]

@@ -158,6 +158,12 @@ class Cloud:
         """
         self._control("duplicate-events", "on" if on else "off")
 
+    def waiting_queues(self) -> frozenset[str]:
+        """The names of queues that hold a visible message: to ask the others for one,
+        one by one, would take most of the time in which nothing happens.
+        """
+        return frozenset(self._control("waiting-queues").split())
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """A client with the administrator's credentials; one per service is kept."""
         return self._client("admin", service)
@@ -242,12 +248,12 @@ class Cloud:
             botocore_session=alone,
         )
 
-    def _control(self, route: str, body: str) -> None:
+    def _control(self, route: str, body: str = "") -> str:
         request = urllib.request.Request(  # noqa: S310 - our own loopback URL
             f"{self.endpoint_url}{CONTROL}{route}", data=body.encode(), method="POST"
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-            answer.read()
+            return str(answer.read().decode())
 
 
 def _environment() -> dict[str, str]:

@@ -24,8 +24,8 @@ StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
 Application: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CONTROL = "/-/catflap/"
-"""Below it: `clock` (body: ISO time), `iam` and `duplicate-events` (body: `on` or
-`off`), by POST."""
+"""Below it, by POST: `clock` (body: ISO time), `iam` and `duplicate-events` (body: `on`
+or `off`), and `waiting-queues`, which answers with the names of queues, one a line."""
 
 
 class Chaos:
@@ -74,6 +74,10 @@ class Control:
                 self._enforce(body == "on")
             case "duplicate-events":
                 self._chaos.duplicate_events = body == "on"
+            case "waiting-queues":
+                names = "\n".join(_waiting_queues()).encode()
+                start_response("200 OK", [("Content-Length", str(len(names)))])
+                return [names]
             case _:
                 start_response("404 Not Found", [("Content-Length", "0")])
                 return []
@@ -86,6 +90,19 @@ class Control:
             self._travel.stop()
         self._travel = time_machine.travel(now, tick=True)
         self._travel.start()
+
+
+def _waiting_queues() -> list[str]:
+    """The queues, of whatever account and region, that hold a visible message."""
+    from moto.sqs.models import sqs_backends  # noqa: PLC0415 - not before the environment is set
+
+    return [
+        name
+        for regions in sqs_backends.values()
+        for backend in regions.values()
+        for name, queue in backend.queues.items()
+        if queue.messages
+    ]
 
 
 def _look_up_services_once() -> None:

@@ -57,8 +57,10 @@ class Poller:
         running: dict[Future[None], Feed] = {}
         with ThreadPoolExecutor(self._max_parallel) as pool:
             while True:
+                waiting = self._cloud.waiting_queues()
                 for feed in self._feeds:
-                    delivered += self._fill(pool, feed, running)
+                    if feed.source.queue_arn.rpartition(":")[2] in waiting:
+                        delivered += self._fill(pool, feed, running)
                 if not running:
                     return delivered
                 done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -52,6 +52,14 @@ def is_page(told: Told) -> bool:
     return told.mail.subject.startswith("[page]")
 
 
+def read_by_engineers(told: Sequence[Told]) -> list[Told]:
+    """The first page, and the first message after it that a dataset is late."""
+    theirs = [one for one in told if one.mail.audience == "engineers"]
+    pages = [one for one in theirs if is_page(one)]
+    late = [one for one in theirs if " is late " in one.mail.subject]
+    return [*pages[:1], *(one for one in late[:1] if one not in pages[:1])]
+
+
 def draw(picture: Path, told: Sequence[Told], tables: Sequence[Table]) -> None:
     """An SVG of some messages and the tables: what a terminal shows of them."""
     console = Console(

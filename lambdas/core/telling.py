@@ -112,8 +112,12 @@ def stakeholders_message(
     )
 
 
+_SPOKEN = {MONITOR: "monitoring", LOADING: "loading"}
+"""How a message calls what stands under a name that no dataset can have."""
+
+
 def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Message:
-    name = subject.dataset
+    name = _SPOKEN.get(subject.dataset, subject.dataset)
     closed_by = incident.human.resolved_by
     if closed_by is not None:
         # Nobody looked at the data: that they are well is not ours to say.

@@ -94,7 +94,7 @@ def test_a_paused_pipe_pages_engineers_with_place_and_next_step(diary: Diary) ->
 
 def _is_of_loads(told: Told) -> bool:
     """That the pipe runs again, which the look after the next check may find."""
-    return told.mail.subject == "_loading: pipe_stopped is over"
+    return told.mail.subject == "loading: pipe_stopped is over"
 
 
 def test_the_recovery_is_told_to_those_who_were_told_of_the_incident(
