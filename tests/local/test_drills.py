@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -12,6 +14,7 @@ from local.drill import HEALTHY
 from local.drills.registry import UNDRILLED, drills
 from local.drills.report import page
 from local.drills.running import Outcome, run
+from local.drills.source import FIRST_TOKEN
 from local.drills.stage import Stage
 
 QUICK = ("pipe_paused", "schedule_off", "grant_revoked", "wrong_column")
@@ -79,3 +82,48 @@ def test_the_page_names_what_went_wrong() -> None:
     assert "1 h 10 min" in text
     assert "**not ok**" in text
     assert "- nothing" in text
+
+
+def test_no_secret_stands_in_anything_that_was_written(stage: Stage) -> None:
+    hidden = (FIRST_TOKEN, stage.stack.slack.webhook_url)
+    assert stage.stack.slack.posts, "the webhook was never used"
+    written = {
+        "a message": "".join(
+            f"{one.mail.subject}{one.mail.body}" for one in stage.told
+        ),
+        "a post to Slack": json.dumps(stage.stack.slack.posts),
+        "the state": repr(_state(stage)),
+        **_objects(stage),
+        **{
+            str(path): path.read_bytes().decode("latin-1")
+            for path in stage._folder.rglob("*")
+            if path.is_file()
+        },
+    }
+    assert len(written["a message"]) > 1_000
+    assert any("logs" in place and text for place, text in written.items())
+    assert any(place.startswith("raw/") for place in written)
+    assert not [
+        place for place, text in written.items() if any(one in text for one in hidden)
+    ]
+
+
+def _state(stage: Stage) -> list[object]:
+    pages = stage.client("dynamodb").get_paginator("scan")
+    return [
+        item
+        for scanned in pages.paginate(TableName=stage.state_table)
+        for item in scanned["Items"]
+    ]
+
+
+def _objects(stage: Stage) -> dict[str, str]:
+    """The text of every object of the bucket, by its key."""
+    s3, bucket = stage.client("s3"), stage.stack.bucket()
+    texts = {}
+    for listed in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in listed["Contents"]:
+            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            plain = gzip.decompress(body) if item["Key"].endswith(".gz") else body
+            texts[item["Key"]] = plain.decode("latin-1")
+    return texts
