@@ -153,7 +153,9 @@ def make_table(
 def _table() -> Any:  # noqa: ANN401 - imported late, see above
     from lambdas.adapters.clients import client  # noqa: PLC0415 - timed elsewhere
     from lambdas.adapters.environment import settings  # noqa: PLC0415 - as above
-    from lambdas.adapters.incident_table import IncidentTable  # noqa: PLC0415
+
+    # a client of AWS: its import is timed elsewhere
+    from lambdas.adapters.incident_table import IncidentTable  # noqa: PLC0415 - above
     from lambdas.core.settings import FreshnessSettings  # noqa: PLC0415 - as above
 
     name = settings(FreshnessSettings).state_table

@@ -11,10 +11,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from cli.backfill_showing import STOPPED, Ended, View, as_document, as_text, failures
 from cli.pull import cursor_value
@@ -68,6 +69,24 @@ class Work(Protocol):
         """
 
 
+Asked = ParamSpec("Asked")
+
+
+def _stoppable(work: Callable[Asked, int]) -> Callable[Asked, int]:
+    """Ctrl-C before there is anything to show ends as it does afterwards."""
+
+    @wraps(work)
+    def stopped(*asked: Asked.args, **named: Asked.kwargs) -> int:
+        try:
+            return work(*asked, **named)
+        except KeyboardInterrupt:
+            print(STOPPED, file=sys.stderr)
+            return INTERRUPTED
+
+    return stopped
+
+
+@_stoppable
 def run(
     name: str,
     *,
@@ -88,43 +107,6 @@ def run(
 
     Raises BadInput, and what the outside does.
     """
-    try:
-        return _run(
-            name,
-            start=start,
-            end=end,
-            slice_length=slice_length,
-            again=again,
-            landing=landing,
-            state=state,
-            parallel=parallel,
-            environment=environment,
-            environments=environments,
-            datasets=datasets,
-            apis=apis,
-            as_json=as_json,
-        )
-    except KeyboardInterrupt:  # before there was anything to show
-        print(STOPPED, file=sys.stderr)
-        return INTERRUPTED
-
-
-def _run(
-    name: str,
-    *,
-    start: str,
-    end: str,
-    slice_length: str,
-    again: bool,
-    landing: str | None,
-    state: Path | None,
-    parallel: int,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
-) -> int:
     if (landing is None) != (state is None):
         raise BadInput(
             "--landing and --state belong together: with both, slices are pulled here; "
@@ -135,13 +117,13 @@ def _run(
     opened: AbstractContextManager[tuple[BackfillState, Work]]
     if landing is not None and state is not None:
         # each of the two imports what the other can do without
-        from cli.backfill_here import pulling_here  # noqa: PLC0415
+        from cli.backfill_here import pulling_here  # noqa: PLC0415 - the engine
 
         opened = pulling_here(
             dataset, landing=landing, state=state, parallel=parallel, datasets=datasets
         )
     else:
-        from cli.backfill_deployed import queueing  # noqa: PLC0415
+        from cli.backfill_deployed import queueing  # noqa: PLC0415 - boto3
 
         opened = queueing(name, environment=environment, environments=environments)
     with opened as (store, work):

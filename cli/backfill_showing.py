@@ -161,8 +161,8 @@ def _status(progress: Sequence[Progress], *, is_interrupted: bool) -> str:
 
 def _bar() -> Bar:
     # a tenth of a second, for who has a terminal
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.progress import (  # noqa: PLC0415 - see above
         BarColumn,
         MofNCompleteColumn,
         Progress,
