@@ -36,7 +36,7 @@ from local.comparing import Comparison
 from local.fabric import Fabric
 from local.stack import ROOT, EmbeddedStack, Functions, Invocation, read, synthesize
 from local.upstream import Upstream, new_york_flights
-from tests.local.embedded_world import PULL, World, fabric_of
+from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
 from tests.local.killing_proxy import Call, KillingProxy
 
 DATASETS = ("flights", "weather")
@@ -53,7 +53,8 @@ EARLY = 0.05
 """How often a pull is killed before its first call."""
 AGAIN = 0.4
 """How often a killed message is hunted again when it comes again."""
-UNDISTURBED = 4
+WARM_PULLS = 3
+"""Of which the time is taken before the kills."""
 MAX_RUNS = 10_000
 PROGRESS = 20
 
@@ -115,6 +116,8 @@ class Assassin:
         self._kill = kill
         self._rng = random.Random(seed)
         self._fabric: Fabric = fabric_of(world.stack, now=world.now, host=host)
+        self._cold_s = self._warm_s = 0.0
+        """What a pull takes in a new process, and in one that has pulled before."""
         self.tally = Tally()
 
     def run(
@@ -126,9 +129,10 @@ class Assassin:
     ) -> Tally:
         """Kill so often, or for so long, then look at the rows."""
         end_s = time.monotonic() + 60 * minutes
-        took_s = statistics.median(self._undisturbed() for _ in range(UNDISTURBED))
+        self._cold_s = self._undisturbed()
+        self._warm_s = statistics.median(self._undisturbed() for _ in range(WARM_PULLS))
         while self.tally.kills < kills and time.monotonic() < end_s:
-            self._hour(took_s)
+            self._hour()
             if progress is not None:
                 progress(self.tally)
         self._settle()
@@ -149,10 +153,10 @@ class Assassin:
         self._proxy.disarm()
         return calls[-1] - calls[0]
 
-    def _hour(self, took_s: float) -> None:
+    def _hour(self) -> None:
         """One tick, hunted; then its message comes again, hunted or not."""
         dataset = self._next_hour()
-        seen = self._hunt(took_s)
+        seen = self._hunt()
         if not any(_dataset_of(one) == dataset for one in seen):
             self.tally.waited += 1
         elif not _were_killed(seen):
@@ -162,10 +166,10 @@ class Assassin:
                 self._check(dataset)
             self._world.move(self._world.now + HIDDEN)
             is_hunted = self._rng.random() < AGAIN
-            seen = self._hunt(took_s) if is_hunted else self._drain()
+            seen = self._hunt() if is_hunted else self._drain()
         self._left_nothing(seen)
 
-    def _hunt(self, took_s: float) -> list[Invocation]:
+    def _hunt(self) -> list[Invocation]:
         """Deliver what is due, and kill what is at work after a random time."""
         if self._rng.random() < EARLY:
             self._proxy.arm(lambda _: True, early=True)
@@ -173,10 +177,13 @@ class Assassin:
             self._proxy.disarm()
             return seen
         timers: list[threading.Timer] = []
+        is_warm = pids_alive(self._host.pids(self._world.function(PULL)))
+        delay_s = self._rng.uniform(
+            0, 1.1 * (self._warm_s if is_warm else self._cold_s)
+        )
 
         def begin(_: Call) -> bool:
             if not timers:
-                delay_s = self._rng.uniform(0, 1.1 * took_s)
                 timers.append(threading.Timer(delay_s, self._kill))
                 timers[0].start()
             return False
