@@ -154,6 +154,8 @@ class Reconciler:
                 LOG.warning("%s: %s", case.dataset, error)
                 self._tally.failed += 1
                 self._troubles.stand(case.dataset)
+        for case in due[done:]:
+            self._troubles.stand(case.dataset)
         self._watch.record_troubles(before, self._troubles.standing)
         tally = self._tally
         return RepairResult(
