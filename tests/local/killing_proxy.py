@@ -143,6 +143,11 @@ class KillingProxy:
             return True
 
 
+def begun(call: Call) -> bool:
+    """The write that names a run as running: none of its pages was asked for."""
+    return call.target.endswith(".PutItem") and b'"running"' in call.body
+
+
 def recorded(call: Call) -> bool:
     """The transaction that names a run as committing in its dataset's state."""
     return call.target.endswith(".TransactWriteItems") and b'"committing"' in call.body
