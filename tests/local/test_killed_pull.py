@@ -31,6 +31,7 @@ from tests.local.killing_proxy import (
 )
 
 DEAD_PULLS = "catflap-dev-ingestion-DeadPulls"
+VISIBILITY = timedelta(minutes=90)
 HIDDEN = timedelta(minutes=16)
 """A killed function's message: its 15 minutes, and one more."""
 
@@ -44,23 +45,27 @@ class Danger:
     host: Functions
     fabric: Fabric
 
-    def pull_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
-        """In the next hour flights are pulled and killed after the call that fits;
-        what the state table says then.
+    def pull_until_killed(
+        self, fits: Callable[[Call], bool], *, early: bool = False
+    ) -> DatasetState:
+        """In the next hour flights are pulled and killed after the call that fits,
+        or `early`, before it; what the state table says then.
         """
         world = self.world
         world.move(world.now.replace(minute=5) + timedelta(hours=1))
         world.send("flights")
-        return self._drain_until_killed(fits)
+        return self._drain_until_killed(fits, early=early)
 
     def pull_again_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
         """As its message comes again."""
         self.world.move(self.world.now + HIDDEN + timedelta(minutes=1))
         return self._drain_until_killed(fits)
 
-    def _drain_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
+    def _drain_until_killed(
+        self, fits: Callable[[Call], bool], *, early: bool = False
+    ) -> DatasetState:
         world = self.world
-        self.proxy.arm(fits)
+        self.proxy.arm(fits, early=early)
         self.fabric.drain(world.now)
         assert not self.proxy.is_armed, "the call it was to die after never came"
         (invocation,) = self.host.invocations
@@ -177,6 +182,21 @@ def test_the_sweep_of_a_check_completes_it_before_its_message_comes(
     assert world.wait(HIDDEN) == 1
     assert world.state().read("flights").cursor == after.cursor
     assert len(world.objects("flights")) == len(objects) + 1
+    _is_whole(world)
+
+
+def test_a_pull_that_dies_before_its_first_call_waits_for_the_queues_own_visibility(
+    danger: Danger,
+) -> None:
+    """Nobody had shortened it; a tick that comes meanwhile waits behind it."""
+    world = danger.world
+    before = world.state().read("flights")
+    assert danger.pull_until_killed(lambda _: True, early=True) == before
+    world.send("flights", due_at=world.now + timedelta(minutes=1))
+    assert world.wait(VISIBILITY - timedelta(minutes=1)) == 0
+    assert world.state().read("flights") == before
+    assert world.wait(timedelta(minutes=2)) == 2
+    assert world.state().read("flights").cursor != before.cursor
     _is_whole(world)
 
 
