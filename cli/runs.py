@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from cli.deployed import declared_names, deployed, refuse_unknown
+from cli.deployed import declared_names, deployed, now, refuse_unknown
 from cli.fault import printable
 from cli.showing import columns, iso, when
+from lambdas.core.facts import with_the_killed
 from lambdas.core.run import DatasetState, Run, RunStatus
 
 DONE = 0
@@ -29,9 +30,10 @@ def run(
     """Print up to `limit` runs, the newest first."""
     reached = deployed(environment, environments=environments)
     table = reached.runs()
+    at = now()
     with reached.reached():
         state = table.read(name)
-        runs = table.latest_runs(name, limit)
+        runs = with_the_killed(table.latest_runs(name, limit), now=at)
         if state.version == 0 and not runs:
             watched = reached.incidents().watches()
             refuse_unknown(name, [*watched, *declared_names(datasets)])

@@ -94,6 +94,11 @@ class FunctionProcess:
         """The process id while it runs."""
         return self._process.pid if self._process else None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it was started and has ended since, with nobody told of it."""
+        return self._process is not None and self._process.poll() is not None
+
     def invoke(self, event: object, *, now: datetime | None = None) -> Any:  # noqa: ANN401 - JSON
         """Run the handler; `now` sets its clock first. Raises FunctionError."""
         if self._process is None:
@@ -306,9 +311,10 @@ class FunctionHost:
             idle = self._idle[function.arn]
             while idle:
                 process = idle.pop()
-                if process.function == function:
+                if process.function == function and not process.has_died:
                     return process
-                # Deployed anew: Lambda does not keep the old environments either.
+                # Deployed anew, or dead at rest: Lambda does not keep the old
+                # environments either, and invokes none that is gone.
                 process.stop()
                 self._all.remove(process)
         process = FunctionProcess(

@@ -144,9 +144,10 @@ def _moved(dataset: Dataset, upstream_url: str) -> Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What a function answered, or how it failed."""
+    """What a function was asked, and what it answered, or how it failed."""
 
     function: str
+    event: object
     answer: Any
     error: FunctionError | None
 
@@ -182,9 +183,13 @@ class Functions(FunctionHost):
         try:
             answer = super().invoke(function, event, now=now)
         except FunctionError as error:
-            self.invocations.append(Invocation(function=name, answer=None, error=error))
+            self.invocations.append(
+                Invocation(function=name, event=event, answer=None, error=error)
+            )
             raise
-        self.invocations.append(Invocation(function=name, answer=answer, error=None))
+        self.invocations.append(
+            Invocation(function=name, event=event, answer=answer, error=None)
+        )
         return answer
 
 

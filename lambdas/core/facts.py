@@ -5,6 +5,7 @@ A section of which nothing was found is None, and its signals are not known.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +14,9 @@ from typing import Literal
 
 from lambdas.core.cursor import as_instant
 from lambdas.core.dataset import Dataset
+from lambdas.core.errors import RunErrorKind
 from lambdas.core.landing import run_id_of, run_started_at
-from lambdas.core.run import DatasetState, Run, RunStatus
+from lambdas.core.run import DatasetState, Run, RunError, RunStatus
 from lambdas.core.schedule import expression, last_due, next_due
 from lambdas.core.signals import (
     Landing,
@@ -31,6 +33,12 @@ HISTORY = timedelta(days=13)
 RUN_LIMIT = timedelta(minutes=16)
 """A run that has been running for longer than any function may, 15 minutes and a clock
 that is off by one, is dead."""
+KILLED = RunError(
+    kind=RunErrorKind.INTERNAL,
+    message="its function was killed before it ended, out of memory or out of time; "
+    "the function's log says of which",
+)
+"""A function that is killed writes nothing down: this is written for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +212,22 @@ def _last_run(facts: PullFacts, now: datetime) -> LastRun:
     )
 
 
+def with_the_killed(runs: Sequence[Run], *, now: datetime) -> list[Run]:
+    """The runs of a dataset, the newest first, as they are told to a person: one that
+    is said to run, and was killed, has failed.
+    """
+    return [
+        dataclasses.replace(run, status=RunStatus.FAILED, error=KILLED)
+        if run.status is RunStatus.RUNNING and (later or _has_outlived(run, now))
+        else run
+        for later, run in enumerate(runs)
+    ]
+
+
+def _has_outlived(run: Run, now: datetime) -> bool:
+    return now - run.started_at > RUN_LIMIT
+
+
 def _was_killed(runs: Sequence[Run], now: datetime) -> bool:
     """Whether the newest pull that is said to run was killed, or is the second try of
     one that was. A function that is killed writes nothing down; but one message of a
@@ -212,7 +236,7 @@ def _was_killed(runs: Sequence[Run], now: datetime) -> bool:
     newest = runs[0]
     if newest.status is not RunStatus.RUNNING:
         return False
-    if now - newest.started_at > RUN_LIMIT:
+    if _has_outlived(newest, now):
         return True
     before = runs[1] if len(runs) > 1 else None
     return (

@@ -2,7 +2,8 @@
 
 Nothing in the functions knows of it: they are given its address as the endpoint. The
 request is passed on as it came, `Host` included, which is part of the signature; when
-AWS has done what it asked for, the caller dies before it hears of it.
+AWS has done what it asked for, the caller dies before it hears of it. Or it dies
+before that, and AWS never hears of it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class KillingProxy:
         self._there = urlsplit(endpoint_url)
         self._kill = kill
         self._fits: Callable[[Call], bool] | None = None
+        self._is_early = False
         self._lock = threading.Lock()
         proxy = self
 
@@ -84,8 +86,9 @@ class KillingProxy:
         """Whether it still waits for its call."""
         return self._fits is not None
 
-    def arm(self, fits: Callable[[Call], bool]) -> None:
-        """Kill after the next call for which `fits` is true."""
+    def arm(self, fits: Callable[[Call], bool], *, early: bool = False) -> None:
+        """Kill after the next call for which `fits` is true; `early`: before it."""
+        self._is_early = early
         self._fits = fits
 
     def disarm(self) -> None:
@@ -107,6 +110,10 @@ class KillingProxy:
             target=request.headers.get("X-Amz-Target", ""),
             body=body,
         )
+        if self._is_early and self._is_the_one(call):
+            self._kill()
+            request.close_connection = True
+            return
         there = http.client.HTTPConnection(str(self._there.hostname), self._there.port)
         try:
             there.request(request.command, request.path, body, headers)
@@ -114,7 +121,8 @@ class KillingProxy:
             content = answer.read()
         finally:
             there.close()
-        if self._is_the_one(call, answer.status):
+        is_done = answer.status < 300 and not self._is_early
+        if is_done and self._is_the_one(call):
             self._kill()
             request.close_connection = True
             return
@@ -127,12 +135,17 @@ class KillingProxy:
         request.end_headers()
         request.wfile.write(content)
 
-    def _is_the_one(self, call: Call, status: int) -> bool:
+    def _is_the_one(self, call: Call) -> bool:
         with self._lock:
-            if self._fits is None or status >= 300 or not self._fits(call):
+            if self._fits is None or not self._fits(call):
                 return False
             self._fits = None
             return True
+
+
+def begun(call: Call) -> bool:
+    """The write that names a run as running: none of its pages was asked for."""
+    return call.target.endswith(".PutItem") and b'"running"' in call.body
 
 
 def recorded(call: Call) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -104,6 +105,18 @@ def test_a_killed_function_is_told_and_the_next_one_is_new(
         host.invoke(known, {"how": "kill"})
     assert failed.value.kind == "Runtime.ExitError"
     assert host.invoke(known, {}) != first
+
+
+def test_a_process_that_died_at_rest_is_given_nothing_to_do(
+    deployment: Deployment, host: FunctionHost
+) -> None:
+    """At rest it is frozen on Lambda: if its machine goes, another one is invoked."""
+    crash = deployment.functions["Crash"]
+    pid = host.invoke(crash, {})
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert host.invoke(crash, {}) != pid
+    assert pid not in host.pids(crash)
 
 
 def test_a_function_that_takes_too_long_is_killed(

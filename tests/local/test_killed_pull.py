@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from lambdas.core.run import DatasetState, RunStatus
 from local.fabric import Fabric
 from local.stack import ROOT, Functions
+from stacks.ingestion import MAX_RECEIVES
 from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
-from tests.local.killing_proxy import Call, KillingProxy, completed, recorded
+from tests.local.killing_proxy import (
+    Call,
+    KillingProxy,
+    begun,
+    completed,
+    recorded,
+)
 
+DEAD_PULLS = "catflap-dev-ingestion-DeadPulls"
+VISIBILITY = timedelta(minutes=90)
 HIDDEN = timedelta(minutes=16)
 """A killed function's message: its 15 minutes, and one more."""
 
@@ -34,14 +45,27 @@ class Danger:
     host: Functions
     fabric: Fabric
 
-    def pull_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
-        """In the next hour flights are pulled and killed after the call that fits;
-        what the state table says then.
+    def pull_until_killed(
+        self, fits: Callable[[Call], bool], *, early: bool = False
+    ) -> DatasetState:
+        """In the next hour flights are pulled and killed after the call that fits,
+        or `early`, before it; what the state table says then.
         """
         world = self.world
         world.move(world.now.replace(minute=5) + timedelta(hours=1))
         world.send("flights")
-        self.proxy.arm(fits)
+        return self._drain_until_killed(fits, early=early)
+
+    def pull_again_until_killed(self, fits: Callable[[Call], bool]) -> DatasetState:
+        """As its message comes again."""
+        self.world.move(self.world.now + HIDDEN + timedelta(minutes=1))
+        return self._drain_until_killed(fits)
+
+    def _drain_until_killed(
+        self, fits: Callable[[Call], bool], *, early: bool = False
+    ) -> DatasetState:
+        world = self.world
+        self.proxy.arm(fits, early=early)
         self.fabric.drain(world.now)
         assert not self.proxy.is_armed, "the call it was to die after never came"
         (invocation,) = self.host.invocations
@@ -85,11 +109,15 @@ def danger(
             host.stop()
 
 
-def _is_whole(world: World) -> None:
-    """Nothing is half-done, and the rows are upstream's, each once."""
+def _is_whole(world: World, *, killed: int = 0) -> None:
+    """Nothing is half-done, and the rows are upstream's, each once. `killed` is how
+    many runs died before they were recorded.
+    """
     assert world.state().committing_datasets() == []
     runs = world.state().latest_runs("flights", limit=100)
-    assert {run.status for run in runs} == {RunStatus.LANDED}
+    statuses = Counter(run.status for run in runs)
+    assert statuses.pop(RunStatus.RUNNING, 0) == killed
+    assert set(statuses) == {RunStatus.LANDED}
     comparison = world.compared("flights")
     assert comparison.upstream > 20
     assert comparison.faults == ()
@@ -155,6 +183,57 @@ def test_the_sweep_of_a_check_completes_it_before_its_message_comes(
     assert world.state().read("flights").cursor == after.cursor
     assert len(world.objects("flights")) == len(objects) + 1
     _is_whole(world)
+
+
+def test_a_pull_that_dies_before_its_first_call_waits_for_the_queues_own_visibility(
+    danger: Danger,
+) -> None:
+    """Nobody had shortened it; a tick that comes meanwhile waits behind it."""
+    world = danger.world
+    before = world.state().read("flights")
+    assert danger.pull_until_killed(lambda _: True, early=True) == before
+    world.send("flights", due_at=world.now + timedelta(minutes=1))
+    assert world.wait(VISIBILITY - timedelta(minutes=1)) == 0
+    assert world.state().read("flights") == before
+    assert world.wait(timedelta(minutes=2)) == 2
+    assert world.state().read("flights").cursor != before.cursor
+    _is_whole(world)
+
+
+def test_a_pull_that_is_killed_at_each_delivery_is_a_dead_letter_and_loses_no_row(
+    danger: Danger,
+) -> None:
+    """The alarm of its queue tells of it; the next tick pulls on from the cursor."""
+    world = danger.world
+    before, objects = world.state().read("flights"), world.objects("flights")
+    sqs = world.stack.cloud.client("sqs")
+    (dead,) = sqs.list_queues(QueueNamePrefix=DEAD_PULLS)["QueueUrls"]
+    danger.pull_until_killed(begun)
+    for _ in range(MAX_RECEIVES - 1):
+        danger.pull_again_until_killed(begun)
+    assert "Messages" not in sqs.receive_message(QueueUrl=dead)
+    assert world.wait(HIDDEN + timedelta(minutes=1)) == 0
+    (letter,) = sqs.receive_message(QueueUrl=dead)["Messages"]
+    assert orjson.loads(letter["Body"])["dataset"] == "flights"
+    assert world.state().read("flights").cursor == before.cursor
+    assert world.objects("flights") == objects
+    world.move(world.now.replace(minute=5) + timedelta(hours=1))
+    world.send("flights")
+    danger.fabric.drain(world.now)
+    after = world.state().read("flights")
+    assert after.cursor != before.cursor
+    _is_whole(world, killed=MAX_RECEIVES)
+    # Queued again, it finds that all it asked for was fetched.
+    sqs.send_message(
+        QueueUrl=world.function(PULL).environment["PULLS_QUEUE_URL"],
+        MessageBody=letter["Body"],
+        MessageGroupId="flights",
+        MessageDeduplicationId="queued-again",
+    )
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+    assert world.wait(timedelta(minutes=1)) == 1
+    assert world.state().read("flights").cursor == after.cursor
+    _is_whole(world, killed=MAX_RECEIVES)
 
 
 def test_the_killed_processes_are_gone(danger: Danger) -> None:

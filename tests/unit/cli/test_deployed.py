@@ -241,6 +241,26 @@ def test_runs_are_told_in_the_words_of_a_pull(house: House) -> None:
     assert "\x1b" not in out
 
 
+def test_a_killed_run_has_failed_though_nobody_could_write_it_down(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alarm of the dead letters sends people here."""
+    monkeypatch.setenv("CATFLAP_NOW", "2026-11-23T07:10:00+00:00")
+    for hour in (5, 6, 7):
+        house.runs.record_started(a_run(RunStatus.RUNNING, hour))
+    code, document = house.json("runs", "cats")
+    assert code == 0
+    assert [one["status"] for one in document["runs"]] == [
+        "running",
+        "failed",
+        "failed",
+    ]
+    assert {one["error"]["kind"] for one in document["runs"][1:]} == {"internal"}
+    monkeypatch.setenv("CATFLAP_NOW", "2026-11-23T07:20:00+00:00")
+    assert house.json("runs", "cats")[1]["runs"][0]["status"] == "failed"
+    assert "killed" in house("runs", "cats")[1]
+
+
 def test_a_dataset_without_runs_has_none_yet(house: House) -> None:
     assert house.json("runs", "cats")[1]["runs"] == []
     assert "no run yet" in house("runs", "cats")[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -182,7 +182,9 @@ class House:
         )
         return keys[0]
 
-    def look(self, after: timedelta = TICK) -> RepairResult:
+    def look(
+        self, after: timedelta = TICK, *, has_time: Callable[[], bool] = lambda: True
+    ) -> RepairResult:
         self.time += after
         names = {run.dataset for run in self.watch.landed()} | {"cats"}
         return Reconciler(
@@ -200,7 +202,7 @@ class House:
             grace=GRACE,
             every=TICK,
             max_attempts=3,
-            has_time=lambda: True,
+            has_time=has_time,
         ).run(now=self.time)
 
     def codes(self) -> list[str]:
@@ -274,6 +276,21 @@ def test_a_trouble_keeps_the_time_of_its_beginning(house: House) -> None:
     (first,) = house.watch.stand.values()
     house.look(timedelta(hours=2))
     assert list(house.watch.stand.values()) == [first]
+
+
+def test_a_trouble_that_there_was_no_time_to_look_at_stands(house: House) -> None:
+    """Else its recovery would be told, and then the trouble as a new one."""
+    for dataset in ("cats", "dogs"):
+        house.land(dataset)
+    house.snowflake.pipe = PipeNow(state="PAUSED", pending=1)
+    house.look()
+    stood = dict(house.watch.stand)
+    assert house.codes() == ["pipe_stopped cats", "pipe_stopped dogs"]
+    answers = iter([True, False])
+    assert house.look(has_time=lambda: next(answers)).left == 1
+    assert house.watch.stand == stood
+    assert house.look(has_time=lambda: False).left == 2
+    assert house.watch.stand == stood
 
 
 def test_a_subscription_that_is_gone_is_told_until_it_is_back(house: House) -> None:

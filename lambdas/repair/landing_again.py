@@ -1,0 +1,194 @@
+"""What failed to load lands again under a new name, or is given up to a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from lambdas.core.errors import CatflapError
+from lambdas.core.facts import LoadRecord
+from lambdas.core.landing import file_name, raw_name, unmarked_key
+from lambdas.core.ports import Warehouse
+from lambdas.core.reconciling import (
+    HISTORY_REACH,
+    Failed,
+    RunLoads,
+    StoredObject,
+)
+from lambdas.core.relanding import Relanding
+from lambdas.core.repair import Repair, Repaired
+from lambdas.core.run import LandedRun
+from lambdas.core.sql import names, repairing
+from lambdas.repair.case import Case
+from lambdas.repair.ports import PipeControl
+from lambdas.repair.tally import Tally
+from lambdas.repair.troubles import Troubles
+
+LOG = logging.getLogger("catflap.repair")
+
+
+class LandingAgain:
+    """Lands objects again, never one of which a row may be in the table."""
+
+    def __init__(
+        self,
+        *,
+        database: str,
+        pipes: PipeControl,
+        warehouse: Warehouse,
+        relanding: Relanding,
+        max_attempts: int,
+        troubles: Troubles,
+        tally: Tally,
+    ) -> None:
+        """`max_attempts`: how often an object lands again before a person looks."""
+        self._database = database
+        self._pipes = pipes
+        self._warehouse = warehouse
+        self._relanding = relanding
+        self._max_attempts = max_attempts
+        self._troubles = troubles
+        self._tally = tally
+
+    def failed(
+        self, case: Case, run: LandedRun, loads: RunLoads, now: datetime
+    ) -> bool:
+        """Land again what failed; whether anything of it is still to be loaded."""
+        is_left = bool(loads.partial)
+        for key in loads.partial:
+            self._troubles.add(
+                "load_partial",
+                case,
+                now,
+                f"{key} was loaded in part, which ON_ERROR = SKIP_FILE never does",
+                "compare its rows in the table with the object, and load what is "
+                "missing by hand: landing it again would double the rest",
+            )
+        for failed in loads.failed:
+            is_left = self._one(case, run, failed, now) or is_left
+        return is_left
+
+    def beyond_refresh(self, case: Case, item: StoredObject, now: datetime) -> None:
+        """Land again what REFRESH does not reach, if it was never loaded for certain:
+        the history reaches back so far, this pipe is older, and no row is of it.
+        """
+        made_at = self._pipes.created_at(case.pipe(self._database))
+        is_certain = (
+            now - item.modified_at < HISTORY_REACH
+            and made_at is not None
+            and made_at < item.modified_at
+            and not self._has_rows(case.dataset, item.key)
+        )
+        if not is_certain:
+            self._troubles.add(
+                "load_unseen",
+                case,
+                now,
+                f"{item.key} landed on {item.modified_at:%Y-%m-%d}, and nothing shows "
+                "whether it was ever loaded",
+                "compare its rows with the table; load it by hand only if none is "
+                "there: a second load would double them",
+            )
+            return
+        self._relanding.land_again(_never_loaded(item))
+        self._tally.landed_again += 1
+
+    def story(
+        self,
+        run: LandedRun,
+        objects: Sequence[StoredObject],
+        loads: RunLoads,
+        now: datetime,
+    ) -> tuple[Repaired, ...]:
+        """What was landed again for a run that is loaded now, if anything was."""
+        again = _sources_of_again(objects, loads)
+        if not again:
+            return ()
+        repaired = Repaired(
+            dataset=run.dataset,
+            run_id=run.run_id,
+            repair=Repair.LANDED_AGAIN,
+            at=now,
+            files=tuple(again),
+            rows=sum(self._relanding.rows_of(key) for key in again),
+            refused=tuple(
+                one for key in again for one in self._relanding.refused_of(key)
+            ),
+        )
+        return (repaired,)
+
+    def _one(self, case: Case, run: LandedRun, failed: Failed, now: datetime) -> bool:
+        key = failed.source.key
+        if failed.attempt >= self._max_attempts:
+            self._given_up(case, key, "it was tried too often", now)
+            return True
+        if self._has_rows(case.dataset, key):
+            self._given_up(case, key, "rows of it are in the table", now)
+            return True
+        try:
+            landed = self._relanding.land_again(failed)
+        except CatflapError as error:
+            self._given_up(case, key, str(error), now)
+            return True
+        self._relanding.amend(run.newest_key)
+        self._tally.landed_again += 1
+        LOG.info(
+            "%s landed again with %s rows, %s in quarantine",
+            key,
+            landed.rows,
+            landed.refused,
+        )
+        return landed.key is not None
+
+    def _has_rows(self, dataset: str, key: str) -> bool:
+        statement = repairing.rows_of_files(self._database, dataset, [file_name(key)])
+        return bool(self._warehouse.query(statement))
+
+    def _given_up(self, case: Case, key: str, why: str, now: datetime) -> None:
+        self._troubles.add(
+            "load_failed",
+            case,
+            now,
+            f"{key} fails to load and is not repaired by itself: {why}",
+            "COPY_HISTORY of "
+            f"{names.raw_table(self._database, case.dataset)} holds its error; mend "
+            f"the cause, then `catflap replay {case.dataset}` lands it again",
+        )
+
+
+def _never_loaded(item: StoredObject) -> Failed:
+    """An object that no record names, as one that failed."""
+    name = raw_name(item.key)
+    first = StoredObject(
+        key=item.key if name is None else unmarked_key(item.key),
+        size=item.size,
+        modified_at=item.modified_at,
+    )
+    record = LoadRecord(
+        file=item.key,
+        status="none",
+        rows_loaded=None,
+        rows_parsed=None,
+        first_error=None,
+        loaded_at=None,
+    )
+    attempt = name.attempt if name is not None else 0
+    return Failed(source=first, attempt=attempt, record=record)
+
+
+def _sources_of_again(objects: Sequence[StoredObject], loads: RunLoads) -> list[str]:
+    parts = {
+        name.first
+        for item in objects
+        if (name := raw_name(item.key)) is not None and name.attempt
+    } | {
+        name.first
+        for failed in loads.failed
+        if (name := raw_name(failed.source.key)) is not None
+    }
+    return [
+        item.key
+        for item in objects
+        if (name := raw_name(item.key)) is not None and name.part in parts
+    ]
