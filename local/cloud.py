@@ -164,6 +164,14 @@ class Cloud:
         """
         return frozenset(self._control("waiting-queues").split())
 
+    def hidden_messages(self) -> dict[str, datetime]:
+        """When the first of the hidden messages of a queue is visible again, by the
+        queue's name.
+        """
+        lines = self._control("hidden-messages").splitlines()
+        pairs = [line.split(" ", 1) for line in lines]
+        return {name: datetime.fromisoformat(at) for name, at in pairs}
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """A client with the administrator's credentials; one per service is kept."""
         return self._client("admin", service)

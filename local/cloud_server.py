@@ -12,9 +12,10 @@ import logging
 import os
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import time_machine
@@ -25,7 +26,8 @@ Application: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CONTROL = "/-/catflap/"
 """Below it, by POST: `clock` (body: ISO time), `iam` and `duplicate-events` (body: `on`
-or `off`), and `waiting-queues`, which answers with the names of queues, one a line."""
+or `off`), and two that answer a line for each queue: `waiting-queues` with its name,
+`hidden-messages` with its name and when the first of them is visible again (ISO)."""
 
 
 class Chaos:
@@ -75,9 +77,9 @@ class Control:
             case "duplicate-events":
                 self._chaos.duplicate_events = body == "on"
             case "waiting-queues":
-                names = "\n".join(_waiting_queues()).encode()
-                start_response("200 OK", [("Content-Length", str(len(names)))])
-                return [names]
+                return _answered("\n".join(_waiting_queues()), start_response)
+            case "hidden-messages":
+                return _answered("\n".join(_hidden_messages()), start_response)
             case _:
                 start_response("404 Not Found", [("Content-Length", "0")])
                 return []
@@ -92,17 +94,39 @@ class Control:
         self._travel.start()
 
 
-def _waiting_queues() -> list[str]:
-    """The queues, of whatever account and region, that hold a visible message."""
+def _answered(text: str, start_response: StartResponse) -> Iterable[bytes]:
+    body = text.encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _queues() -> Iterator[tuple[str, Any]]:
+    """The queues, of whatever account and region."""
     from moto.sqs.models import sqs_backends  # noqa: PLC0415 - not before the environment is set
 
-    return [
-        name
-        for regions in sqs_backends.values()
-        for backend in regions.values()
-        for name, queue in backend.queues.items()
-        if queue.messages
-    ]
+    for regions in sqs_backends.values():
+        for backend in regions.values():
+            yield from backend.queues.items()
+
+
+def _waiting_queues() -> list[str]:
+    return [name for name, queue in _queues() if queue.messages]
+
+
+def _hidden_messages() -> list[str]:
+    """Moto keeps times in milliseconds since 1970."""
+    now_ms = time.time() * 1000
+    lines = []
+    for name, queue in _queues():
+        ahead = [
+            at_ms
+            for message in queue._messages  # noqa: SLF001 - moto offers the visible ones only
+            if (at_ms := max(message.visible_at, message.delayed_until)) > now_ms
+        ]
+        if ahead:
+            at = datetime.fromtimestamp(min(ahead) / 1000, UTC)
+            lines.append(f"{name} {at.isoformat()}")
+    return lines
 
 
 def main() -> None:

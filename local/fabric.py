@@ -144,6 +144,23 @@ class Fabric:
         ]
         return min((one for one in found if one is not None), default=None)
 
+    def next_due(self) -> datetime | None:
+        """When something happens next by itself: a schedule, an event that is tried
+        again, or a message that comes again.
+        """
+        feeding = {
+            one.queue_arn.rpartition(":")[2]
+            for one in self._deployment.event_sources
+            if one.enabled
+        }
+        hidden = self._cloud.hidden_messages()
+        found = [self.next_tick(), *(hidden.get(name) for name in feeding)]
+        if self._events:
+            found.append(self._events[0].due)
+        # AWS hides a message for whole milliseconds.
+        later = self._ticked_until + timedelta(milliseconds=1)
+        return min((max(at, later) for at in found if at is not None), default=None)
+
     def drain(self, now: datetime) -> None:
         """Let everything happen that is due at `now`, until nothing more does.
 

@@ -68,8 +68,8 @@ class Replay:
         return self.diary
 
     def _next_moment(self) -> datetime | None:
-        """The next tick or turn, or None when the story is over."""
-        due = self._stack.fabric.next_tick()
+        """What is due next, a turn included; None when the story is over."""
+        due = self._stack.fabric.next_due()
         moments = [due] if due is not None else []
         if self._turns:
             moments.append(self._turns[0].at)

@@ -109,8 +109,8 @@ class Stage(Ground):
         self._opened.close()
 
     def step(self, until: datetime) -> bool:
-        """Live to the next tick, or to `until`; False once that is reached."""
-        due = self.stack.fabric.next_tick()
+        """Live until something is due, or to `until`; False once that is reached."""
+        due = self.stack.fabric.next_due()
         moment = until if due is None or due > until else due
         self.now = moment
         self.stack.set_clock(moment)

@@ -138,6 +138,22 @@ def test_a_schedule_wakes_each_dataset_once_an_hour(
     ) == (4, 4, 4, 0)
 
 
+def test_a_message_that_comes_again_is_due_before_the_next_tick(
+    cloud: Cloud, host: FunctionHost, assembly: Assembly, unique: str, counts: Path
+) -> None:
+    assembly.stacks = {unique: _pulls(unique, "broken")}
+    world = World(cloud, host, deploy(cloud, assembly.write(), host=host))
+    tick = START + timedelta(minutes=5)
+    assert world.fabric.next_due() == tick
+    world.advance(tick)
+    due = world.fabric.next_due()
+    assert due is not None
+    hidden = due - tick
+    assert timedelta(seconds=120) <= hidden < timedelta(seconds=150)
+    world.advance(due)
+    assert counts.read_text().splitlines() == ["broken 1", "broken 2"]
+
+
 @pytest.mark.parametrize("dataset", ["broken", "raises"])
 def test_a_failed_message_comes_again_then_is_a_dead_letter(  # noqa: PLR0917 - fixtures
     dataset: str,
