@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,18 @@ from tests.process_state import changes, found, logging_as_outside_lambda
 # A property is no stop-watch: an example takes long if the machine has much to do.
 settings.register_profile("catflap", deadline=None)
 settings.load_profile("catflap")
+
+
+@pytest.fixture(scope="session")
+def synthesized(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The templates of dev, as the embedded stack gets them."""
+    # most tests need neither the CDK nor the embedded stack
+    from tests.synthesis import synthesized_once  # noqa: PLC0415
+
+    here = getattr(request.config, "workerinput", {"workerid": None})
+    return synthesized_once(tmp_path_factory, worker=here["workerid"])
 
 
 @pytest.fixture(autouse=True)
