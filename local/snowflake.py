@@ -14,13 +14,6 @@ from typing import Protocol, Self, cast
 import urllib3
 
 _STOP_AFTER_S = 10
-_SERVE = """
-import sys
-# The connector and time_machine take along what they find, a quarter of the start.
-sys.modules["pandas"] = sys.modules["pytest"] = None
-from local.snowflake_server import main
-main()
-"""
 
 
 class Aws(Protocol):
@@ -94,7 +87,7 @@ class EmbeddedSnowflake:
             if not name.startswith(("AWS_", "SNOWFLAKE_"))
         }
         command = [
-            sys.executable, "-c", _SERVE,
+            sys.executable, "-m", "local.snowflake_server",
             "--aws", self._aws, "--region", self._region,
         ]  # fmt: skip
         self._child = subprocess.Popen(  # noqa: S603 - our own module

@@ -1,8 +1,8 @@
 """The embedded Snowflake's process: fakesnow's HTTP server, and what it lacks.
 
-Started by `local.snowflake.EmbeddedSnowflake`, or as `python -m
-local.snowflake_server`; it prints its port as one line of JSON and ends when its
-standard input does, so that it never outlives its parent.
+Started by `local.snowflake.EmbeddedSnowflake` as `python -m local.snowflake_server`;
+it prints its port as one line of JSON and ends when its standard input does, so that
+it never outlives its parent.
 
 fakesnow is entered at four places: `FakeSnowflakeCursor.execute` (statements of ours
 are answered, the others rewritten), `fakesnow.server.parse_one` (which must not refuse
