@@ -14,7 +14,7 @@ from cli.yaml_files import load_catalogue
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
 from lambdas.core.dataset import Catalogue
-from lambdas.core.incident_ports import IncidentState
+from lambdas.core.incident_ports import Desk
 from lambdas.core.signals import Monitor, Signals
 from lambdas.core.watch import Watch, is_due, promise_hash
 from lambdas.freshness.judge import Judged
@@ -86,25 +86,25 @@ def _judged(
 ) -> Judged:
     dataset = catalogue.datasets[name]
     with reached.reached():
-        state = reached.incidents()
-        watch = state.watches().get(name)
+        desk = reached.incidents().desk()
+        watch = desk.watches.get(name)
         everything = judge(reached.settings, reach, catalogue.datasets)
-        monitor = _monitor(state, reached, watch, promise_hash(dataset), at)
+        monitor = _monitor(desk, reached, watch, promise_hash(dataset), at)
         return everything.explain(dataset, watch, monitor=monitor, now=at)
 
 
 def _monitor(
-    state: IncidentState,
+    desk: Desk,
     reached: Deployed,
     watch: Watch | None,
     promise: str,
     at: datetime,
 ) -> Monitor:
-    late = overdue(state.undelivered(), limits_of(reached.settings), now=at)
+    late = overdue(desk.waiting, limits_of(reached.settings), now=at)
     # What is due anyway is not what the monitor believes in.
     is_believed = watch is not None and not is_due(watch, promise=promise, now=at)
     return Monitor(
-        last_check_at=state.last_check_at(),
+        last_check_at=desk.last_check_at,
         check_every_s=float(reached.settings.check_every_s),
         evaluated_newest_at=watch.newest_at if watch and is_believed else None,
         undelivered_notices=len(late),

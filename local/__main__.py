@@ -29,7 +29,7 @@ from local.reporting import (
     read_by_engineers,
     totals_table,
 )
-from local.stack import ROOT, EmbeddedStack, read, synthesize
+from local.stack import ROOT, EmbeddedStack, Synthesis, read
 from local.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
 from local.upstream import Upstream, new_york_flights
 
@@ -86,19 +86,20 @@ def live(
     end = START + timedelta(days=days)
     began = time.monotonic()
     console.print("[bold]catflap[/bold]: January 2013, from templates to messages")
-    with closing(new_york_flights(folder, until=end)) as upstream:
+    with (
+        Synthesis(folder / "cdk.out") as templates,
+        closing(new_york_flights(folder, until=end)) as upstream,
+    ):
         upstream.start()
         console.print(f"  upstream: Datasette at {upstream.base_url}")
-        synthesize(folder / "cdk.out")
-        console.print("  synthesized the templates")
         project = read(ROOT, "dev", upstream_url=upstream.base_url)
         stack = EmbeddedStack(
-            project=project, assembly=folder / "cdk.out", folder=folder, start=START
+            project=project, assembly=templates, folder=folder, start=START
         )
         with stack:
+            total, took_s = stack.deployment.total_resources, time.monotonic() - began
             console.print(
-                f"  deployed {stack.deployment.total_resources} resources "
-                f"({time.monotonic() - began:.0f} s)"
+                f"  synthesized and deployed {total} resources ({took_s:.0f} s)"
             )
             diary = _lived(console, stack, upstream, end)
             outcome = _judged(stack, upstream, diary, end)

@@ -42,8 +42,13 @@ MAX_ROUNDS = 1000
 class Snowpipe(Protocol):
     """Whatever loads the objects that the bucket has told of."""
 
-    def deliver(self) -> int:
-        """Load what is waiting; how many files it was."""
+    queue: str
+    """The name of the queue on which it is told."""
+
+    def deliver(self, *, is_told: bool) -> int:
+        """Load what is waiting; how many files it was. Unless `is_told`, its queue
+        holds nothing.
+        """
 
 
 class NeverQuiet(Exception):
@@ -149,15 +154,18 @@ class Fabric:
         def at() -> datetime:
             return now + timedelta(seconds=time.monotonic() - started)
 
+        files = 0
         for number in range(MAX_ROUNDS):
-            if number and self._is_quiet(now):
+            if number and not files and self._is_quiet(now):
                 return
             # First, so that what they send is polled in the same round.
             self._run_events(at, now)
             happened = self._poll(at)
-            happened += self._take_events(now)
+            waiting = self._cloud.waiting_queues()
+            happened += self._take_events(now, waiting)
             if self._snowpipe is not None:
-                files = self._snowpipe.deliver()
+                is_told = self._snowpipe.queue in waiting
+                files = self._snowpipe.deliver(is_told=is_told)
                 self.counters.files += files
                 happened += files
             if not happened:
@@ -289,13 +297,12 @@ class Fabric:
                 self.counters.errors += 1
             raise
 
-    def _take_events(self, now: datetime) -> int:
+    def _take_events(self, now: datetime, waiting: frozenset[str]) -> int:
         """Invoke the functions of rules, asynchronously, as EventBridge does: with the
         event itself, at least once.
         """
         taken = 0
         sqs = self._cloud.client("sqs")
-        waiting = self._cloud.waiting_queues()
         for rule in self._deployment.rules:
             if rule.queue_url.rpartition("/")[2] not in waiting:
                 continue

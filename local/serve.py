@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lambdas.adapters.incident_table import IncidentTable
 from local.replay import Replay
-from local.stack import ROOT, EmbeddedStack, read, synthesize
+from local.stack import ROOT, EmbeddedStack, Synthesis, read
 from local.status_page import StatusPage, page
 from local.upstream import new_york_flights
 
@@ -42,12 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(folder: Path, *, speed: float) -> None:
     """Start everything, say where it is, and let time pass."""
-    with closing(new_york_flights(folder, until=END)) as upstream:
+    with (
+        Synthesis(folder / "cdk.out") as templates,
+        closing(new_york_flights(folder, until=END)) as upstream,
+    ):
         upstream.start()
-        synthesize(folder / "cdk.out")
         project = read(ROOT, "dev", upstream_url=upstream.base_url)
         stack = EmbeddedStack(
-            project=project, assembly=folder / "cdk.out", folder=folder, start=START
+            project=project, assembly=templates, folder=folder, start=START
         )
         with stack:
             freshness = stack.deployment.function("lambdas.freshness.handler.handle")

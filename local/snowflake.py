@@ -13,6 +13,9 @@ from typing import Protocol, Self, cast
 
 import urllib3
 
+QUEUE = "sf-snowpipe-embedded"
+"""The name of the queue that topics tell of objects."""
+
 _STOP_AFTER_S = 10
 
 
@@ -35,6 +38,8 @@ class EmbeddedSnowflake:
     Start it before anything of it is deployed: its user and its queue have to exist
     in that AWS. The child ends with `stop`, or with this process.
     """
+
+    queue = QUEUE
 
     def __init__(
         self,
@@ -143,9 +148,11 @@ class EmbeddedSnowflake:
             raise ValueError(f"an aware time is needed, not {moment!r}")
         self._post("clock", {"now": moment.isoformat()})
 
-    def deliver(self) -> int:
-        """Let Snowpipe take what was announced; the number of files it tried."""
-        return cast("int", self._post("deliver", {})["files"])
+    def deliver(self, *, is_told: bool = True) -> int:
+        """Let Snowpipe take what was announced, and what waits in its pipes; the
+        number of files it tried. Unless `is_told`, nothing is announced.
+        """
+        return cast("int", self._post("deliver", {"is_told": is_told})["files"])
 
     def fill(self, statements: Sequence[str]) -> None:
         """Run DuckDB statements as they are, to make many tables at once."""

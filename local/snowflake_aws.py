@@ -19,13 +19,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from snowflake.connector.errors import ProgrammingError
 
+from local.snowflake import QUEUE
 from local.snowflake_account import Stage, StorageIntegration
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 USER = "snowflake-embedded"
-QUEUE = "sf-snowpipe-embedded"
 _SUBSCRIBE = "sns:Subscribe"
 
 

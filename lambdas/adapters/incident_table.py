@@ -1,11 +1,10 @@
 """Incidents, the outbox and the monitor's own records, in the state table.
 
-``INCIDENT`` / ``<incident id>``             an incident, kept for good
-``DATASET#<name>`` / ``INCIDENT``            which of them is open; absent = none
-``OUTBOX`` / ``<created at>#<notice id>``    a notice, until it is delivered
-``FRESHNESS`` / ``<name>``                   what the monitor remembers of a dataset
-``HISTORY#<name>`` / ``<YYYY-MM-DD>``        a day that is over; expires after 400 days
-``MONITOR`` / ``CHECK``                      when the last check ended
+``INCIDENT`` / ``<incident id>``         an incident, kept for good
+``DATASET#<name>`` / ``INCIDENT``        which of them is open; absent = none
+``HISTORY#<name>`` / ``<YYYY-MM-DD>``    a day that is over; expires after 400 days
+
+What a check begins with is apart: see `monitor_items`.
 
 An incident's change, its notices and what the monitor remembers are one transaction:
 there is no change that nobody is told of, and no telling of what did not change.
@@ -13,21 +12,38 @@ there is no change that nobody is told of, and no telling of what did not change
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from lambdas.adapters.monitor_items import (
+    CHECK,
+    FRESHNESS,
+    OPEN,
+    OUTBOX,
+    REPAIRED,
+    TROUBLE,
+    kind_and_name,
+    monitor_items,
+    monitor_key,
+)
 from lambdas.core.errors import StateConflict
 from lambdas.core.history import Day
 from lambdas.core.incident import Incident
+from lambdas.core.incident_ports import Desk
 from lambdas.core.notice import Notice
+from lambdas.core.repair import Repaired, Trouble
+from lambdas.core.subject import OURS
 from lambdas.core.watch import Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_Kept = TypeVar("_Kept")
 
 DAYS_KEPT = timedelta(days=400)
 """How long the days of a dataset are kept."""
@@ -43,11 +59,38 @@ class IncidentTable:
         self._dynamodb = dynamodb
         self._table = table
 
+    def desk(self) -> Desk:
+        """What a check begins with, by one query unless an incident of ours is open."""
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        for item in self._monitor():
+            kind, name = kind_and_name(item)
+            found[kind][name] = item
+        check = found[CHECK].get("")
+        return Desk(
+            watches={
+                name: _read(item, "watch", Watch)
+                for name, item in found[FRESHNESS].items()
+            },
+            waiting=[_read(item, "notice", Notice) for item in found[OUTBOX].values()],
+            last_check_at=None if check is None else _moment(check),
+            troubles=[
+                _read(item, "trouble", Trouble) for item in found[TROUBLE].values()
+            ],
+            repaired=[
+                _read(item, "repaired", Repaired) for item in found[REPAIRED].values()
+            ],
+            own={
+                name: incident
+                for name, item in found[OPEN].items()
+                if (incident := self.incident(item["incident_id"]["S"])) is not None
+            },
+        )
+
     def watches(self) -> dict[str, Watch]:
         """What is remembered of every dataset, by name."""
         return {
-            item["sk"]["S"]: msgspec.json.decode(item["watch"]["S"], type=Watch)
-            for item in self._query("FRESHNESS")
+            kind_and_name(item)[1]: _read(item, "watch", Watch)
+            for item in self._monitor(FRESHNESS)
         }
 
     def remember(self, watches: Iterable[Watch]) -> None:
@@ -93,7 +136,7 @@ class IncidentTable:
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""
         self._write(
-            [{"DeleteRequest": {"Key": _key("FRESHNESS", name)}} for name in datasets]
+            [{"DeleteRequest": {"Key": monitor_key(FRESHNESS, x)}} for x in datasets]
         )
 
     def open_incident(self, dataset: str) -> Incident | None:
@@ -156,7 +199,7 @@ class IncidentTable:
         """
         report = {
             "TableName": self._table,
-            "Key": _key("REPAIRED", repair_id),
+            "Key": monitor_key(REPAIRED, repair_id),
             "ConditionExpression": "attribute_exists(pk)",
         }
         told = [self._put(_notice_item(notice)) for notice in notices]
@@ -174,10 +217,7 @@ class IncidentTable:
 
     def undelivered(self) -> list[Notice]:
         """Every notice in the outbox, the oldest first."""
-        return [
-            msgspec.json.decode(item["notice"]["S"], type=Notice)
-            for item in self._query("OUTBOX")
-        ]
+        return [_read(item, "notice", Notice) for item in self._monitor(OUTBOX)]
 
     def delivered(self, notices: Iterable[Notice]) -> None:
         """Take notices out of the outbox; gone already is fine."""
@@ -185,12 +225,12 @@ class IncidentTable:
 
     def last_check_at(self) -> datetime | None:
         """When the last check ended that came to its end."""
-        item = self._get(_key("MONITOR", "CHECK"))
-        return None if item is None else datetime.fromisoformat(item["at"]["S"])
+        item = self._get(monitor_key(CHECK))
+        return None if item is None else _moment(item)
 
     def checked(self, at: datetime) -> None:
         """A check came to its end."""
-        item = {**_key("MONITOR", "CHECK"), "at": {"S": at.isoformat()}}
+        item = {**monitor_key(CHECK), "at": {"S": at.isoformat()}}
         self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def _pointed(self, before: Incident | None, after: Incident) -> list[Any]:
@@ -217,6 +257,9 @@ class IncidentTable:
             TableName=self._table, Key=key, ConsistentRead=True
         )
         return answer.get("Item")
+
+    def _monitor(self, kind: str = "") -> Iterator[dict[str, Any]]:
+        return monitor_items(self._dynamodb, self._table, kind)
 
     def _query(self, pk: str) -> Iterator[dict[str, Any]]:
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -259,11 +302,21 @@ def _key(pk: str, sk: str) -> dict[str, Any]:
 
 
 def _pointer(dataset: str) -> dict[str, Any]:
+    if dataset in OURS:
+        return monitor_key(OPEN, dataset)
     return _key(f"DATASET#{dataset}", "INCIDENT")
 
 
 def _outbox_key(notice: Notice) -> dict[str, Any]:
-    return _key("OUTBOX", f"{notice.created_at.isoformat()}#{notice.notice_id}")
+    return monitor_key(OUTBOX, f"{notice.created_at.isoformat()}#{notice.notice_id}")
+
+
+def _moment(check: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(check["at"]["S"])
+
+
+def _read(item: dict[str, Any], name: str, kind: type[_Kept]) -> _Kept:
+    return msgspec.json.decode(item[name]["S"], type=kind)
 
 
 def _json(value: object) -> dict[str, str]:
@@ -283,7 +336,7 @@ def _notice_item(notice: Notice) -> dict[str, Any]:
 
 
 def _watch_item(watch: Watch) -> dict[str, Any]:
-    return {**_key("FRESHNESS", watch.dataset), "watch": _json(watch)}
+    return {**monitor_key(FRESHNESS, watch.dataset), "watch": _json(watch)}
 
 
 def _day_items(watch: Watch) -> list[dict[str, Any]]:

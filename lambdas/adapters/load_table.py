@@ -2,9 +2,10 @@
 
 ``LANDED`` / ``<name>#<run id>``    a run that was not yet seen loaded
 ``LOOKS`` / ``<name>``              what is remembered of a dataset that was asked for
-``REPAIRED`` / ``<repair id>``      a repair that nobody was told of yet
-``TROUBLE`` / ``<code> <name>``     what keeps rows from being loaded, while it stands
 ``ERASURE`` / ``<name>#<start>#…``  that rows were erased: who, when, how many
+
+What a check tells of, repairs and troubles, stands where it begins: see
+`monitor_items`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from lambdas.adapters.monitor_items import (
+    REPAIRED,
+    TROUBLE,
+    monitor_items,
+    monitor_key,
+)
 from lambdas.adapters.state_table import landed_item
 from lambdas.core.erasing import Erasure
 from lambdas.core.repair import Look, Repaired, Trouble
@@ -74,7 +81,10 @@ class LoadTable:
             {
                 "Put": {
                     "TableName": self._table,
-                    "Item": {**_key("REPAIRED", one.repair_id), "repaired": _json(one)},
+                    "Item": {
+                        **monitor_key(REPAIRED, one.repair_id),
+                        "repaired": _json(one),
+                    },
                 }
             }
             for one in repaired
@@ -91,14 +101,7 @@ class LoadTable:
         """All that stand, by name."""
         return [
             msgspec.json.decode(item["trouble"]["S"], type=Trouble)
-            for item in self._query("TROUBLE")
-        ]
-
-    def repaired(self) -> list[Repaired]:
-        """Repairs that nobody was told of yet, by id."""
-        return [
-            msgspec.json.decode(item["repaired"]["S"], type=Repaired)
-            for item in self._query("REPAIRED")
+            for item in monitor_items(self._dynamodb, self._table, TROUBLE)
         ]
 
     def record_troubles(
@@ -109,10 +112,10 @@ class LoadTable:
         wanted = {one.name: one for one in after}
         for name, trouble in wanted.items():
             if standing.get(name) != trouble:
-                item = {**_key("TROUBLE", name), "trouble": _json(trouble)}
+                item = {**monitor_key(TROUBLE, name), "trouble": _json(trouble)}
                 self._dynamodb.put_item(TableName=self._table, Item=item)
         for name in standing.keys() - wanted.keys():
-            key = _key("TROUBLE", name)
+            key = monitor_key(TROUBLE, name)
             self._dynamodb.delete_item(TableName=self._table, Key=key)
 
     def record_erasure(self, erasure: Erasure) -> None:

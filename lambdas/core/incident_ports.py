@@ -5,12 +5,14 @@ does not import the diagnosis.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from lambdas.core.digest import Letter
 from lambdas.core.incident import Audience, Incident
 from lambdas.core.notice import Notice
+from lambdas.core.repair import Repaired, Trouble
 from lambdas.core.watch import Watch
 
 
@@ -27,11 +29,31 @@ class Channel(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All that a check begins with, read at once: most checks find nothing to do, and
+    end with it.
+    """
+
+    watches: Mapping[str, Watch] = field(default_factory=dict)
+    """What is remembered of every dataset, by name."""
+    waiting: Sequence[Notice] = ()
+    """Every notice in the outbox, the oldest first."""
+    last_check_at: datetime | None = None
+    """When the last check ended that came to its end."""
+    troubles: Sequence[Trouble] = ()
+    """What keeps rows from being loaded, by name."""
+    repaired: Sequence[Repaired] = ()
+    """Repairs that nobody was told of yet, by id."""
+    own: Mapping[str, Incident] = field(default_factory=dict)
+    """The open incidents of what is no dataset, by its name."""
+
+
 class IncidentState(Protocol):
     """Incidents, the outbox, and what the monitor remembers."""
 
-    def watches(self) -> Mapping[str, Watch]:
-        """What is remembered of every dataset, by name."""
+    def desk(self) -> Desk:
+        """What there is to begin with."""
 
     def remember(self, watches: Iterable[Watch]) -> None:
         """Keep what was seen of datasets whose incidents did not change."""
@@ -55,14 +77,8 @@ class IncidentState(Protocol):
         Raises StateConflict if somebody else changed or opened one in between.
         """
 
-    def undelivered(self) -> Sequence[Notice]:
-        """Every notice in the outbox, the oldest first."""
-
     def delivered(self, notices: Iterable[Notice]) -> None:
         """Take notices out of the outbox; gone already is fine."""
-
-    def last_check_at(self) -> datetime | None:
-        """When the last check ended that came to its end."""
 
     def checked(self, at: datetime) -> None:
         """A check came to its end."""

@@ -121,13 +121,3 @@ class LoadWatch(Protocol):
         self, before: Sequence[Trouble], after: Sequence[Trouble]
     ) -> None:
         """Let `after` stand instead of `before`."""
-
-
-class RepairReports(Protocol):
-    """What was done and stands, for whoever tells people."""
-
-    def troubles(self) -> Sequence[Trouble]:
-        """All that stand."""
-
-    def repaired(self) -> Sequence[Repaired]:
-        """Repairs that nobody was told of yet."""

@@ -14,6 +14,9 @@ MONITOR = "_monitor"
 LOADING = "_loading"
 """The name under which stands what keeps landed rows from being loaded."""
 
+OURS = frozenset({MONITOR, LOADING})
+"""Names of incidents that are of no dataset."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:

@@ -21,7 +21,7 @@ from lambdas.core.errors import (
 )
 from lambdas.core.history import Usual, usual, with_late
 from lambdas.core.incident import advance, retired, waking_nobody
-from lambdas.core.incident_ports import IncidentState
+from lambdas.core.incident_ports import Desk, IncidentState
 from lambdas.core.inhibition import Inhibition, inhibition, lineage
 from lambdas.core.judging import (
     Limits,
@@ -35,6 +35,7 @@ from lambdas.core.run import StuckRun
 from lambdas.core.subject import subject_of
 from lambdas.core.watch import Watch, is_due, promise_hash
 from lambdas.freshness.judge import Judge, Judged
+from lambdas.freshness.load_desk import LoadDesk, has_paged
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.oversight import Oversight
 
@@ -74,16 +75,14 @@ class Check:
         routes: Routes,
         limits: Limits,
         sweep: Callable[[], object],
-        tell_of_loads: Callable[[datetime], int],
-        has_paged: Callable[[str, str | None], bool],
+        loads: LoadDesk,
         statements: Callable[[], int],
         has_time: Callable[[], bool],
     ) -> None:
-        """`sweep` completes runs that a crashed pull had recorded; `tell_of_loads`
-        makes notices of what was found about loads, and counts them; `has_paged` says
-        whether somebody was woken for a dataset and a cause by those; `statements`
-        counts what the warehouse was asked so far; `has_time` says whether there is
-        time to record one more change and still tell of it.
+        """`sweep` completes runs that a crashed pull had recorded; `loads` makes
+        notices of what was found about loads; `statements` counts what the warehouse
+        was asked so far; `has_time` says whether there is time to record one more
+        change and still tell of it.
         """
         self._catalogue = catalogue
         self._state = state
@@ -93,8 +92,7 @@ class Check:
         self._routes = routes
         self._oversight = Oversight(state=state, routes=routes, limits=limits)
         self._sweep = sweep
-        self._tell_of_loads = tell_of_loads
-        self._has_paged = has_paged
+        self._loads = loads
         self._statements = statements
         self._has_time = has_time
         self._lineage = lineage(catalogue)
@@ -106,22 +104,15 @@ class Check:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
         swept, stuck = self._swept()
-        watches = self._state.watches()
-        waiting = self._state.undelivered()
-        due = self._due(watches, waiting, now)
-        judged = self._judge.judge(due, watches, now=now)
-        made, conflicts = self._conclude(judged, now)
-        self._retire(watches, now)
-        made += self._tell_of_loads(now)
-        delivered = self._outbox.deliver()
-        about_us = self._oversight.look(
-            waiting, are_left=delivered.waiting > 0, stuck=stuck, now=now
-        )
-        if about_us:
-            more = self._outbox.deliver()
-            delivered = dataclasses.replace(
-                more, delivered=delivered.delivered + more.delivered
-            )
+        desk = self._state.desk()
+        due = self._due(desk, now)
+        judged = self._judge.judge(due, desk.watches, now=now)
+        told, conflicts = self._conclude(judged, desk, now)
+        self._retire(desk.watches, now)
+        told += self._loads.tell(desk, now)
+        delivered = self._outbox.deliver([*desk.waiting, *told])
+        of_us = self._oversight.look(desk, left=delivered.left, stuck=stuck, now=now)
+        also = self._outbox.deliver([*delivered.left, *of_us] if of_us else ())
         self._state.checked(now)
         statements = self._statements() - asked_before
         return CheckResult(
@@ -131,9 +122,9 @@ class Check:
             wake_ups=1 if statements else 0,
             suspects=sum(item.verdict.state.late for item in judged),
             unknown=sum(item.verdict.state == "unknown" for item in judged),
-            notices=made + about_us,
-            delivered=delivered.delivered,
-            waiting=delivered.waiting,
+            notices=len(told) + len(of_us),
+            delivered=delivered.delivered + also.delivered,
+            waiting=len(also.left if of_us else delivered.left),
             conflicts=conflicts,
             swept=swept,
         )
@@ -150,27 +141,28 @@ class Check:
             return False, ()
         return True, ()
 
-    def _due(
-        self, watches: Mapping[str, Watch], waiting: Sequence[Notice], now: datetime
-    ) -> list[Dataset]:
-        untold = {notice.dataset for notice in waiting}
+    def _due(self, desk: Desk, now: datetime) -> list[Dataset]:
+        untold = {notice.dataset for notice in desk.waiting}
         return [
             dataset
             for name, dataset in self._catalogue.datasets.items()
             if is_due(
-                watches.get(name),
+                desk.watches.get(name),
                 promise=self._promises[name],
                 now=now,
                 has_undelivered=name in untold,
             )
         ]
 
-    def _conclude(self, judged: Sequence[Judged], now: datetime) -> tuple[int, int]:
-        """Keep what changed: how many notices were made, and who else was first.
+    def _conclude(
+        self, judged: Sequence[Judged], desk: Desk, now: datetime
+    ) -> tuple[list[Notice], int]:
+        """Keep what changed: the notices made of it, and how often another was first.
 
         A conflict leaves the dataset's record as it was, so that it is due again.
         """
-        made = conflicts = 0
+        made: list[Notice] = []
+        conflicts = 0
         unchanged: list[Watch] = []
         inhibited = inhibition(self._lineage, _late(judged))
         for place, item in enumerate(judged):
@@ -182,21 +174,23 @@ class Check:
                 break
             self._announce_load(item)
             try:
-                watch, count = self._advance(item, inhibited, now)
+                watch, told = self._advance(item, desk, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
                 conflicts += 1
                 continue
-            made += count
+            made += told
             if watch is not None:
                 unchanged.append(watch)
         self._state.remember(unchanged)
         return made, conflicts
 
     def _advance(
-        self, item: Judged, inhibited: Inhibition, now: datetime
-    ) -> tuple[Watch | None, int]:
-        """Record a change of the incident; or the watch that is still to be kept."""
+        self, item: Judged, desk: Desk, inhibited: Inhibition, now: datetime
+    ) -> tuple[Watch | None, Sequence[Notice]]:
+        """Record a change of the incident and make its notices; or the watch that is
+        still to be kept.
+        """
         dataset, verdict, watch = item.dataset, item.verdict, item.before
         was_open = watch is not None and watch.incident_id is not None
         before = (
@@ -224,12 +218,12 @@ class Check:
             awaited_until=item.awaited_until,
         )
         if after is None or after is before:
-            return kept, 0
+            return kept, ()
         if kept.tally is not None:
             kept = dataclasses.replace(kept, tally=with_late(kept.tally, after))
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
         pages = any(one.page for one in transition.announcements)
-        if pages and self._has_paged(dataset.name, verdict.lead):
+        if pages and has_paged(desk, dataset.name, verdict.lead):
             transition = waking_nobody(transition)
         told = notices(
             transition,
@@ -239,7 +233,7 @@ class Check:
             now=now,
         )
         self._state.record(before, after, notices=told, watch=kept)
-        return None, len(told)
+        return None, told
 
     def _announce_load(self, item: Judged) -> None:
         """Tell systems that rows were loaded since the last look, at least once."""

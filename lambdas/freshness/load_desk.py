@@ -6,14 +6,14 @@ It works without knowing whom to tell; this knows whom, and nothing of repairing
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from lambdas.core.errors import StateConflict
 from lambdas.core.incident import Audience, Incident, advance
-from lambdas.core.incident_ports import IncidentState, ToldRepairs
-from lambdas.core.notice import Routes, notices
-from lambdas.core.repair import ALL, Repair, RepairReports, Trouble
+from lambdas.core.incident_ports import Desk, IncidentState, ToldRepairs
+from lambdas.core.notice import Notice, Routes, notices
+from lambdas.core.repair import ALL, Repair, Trouble
 from lambdas.core.repair_news import NOT_NOTIFIED, loading_verdict, repair_notices
 from lambdas.core.subject import LOADING, loading_subject
 
@@ -24,45 +24,27 @@ class LoadDesk:
     """Makes notices of repairs, and one incident of what stands."""
 
     def __init__(
-        self,
-        *,
-        reports: RepairReports,
-        state: IncidentState,
-        told: ToldRepairs,
-        routes: Routes,
+        self, *, state: IncidentState, told: ToldRepairs, routes: Routes
     ) -> None:
-        self._reports = reports
         self._state = state
         self._told = told
         self._routes = routes
 
-    def tell(self, now: datetime) -> int:
-        """Make the notices that are due; their number."""
+    def tell(self, desk: Desk, now: datetime) -> Sequence[Notice]:
+        """Make the notices that are due, of what stands on the desk of a check."""
+        made: list[Notice] = []
         try:
-            troubles = self._reports.troubles()
-            return self._tell_of_troubles(troubles, now) + self._tell_of_repairs(
-                troubles, now
-            )
+            made += self._tell_of_troubles(desk, now)
+            for told in self._tell_of_repairs(desk, now):
+                made += told
         except StateConflict as conflict:
             LOG.warning("%s; the next check tells", conflict)
-            return 0
+        return made
 
-    def has_paged(self, dataset: str, cause: str | None) -> bool:
-        """Whether engineers were woken for a dataset and a cause by the open incident
-        of loads: when the dataset is late for it, nobody is woken again.
-        """
-        incident = self._state.open_incident(LOADING)
-        if incident is None or incident.paged_at is None:
-            return False
-        return any(
-            line.startswith((f"{cause} {dataset}: ", f"{cause} {ALL}: "))
-            for line in incident.evidence
-        )
-
-    def _tell_of_troubles(self, troubles: Sequence[Trouble], now: datetime) -> int:
-        before = self._state.open_incident(LOADING)
+    def _tell_of_troubles(self, desk: Desk, now: datetime) -> Sequence[Notice]:
+        before = desk.own.get(LOADING)
         said = "" if before is None else "\n".join(before.evidence)
-        told_of = [one for one in troubles if self._is_ours(one, before, said)]
+        told_of = [one for one in desk.troubles if self._is_ours(one, before, said)]
         transition = advance(
             before,
             loading_verdict(told_of),
@@ -70,7 +52,7 @@ class LoadDesk:
             has_news=any(f"{one.name}: " not in said for one in told_of),
         )
         if transition.incident is None or transition.incident is before:
-            return 0
+            return ()
         made = notices(
             transition,
             loading_verdict(told_of),
@@ -79,7 +61,7 @@ class LoadDesk:
             now=now,
         )
         self._state.record(before, transition.incident, notices=made, watch=None)
-        return len(made)
+        return made
 
     def _is_ours(self, trouble: Trouble, before: Incident | None, said: str) -> bool:
         """Not what the dataset's own incident says already: it is late for it."""
@@ -90,18 +72,29 @@ class LoadDesk:
         own = self._state.open_incident(trouble.dataset)
         return own is None or trouble.code not in {own.cause, *own.also, *own.causes}
 
-    def _tell_of_repairs(self, troubles: Sequence[Trouble], now: datetime) -> int:
+    def _tell_of_repairs(self, desk: Desk, now: datetime) -> Iterator[Sequence[Notice]]:
         """Once each; while the wiring is broken, REFRESH is what goes on every hour,
         and the incident tells of it.
         """
-        is_broken = any(one.code == NOT_NOTIFIED for one in troubles)
+        is_broken = any(one.code == NOT_NOTIFIED for one in desk.troubles)
         channels = self._routes.get(Audience.ENGINEERS, ())
-        made = 0
-        for repaired in self._reports.repaired():
+        for repaired in desk.repaired:
             is_told = is_broken and repaired.repair is Repair.REFRESHED
             news = (
                 () if is_told else repair_notices(repaired, channels=channels, now=now)
             )
             self._told.record_repaired(repaired.repair_id, news)
-            made += len(news)
-        return made
+            yield news
+
+
+def has_paged(desk: Desk, dataset: str, cause: str | None) -> bool:
+    """Whether engineers were woken for a dataset and a cause by the open incident of
+    loads: when the dataset is late for it, nobody is woken again.
+    """
+    incident = desk.own.get(LOADING)
+    if incident is None or incident.paged_at is None:
+        return False
+    return any(
+        line.startswith((f"{cause} {dataset}: ", f"{cause} {ALL}: "))
+        for line in incident.evidence
+    )

@@ -23,7 +23,8 @@ class Delivered:
     """What became of the notices that waited."""
 
     delivered: int
-    waiting: int
+    left: tuple[Notice, ...]
+    """Those that wait still."""
 
 
 class Outbox:
@@ -41,16 +42,18 @@ class Outbox:
         self._channels = channels
         self._has_time = has_time
 
-    def deliver(self) -> Delivered:
+    def deliver(self, waiting: Sequence[Notice]) -> Delivered:
         """Deliver all that waits, as far as channels take it; they raise nothing."""
-        waiting = self._state.undelivered()
-        delivered = 0
-        for name in sorted({notice.channel for notice in waiting}):
-            mine = [notice for notice in waiting if notice.channel == name]
-            delivered += self._deliver_by(name, mine)
-        return Delivered(delivered=delivered, waiting=len(waiting) - delivered)
+        gone: set[str] = set()
+        ordered = sorted(waiting, key=lambda one: (one.created_at, one.notice_id))
+        for name in sorted({notice.channel for notice in ordered}):
+            mine = [notice for notice in ordered if notice.channel == name]
+            gone |= {notice.notice_id for notice in self._deliver_by(name, mine)}
+        left = tuple(one for one in ordered if one.notice_id not in gone)
+        return Delivered(delivered=len(waiting) - len(left), left=left)
 
-    def _deliver_by(self, name: str, notices: Sequence[Notice]) -> int:
+    def _deliver_by(self, name: str, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Those that are out of the outbox now."""
         channel = self._channels.get(name)
         if channel is None:
             # Its secret was removed from the settings: nobody reads there any more.
@@ -58,8 +61,8 @@ class Outbox:
                 "%s is no channel any more; %s notices are dropped", name, len(notices)
             )
             self._state.delivered(notices)
-            return len(notices)
-        delivered = 0
+            return notices
+        delivered: list[Notice] = []
         for letter in letters(notices):
             if not self._has_time():
                 LOG.warning("no time is left; %s delivers the rest next time", name)
@@ -73,7 +76,7 @@ class Outbox:
                 LOG.warning("%s stays in the outbox: %s", _named(letter), error)
                 continue
             self._state.delivered(letter.notices)
-            delivered += len(letter.notices)
+            delivered += letter.notices
         return delivered
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from lambdas.core.incident import advance
-from lambdas.core.incident_ports import IncidentState
+from lambdas.core.incident_ports import Desk, IncidentState
 from lambdas.core.judging import Limits
 from lambdas.core.notice import Notice, Routes, notices
 from lambdas.core.oversight import monitor_verdict, troubles
@@ -30,29 +30,32 @@ class Oversight:
 
     def look(
         self,
-        waiting: Sequence[Notice],
+        desk: Desk,
         *,
-        are_left: bool,
+        left: Sequence[Notice],
         stuck: Sequence[StuckRun],
         now: datetime,
-    ) -> int:
-        """Judge once, after a check did what it could; how many notices were made.
+    ) -> Sequence[Notice]:
+        """Judge once, after a check did what it could; the notices that were made.
 
-        `waiting` are the notices that waited before the check, `are_left` says whether
-        any wait still: those that did before and do now are counted.
+        `desk` is what the check began with, `left` are the notices that wait still:
+        those that waited too long before it and do now are counted.
         """
-        old = {notice.notice_id for notice in overdue(waiting, self._limits, now=now)}
-        if old and are_left:
-            old &= {notice.notice_id for notice in self._state.undelivered()}
+        ids = {notice.notice_id for notice in left}
+        old = [
+            notice
+            for notice in overdue(desk.waiting, self._limits, now=now)
+            if notice.notice_id in ids
+        ]
         told_of = troubles(stuck, now=now)
         verdict = monitor_verdict(
             now=now,
-            last_check_at=self._state.last_check_at(),
+            last_check_at=desk.last_check_at,
             check_every_s=self._limits.check_every.total_seconds(),
-            undelivered_notices=len(old) if are_left else 0,
+            undelivered_notices=len(old),
             stuck_runs=tuple(run.sentence for run in told_of),
         )
-        before = self._state.open_incident(MONITOR)
+        before = desk.own.get(MONITOR)
         said = "" if before is None else "\n".join(before.evidence)
         transition = advance(
             before,
@@ -61,7 +64,7 @@ class Oversight:
             has_news=any(run.name not in said for run in told_of),
         )
         if transition.incident is None or transition.incident is before:
-            return 0
+            return ()
         told = notices(
             transition,
             verdict,
@@ -70,7 +73,7 @@ class Oversight:
             now=now,
         )
         self._state.record(before, transition.incident, notices=told, watch=None)
-        return len(told)
+        return told
 
 
 def overdue(

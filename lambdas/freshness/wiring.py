@@ -19,7 +19,6 @@ from lambdas.adapters.http_api import HttpApi
 from lambdas.adapters.incident_table import IncidentTable
 from lambdas.adapters.landed_listing import LandedListing
 from lambdas.adapters.landing_bucket import LandingBucket
-from lambdas.adapters.load_table import LoadTable
 from lambdas.adapters.rate_budget import SharedBudgets
 from lambdas.adapters.rate_table import RateTable
 from lambdas.adapters.schedules import DeployedSchedules
@@ -162,12 +161,7 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         events=events,
         clock=clock,
     )
-    loads = LoadDesk(
-        reports=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
-        state=state,
-        told=state,
-        routes=routes(known),
-    )
+    loads = LoadDesk(state=state, told=state, routes=routes(known))
     return Check(
         catalogue=catalogue(),
         state=state,
@@ -179,8 +173,7 @@ def check(remaining: Callable[[], timedelta]) -> Check:
         routes=routes(known),
         limits=limits_of(known),
         sweep=committer.sweep,
-        tell_of_loads=loads.tell,
-        has_paged=loads.has_paged,
+        loads=loads,
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
     )

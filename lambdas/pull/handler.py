@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="pull")
+copy_config_to_registered_loggers(source_logger=logger, include={"catflap"})
+
 RESERVE = timedelta(seconds=30)
 """Kept back from the function's time, to commit or to give up in good order."""
-
 
 SEGMENT_SHARE = 0.75
 """Of the function's time, until a long pull lands what it has: the rest is for a slow

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 Context: TypeAlias = Mapping[str, Sequence[str]]
@@ -88,11 +89,17 @@ def listed(value: object) -> list[object]:
 
 def matches(pattern: str, value: str) -> bool:
     """AWS's own wildcards: `*` is any text, `?` any one character."""
+    return _compiled(pattern).fullmatch(value) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A policy is asked about every call."""
     parts = (
         ".*" if char == "*" else "." if char == "?" else re.escape(char)
         for char in pattern
     )
-    return re.fullmatch("".join(parts), value, re.DOTALL) is not None
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _applies(statement: Mapping[str, object], call: Call) -> bool:

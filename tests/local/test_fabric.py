@@ -234,10 +234,13 @@ def test_a_schedule_whose_role_may_not_invoke_invokes_nothing(
 class Pipe:
     """Two files, one at a time."""
 
+    queue = "nobody-writes-to-it"
+
     def __init__(self) -> None:
         self.waiting = 2
 
-    def deliver(self) -> int:
+    def deliver(self, *, is_told: bool) -> int:
+        assert not is_told
         delivered = min(1, self.waiting)
         self.waiting -= delivered
         return delivered

@@ -11,24 +11,23 @@ import pytest
 from moto import mock_aws
 
 from lambdas.adapters.incident_table import IncidentTable
+from lambdas.adapters.load_table import LoadTable
 from lambdas.core.errors import StateConflict
 from lambdas.core.incident import Audience, HumanSide, Incident, advance, retired
 from lambdas.core.notice import Notice, notices
-from lambdas.core.subject import subject_of
+from lambdas.core.repair import Repair, Repaired, Trouble
+from lambdas.core.run import LandedRun
+from lambdas.core.subject import LOADING, subject_of
 from lambdas.core.watch import Watch
 from tests.datasets import a_dataset
 from tests.watching import NOW, MemoryIncidents, a_verdict
 
 State = IncidentTable | MemoryIncidents
+Kept = tuple[IncidentTable, LoadTable]
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
-def state(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[State]:
-    if request.param == "memory":
-        yield MemoryIncidents()
-        return
+@pytest.fixture
+def dynamodb_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
@@ -45,7 +44,18 @@ def state(
                 {"AttributeName": "sk", "AttributeType": "S"},
             ],
         )
-        yield IncidentTable(dynamodb=dynamodb, table="state")
+        yield (
+            IncidentTable(dynamodb=dynamodb, table="state"),
+            LoadTable(dynamodb=dynamodb, table="state"),
+        )
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def state(request: pytest.FixtureRequest) -> State:
+    if request.param == "memory":
+        return MemoryIncidents()
+    kept: Kept = request.getfixturevalue("dynamodb_state")
+    return kept[0]
 
 
 def opened() -> tuple[Incident, tuple[Notice, ...]]:
@@ -83,7 +93,51 @@ def test_nothing_is_there_at_first(state: State) -> None:
     assert state.watches() == {}
     assert state.open_incident("cats") is None
     assert list(state.undelivered()) == []
-    assert state.last_check_at() is None
+    desk = state.desk()
+    assert (dict(desk.watches), list(desk.waiting), dict(desk.own)) == ({}, [], {})
+    assert desk.last_check_at is None
+
+
+def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
+    incident, told = opened()
+    state.record(None, incident, notices=told, watch=a_watch())
+    ours = dataclasses.replace(incident, incident_id="_loading-1", dataset=LOADING)
+    state.record(None, ours, notices=(), watch=None)
+    state.remember([a_watch("dogs")])
+    state.checked(NOW)
+    desk = state.desk()
+    assert dict(desk.watches) == {"cats": a_watch(), "dogs": a_watch("dogs")}
+    assert list(desk.waiting) == list(state.undelivered()) != []
+    assert dict(desk.own) == {LOADING: ours}
+    assert state.open_incident(LOADING) == ours
+    assert desk.last_check_at == NOW
+    over = retired(ours, now=NOW)
+    state.record(ours, over, notices=(), watch=None)
+    assert dict(state.desk().own) == {}
+
+
+def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> None:
+    incidents, loads = dynamodb_state
+    trouble = Trouble(
+        code="pipe_stopped", dataset="cats", sentence="s", next_step="n", since=NOW
+    )
+    done = Repaired(
+        dataset="cats", run_id="r", repair=Repair.REFRESHED, at=NOW, files=("f",)
+    )
+    run = LandedRun(
+        dataset="cats", run_id="r", landed_at=NOW, newest_key="k", objects=1
+    )
+    loads.watch(run)
+    loads.settle(run, [done])
+    loads.record_troubles([], [trouble])
+    desk = incidents.desk()
+    assert (list(desk.troubles), list(desk.repaired)) == ([trouble], [done])
+    incidents.record_repaired(done.repair_id, ())
+    loads.record_troubles([trouble], [])
+    desk = incidents.desk()
+    assert (list(desk.troubles), list(desk.repaired)) == ([], [])
+    with pytest.raises(StateConflict):
+        incidents.record_repaired(done.repair_id, ())
 
 
 def test_an_incident_its_notices_and_the_watch_come_back_as_they_were(
@@ -178,4 +232,4 @@ def test_many_watches_are_remembered_and_forgotten(state: State) -> None:
 def test_the_last_check_is_the_last_that_ended(state: State) -> None:
     state.checked(NOW)
     state.checked(NOW + timedelta(minutes=5))
-    assert state.last_check_at() == NOW + timedelta(minutes=5)
+    assert state.desk().last_check_at == NOW + timedelta(minutes=5)

@@ -24,10 +24,11 @@ from lambdas.core.judging import Limits
 from lambdas.core.message import as_mail
 from lambdas.core.notice import Notice
 from lambdas.core.run import StuckRun
-from lambdas.core.subject import MONITOR
+from lambdas.core.subject import LOADING, MONITOR
 from lambdas.freshness.check import Check, CheckResult
 from lambdas.freshness.collect import Collector, Sources
 from lambdas.freshness.judge import Judge
+from lambdas.freshness.load_desk import LoadDesk
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.tables import TableReader
 from tests.datasets import a_dataset
@@ -76,7 +77,6 @@ class House:
         self.slack = FakeChannel(*people, faults=self.faults)
         self.bus = FakeChannel(Audience.SYSTEMS, faults=self.faults)
         self.sweep: Callable[[], object] = lambda: None
-        self.paged: set[tuple[str, str | None]] = set()
         self.has_time: Callable[[], bool] = lambda: True
         self.freshness = freshness or PROMISE
         self.datasets = [self._dataset(name) for name in tables]
@@ -126,8 +126,11 @@ class House:
             },
             limits=limits,
             sweep=self.sweep,
-            tell_of_loads=lambda _: 0,
-            has_paged=lambda dataset, cause: (dataset, cause) in self.paged,
+            loads=LoadDesk(
+                state=self.state,
+                told=self.state,
+                routes={Audience.ENGINEERS: people},
+            ),
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
         ).run(now=self.now)
@@ -202,10 +205,17 @@ def test_who_was_woken_for_its_load_is_not_woken_again_when_it_is_late() -> None
     assert woken.pages() != []
 
     house = House({"cats": fresh(7 * HOUR)})
-    house.paged = {("cats", incident.cause)}
+    of_loads = dataclasses.replace(
+        incident,
+        incident_id=f"{LOADING}-1",
+        dataset=LOADING,
+        evidence=(f"{incident.cause} cats: files wait",),
+    )
+    house.state.record(None, of_loads, notices=(), watch=None)
     house.check()
-    assert house.pages() == []
-    assert house.told(house.sns) == woken.told(woken.sns)
+    assert [page.dataset for page in house.pages()] == []
+    told = [one for one in house.told(house.sns) if one[0] == "cats"]
+    assert told == woken.told(woken.sns)
 
 
 def test_a_quiet_upstream_wakes_nobody() -> None:

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.core.errors import StateConflict
 from lambdas.core.incident import Audience
+from lambdas.core.incident_ports import Desk
 from lambdas.core.notice import Notice
 from lambdas.core.repair import Refused, Repair, Repaired, Trouble
 from lambdas.core.repair_news import loading_verdict
 from lambdas.core.subject import LOADING
-from lambdas.freshness.load_desk import LoadDesk
+from lambdas.freshness.load_desk import LoadDesk, has_paged
 from tests.watching import NOW, MemoryIncidents
 
 HOUR = timedelta(hours=1)
@@ -44,46 +44,25 @@ REFUSED = Repaired(
 REFRESHED = dataclasses.replace(REFUSED, repair=Repair.REFRESHED, rows=0, refused=())
 
 
-class Reports:
-    def __init__(self) -> None:
-        self.stand: list[Trouble] = []
-        self.done: dict[str, Repaired] = {}
-        self.notices: list[Notice] = []
-        self.is_second = False
-
-    def troubles(self) -> Sequence[Trouble]:
-        return self.stand
-
-    def repaired(self) -> Sequence[Repaired]:
-        return list(self.done.values())
-
-    def record_repaired(self, repair_id: str, notices: Sequence[Notice]) -> None:
-        if self.is_second:
-            raise StateConflict(repair_id)
-        del self.done[repair_id]
-        self.notices += notices
-
-
 class House:
     def __init__(self) -> None:
-        self.reports = Reports()
         self.state = MemoryIncidents()
         self.now = NOW
 
-    def desk(self) -> LoadDesk:
-        return LoadDesk(
-            reports=self.reports,
+    def tell(self, after: timedelta = HOUR, *, seen: Desk | None = None) -> int:
+        self.now += after
+        desk = LoadDesk(
             state=self.state,
-            told=self.reports,
+            told=self.state,
             routes={Audience.ENGINEERS: ("sns", "slack")},
         )
+        return len(desk.tell(seen or self.state.desk(), self.now))
 
-    def tell(self, after: timedelta = HOUR) -> int:
-        self.now += after
-        return self.desk().tell(self.now)
+    def has_paged(self, dataset: str, cause: str) -> bool:
+        return has_paged(self.state.desk(), dataset, cause)
 
-    def told(self) -> list[Notice]:
-        return [*self.state.undelivered(), *self.reports.notices]
+    def told(self) -> Sequence[Notice]:
+        return self.state.undelivered()
 
 
 @pytest.fixture
@@ -98,7 +77,7 @@ def test_nothing_is_told_of_nothing(house: House) -> None:
 def test_refused_rows_are_told_once_by_each_channel_and_wake_nobody(
     house: House,
 ) -> None:
-    house.reports.done = {REFUSED.repair_id: REFUSED}
+    house.state.repaired = {REFUSED.repair_id: REFUSED}
     assert house.tell() == 2
     assert house.tell() == 0
     assert {notice.channel for notice in house.told()} == {"sns", "slack"}
@@ -109,49 +88,51 @@ def test_refused_rows_are_told_once_by_each_channel_and_wake_nobody(
 
 
 def test_somebody_who_told_first_is_no_failure(house: House) -> None:
-    house.reports.done = {REFUSED.repair_id: REFUSED}
-    house.reports.is_second = True
-    assert house.tell() == 0
+    house.state.repaired = {REFUSED.repair_id: REFUSED}
+    seen = house.state.desk()
+    assert house.tell() == 2
+    assert house.tell(seen=seen) == 0
+    assert len(house.told()) == 2
 
 
 def test_a_trouble_pages_once_and_its_end_is_told(house: House) -> None:
-    house.reports.stand = [PAUSED]
+    house.state.troubles = [PAUSED]
     assert house.tell() == 2
     assert all(notice.page for notice in house.told())
     assert house.tell() == 0
-    house.reports.stand = []
+    house.state.troubles = []
     house.state.outbox.clear()
     assert house.tell() == 2
     assert all("is over" in notice.message.headline for notice in house.told())
 
 
 def test_who_was_woken_for_a_pipe_is_not_woken_for_its_dataset(house: House) -> None:
-    assert not house.desk().has_paged("cats", "pipe_stopped")
-    house.reports.stand = [PAUSED, UNSUBSCRIBED]
+    assert not house.has_paged("cats", "pipe_stopped")
+    house.state.troubles = [PAUSED, UNSUBSCRIBED]
     house.tell()
-    assert house.desk().has_paged("cats", "pipe_stopped")
-    assert house.desk().has_paged("dogs", "not_notified")
-    assert not house.desk().has_paged("dogs", "pipe_stopped")
-    assert not house.desk().has_paged("cats", "load_failed")
+    assert house.has_paged("cats", "pipe_stopped")
+    assert house.has_paged("dogs", "not_notified")
+    assert not house.has_paged("dogs", "pipe_stopped")
+    assert not house.has_paged("cats", "load_failed")
 
 
 def test_one_more_trouble_is_news(house: House) -> None:
-    house.reports.stand = [PAUSED]
+    house.state.troubles = [PAUSED]
     house.tell()
     house.state.outbox.clear()
-    house.reports.stand = [PAUSED, dataclasses.replace(PAUSED, dataset="dogs")]
+    house.state.troubles = [PAUSED, dataclasses.replace(PAUSED, dataset="dogs")]
     assert house.tell() == 2
     assert house.tell() == 0
 
 
 def test_while_the_wiring_is_broken_each_refresh_is_no_news(house: House) -> None:
-    house.reports.stand = [UNSUBSCRIBED]
+    house.state.troubles = [UNSUBSCRIBED]
     house.tell()
     house.state.outbox.clear()
-    house.reports.done = {REFRESHED.repair_id: REFRESHED, REFUSED.repair_id: REFUSED}
+    house.state.repaired = {REFRESHED.repair_id: REFRESHED, REFUSED.repair_id: REFUSED}
     assert house.tell() == 2
     assert all("refused" in notice.message.headline for notice in house.told())
-    assert house.reports.done == {}
+    assert house.state.repaired == {}
 
 
 def test_what_concerns_all_leads_and_no_dataset_is_said_to_be_late() -> None:
