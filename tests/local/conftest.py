@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
 from local.invoke import FunctionHost
-from local.stack import ROOT, EmbeddedStack, read, synthesize
+from local.stack import ROOT, EmbeddedStack, read
 from local.upstream import FLIGHTS, WEATHER, Column, Row, Upstream, read_rows
 from tests.local.embedded_world import World, fabric_of
 
@@ -238,14 +238,6 @@ def error_of(call: Any, **arguments: Any) -> tuple[str, str]:
         found = error.response["Error"]
         return found["Code"], found["Message"]
     return "", ""
-
-
-@pytest.fixture(scope="session")
-def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The templates of dev, as the embedded stack gets them."""
-    folder = tmp_path_factory.mktemp("synth") / "cdk.out"
-    synthesize(folder)
-    return folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

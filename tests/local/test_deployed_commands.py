@@ -58,6 +58,9 @@ def shell(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    # set by the command if nobody has, as here; put back with the others
+    monkeypatch.setenv("AWS_REGION", "")
+    monkeypatch.delenv("AWS_REGION")
     apis = tmp_path / "apis"
     apis.mkdir()
     for file in (ROOT / "apis").glob("*.yaml"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,11 @@ NIGHTS = START + timedelta(hours=45)
 
 
 @pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
-    with a_month(tmp_path_factory.mktemp("january") / "month", days=4) as made:
+def month(
+    synthesized: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Month]:
+    folder = tmp_path_factory.mktemp("january") / "month"
+    with a_month(folder, days=4, assembly=synthesized) as made:
         made.live(NIGHTS)
         yield made
 

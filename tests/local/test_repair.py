@@ -199,6 +199,9 @@ def catflap(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    # set by the command if nobody has, as here; put back with the others
+    monkeypatch.setenv("AWS_REGION", "")
+    monkeypatch.delenv("AWS_REGION")
     folders = [
         "--datasets", str(ROOT / "datasets"), "--apis", str(ROOT / "apis"),
         "--environments", str(ROOT / "environments"),

@@ -20,7 +20,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, help="replay this one, and tell its story")
     options = parser.parse_args(arguments)
-    logging.disable()
     if options.seed is not None:
         return replay(options.seed)
     return soak(range(options.first, options.first + options.seeds))
@@ -73,4 +72,5 @@ def _print_counts(counts: Counter[str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable()  # of this process alone: a test calls `main` in its own
     sys.exit(main())

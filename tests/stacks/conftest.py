@@ -56,11 +56,9 @@ def read_templates(folder: Path) -> Templates:
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+def templates(synthesized: Path) -> Templates:
     """dev, with the datasets of the repository."""
-    folder = tmp_path_factory.mktemp("dev")
-    app.build(outdir=folder, context=UNBUNDLED).synth()
-    return read_templates(folder)
+    return read_templates(synthesized)
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""That a test which leaves something behind is the one that fails."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from lambdas.adapters import environment
+from lambdas.core.dataset import Catalogue, catalogue_to_json
+from tests.process_state import OURS, changes, found, logging_as_outside_lambda
+
+
+def _set_a_variable(undo: pytest.MonkeyPatch, _: Path) -> None:
+    undo.setenv("CATFLAP_SECRET_CATS_TOKEN", "meow-1")
+
+
+def _silence_all_logs(undo: pytest.MonkeyPatch, _: Path) -> None:
+    undo.setattr(logging.root.manager, "disable", logging.CRITICAL)
+
+
+def _change_the_folder(undo: pytest.MonkeyPatch, folder: Path) -> None:
+    undo.chdir(folder)
+
+
+def _import_from_elsewhere(undo: pytest.MonkeyPatch, folder: Path) -> None:
+    undo.setattr(sys, "path", [*sys.path, str(folder)])
+
+
+def _add_a_handler(undo: pytest.MonkeyPatch, _: Path) -> None:
+    undo.setattr(
+        logging.root, "handlers", [*logging.root.handlers, logging.NullHandler()]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_set_a_variable, "variables: CATFLAP_SECRET_CATS_TOKEN"),
+        (_silence_all_logs, "disabled logging: 0 before, 50 after"),
+        (_change_the_folder, "working directory"),
+        (_import_from_elsewhere, "sys.path"),
+        (_add_a_handler, "the root logger's handlers"),
+    ],
+)
+def test_what_is_left_behind_is_named(
+    change: Callable[[pytest.MonkeyPatch, Path], None], named: str, tmp_path: Path
+) -> None:
+    before = found()
+    assert changes(before, found()) == []
+    with pytest.MonkeyPatch.context() as undo:
+        change(undo, tmp_path)
+        (told,) = changes(before, found())
+    assert told.startswith(named)
+    assert "meow-1" not in told
+    assert changes(before, found()) == []
+
+
+def test_a_clock_that_is_not_put_back_is_named() -> None:
+    before = found()
+    with time_machine.travel(datetime(2013, 1, 1, tzinfo=UTC)):
+        assert "a moved clock: False before, True after" in changes(before, found())
+
+
+def test_a_catalogue_that_is_kept_for_the_next_test_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "catalogue.json"
+    file.write_text(catalogue_to_json(Catalogue(datasets={})))
+    monkeypatch.setenv("CATFLAP_CATALOGUE", str(file))
+    before = found()
+    environment.catalogue()
+    left = changes(before, found())
+    environment.catalogue.cache_clear()
+    assert left == [
+        "what a warm function keeps: lambdas.adapters.environment.catalogue"
+    ]
+
+
+def test_our_logs_come_through_whatever_a_handler_has_set(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger(OURS)
+    kept = [logging.StreamHandler()]
+    for name, value in (("propagate", False), ("level", logging.ERROR)):
+        monkeypatch.setattr(logger, name, value)
+    monkeypatch.setattr(logger, "handlers", kept)
+    with logging_as_outside_lambda():
+        logging.getLogger(f"{OURS}.freshness").warning("meow")
+    assert "meow" in caplog.text
+    assert (logger.propagate, logger.level) == (False, logging.ERROR)
+    assert logger.handlers == kept
