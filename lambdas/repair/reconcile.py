@@ -61,6 +61,9 @@ class PipeControl(Protocol):
     def now(self, pipe: str) -> PipeNow:
         """What a pipe reports of itself. Raises WarehouseError."""
 
+    def loading_whole(self, database: str) -> frozenset[str]:
+        """The pipes that load a file whole or not at all. Raises WarehouseError."""
+
     def created_at(self, pipe: str) -> datetime | None:
         """When it was made; None is not known."""
 
@@ -160,6 +163,7 @@ class Reconciler:
         self._troubles: dict[str, Trouble] = {}
         self._before: Mapping[str, Trouble] = {}
         self._run_file: str | None = _NOT_ASKED
+        self._whole: frozenset[str] | None = None
 
     def run(self, *, now: datetime) -> RepairResult:
         """Look at every dataset that is due."""
@@ -301,12 +305,22 @@ class Reconciler:
     def _settled_at_once(
         self, case: _Case, run: LandedRun, pipe: PipeNow | None, now: datetime
     ) -> bool:
-        if pipe is None or not seen_loaded(run, pipe):
+        if pipe is None or not seen_loaded(run, pipe) or not self._loads_whole(case):
             return False
         if self._needs_file(run) and self._newest_run_file() != f"{run.run_id}.json":
             return False
         self._settle(run, _refreshed(case, run, [run.newest_key], now))
         return True
+
+    def _loads_whole(self, case: _Case) -> bool:
+        """Whether its pipe never loads a file in part; asked once a look, of all."""
+        if self._whole is None:
+            try:
+                self._whole = self._pipes.loading_whole(self._database)
+            except WarehouseError as error:
+                LOG.warning("what the pipes do with errors is not known: %s", error)
+                self._whole = frozenset()
+        return self._pipe(case) in self._whole
 
     def _newest_run_file(self) -> str | None:
         """What the pipe of run files ingested last; asked once a look."""
@@ -364,31 +378,21 @@ class Reconciler:
         self, case: _Case, run: LandedRun, loads: RunLoads, now: datetime
     ) -> bool:
         """Land again what failed; whether anything of it is still to be loaded."""
-        is_left = bool(loads.partial)
-        for key in loads.partial:
-            self._trouble(
-                "load_partial",
-                case,
-                now,
-                f"{key} was loaded in part, which ON_ERROR = SKIP_FILE never does",
-                "compare its rows in the table with the object, and load what is "
-                "missing by hand: landing it again would double the rest",
-            )
+        is_left = False
         for failed in loads.failed:
             if failed.attempt >= self._max_attempts:
-                self._given_up(case, failed.source.key, "it was tried too often", now)
+                self._given_up(case, failed, "it was tried too often", now)
                 is_left = True
                 continue
-            if self._has_rows(case.dataset, failed.source.key):
-                self._given_up(
-                    case, failed.source.key, "rows of it are in the table", now
-                )
+            doubt = self._doubt(case.dataset, failed)
+            if doubt is not None:
+                self._given_up(case, failed, doubt, now)
                 is_left = True
                 continue
             try:
                 landed = self._relanding.land_again(failed)
             except CatflapError as error:
-                self._given_up(case, failed.source.key, str(error), now)
+                self._given_up(case, failed, str(error), now)
                 is_left = True
                 continue
             self._relanding.amend(run.newest_key)
@@ -402,18 +406,43 @@ class Reconciler:
             is_left = is_left or landed.key is not None
         return is_left
 
-    def _has_rows(self, dataset: str, key: str) -> bool:
-        statement = repairing.rows_of_files(self._database, dataset, [file_name(key)])
-        return bool(self._warehouse.query(statement))
+    def _doubt(self, dataset: str, failed: Failed) -> str | None:
+        """Why not to land it again: the table has not just the rows that the history
+        says were loaded of it.
+        """
+        expected = {failed.name_of(attempt): rows for attempt, rows in failed.loaded}
+        tried = [failed.name_of(attempt) for attempt in range(failed.attempt + 1)]
+        statement = repairing.rows_of_files(self._database, dataset, tried)
+        found = {
+            str(name): counts for name, *counts in self._warehouse.query(statement)
+        }
+        if found == {name: [rows] * 3 for name, rows in expected.items() if rows}:
+            return None
+        if not expected:
+            return "rows of it are in the table"
+        return (
+            "what the table has of it are not the rows that were loaded by the history"
+        )
 
-    def _given_up(self, case: _Case, key: str, why: str, now: datetime) -> None:
+    def _given_up(self, case: _Case, failed: Failed, why: str, now: datetime) -> None:
+        table = names.raw_table(self._database, case.dataset)
+        if failed.loaded:
+            self._trouble(
+                "load_partial",
+                case,
+                now,
+                f"{failed.source.key} was loaded in part and is not repaired by "
+                f"itself: {why}",
+                f"compare its rows with {table}, by _FILE and _ROW, and load by hand "
+                "what is missing: landing it again might double the rest",
+            )
+            return
         self._trouble(
             "load_failed",
             case,
             now,
-            f"{key} fails to load and is not repaired by itself: {why}",
-            "COPY_HISTORY of "
-            f"{names.raw_table(self._database, case.dataset)} holds its error; mend "
+            f"{failed.source.key} fails to load and is not repaired by itself: {why}",
+            f"COPY_HISTORY of {table} holds its error; mend "
             f"the cause, then `catflap replay {case.dataset}` lands it again",
         )
 
@@ -468,11 +497,12 @@ class Reconciler:
         the history reaches back so far, this pipe is older, and no row is of it.
         """
         made_at = self._pipes.created_at(self._pipe(case))
+        failed = _never_loaded(item)
         is_certain = (
             now - item.modified_at < HISTORY_REACH
             and made_at is not None
             and made_at < item.modified_at
-            and not self._has_rows(case.dataset, item.key)
+            and self._doubt(case.dataset, failed) is None
         )
         if not is_certain:
             self._trouble(
@@ -485,22 +515,7 @@ class Reconciler:
                 "there: a second load would double them",
             )
             return
-        name = raw_name(item.key)
-        first = StoredObject(
-            key=item.key if name is None else unmarked_key(item.key),
-            size=item.size,
-            modified_at=item.modified_at,
-        )
-        record = LoadRecord(
-            file=item.key,
-            status="none",
-            rows_loaded=None,
-            rows_parsed=None,
-            first_error=None,
-            loaded_at=None,
-        )
-        attempt = name.attempt if name is not None else 0
-        self._relanding.land_again(Failed(source=first, attempt=attempt, record=record))
+        self._relanding.land_again(failed)
         self._tally.landed_again += 1
 
     def _look_at_wiring(self, pipe: PipeNow, now: datetime) -> None:
@@ -642,6 +657,25 @@ class Reconciler:
         if known is not None:
             trouble = dataclasses.replace(trouble, since=known.since)
         self._troubles[trouble.name] = trouble
+
+
+def _never_loaded(item: StoredObject) -> Failed:
+    """An object of which no record tells, by whichever name it landed last."""
+    name = raw_name(item.key)
+    return Failed(
+        source=dataclasses.replace(
+            item, key=item.key if name is None else unmarked_key(item.key)
+        ),
+        attempt=0 if name is None else name.attempt,
+        record=LoadRecord(
+            file=item.key,
+            status="none",
+            rows_loaded=None,
+            rows_parsed=None,
+            first_error=None,
+            loaded_at=None,
+        ),
+    )
 
 
 def _is_due(look: Look | None, now: datetime) -> bool:
