@@ -296,7 +296,7 @@ def load_in_part(stage: Stage, dataset: str) -> None:
     for second, name in enumerate(names_of_rows, 1):
         moment = stage.now + timedelta(seconds=second)
         stage.sources[dataset].add(moment, name=name)
-    hold_and_pull(stage, dataset)
+    hold(stage, dataset)
 
 
 def load_the_rest(stage: Stage, dataset: str) -> None:

@@ -224,7 +224,7 @@ def test_a_tick_that_waits_for_the_next_try_of_a_failed_pull_is_not_missed() -> 
     # the tick that a failed run answered is due all the same
     answered = {"finished_at": NOW - timedelta(minutes=20)}
     assert due_at(timedelta(minutes=21), **answered) == NOW - timedelta(minutes=55)
-    assert wait_before_retry(99) == TRIED_AGAIN_WITHIN
+    assert wait_before_retry(9) == TRIED_AGAIN_WITHIN
 
 
 def test_the_schedule_tells_when_a_pull_was_due() -> None:
