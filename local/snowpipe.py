@@ -3,9 +3,14 @@
 What it keeps to (https://docs.snowflake.com/en/user-guide/data-load-snowpipe-intro
 and its sub-pages): a path is taken once in 14 days, whatever it holds by then; a file
 that failed is remembered as well, and REFRESH does not try it again; REFRESH reaches
-back 7 days; ON_ERROR is SKIP_FILE; a paused pipe keeps what it is told, and after 14
-days wants SYSTEM$PIPE_FORCE_RESUME. Rows and their line of history are one
-transaction.
+back 7 days; a paused pipe keeps what it is told, and after 14 days wants
+SYSTEM$PIPE_FORCE_RESUME. Rows and their line of history are one transaction.
+
+ON_ERROR is SKIP_FILE, or CONTINUE, which for JSON does not mean what its name says: the
+records before the first that does not parse are loaded, and the rest of the file is
+skipped, good records with it; an error of the SELECT skips the file whichever it is
+(https://docs.snowflake.com/en/sql-reference/sql/copy-into-table, ON_ERROR). Where it is
+not documented what is counted then, only what was read counts as parsed.
 """
 
 from __future__ import annotations
@@ -23,7 +28,14 @@ import duckdb
 import pyarrow as pa
 from snowflake.connector.errors import ProgrammingError
 
-from local.snowflake_account import Account, Pipe, Stage, StorageIntegration, missing
+from local.snowflake_account import (
+    Account,
+    Pipe,
+    Stage,
+    StorageIntegration,
+    missing,
+    not_understood,
+)
 from local.snowflake_aws import Arrival, PermissionMissing, SnowflakeAws
 from local.snowflake_text import STAGED_RELATION, Copy, complete, parse_copy
 from local.strict.json_rows import refusal_of_bytes
@@ -31,6 +43,7 @@ from local.strict.json_rows import refusal_of_bytes
 REMEMBERED = timedelta(days=14)
 REFRESH_REACH = timedelta(days=7)
 STALE_AFTER = timedelta(days=14)
+SKIP_FILE, CONTINUE = "SKIP_FILE", "CONTINUE"
 HISTORY = "_fs_information_schema._catflap_loads"
 
 Translate: TypeAlias = Callable[[str, str], str]
@@ -201,6 +214,10 @@ class Snowpipe:
     def check(self, copy_text: str) -> None:
         """Compile a COPY against an empty file, as CREATE PIPE does."""
         prepared = self._prepare(copy_text)
+        on_error = prepared.copy.options.get("ON_ERROR", SKIP_FILE)
+        if on_error.upper() not in {SKIP_FILE, CONTINUE}:
+            del self._prepared[copy_text]
+            raise not_understood(f"ON_ERROR = {on_error}")
         prepared.connection.register(STAGED_RELATION, _staged([], "", None))
         try:
             prepared.connection.execute(f"EXPLAIN {prepared.insert}")
@@ -343,10 +360,23 @@ def _insert(
         for number, line in enumerate(lines, start=1)
         if (why := refusal_of_bytes(line)) is not None
     ]
+    found: Load | None = None
     if refused:
-        # SKIP_FILE reads on to the end and counts them all
         number, why = refused[0]
-        return _failed(why, number, len(lines), errors=len(refused))
+        if not _continues(prepared.copy):
+            # SKIP_FILE reads on to the end and counts them all
+            return _failed(why, number, len(lines), errors=len(refused))
+        if number == 1:
+            return _failed(why, number, parsed=1)
+        lines = lines[: number - 1]
+        found = Load(
+            status="Partially loaded",
+            parsed=number,
+            loaded=len(lines),
+            first_error=why,
+            first_error_line=number,
+            errors=1,
+        )
     connection = prepared.connection
     texts = [line.decode() for line in lines]
     connection.register(STAGED_RELATION, _staged(texts, key, now))
@@ -355,7 +385,11 @@ def _insert(
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         why = f"Error parsing JSON: {str(error).splitlines()[0]}"
         return _failed(why, None, len(lines))
-    return Load(status="Loaded", parsed=len(lines), loaded=len(lines))
+    return found or Load(status="Loaded", parsed=len(lines), loaded=len(lines))
+
+
+def _continues(copy: Copy) -> bool:
+    return copy.options.get("ON_ERROR", SKIP_FILE).upper() == CONTINUE
 
 
 def _failed(

@@ -10,8 +10,8 @@ import msgspec
 from lambdas.core.errors import WarehouseError
 from lambdas.core.ports import Warehouse
 from lambdas.core.probing import instant
-from lambdas.core.reconciling import PipeNow
-from lambdas.core.sql import pipe_status, repairing
+from lambdas.core.reconciling import PipeNow, loads_whole_files
+from lambdas.core.sql import loading, names, pipe_status, repairing
 from lambdas.core.sql.watching import describe_pipe
 
 
@@ -38,6 +38,18 @@ class Pipes:
             last_ingested=str(path).rpartition("/")[2] if path else None,
             last_forwarded_at=instant(said.get("lastForwardedMessageTimestamp"), None),
             channel=str(channel) if channel else None,
+        )
+
+    def loading_whole(self, database: str) -> frozenset[str]:
+        """The pipes that load a file whole or not at all, by their full names.
+
+        Raises WarehouseError.
+        """
+        rows = self._warehouse.query(loading.show_pipes(database))
+        return frozenset(
+            ".".join(names.identifier(str(part)) for part in (home, schema, name))
+            for _, name, home, schema, definition, *_ in rows
+            if loads_whole_files(str(definition))
         )
 
     def created_at(self, pipe: str) -> datetime | None:

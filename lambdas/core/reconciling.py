@@ -7,12 +7,19 @@ tells of every object by name: it is read only where the pipe's word is not enou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambdas.core.facts import LoadRecord
-from lambdas.core.landing import RawName, file_name, raw_name, run_started_at
+from lambdas.core.landing import (
+    RawName,
+    file_name,
+    marked_key,
+    raw_name,
+    run_started_at,
+)
 from lambdas.core.run import LandedRun
 
 REFRESH_REACH = timedelta(days=7) - timedelta(hours=4)
@@ -24,7 +31,8 @@ MAX_ATTEMPTS = 8
 MAX_REFRESHES = 3
 LONGEST_REST = timedelta(hours=1)
 
-_UNDER_WAY = "Load in progress"
+_UNDER_WAY, _IN_PART = "Load in progress", "Partially loaded"
+_ON_ERROR = re.compile(r"\bON_ERROR\s*=\s*'?(?P<kind>\w+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +62,32 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An object that failed to load, of which no later name was tried.
+    """An object that failed to load, in part or whole, and no later name of it loaded.
 
-    `source` is the object as it landed first.
+    `source` is the object as it landed first, `record` tells of its newest name.
+    `loaded` are (attempt, rows) of its names that were loaded in part: of JSON these
+    are always the first rows, up to one that is refused, and what comes after that one
+    is left out however good it is (Snowflake: "COPY INTO", ON_ERROR).
     """
 
     source: StoredObject
     attempt: int
     record: LoadRecord
+    loaded: tuple[tuple[int, int], ...] = ()
+
+    def name_of(self, attempt: int) -> str:
+        """The last part of its key when it had landed again so often."""
+        key = self.source.key
+        return file_name(marked_key(key, f"r{attempt}") if attempt else key)
+
+    @property
+    def refused_line(self) -> int | None:
+        """Which line of the newest name Snowflake refused, from 1; None: it says none.
+
+        What stopped a partial load is the line after the last that was loaded.
+        """
+        rows = dict(self.loaded).get(self.attempt)
+        return self.record.first_error_line if rows is None else rows + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +98,28 @@ class RunLoads:
     waiting: tuple[StoredObject, ...] = ()
     missing: tuple[StoredObject, ...] = ()
     failed: tuple[Failed, ...] = ()
-    partial: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left to load."""
-        return not (self.waiting or self.missing or self.failed or self.partial)
+        return not (self.waiting or self.missing or self.failed)
+
+
+def loads_whole_files(copy: str) -> bool:
+    """Whether a pipe with this COPY loads a file whole or not at all.
+
+    SKIP_FILE is what a pipe does that says nothing of it (Snowflake: "CREATE PIPE").
+    """
+    said = [found["kind"].upper() for found in _ON_ERROR.finditer(copy)]
+    return said in ([], ["SKIP_FILE"])
 
 
 def seen_loaded(run: LandedRun, pipe: PipeNow) -> bool:
-    """Whether the pipe's own report shows that the run is loaded."""
+    """Whether the pipe's own report shows that the run is loaded.
+
+    What it ingested it may have ingested in part, if it is no pipe that
+    `loads_whole_files`.
+    """
     return run.objects == 1 and pipe.last_ingested == file_name(run.newest_key)
 
 
@@ -105,7 +143,6 @@ def loads_of(
     waiting: list[StoredObject] = []
     missing: list[StoredObject] = []
     failed: list[Failed] = []
-    partial: list[str] = []
     for group in groups.values():
         group.sort(key=lambda pair: pair[0].attempt)
         statuses = {
@@ -117,21 +154,30 @@ def loads_of(
         record = records.get(file_name(latest.key))
         if "Loaded" in statuses.values():
             loaded.append(next(k for k, one in statuses.items() if one == "Loaded"))
-        elif "Partially loaded" in statuses.values():
-            partial.append(latest.key)
         elif record is None:
             is_late = now - latest.modified_at > grace
             (missing if is_late else waiting).append(latest)
         elif record.status in {_UNDER_WAY, "unknown"}:
             waiting.append(latest)
         else:
-            failed.append(Failed(source=first, attempt=newest.attempt, record=record))
+            loaded_rows = tuple(
+                (name.attempt, records[file_name(item.key)].rows_loaded or 0)
+                for name, item in group
+                if statuses.get(item.key) == _IN_PART
+            )
+            failed.append(
+                Failed(
+                    source=first,
+                    attempt=newest.attempt,
+                    record=record,
+                    loaded=loaded_rows,
+                )
+            )
     return RunLoads(
         loaded=tuple(loaded),
         waiting=tuple(waiting),
         missing=tuple(missing),
         failed=tuple(failed),
-        partial=tuple(partial),
     )
 
 

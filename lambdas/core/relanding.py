@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,12 +89,12 @@ class Relanding:
         """Set aside the rows that are refused, and land the rest. Raises LandingError.
 
         A file that failed and of which no row is known to be refused lands as it was:
-        what was wrong may have been the reading.
+        what was wrong may have been the reading. Rows that a partial load brought into
+        the table land no second time.
         """
         key, attempt = failed.source.key, failed.attempt + 1
         name = _known(key)
-        before = self._set_aside(key, attempt)
-        found = self._refused_rows(failed, before)
+        found = self._refused_rows(failed)
         if not found and attempt > self._tries_as_it_is:
             raise LandingError(
                 f"{key} failed to load {attempt} times, and no row of it is known to "
@@ -106,11 +106,7 @@ class Relanding:
             self._landing.put(own, _gzipped(map(quarantined_to_line, found)))
         # what counts is what stands there now, whoever wrote it
         aside = self._set_aside(key, attempt + 1)
-        kept = (
-            line
-            for number, line in enumerate(self._stored.lines(key), 1)
-            if number not in aside
-        )
+        kept = (line for number, _, line in self._left(failed) if number not in aside)
         landed = self._land(marked_key(key, f"r{attempt}"), kept, name.run_id)
         return Relanded(
             key=marked_key(key, f"r{attempt}") if landed else None,
@@ -120,7 +116,7 @@ class Relanding:
 
     def refused_of(self, key: str) -> tuple[Refused, ...]:
         """How many rows of an object are in quarantine, by reason."""
-        reasons = Counter(self._set_aside(key, None).values())
+        reasons = Counter(reason for _, reason in self._set_aside(key, None).values())
         return tuple(
             Refused(reason=reason, rows=rows) for reason, rows in reasons.most_common()
         )
@@ -184,20 +180,14 @@ class Relanding:
             erased=erased,
         )
 
-    def _refused_rows(
-        self, failed: Failed, before: Mapping[int, str]
-    ) -> list[Quarantined]:
+    def _refused_rows(self, failed: Failed) -> list[Quarantined]:
         """The rows that are to be set aside now, beside those that are."""
         key = failed.source.key
         name = _known(key)
-        kept = 0
         found: list[Quarantined] = []
-        for number, line in enumerate(self._stored.lines(key), 1):
-            if number in before:
-                continue
-            kept += 1
+        for number, place, line in self._left(failed):
             reason = why_refused(line)
-            if reason is None and kept == failed.record.first_error_line:
+            if reason is None and place == failed.refused_line:
                 said = failed.record.first_error or "Snowflake names no reason"
                 reason = f"Snowflake: {without_values(said)}"
             if reason is None:
@@ -213,22 +203,46 @@ class Relanding:
             )
         return found
 
-    def _set_aside(self, key: str, attempt: int | None) -> dict[int, str]:
-        """Rows of an object in quarantine, and why; of attempts before `attempt`."""
+    def _left(self, failed: Failed) -> Iterator[tuple[int, int, bytes]]:
+        """The lines that are neither set aside nor in the table: each one's number in
+        the object as it landed first, its place in the newest name, and itself.
+
+        A name holds, in their order, the lines that were not set aside until then and
+        that no name before it had brought into the table.
+        """
+        loaded = dict(failed.loaded)
+        before = self._set_aside(failed.source.key, failed.attempt + 1)
+        places = [0] * (failed.attempt + 1)
+        for number, line in enumerate(self._stored.lines(failed.source.key), 1):
+            aside_at = before[number][0] if number in before else failed.attempt + 1
+            for attempt in range(failed.attempt + 1):
+                if aside_at <= attempt:
+                    break
+                places[attempt] += 1
+                if places[attempt] <= loaded.get(attempt, 0):
+                    break
+            else:
+                yield number, places[-1], line
+
+    def _set_aside(self, key: str, attempt: int | None) -> dict[int, tuple[int, str]]:
+        """Rows of an object in quarantine, since which attempt, and why; of attempts
+        before `attempt`.
+        """
         name = _known(key)
-        found: dict[int, str] = {}
+        found: dict[int, tuple[int, str]] = {}
         for item in self._stored.below(
             quarantine_key(name.dataset, name.run_id, f"{name.first}r").removesuffix(
                 ".ndjson.gz"
             )
         ):
-            number = item.key.rpartition("r")[2].partition(".")[0]
-            if attempt is not None and int(number) >= attempt:
+            number = int(item.key.rpartition("r")[2].partition(".")[0])
+            if attempt is not None and number >= attempt:
                 continue
             for line in self._stored.lines(item.key):
                 one = quarantined_from_line(line)
                 if one.row is not None:
-                    found[one.row] = one.reason
+                    known = found.get(one.row, (number, one.reason))
+                    found[one.row] = min(known, (number, one.reason))
         return found
 
     def _land(self, key: str, lines: Iterator[bytes], run_id: str) -> int:

@@ -7,6 +7,7 @@ is told the same without our words. Neither is ever told an invented time.
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
 from lambdas.core.diagnosis import Verdict
@@ -80,9 +81,14 @@ def stakeholders_message(
         [" · ".join(filter(None, [f"Owner: {subject.team}", subject.stakeholders_at]))],
         aside=True,
     )
-    if kind is NoticeKind.RESOLVED:
-        return _recovered(incident, subject, footer=footer)
     name = subject.dataset
+    if kind is NoticeKind.RESOLVED:
+        told = _recovered(incident, subject, footer=footer)
+        if incident.state == "pass" and _is_silent(incident):
+            return dataclasses.replace(
+                told, headline=f"How new {name} is, is judged rightly again"
+            )
+        return told
     if incident.state == "pass":
         return Message(
             headline=f"We misjudged how new {name} is",
@@ -114,6 +120,13 @@ def stakeholders_message(
 
 _SPOKEN = {MONITOR: "monitoring", LOADING: "loading"}
 """How a message calls what stands under a name that no dataset can have."""
+
+
+def _is_silent(incident: Incident) -> bool:
+    """Whether it ended by itself, and nothing was late or unseen: all that is left to
+    say is the name of a cause.
+    """
+    return incident.human.resolved_by is None and incident.late_since is None
 
 
 def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Message:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from datetime import datetime
 
 from lambdas.core.errors import CatflapError
 from lambdas.core.facts import LoadRecord
-from lambdas.core.landing import file_name, raw_name, unmarked_key
+from lambdas.core.landing import raw_name, unmarked_key
 from lambdas.core.ports import Warehouse
 from lambdas.core.reconciling import (
     HISTORY_REACH,
@@ -55,16 +56,7 @@ class LandingAgain:
         self, case: Case, run: LandedRun, loads: RunLoads, now: datetime
     ) -> bool:
         """Land again what failed; whether anything of it is still to be loaded."""
-        is_left = bool(loads.partial)
-        for key in loads.partial:
-            self._troubles.add(
-                "load_partial",
-                case,
-                now,
-                f"{key} was loaded in part, which ON_ERROR = SKIP_FILE never does",
-                "compare its rows in the table with the object, and load what is "
-                "missing by hand: landing it again would double the rest",
-            )
+        is_left = False
         for failed in loads.failed:
             is_left = self._one(case, run, failed, now) or is_left
         return is_left
@@ -74,11 +66,12 @@ class LandingAgain:
         the history reaches back so far, this pipe is older, and no row is of it.
         """
         made_at = self._pipes.created_at(case.pipe(self._database))
+        failed = _never_loaded(item)
         is_certain = (
             now - item.modified_at < HISTORY_REACH
             and made_at is not None
             and made_at < item.modified_at
-            and not self._has_rows(case.dataset, item.key)
+            and self._doubt(case.dataset, failed) is None
         )
         if not is_certain:
             self._troubles.add(
@@ -91,7 +84,7 @@ class LandingAgain:
                 "there: a second load would double them",
             )
             return
-        self._relanding.land_again(_never_loaded(item))
+        self._relanding.land_again(failed)
         self._tally.landed_again += 1
 
     def story(
@@ -119,62 +112,86 @@ class LandingAgain:
         return (repaired,)
 
     def _one(self, case: Case, run: LandedRun, failed: Failed, now: datetime) -> bool:
-        key = failed.source.key
         if failed.attempt >= self._max_attempts:
-            self._given_up(case, key, "it was tried too often", now)
+            self._given_up(case, failed, "it was tried too often", now)
             return True
-        if self._has_rows(case.dataset, key):
-            self._given_up(case, key, "rows of it are in the table", now)
+        doubt = self._doubt(case.dataset, failed)
+        if doubt is not None:
+            self._given_up(case, failed, doubt, now)
             return True
         try:
             landed = self._relanding.land_again(failed)
         except CatflapError as error:
-            self._given_up(case, key, str(error), now)
+            self._given_up(case, failed, str(error), now)
             return True
         self._relanding.amend(run.newest_key)
         self._tally.landed_again += 1
         LOG.info(
             "%s landed again with %s rows, %s in quarantine",
-            key,
+            failed.source.key,
             landed.rows,
             landed.refused,
         )
         return landed.key is not None
 
-    def _has_rows(self, dataset: str, key: str) -> bool:
-        statement = repairing.rows_of_files(self._database, dataset, [file_name(key)])
-        return bool(self._warehouse.query(statement))
+    def _doubt(self, dataset: str, failed: Failed) -> str | None:
+        """Why not to land it again: the table has not just the rows that the history
+        says were loaded of it.
+        """
+        expected = {failed.name_of(attempt): rows for attempt, rows in failed.loaded}
+        tried = [failed.name_of(attempt) for attempt in range(failed.attempt + 1)]
+        statement = repairing.rows_of_files(self._database, dataset, tried)
+        found = {
+            str(name): counts for name, *counts in self._warehouse.query(statement)
+        }
+        if found == {name: [rows] * 3 for name, rows in expected.items() if rows}:
+            return None
+        if not expected:
+            return "rows of it are in the table"
+        return (
+            "what the table has of it are not the rows that were loaded by the history"
+        )
 
-    def _given_up(self, case: Case, key: str, why: str, now: datetime) -> None:
+    def _given_up(self, case: Case, failed: Failed, why: str, now: datetime) -> None:
+        table = names.raw_table(self._database, case.dataset)
+        if failed.loaded:
+            self._troubles.add(
+                "load_partial",
+                case,
+                now,
+                f"{failed.source.key} was loaded in part and is not repaired by "
+                f"itself: {why}",
+                f"compare its rows with {table}, by _FILE and _ROW, and load by hand "
+                "what is missing: landing it again might double the rest",
+            )
+            return
         self._troubles.add(
             "load_failed",
             case,
             now,
-            f"{key} fails to load and is not repaired by itself: {why}",
-            "COPY_HISTORY of "
-            f"{names.raw_table(self._database, case.dataset)} holds its error; mend "
+            f"{failed.source.key} fails to load and is not repaired by itself: {why}",
+            f"COPY_HISTORY of {table} holds its error; mend "
             f"the cause, then `catflap replay {case.dataset}` lands it again",
         )
 
 
 def _never_loaded(item: StoredObject) -> Failed:
-    """An object that no record names, as one that failed."""
+    """An object of which no record tells, by whichever name it landed last."""
     name = raw_name(item.key)
-    first = StoredObject(
-        key=item.key if name is None else unmarked_key(item.key),
-        size=item.size,
-        modified_at=item.modified_at,
+    return Failed(
+        source=dataclasses.replace(
+            item, key=item.key if name is None else unmarked_key(item.key)
+        ),
+        attempt=0 if name is None else name.attempt,
+        record=LoadRecord(
+            file=item.key,
+            status="none",
+            rows_loaded=None,
+            rows_parsed=None,
+            first_error=None,
+            loaded_at=None,
+        ),
     )
-    record = LoadRecord(
-        file=item.key,
-        status="none",
-        rows_loaded=None,
-        rows_parsed=None,
-        first_error=None,
-        loaded_at=None,
-    )
-    attempt = name.attempt if name is not None else 0
-    return Failed(source=first, attempt=attempt, record=record)
 
 
 def _sources_of_again(objects: Sequence[StoredObject], loads: RunLoads) -> list[str]:

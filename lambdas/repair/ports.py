@@ -16,6 +16,9 @@ class PipeControl(Protocol):
     def now(self, pipe: str) -> PipeNow:
         """What a pipe reports of itself. Raises WarehouseError."""
 
+    def loading_whole(self, database: str) -> frozenset[str]:
+        """The pipes that load a file whole or not at all. Raises WarehouseError."""
+
     def created_at(self, pipe: str) -> datetime | None:
         """When it was made; None is not known."""
 

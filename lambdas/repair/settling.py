@@ -47,6 +47,7 @@ class Settling:
         self._grace = grace
         self._tally = tally
         self._run_file: str | None = _NOT_ASKED
+        self._whole: frozenset[str] | None = None
 
     def settle(self, run: LandedRun, repaired: Sequence[Repaired]) -> None:
         """It is loaded, and this was done for it."""
@@ -57,7 +58,7 @@ class Settling:
         self, case: Case, run: LandedRun, pipe: PipeNow | None, now: datetime
     ) -> bool:
         """Whether its pipe's report says that it is loaded; then it is settled."""
-        if pipe is None or not seen_loaded(run, pipe):
+        if pipe is None or not seen_loaded(run, pipe) or not self._loads_whole(case):
             return False
         if self._needs_file(run) and self._newest_run_file() != f"{run.run_id}.json":
             return False
@@ -88,6 +89,16 @@ class Settling:
                 pipe, [f"{run.dataset}/"], after
             )
         return False
+
+    def _loads_whole(self, case: Case) -> bool:
+        """Whether its pipe never loads a file in part; asked once a look, of all."""
+        if self._whole is None:
+            try:
+                self._whole = self._pipes.loading_whole(self._database)
+            except WarehouseError as error:
+                LOG.warning("what the pipes do with errors is not known: %s", error)
+                self._whole = frozenset()
+        return case.pipe(self._database) in self._whole
 
     def _needs_file(self, run: LandedRun) -> bool:
         """`replace` shows a run only once its file is loaded."""

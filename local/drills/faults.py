@@ -14,7 +14,7 @@ from lambdas.core.landing import RAW
 from lambdas.core.sql import access, generation, loading, names, watching
 from local.drills.project import DATASETS, PULL_EVERY, SECRETS
 from local.drills.source import Manners
-from local.drills.stage import FRESHNESS, PULL, Ground, Stage
+from local.drills.stage import FRESHNESS, PULL, REPAIR, Ground, Stage
 from local.invoke import DeployedFunction
 from local.resources.messaging import DeployedSchedule
 
@@ -257,7 +257,13 @@ def _make_pipe(stage: Stage, dataset: str, before: str, after: str) -> None:
         f"CREATE PIPE {pipe} AUTO_INGEST = TRUE AWS_SNS_TOPIC = '{topic}' AS "
         + copy.replace(before, after)
     )
-    stage.stack.warehouse(access.grant_monitor(pipe, _reader(stage)))
+    repairer = stage.stack.project.environment.snowflake.repair_login.role
+    for grant in (
+        access.grant_monitor(pipe, _reader(stage)),
+        access.grant_monitor(pipe, repairer),
+        access.grant_operate(pipe, repairer),
+    ):
+        stage.stack.warehouse(grant)
 
 
 def pause(stage: Ground, dataset: str) -> None:
@@ -279,6 +285,30 @@ def reformat_pipe(stage: Stage, dataset: str) -> None:
     """The right pipe again, and what it missed of today."""
     _make_pipe(stage, dataset, "COMPRESSION = NONE", "COMPRESSION = GZIP")
     _refresh_today(stage, dataset)
+
+
+def load_in_part(stage: Stage, dataset: str) -> None:
+    """The pipe is made anew by hand so that it goes on after errors; and of the next
+    rows, the last for a while, one is refused by Snowflake, and good ones follow.
+    """
+    _make_pipe(stage, dataset, "ON_ERROR = SKIP_FILE", "ON_ERROR = CONTINUE")
+    names_of_rows = ("Tom", "T\0m", "Tom", "Tom")
+    for second, name in enumerate(names_of_rows, 1):
+        moment = stage.now + timedelta(seconds=second)
+        stage.sources[dataset].add(moment, name=name)
+    hold(stage, dataset)
+
+
+def load_the_rest(stage: Stage, dataset: str) -> None:
+    """The repair lands what was left out and sees it loaded, as it does by itself where
+    it is not switched off; the right pipe again; and upstream goes on.
+    """
+    event = {"reason": "schedule", "due_at": stage.now.isoformat()}
+    for _ in ("lands", "sees it loaded"):
+        stage.stack.host.invoke(stage.function(REPAIR), event, now=stage.now)
+        stage.stack.fabric.drain(stage.now)
+    _make_pipe(stage, dataset, "ON_ERROR = CONTINUE", "ON_ERROR = SKIP_FILE")
+    release(stage, dataset)
 
 
 def _copy_object(stage: Stage, key: str) -> None:

@@ -47,14 +47,6 @@ class Drill:
     hits_others: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undrilled:
-    """A cause that cannot be produced here, and why."""
-
-    cause: str
-    why: str
-
-
 def _misbehave(dataset: str, **manners: object) -> Act:
     return lambda stage: faults.misbehave(stage, dataset, **manners)
 
@@ -240,6 +232,16 @@ def drills() -> tuple[Drill, ...]:
             mend_it=_on(faults.reformat_pipe),
         ),
         Drill(
+            name="partial_load",
+            broken="the pipe is made anew with ON_ERROR = CONTINUE, and one row of a "
+            "file is refused",
+            mended="the repair sets it aside and lands what was left out; the pipe is "
+            "made as before",
+            cause="load_partial",
+            break_it=_on(faults.load_in_part),
+            mend_it=_on(faults.load_the_rest),
+        ),
+        Drill(
             name="rows_deleted",
             broken="the last two and a half hours of the table are deleted",
             mended="they are restored",
@@ -308,13 +310,6 @@ def drills() -> tuple[Drill, ...]:
 
 
 _CHECK = "freshness"
-UNDRILLED = (
-    Undrilled(
-        cause="load_partial",
-        why="the embedded Snowflake loads a file whole or not at all, as the pipes' "
-        "ON_ERROR = SKIP_FILE says; the rule is held by the cases of the diagnosis",
-    ),
-)
 
 
 def _readable(policies: faults.Policies, stage: Stage) -> None:

@@ -16,7 +16,6 @@ from local.drills.project import (
     PULL_EVERY,
     WARN_AFTER,
 )
-from local.drills.registry import UNDRILLED
 from local.drills.running import Outcome
 from local.inbox import Mail
 
@@ -49,8 +48,8 @@ _WHEN = (
     "were seen while the repair took effect, or held for a while before."
 )
 _HEAD = (
-    "| drill | what is broken | cause found | beside it | told after | who | "
-    "well again after | |"
+    "| drill | what is broken | cause expected | causes told | beside them | "
+    "told after | who | well again after | |"
 )
 
 
@@ -103,20 +102,25 @@ def page(outcomes: Sequence[Outcome]) -> str:
         _WHEN,
         "",
         _HEAD,
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:
         drill = outcome.drill
         who = ", ".join(sorted(drill.tell)) + (" (paged)" if drill.pages else "")
         causes = " → ".join(f"`{code}`" for code in outcome.found) or "none"
         beside = ", ".join(f"`{code}`" for code in outcome.also) or "–"
-        lines.append(
-            f"| {drill.name} | {drill.broken} | {causes} | {beside} | "
-            f"{duration(outcome.noticed)} | {who} | {duration(outcome.recovered)} | "
-            f"{'**not ok**' if outcome.faults else 'ok'} |"
+        cells = (
+            drill.name,
+            drill.broken,
+            f"`{drill.cause}`",
+            causes,
+            beside,
+            duration(outcome.noticed),
+            who,
+            duration(outcome.recovered),
+            "**not ok**" if outcome.faults else "ok",
         )
-    lines += ["", "Not drilled:", ""]
-    lines += [f"- `{one.cause}`: {one.why}." for one in UNDRILLED]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "## What was told", ""]
     for outcome in outcomes:
         lines += [f"### {outcome.drill.name}", ""]

@@ -53,11 +53,11 @@ class Source:
             self.add(self._next)
             self._next += EVERY
 
-    def add(self, seen_at: datetime) -> None:
+    def add(self, seen_at: datetime, *, name: str = "Tom") -> None:
         """One more row."""
         number = len(self._rows) + 1
         self._rows.append(
-            {"id": number, "seen_at": f"{seen_at:%Y-%m-%dT%H:%M:%SZ}", "name": "Tom"}
+            {"id": number, "seen_at": f"{seen_at:%Y-%m-%dT%H:%M:%SZ}", "name": name}
         )
 
     def remove_after(self, moment: datetime) -> None:

@@ -25,6 +25,7 @@ from local.stack import EmbeddedStack, Project, synthesize
 START = datetime(2026, 3, 2, 6, 3, tzinfo=UTC)
 PULL = "lambdas.pull.handler.handle"
 FRESHNESS = "lambdas.freshness.handler.handle"
+REPAIR = "lambdas.repair.handler.handle"
 METRIC = "CatflapHeartbeat"
 NAMES = (*DATASETS, MONITOR)
 

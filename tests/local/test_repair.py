@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from lambdas.core.commit import Committer
 from lambdas.core.landing import new_run_id, raw_key, whole_milliseconds
 from lambdas.core.relanding import GZIP
 from lambdas.core.run import Run, RunStatus
-from lambdas.core.sql import generation
+from lambdas.core.sql import access, generation, names
 from local.comparing import canonical, landed
 from local.stack import ROOT
 from tests.local.embedded_world import PULL, World
@@ -40,6 +40,11 @@ def tables(world: World, dataset: str) -> list[str]:
         f"SELECT PAYLOAD FROM {database}.RAW.{dataset.upper()}"
     )
     return sorted(str(row[0]) for row in rows)
+
+
+def contents(lines: Iterable[str | bytes]) -> Counter[bytes]:
+    """Rows by what they hold, however it is written."""
+    return Counter(canonical(orjson.loads(line)) for line in lines)
 
 
 def look(world: World) -> dict[str, Any]:
@@ -301,6 +306,7 @@ def test_a_dropped_subscription_is_worked_around_and_told_until_it_is_mended(
 
 MADE, FIXED = 1_000_000, 2_000_000
 """Ids that no row of upstream has."""
+PARTED = MADE + 5_000
 BAD: dict[str, bytes] = {
     "a name stands twice": b'{"id":%d,"time_hour":"2013-01-01T13:00:00Z","x":1,"x":2}',
     "NUL": b'{"id":%d,"time_hour":"2013-01-01T13:00:00Z","x":"a\\u0000b"}',
@@ -412,6 +418,69 @@ def test_a_file_of_fixes_that_is_wrong_says_where(
     code, _, err = catflap("replay", "weather", "--fixed", str(file))
     assert code == 2
     assert said in err
+
+
+def make_pipe(world: World, dataset: str, before: str, after: str) -> None:
+    """The pipe made anew by hand; its grants are given again."""
+    snowflake = world.stack.project.environment.snowflake
+    number = generation(world.stack.project.catalogue[dataset])
+    pipe = names.pipe(snowflake.database, dataset, number)
+    described = world.stack.warehouse(f"DESC PIPE {pipe}")[0]
+    copy, topic = str(described[4]), str(described[6])
+    assert before in copy
+    for statement in (
+        f"DROP PIPE {pipe}",
+        f"CREATE PIPE {pipe} AUTO_INGEST = TRUE AWS_SNS_TOPIC = '{topic}' AS "
+        + copy.replace(before, after),
+        access.grant_monitor(pipe, snowflake.reader.role),
+        access.grant_monitor(pipe, snowflake.repair_login.role),
+        access.grant_operate(pipe, snowflake.repair_login.role),
+    ):
+        world.stack.warehouse(statement)
+
+
+SKIPS, CONTINUES = "ON_ERROR = SKIP_FILE", "ON_ERROR = CONTINUE"
+
+
+def test_what_a_partial_load_left_out_is_loaded_once_and_the_refused_are_kept(
+    pulled: World, catflap: Command
+) -> None:
+    look(pulled)
+    before = tables(pulled, "weather")
+    mails(pulled)
+    make_pipe(pulled, "weather", SKIPS, CONTINUES)
+    first = PARTED
+    lines = [
+        orjson.dumps({"id": first + number, "time_hour": "2013-01-01T13:00:00Z"})
+        for number in range(100)
+    ]
+    for place, bad in zip((40, 41, 99), BAD.values(), strict=True):
+        lines[place] = bad % (first + place)
+    land(pulled, "weather", lines)
+    # the pipe says that it ingested the file, and 57 good rows of it are not there
+    assert len(tables(pulled, "weather")) == len(before) + 40
+
+    found = look(pulled)
+    assert (found["settled"], found["landed_again"]) == (0, 1), found
+    assert len(tables(pulled, "weather")) == len(before) + 97
+    assert look(pulled)["settled"] == 1
+    good = [line for place, line in enumerate(lines) if place not in {40, 41, 99}]
+    assert contents(tables(pulled, "weather")) == contents([*before, *good])
+    (mail,) = [one for one in mails(pulled) if "refused" in one.subject]
+    assert "Snowflake refused 3 of 100 rows" in mail.subject
+    assert "[page]" not in mail.subject
+    waiting = json.loads(catflap("quarantine", "weather", "--json")[1])["waiting"]
+    assert waiting == 3
+
+    # asked for by hand, over all that has landed: nothing is left, nothing lands twice
+    loaded = tables(pulled, "weather")
+    code, out, err = catflap("replay", "weather", "--json")
+    assert code == 0, err
+    assert json.loads(out)["datasets"][0]["troubles"] == []
+    for _ in range(2):
+        look(pulled)
+    assert tables(pulled, "weather") == loaded
+    make_pipe(pulled, "weather", CONTINUES, SKIPS)
 
 
 def test_dead_pulls_are_queued_again_and_others_stay(

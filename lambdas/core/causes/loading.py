@@ -172,14 +172,15 @@ LOAD_PARTIAL = Rule(
         "the newest file was loaded only in part"
         if seen.signals.load.rows_loaded is None
         or seen.signals.load.rows_parsed is None
-        else f"only {seen.signals.load.rows_loaded:,} of "
-        f"{seen.signals.load.rows_parsed:,} rows of the newest file were loaded"
+        else "the newest file was loaded only in part: "
+        f"{say.counted(seen.signals.load.rows_loaded, 'row')} of "
+        f"{seen.signals.load.rows_parsed:,} that were read"
     ),
     evidence=(say.load, say.counts),
     next_step=lambda seen: (
-        f"read what was refused: {_copy_history(seen)}; compare the object's rows with "
-        "the table, and load by hand what is missing: landing it again would double "
-        "the rest"
+        "the next look lands what was left out, and puts into quarantine what is "
+        f"refused; by hand: `catflap replay {say.name_of(seen)}`. Then see who made "
+        f"the pipe anew: `DESC PIPE {say.pipe_of(seen)}` must say ON_ERROR = SKIP_FILE"
     ),
     plain="Only a part of the newest data could be loaded into the warehouse.",
 )

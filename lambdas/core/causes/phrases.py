@@ -43,8 +43,9 @@ def ago(seen: Situation, moment: datetime | None) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """`1 file`, `3 files`."""
-    return f"{number:,g} {noun}" if number == 1 else f"{number:,g} {noun}s"
+    """`1 file`, `3 files`, `1,234,567 rows`."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+    return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
 
 
 # names -------------------------------------------------------------------------------

@@ -39,10 +39,14 @@ def force_resume_pipe(pipe: str) -> str:
 
 
 def rows_of_files(database: str, dataset: str, files: Sequence[str]) -> str:
-    """(file name, rows) of those of `files` (last parts of keys) that have any."""
+    """(file name, rows, different rows, greatest row number) of those of `files` (last
+    parts of keys) that have any. All three are one number n where the first n rows of a
+    file are there, each once.
+    """
     wanted = ", ".join(names.literal(one) for one in files)
     return (
-        f"SELECT {FILE_NAME}, COUNT(*) FROM {names.raw_table(database, dataset)} "
+        f"SELECT {FILE_NAME}, COUNT(*), COUNT(DISTINCT _ROW), MAX(_ROW) "
+        f"FROM {names.raw_table(database, dataset)} "
         f"WHERE {FILE_NAME} IN ({wanted}) GROUP BY 1"
     )
 

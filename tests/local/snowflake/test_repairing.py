@@ -18,7 +18,7 @@ from lambdas.core.landing import (
     new_run_id,
     run_key,
 )
-from lambdas.core.sql import names, repairing
+from lambdas.core.sql import access, names, repairing
 from tests.local.snowflake.world import (
     BUCKET,
     DATABASE,
@@ -120,7 +120,7 @@ def test_the_repairer_may_do_what_it_is_for_and_nothing_else(world: World) -> No
     rows = repairer.query(
         repairing.rows_of_files(DATABASE, "mended", [file_name(key), "none"])
     )
-    assert rows == [(file_name(key), 1)]
+    assert rows == [(file_name(key), 1, 1, 1)]
     assert pipes.refresh(world.pipe(cats), ["dt=2013-01-01/"], STARTED) == 0
     for refused in (
         f"DELETE FROM {names.raw_table(DATABASE, 'mended')}",
@@ -129,6 +129,27 @@ def test_the_repairer_may_do_what_it_is_for_and_nothing_else(world: World) -> No
     ):
         with pytest.raises((AccessRefused, ObjectMissing)):
             repairer.query(refused)
+    repairer.close()
+
+
+def test_a_pipe_that_may_load_in_part_is_told_from_the_others(world: World) -> None:
+    for name in ("whole", "parted"):
+        world.make(dataset(name))
+    repairer = world.warehouse("CATFLAP_MENDER", REPAIRER_ROLE)
+    whole, parted = (world.pipe(dataset(name)) for name in ("whole", "parted"))
+    runs = names.runs_pipe(DATABASE)
+    assert {whole, parted, runs} <= Pipes(warehouse=repairer).loading_whole(DATABASE)
+
+    described = world.admin.query(f"DESC PIPE {parted}")[0]
+    world.admin.query(f"DROP PIPE {parted}")
+    world.admin.query(
+        f"CREATE PIPE {parted} AS "
+        + str(described[4]).replace("ON_ERROR = SKIP_FILE", "ON_ERROR = CONTINUE")
+    )
+    world.admin.query(access.grant_monitor(parted, REPAIRER_ROLE))
+    found = Pipes(warehouse=repairer).loading_whole(DATABASE)
+    assert {whole, runs} <= found
+    assert parted not in found
     repairer.close()
 
 

@@ -188,6 +188,55 @@ def test_what_is_not_json_fails_and_the_next_file_loads(
     assert bench.rows() == 2
 
 
+def continuing(bench: Bench, on_error: str = "CONTINUE") -> None:
+    bench.pipe.copy_text += f" ON_ERROR = {on_error}"
+
+
+def test_on_error_continue_loads_what_precedes_the_error_and_skips_the_rest(
+    bench: Bench,
+) -> None:
+    continuing(bench)
+    bench.aws.put("raw/t/a.ndjson", b'{"a":1}\n{"a":2}\n{"a"\n{"a":4}\n', NOW)
+
+    bench.snowpipe.deliver(NOW)
+
+    history = bench.duck.execute(
+        "SELECT STATUS, ROW_PARSED, ROW_COUNT, ERROR_COUNT, FIRST_ERROR_LINE_NUMBER, "
+        "FIRST_ERROR_MESSAGE FROM DB._fs_information_schema._catflap_loads"
+    ).fetchall()
+    (row,) = history
+    assert row[:5] == ("Partially loaded", 3, 2, 1, 3)
+    assert "Error parsing JSON" in row[5]
+    assert bench.rows() == 2
+    ingested = json.loads(bench.snowpipe.status(bench.pipe))["lastIngestedFilePath"]
+    assert ingested == "raw/t/a.ndjson"
+
+
+@pytest.mark.parametrize(
+    ("on_error", "body", "status", "rows"),
+    [
+        ("CONTINUE", b'{"a"\n{"a":2}\n', "Load failed", 0),
+        ("CONTINUE", b'{"a":1}\n{"a":2}\n', "Loaded", 2),
+        ("'continue'", b'{"a":1}\n{"a"\n', "Partially loaded", 1),
+        ("SKIP_FILE", b'{"a":1}\n{"a"\n', "Load failed", 0),
+    ],
+)
+def test_what_a_file_becomes_depends_on_on_error(
+    bench: Bench, on_error: str, body: bytes, status: str, rows: int
+) -> None:
+    continuing(bench, on_error)
+    bench.aws.put("raw/t/a.ndjson", body, NOW)
+
+    bench.snowpipe.deliver(NOW)
+
+    assert (bench.statuses(), bench.rows()) == ([status], rows)
+
+
+def test_an_on_error_that_is_not_kept_to_is_refused(bench: Bench) -> None:
+    with pytest.raises(ProgrammingError, match="SKIP_FILE_10"):
+        bench.snowpipe.check(f"{bench.pipe.copy_text} ON_ERROR = SKIP_FILE_10")
+
+
 def test_a_refused_bucket_stops_the_pipe_with_its_files(bench: Bench) -> None:
     bench.aws.put("raw/t/a.ndjson", b"{}", NOW)
     bench.aws.is_admitted = False

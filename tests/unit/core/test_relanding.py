@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambdas.core.errors import LandingError
 from lambdas.core.facts import LoadRecord
@@ -174,3 +178,86 @@ def test_whatever_is_refused_can_be_read_back_from_quarantine(bad: bytes) -> Non
     house = House([*ROWS, bad])
     assert house.relanding().land_again(failed()).refused == 1
     assert [row for row, _ in house.aside()] == [11]
+
+
+def partly(
+    *rows_of_names: int | None, attempt: int | None = None, line: int | None = None
+) -> Failed:
+    """The names of the object, of which each brought its first rows into the table, or
+    None.
+    """
+    one = failed(len(rows_of_names) - 1 if attempt is None else attempt, line)
+    loaded = tuple(
+        (number, rows) for number, rows in enumerate(rows_of_names) if rows is not None
+    )
+    return dataclasses.replace(one, loaded=loaded)
+
+
+def test_of_a_partial_load_only_what_it_left_out_lands_again() -> None:
+    house = House(with_bad(3, 7))
+    done = house.relanding().land_again(partly(3))
+    assert (done.key, done.rows, done.refused) == (marked_key(KEY, "r1"), 5, 2)
+    assert house.rows(marked_key(KEY, "r1")) == [
+        row for place, row in enumerate(ROWS) if place not in {0, 1, 2, 3, 7}
+    ]
+    assert [row for row, _ in house.aside()] == [4, 8]
+
+
+def test_what_stopped_a_partial_load_is_set_aside_whatever_is_known_against_it() -> (
+    None
+):
+    house = House(list(ROWS))
+    relanding = house.relanding()
+    relanding.land_again(partly(3))
+    # r1 holds rows 5 to 10; it brings two of them and stops at what was row 7
+    done = relanding.land_again(partly(3, 2))
+    assert [row for row, _ in house.aside()] == [4, 7]
+    assert (done.key, done.rows, done.refused) == (marked_key(KEY, "r2"), 3, 2)
+    assert house.rows(marked_key(KEY, "r2")) == ROWS[7:]
+    # r2 fails as a whole: by its second line, which was row 9
+    done = relanding.land_again(partly(3, 2, attempt=2, line=2))
+    assert [row for row, _ in house.aside()] == [4, 7, 9]
+    assert house.rows(marked_key(KEY, "r3")) == [ROWS[7], ROWS[9]]
+
+
+def test_a_partial_load_of_which_all_the_rest_is_refused_lands_nothing() -> None:
+    house = House(with_bad(8, 9))
+    done = house.relanding().land_again(partly(8))
+    assert (done.key, done.rows, done.refused) == (None, 0, 2)
+    assert house.relanding().land_again(partly(8)) == done
+
+
+@given(data=st.data())
+def test_each_row_is_in_the_table_or_in_quarantine_once_however_loads_end(
+    data: st.DataObject,
+) -> None:
+    rows = data.draw(st.integers(1, 12))
+    refused = data.draw(st.sets(st.integers(0, rows - 1)))
+    known = data.draw(st.sets(st.sampled_from(sorted(refused or {0})))) & refused
+    lines = [
+        b'{"n":%d,"n":%d}' % (n, n) if n in known else b'{"n":%d}' % n
+        for n in range(rows)
+    ]
+    house = House(lines)
+    relanding, table, loaded = house.relanding(), list[bytes](), dict[int, int]()
+    bad = {lines[place] for place in refused}
+    for attempt in range(40):
+        key = KEY if attempt == 0 else marked_key(KEY, f"r{attempt}")
+        if key not in house.landing.objects:
+            break
+        found = house.rows(key)
+        stop = next((at for at, row in enumerate(found) if row in bad), None)
+        if stop is None:
+            table += found
+            break
+        if data.draw(st.booleans()):  # the pipe's ON_ERROR is changed now and then
+            table += found[:stop]
+            loaded[attempt] = stop
+        once = dataclasses.replace(
+            failed(attempt, stop + 1), loaded=tuple(loaded.items())
+        )
+        again = relanding.land_again(once)
+        assert house.relanding().land_again(once) == again
+    aside = [row for row, _ in house.aside()]
+    assert Counter(aside) == Counter(place + 1 for place in refused)
+    assert sorted(table) == sorted(set(lines) - bad)

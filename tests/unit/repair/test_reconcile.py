@@ -78,6 +78,11 @@ class Snowflake:
         self.broken: set[str] = set()
         self.made_at = NOW - 100 * DAY
         self.rows: set[str] = set()
+        """Files of which one row is in the table."""
+        self.loaded: dict[str, int] = {}
+        """Rows by file, where the history has more to say than that there is one."""
+        self.first_rows: dict[str, tuple[int, int, int]] = {}
+        self.loads_whole = True
         self.refreshes: list[tuple[str, tuple[str, ...]]] = []
         self.histories = 0
 
@@ -85,6 +90,14 @@ class Snowflake:
         if pipe in self.broken:
             raise ObjectMissing(pipe)
         return self.pipe
+
+    def loading_whole(self, database: str) -> frozenset[str]:
+        if "pipes" in self.broken:
+            raise WarehouseError("no answer")
+        names = {run.dataset.upper() for run in self.house.watch.landed()}
+        return frozenset(
+            f"{database}.RAW.{name}_G1" for name in names if self.loads_whole
+        )
 
     def created_at(self, pipe: str) -> datetime | None:
         del pipe
@@ -110,8 +123,8 @@ class Snowflake:
             LoadRecord(
                 file=f"raw/{name}",
                 status=status,
-                rows_loaded=1,
-                rows_parsed=1,
+                rows_loaded=self.loaded.get(name, 1),
+                rows_parsed=self.loaded.get(name, 1),
                 first_error=None,
                 loaded_at=NOW,
             )
@@ -122,7 +135,10 @@ class Snowflake:
         self, statement: str, parameters: Sequence[object] = ()
     ) -> list[tuple[object, ...]]:
         del parameters
-        return [(name, 1) for name in self.rows if name in statement]
+        counts = {**dict.fromkeys(self.rows, (1, 1, 1)), **self.first_rows}
+        return [
+            (name, *found) for name, found in counts.items() if f"'{name}'" in statement
+        ]
 
 
 class House:
@@ -386,12 +402,91 @@ def test_a_file_that_fails_for_ever_is_given_up_for_a_person(house: House) -> No
     assert marked_key(key, "r3") not in house.landing.objects
 
 
-def test_a_partial_load_is_left_to_a_person(house: House) -> None:
+def partly(house: House, key: str) -> None:
+    """The second row of four is refused, and with it all but the first is left out."""
+    name = file_name(key)
+    house.landing.objects[key] = gzip.compress(
+        b'{"id":1}\n{"id":2,"id":2}\n{"id":3}\n{"id":4}\n'
+    )
+    house.snowflake.records[name] = "Partially loaded"
+    house.snowflake.loaded[name] = 1
+    house.snowflake.first_rows[name] = (1, 1, 1)
+
+
+def test_what_a_partial_load_left_out_lands_again_and_nothing_twice(
+    house: House,
+) -> None:
     key = house.land()
-    house.snowflake.records[file_name(key)] = "Partially loaded"
+    partly(house, key)
+    assert house.look().landed_again == 1
+    again = marked_key(key, "r1")
+    assert list(house.lines(again)) == [b'{"id":3}', b'{"id":4}']
+    house.snowflake.records[file_name(again)] = "Loaded"
+    house.look(timedelta(hours=1))
+    (told,) = house.watch.told
+    assert (told.repair, told.files, told.rows) == (Repair.LANDED_AGAIN, (key,), 4)
+    assert told.refused_rows == 1
+    assert house.codes() == []
+
+
+def test_a_file_of_which_only_refused_rows_are_left_is_done_with(house: House) -> None:
+    key = house.land()
+    partly(house, key)
+    house.landing.objects[key] = gzip.compress(b'{"id":1}\n{"id":2,"id":2}\n')
+    assert house.look().settled == 1
+    (told,) = house.watch.told
+    assert (told.rows, told.refused_rows) == (2, 1)
+    assert marked_key(key, "r1") not in house.landing.objects
+
+
+@pytest.mark.parametrize("counts", [(2, 2, 2), (1, 1, 2), (2, 1, 1), None])
+def test_a_partial_load_of_which_the_table_has_other_rows_is_left_to_a_person(
+    house: House, counts: tuple[int, int, int] | None
+) -> None:
+    key = house.land()
+    partly(house, key)
+    house.snowflake.first_rows = {} if counts is None else {file_name(key): counts}
     house.look()
     assert house.codes() == ["load_partial cats"]
     assert list(house.landing.objects) == [key]
+
+
+def test_rows_that_a_later_name_failed_to_bring_land_without_those_in_the_table(
+    house: House,
+) -> None:
+    key = house.land()
+    partly(house, key)
+    house.look()
+    house.snowflake.records[file_name(marked_key(key, "r1"))] = "Load failed"
+    house.look(timedelta(hours=1))
+    assert list(house.lines(marked_key(key, "r2"))) == [b'{"id":3}', b'{"id":4}']
+
+
+@pytest.mark.parametrize("why", ["continues", "not known"])
+def test_the_word_of_a_pipe_that_may_load_in_part_settles_nothing(
+    house: House, why: str
+) -> None:
+    key = house.land()
+    ingested(house, key)
+    partly(house, key)
+    house.snowflake.loads_whole = False
+    if why == "not known":
+        house.snowflake.broken = {"pipes"}
+    result = house.look()
+    assert (result.settled, result.histories, result.landed_again) == (0, 1, 1)
+
+
+def test_what_was_loaded_in_part_and_is_too_old_is_never_landed_whole(
+    house: House,
+) -> None:
+    key = house.land(age=8 * DAY)
+    partly(house, key)
+    house.look()
+    again = marked_key(key, "r1")
+    house.modified[again] = NOW - 8 * DAY  # and nobody told the pipe of it
+    house.look(timedelta(hours=1))
+    assert house.codes() == ["load_unseen cats"]
+    assert marked_key(key, "r2") not in house.landing.objects
 
 
 def test_what_is_too_old_for_refresh_lands_again_if_it_was_never_loaded(
