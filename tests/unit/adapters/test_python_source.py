@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,12 @@ ORDERS = [
     b'{"id": %d, "updated_at": "2026-01-%02dT00:00:00Z", "price": 1.10}' % (n, n)
     for n in range(1, 29)
 ]
+
+
+@pytest.fixture(autouse=True)
+def _path_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source's folder is added to the path of the process that pulls from it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 class Exports:
