@@ -68,8 +68,13 @@ class Deployed:
         client first in this process.
         """
         import boto3  # noqa: PLC0415 - half a second, for who needs it
+        from botocore.session import get_session  # noqa: PLC0415 - as boto3
 
-        return boto3.Session(region_name=self.environment.region)
+        from cli.aws_models import ModelLoader  # noqa: PLC0415 - as boto3
+
+        own = get_session()
+        own.register_component("data_loader", ModelLoader())
+        return boto3.Session(region_name=self.environment.region, botocore_session=own)
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 - each service has its own type
         """The client of a service in the environment's region."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from cli.fault import printable
 from lambdas.core.diagnosis import Verdict, diagnose
 from lambdas.core.errors import BadInput
+from lambdas.core.incident import beside
 from lambdas.core.signals import Signals, signals_from_json
 
 WELL, NOT_WELL, BAD_INPUT = 0, 1, 2
@@ -76,7 +77,7 @@ def as_text(verdict: Verdict) -> str:
     told = sorted(audience.value for audience in verdict.tell)
     labelled = [
         ("cause", _cause(verdict)),
-        ("also", ", ".join(verdict.also)),
+        ("also", ", ".join(beside(verdict))),
         ("next", verdict.next_step),
         ("tell", ", ".join(told) + (" (page)" if verdict.page else "")),
         ("due", eta or ("not known yet" if verdict.state.late else "")),
@@ -88,10 +89,11 @@ def as_text(verdict: Verdict) -> str:
 
 
 def _cause(verdict: Verdict) -> str:
-    if verdict.cause is None:
+    """What headline and next step are about."""
+    if verdict.lead is None:
         return ""
-    where = "" if verdict.stage is None else f" ({verdict.stage.value})"
-    return f"{verdict.cause}{where}: docs/runbooks/{verdict.cause}.md"
+    where = "" if verdict.lead_stage is None else f" ({verdict.lead_stage.value})"
+    return f"{verdict.lead}{where}: docs/runbooks/{verdict.lead}.md"
 
 
 def _read(source: str) -> str:

@@ -176,6 +176,7 @@ class Upstream:
         self._connection.execute("pragma journal_mode = wal")
         self.tables: dict[str, GrowingTable] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._held: socket.socket | None = None
         self.port = 0
 
     def add(self, name: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:
@@ -196,9 +197,8 @@ class Upstream:
 
     def start(self) -> None:
         """Serve; returns when the API answers. RuntimeError if it does not."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", self.port))
-            self.port = probe.getsockname()[1]
+        self._hold_port()
+        self._let_go()
         settings = {
             "max_returned_rows": PAGE_ROWS,
             "suggest_facets": "off",
@@ -231,10 +231,27 @@ class Upstream:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             self._process = None
+            self._hold_port()
+
+    def _hold_port(self) -> None:
+        """Have the port, and listen on it no more than a server that is down: somebody
+        else's may not come up there meanwhile. Connections of before may linger on it.
+        """
+        if self._held is None:
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.bind(("127.0.0.1", self.port))
+            self.port = self._held.getsockname()[1]
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def close(self) -> None:
         """End the API and close the database."""
         self.stop()
+        self._let_go()
         self._connection.close()
 
     def _answers(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.diagnose import run, verdicts_of
+from cli.diagnose import as_text, run, verdicts_of
+from lambdas.core.causes.rule import Stage
 from lambdas.core.errors import BadInput
 from tests.unit.core.signal_documents import BEHIND, HEALTHY, QUIET, changed
 
@@ -140,3 +142,18 @@ def test_control_characters_never_reach_a_terminal(
     run(written(tmp_path, json.dumps(hostile)), as_json=False)
 
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_the_cause_shown_is_what_the_headline_and_the_next_step_are_about() -> None:
+    (well,) = verdicts_of(json.dumps(HEALTHY))
+    paged_for_another = dataclasses.replace(
+        well,
+        cause="pull_due",
+        stage=Stage.PULL,
+        also=("pipe_stopped",),
+        lead="pipe_stopped",
+        lead_stage=Stage.LOAD,
+    )
+    shown = as_text(paged_for_another)
+    assert "cause pipe_stopped (load): docs/runbooks/pipe_stopped.md" in shown
+    assert "also  pull_due" in shown
