@@ -14,5 +14,6 @@ def test_pulls_killed_at_random_moments_lose_no_row_and_double_none(
     with assassin_of(embedded, logs=tmp_path, seed=7) as assassin:
         tally = assassin.run(KILLS)
     assert tally.faults == []
-    assert tally.kills == KILLS
+    # the last message may be hunted once more when it comes again
+    assert tally.kills >= KILLS
     assert len(tally.fell) > 1, "kills that all fall in one place prove little"
