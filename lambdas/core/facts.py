@@ -40,9 +40,6 @@ KILLED = RunError(
 )
 """A function that is killed writes nothing down: this is written for it."""
 
-TRIED_AGAIN_WITHIN = timedelta(minutes=15)
-"""The longest that a pull which failed waits for its next try, or for its end."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandedObject:
@@ -134,8 +131,7 @@ def pull_signals(
 
     The last due tick is the one before `grace` began if no run has answered that one:
     of a dataset that is pulled more often than the grace is long, the newest tick is
-    always too young to be held against anybody. Nor is a tick that waits while a pull
-    that failed is tried again: one message of a dataset is worked on at a time.
+    always too young to be held against anybody.
     """
     if facts is None:
         return _due(dataset, now, since=None)
@@ -148,9 +144,6 @@ def pull_signals(
         or (last_run.started_at is not None and last_run.started_at < before_grace)
     ):
         due = due.model_copy(update={"last_due_at": before_grace})
-    if last_run.started_at is not None and _is_tried_again(last_run, now - grace):
-        answered = _due(dataset, last_run.started_at, since=since).last_due_at
-        due = due.model_copy(update={"last_due_at": answered})
     return due.model_copy(
         update={
             "cursor_at": _cursor_at(dataset, facts.state),
@@ -159,17 +152,6 @@ def pull_signals(
             "last_run": last_run,
         }
     )
-
-
-def _is_tried_again(run: LastRun, moment: datetime) -> bool:
-    """Whether at `moment` a pull that failed still kept later ones from beginning. One
-    that was killed has no end: its message comes again once it would have had to.
-    """
-    if run.status != "failed" or run.started_at is None:
-        return False
-    if run.finished_at is None:
-        return moment <= run.started_at + RUN_LIMIT
-    return moment <= run.finished_at + TRIED_AGAIN_WITHIN
 
 
 def _due(dataset: Dataset, now: datetime, *, since: datetime | None) -> Pull:

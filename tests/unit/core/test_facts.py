@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from lambdas.core.errors import RunErrorKind
 from lambdas.core.facts import (
-    TRIED_AGAIN_WITHIN,
     DeployedSchedule,
     LandedObject,
     LandedObjects,
@@ -29,7 +28,6 @@ from lambdas.core.run import (
 )
 from lambdas.core.signals import Landing, LastRun, Load, Pipe
 from lambdas.core.sql import generation
-from lambdas.pull.message import wait_before_retry
 from tests.datasets import a_dataset
 from tests.watching import HOUR, NOW
 
@@ -205,26 +203,6 @@ def test_a_tick_that_no_run_answered_is_held_against_pulls_of_every_ten_minutes(
     assert told.last_due_at == NOW
     never = pull_signals(often, pulled(version=0), now=NOW, grace=GRACE)
     assert never.last_due_at == NOW - timedelta(minutes=20)
-
-
-def test_a_tick_that_waits_for_the_next_try_of_a_failed_pull_is_not_missed() -> None:
-    # due 55 minutes ago, behind the message of a pull that has been failing since
-    def due_at(age: timedelta, **changes: object) -> datetime | None:
-        run = a_run(RunStatus.FAILED, age, **changes)
-        return pull_signals(DATASET, pulled(run), now=NOW, grace=GRACE).last_due_at
-
-    longest = TRIED_AGAIN_WITHIN + GRACE
-    failed_at = NOW - timedelta(minutes=56)
-    still_tried = {"finished_at": NOW - longest}
-    assert due_at(timedelta(minutes=56), **still_tried) == failed_at - timedelta(
-        minutes=59
-    )
-    given_up = {"finished_at": NOW - longest - timedelta(seconds=1)}
-    assert due_at(timedelta(minutes=56), **given_up) == NOW - timedelta(minutes=55)
-    # the tick that a failed run answered is due all the same
-    answered = {"finished_at": NOW - timedelta(minutes=20)}
-    assert due_at(timedelta(minutes=21), **answered) == NOW - timedelta(minutes=55)
-    assert wait_before_retry(9) == TRIED_AGAIN_WITHIN
 
 
 def test_the_schedule_tells_when_a_pull_was_due() -> None:
