@@ -68,13 +68,12 @@ class Deployed:
         client first in this process.
         """
         import boto3  # noqa: PLC0415 - half a second, for who needs it
-        from botocore.session import get_session  # noqa: PLC0415 - as boto3
 
-        from cli.aws_models import ModelLoader  # noqa: PLC0415 - as boto3
+        from cli.aws_models import quick_session  # noqa: PLC0415 - as boto3
 
-        own = get_session()
-        own.register_component("data_loader", ModelLoader())
-        return boto3.Session(region_name=self.environment.region, botocore_session=own)
+        return boto3.Session(
+            region_name=self.environment.region, botocore_session=quick_session()
+        )
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 - each service has its own type
         """The client of a service in the environment's region."""
