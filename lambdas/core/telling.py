@@ -7,7 +7,6 @@ is told the same without our words. Neither is ever told an invented time.
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime
 
 from lambdas.core.diagnosis import Verdict
@@ -83,12 +82,9 @@ def stakeholders_message(
     )
     name = subject.dataset
     if kind is NoticeKind.RESOLVED:
-        told = _recovered(incident, subject, footer=footer)
-        if incident.state == "pass" and _is_silent(incident):
-            return dataclasses.replace(
-                told, headline=f"How new {name} is, is judged rightly again"
-            )
-        return told
+        # nothing was late: we had misjudged it, and they know no names of causes
+        well = f"How new {name} is, is judged rightly again"
+        return _recovered(incident, subject, footer=footer, never_late=well)
     if incident.state == "pass":
         return Message(
             headline=f"We misjudged how new {name} is",
@@ -122,14 +118,12 @@ _SPOKEN = {MONITOR: "monitoring", LOADING: "loading"}
 """How a message calls what stands under a name that no dataset can have."""
 
 
-def _is_silent(incident: Incident) -> bool:
-    """Whether it ended by itself, and nothing was late or unseen: all that is left to
-    say is the name of a cause.
+def _recovered(
+    incident: Incident, subject: Subject, *, footer: Block, never_late: str = ""
+) -> Message:
+    """`never_late`: the headline where nothing was late or unseen, and the name of a
+    cause is all that is left to say.
     """
-    return incident.human.resolved_by is None and incident.late_since is None
-
-
-def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Message:
     name = _SPOKEN.get(subject.dataset, subject.dataset)
     closed_by = incident.human.resolved_by
     if closed_by is not None:
@@ -140,7 +134,7 @@ def _recovered(incident: Incident, subject: Subject, *, footer: Block) -> Messag
     elif incident.state == "unknown":
         headline = f"{name} can be seen again, and it is up to date"
     else:
-        headline = f"{name}: {incident.cause or 'the incident'} is over"
+        headline = never_late or f"{name}: {incident.cause or 'the incident'} is over"
     began = local_time(incident.opened_at, subject.timezone)
     newest = (
         [block("Newest data", [local_time(incident.newest_at, subject.timezone)])]
