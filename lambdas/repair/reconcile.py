@@ -18,6 +18,7 @@ its repair told, by one conditional write.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,17 +47,11 @@ AT_WORK_FOR = timedelta(days=1)
 """A pipe that still has files to load is left alone for so long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairResult:
+@dataclass(slots=True, kw_only=True)
+class RepairResult(Tally):
     """What a look did, in figures."""
 
     awaited: int = 0
-    settled: int = 0
-    histories: int = 0
-    refreshed: int = 0
-    landed_again: int = 0
-    pruned: int = 0
-    failed: int = 0
     troubles: int = 0
     left: int = 0
 
@@ -157,15 +152,9 @@ class Reconciler:
         for case in due[done:]:
             self._troubles.stand(case.dataset)
         self._watch.record_troubles(before, self._troubles.standing)
-        tally = self._tally
         return RepairResult(
+            **dataclasses.asdict(self._tally),
             awaited=len(runs),
-            settled=tally.settled,
-            histories=tally.histories,
-            refreshed=tally.refreshed,
-            landed_again=tally.landed_again,
-            pruned=tally.pruned,
-            failed=tally.failed,
             troubles=len(self._troubles.standing),
             left=len(due) - done,
         )
