@@ -87,7 +87,7 @@ def live(
     began = time.monotonic()
     console.print("[bold]catflap[/bold]: January 2013, from templates to messages")
     with (
-        Synthesis(folder / "cdk.out") as templates,
+        closing(Synthesis(folder / "cdk.out")) as templates,
         closing(new_york_flights(folder, until=end)) as upstream,
     ):
         upstream.start()

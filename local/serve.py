@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(folder: Path, *, speed: float) -> None:
     """Start everything, say where it is, and let time pass."""
     with (
-        Synthesis(folder / "cdk.out") as templates,
+        closing(Synthesis(folder / "cdk.out")) as templates,
         closing(new_york_flights(folder, until=END)) as upstream,
     ):
         upstream.start()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +61,7 @@ class Synthesis:
             "outdir=pathlib.Path(sys.argv[2]), "
             "context={'env': sys.argv[3], 'aws:cdk:bundling-stacks': []}).synth()"
         )
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
             [sys.executable, "-c", program, str(root), str(out), environment],
             cwd=ROOT,
@@ -76,17 +76,6 @@ class Synthesis:
             start_new_session=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     def folder(self) -> Path:
         """Where they are, once they are. Raises SynthFailedError."""
         if self._process.wait() != 0:
@@ -94,7 +83,7 @@ class Synthesis:
             raise SynthFailedError(self._said.read().decode(errors="replace").strip())
         return self._out
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Make no more of them; of finished ones nothing changes."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -104,7 +93,7 @@ class Synthesis:
 
 def synthesize(out: Path, *, root: Path = ROOT, environment: str = "dev") -> None:
     """Write the templates of `environment` to `out`. Raises SynthFailedError."""
-    with Synthesis(out, root=root, environment=environment) as made:
+    with closing(Synthesis(out, root=root, environment=environment)) as made:
         made.folder()
 
 

@@ -20,8 +20,7 @@ def synthesized(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The templates of dev, as the embedded stack gets them."""
-    # most tests need neither the CDK nor the embedded stack
-    from tests.synthesis import synthesized_once  # noqa: PLC0415
+    from tests.synthesis import synthesized_once  # noqa: PLC0415 - most need no CDK
 
     here = getattr(request.config, "workerinput", {"workerid": None})
     return synthesized_once(tmp_path_factory, worker=here["workerid"])
