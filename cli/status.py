@@ -70,12 +70,13 @@ def run(*, environment: str, environments: Path, datasets: Path, as_json: bool) 
     reached = deployed(environment, environments=environments)
     table = reached.incidents()
     with reached.reached():
-        watches = table.watches()
+        desk = table.desk()
+        watches = desk.watches
         names = sorted({*watches, *declared_names(datasets)})
         status = Status(
             environment=environment,
             now=now(),
-            last_check_at=table.last_check_at(),
+            last_check_at=desk.last_check_at,
             check_every=timedelta(seconds=reached.settings.check_every_s),
             rows=[
                 Row(
@@ -85,7 +86,7 @@ def run(*, environment: str, environments: Path, datasets: Path, as_json: bool) 
                 )
                 for name in names
             ],
-            monitor=table.open_incident(MONITOR),
+            monitor=desk.own.get(MONITOR),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
     return status.code

@@ -31,6 +31,7 @@ from lambdas.adapters.monitor_items import (
     monitor_items,
     monitor_key,
 )
+from lambdas.adapters.partition import items_of
 from lambdas.core.errors import StateConflict
 from lambdas.core.history import Day
 from lambdas.core.incident import Incident
@@ -66,13 +67,14 @@ class IncidentTable:
             kind, name = kind_and_name(item)
             found[kind][name] = item
         check = found[CHECK].get("")
+        checked_at = None if check is None else datetime.fromisoformat(check["at"]["S"])
         return Desk(
             watches={
                 name: _read(item, "watch", Watch)
                 for name, item in found[FRESHNESS].items()
             },
             waiting=[_read(item, "notice", Notice) for item in found[OUTBOX].values()],
-            last_check_at=None if check is None else _moment(check),
+            last_check_at=checked_at,
             troubles=[
                 _read(item, "trouble", Trouble) for item in found[TROUBLE].values()
             ],
@@ -111,26 +113,16 @@ class IncidentTable:
                 ":since": {"S": since},
             },
         )
-        return [
-            msgspec.json.decode(item["day"]["S"], type=Day)
-            for page in pages
-            for item in page["Items"]
-        ]
+        return [_read(item, "day", Day) for page in pages for item in page["Items"]]
 
     def incidents_of(self, dataset: str) -> list[Incident]:
         """All there ever were of one dataset, the oldest first."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :name)",
-            ExpressionAttributeValues={
-                ":pk": {"S": "INCIDENT"},
-                ":name": {"S": f"{dataset}-"},
-            },
-        )
+        beginning = f"{dataset}-"
         return [
-            msgspec.json.decode(item["incident"]["S"], type=Incident)
-            for page in pages
-            for item in page["Items"]
+            _read(item, "incident", Incident)
+            for item in items_of(
+                self._dynamodb, self._table, "INCIDENT", beginning=beginning
+            )
         ]
 
     def forget(self, datasets: Iterable[str]) -> None:
@@ -151,13 +143,13 @@ class IncidentTable:
         item = self._get(_key("INCIDENT", incident_id))
         if item is None:
             return None
-        return msgspec.json.decode(item["incident"]["S"], type=Incident)
+        return _read(item, "incident", Incident)
 
     def incidents(self) -> list[Incident]:
         """All there ever were, by id."""
         return [
-            msgspec.json.decode(item["incident"]["S"], type=Incident)
-            for item in self._query("INCIDENT")
+            _read(item, "incident", Incident)
+            for item in items_of(self._dynamodb, self._table, "INCIDENT")
         ]
 
     def record(
@@ -215,18 +207,9 @@ class IncidentTable:
                 ) from error
             raise
 
-    def undelivered(self) -> list[Notice]:
-        """Every notice in the outbox, the oldest first."""
-        return [_read(item, "notice", Notice) for item in self._monitor(OUTBOX)]
-
     def delivered(self, notices: Iterable[Notice]) -> None:
         """Take notices out of the outbox; gone already is fine."""
         self._write([{"DeleteRequest": {"Key": _outbox_key(item)}} for item in notices])
-
-    def last_check_at(self) -> datetime | None:
-        """When the last check ended that came to its end."""
-        item = self._get(monitor_key(CHECK))
-        return None if item is None else _moment(item)
 
     def checked(self, at: datetime) -> None:
         """A check came to its end."""
@@ -260,16 +243,6 @@ class IncidentTable:
 
     def _monitor(self, kind: str = "") -> Iterator[dict[str, Any]]:
         return monitor_items(self._dynamodb, self._table, kind)
-
-    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from page["Items"]
 
     def _write(self, requests: Sequence[Any]) -> None:
         """Write or delete many items; DynamoDB may leave some for another try."""
@@ -309,10 +282,6 @@ def _pointer(dataset: str) -> dict[str, Any]:
 
 def _outbox_key(notice: Notice) -> dict[str, Any]:
     return monitor_key(OUTBOX, f"{notice.created_at.isoformat()}#{notice.notice_id}")
-
-
-def _moment(check: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(check["at"]["S"])
 
 
 def _read(item: dict[str, Any], name: str, kind: type[_Kept]) -> _Kept:

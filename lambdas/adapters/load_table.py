@@ -22,6 +22,7 @@ from lambdas.adapters.monitor_items import (
     monitor_items,
     monitor_key,
 )
+from lambdas.adapters.partition import items_of
 from lambdas.adapters.state_table import landed_item
 from lambdas.core.erasing import Erasure
 from lambdas.core.repair import Look, Repaired, Trouble
@@ -133,14 +134,7 @@ class LoadTable:
         return [one for one in found if one.dataset == dataset]
 
     def _query(self, pk: str) -> Iterator[dict[str, Any]]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from page["Items"]
+        return items_of(self._dynamodb, self._table, pk)
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:

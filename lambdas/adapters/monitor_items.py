@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lambdas.adapters.partition import items_of
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -43,15 +45,5 @@ def monitor_items(
     dynamodb: DynamoDBClient, table: str, kind: str = ""
 ) -> Iterator[dict[str, Any]]:
     """All that stands there, or all of one kind, by key, strongly consistent."""
-    condition, values = "pk = :pk", {":pk": {"S": PARTITION}}
-    if kind:
-        condition += " AND begins_with(sk, :kind)"
-        values[":kind"] = {"S": f"{kind}#"}
-    pages = dynamodb.get_paginator("query").paginate(
-        TableName=table,
-        KeyConditionExpression=condition,
-        ExpressionAttributeValues=values,
-        ConsistentRead=True,
-    )
-    for page in pages:
-        yield from page["Items"]
+    beginning = f"{kind}#" if kind else ""
+    return items_of(dynamodb, table, PARTITION, beginning=beginning)

@@ -112,7 +112,11 @@ class Check:
         told += self._loads.tell(desk, now)
         delivered = self._outbox.deliver([*desk.waiting, *told])
         of_us = self._oversight.look(desk, left=delivered.left, stuck=stuck, now=now)
-        also = self._outbox.deliver([*delivered.left, *of_us] if of_us else ())
+        if of_us:
+            more = self._outbox.deliver([*delivered.left, *of_us])
+            delivered = dataclasses.replace(
+                more, delivered=delivered.delivered + more.delivered
+            )
         self._state.checked(now)
         statements = self._statements() - asked_before
         return CheckResult(
@@ -123,8 +127,8 @@ class Check:
             suspects=sum(item.verdict.state.late for item in judged),
             unknown=sum(item.verdict.state == "unknown" for item in judged),
             notices=len(told) + len(of_us),
-            delivered=delivered.delivered + also.delivered,
-            waiting=len(also.left if of_us else delivered.left),
+            delivered=delivered.delivered,
+            waiting=len(delivered.left),
             conflicts=conflicts,
             swept=swept,
         )

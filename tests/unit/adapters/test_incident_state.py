@@ -92,7 +92,7 @@ def a_watch(name: str = "cats", **changes: object) -> Watch:
 def test_nothing_is_there_at_first(state: State) -> None:
     assert state.watches() == {}
     assert state.open_incident("cats") is None
-    assert list(state.undelivered()) == []
+    assert list(state.desk().waiting) == []
     desk = state.desk()
     assert (dict(desk.watches), list(desk.waiting), dict(desk.own)) == ({}, [], {})
     assert desk.last_check_at is None
@@ -107,7 +107,9 @@ def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
     state.checked(NOW)
     desk = state.desk()
     assert dict(desk.watches) == {"cats": a_watch(), "dogs": a_watch("dogs")}
-    assert list(desk.waiting) == list(state.undelivered()) != []
+    assert [one.notice_id for one in desk.waiting] == sorted(
+        notice.notice_id for notice in told
+    )
     assert dict(desk.own) == {LOADING: ours}
     assert state.open_incident(LOADING) == ours
     assert desk.last_check_at == NOW
@@ -150,7 +152,7 @@ def test_an_incident_its_notices_and_the_watch_come_back_as_they_were(
     state.record(None, incident, notices=told, watch=a_watch())
     assert state.open_incident("cats") == incident
     assert state.incident(incident.incident_id) == incident
-    assert sorted(state.undelivered(), key=lambda x: x.notice_id) == sorted(
+    assert sorted(state.desk().waiting, key=lambda x: x.notice_id) == sorted(
         told, key=lambda x: x.notice_id
     )
     assert state.watches() == {"cats": a_watch()}
@@ -162,7 +164,7 @@ def test_a_second_open_incident_of_a_dataset_is_refused_whole(state: State) -> N
     other = dataclasses.replace(incident, incident_id="cats-another")
     with pytest.raises(StateConflict):
         state.record(None, other, notices=told, watch=a_watch())
-    assert len(state.undelivered()) == 1
+    assert len(state.desk().waiting) == 1
     assert state.watches() == {}
     assert state.incident("cats-another") is None
 
@@ -178,7 +180,7 @@ def test_a_change_of_a_version_that_has_moved_is_refused_whole(state: State) -> 
     with pytest.raises(StateConflict):
         state.record(incident, late, notices=told, watch=None)
     assert state.open_incident("cats") == acknowledged
-    assert list(state.undelivered()) == []
+    assert list(state.desk().waiting) == []
 
 
 def test_a_resolved_incident_is_kept_and_makes_room_for_another(state: State) -> None:
@@ -215,7 +217,7 @@ def test_delivered_notices_are_gone_and_may_be_gone_already(state: State) -> Non
     state.record(None, incident, notices=told, watch=None)
     state.delivered(told[1:])
     state.delivered(told[1:])
-    assert list(state.undelivered()) == [told[0]]
+    assert list(state.desk().waiting) == [told[0]]
 
 
 def test_many_watches_are_remembered_and_forgotten(state: State) -> None:

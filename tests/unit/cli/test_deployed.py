@@ -306,7 +306,7 @@ def test_what_a_person_adds_is_shown(house: House) -> None:
     assert code == 0
     assert "mia has it since 2026-11-23 09:00Z" in out
     assert "due    2026-11-23 12:00Z" in out
-    (notice,) = house.state.undelivered()
+    (notice,) = house.state.desk().waiting
     assert (notice.audience.value, notice.channel) == ("stakeholders", "sns")
 
 
@@ -316,7 +316,7 @@ def test_what_a_person_adds_is_shown(house: House) -> None:
 def test_a_time_that_is_none_is_refused(house: House, eta: str) -> None:
     house.state.record(None, an_incident(), notices=(), watch=None)
     assert house("incident", "cats", "--eta", eta)[0] == 2
-    assert list(house.state.undelivered()) == []
+    assert list(house.state.desk().waiting) == []
 
 
 def test_the_shell_may_say_who_asks_snowflake(
