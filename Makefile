@@ -15,7 +15,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint synth bench differential serve drill january soak kills clean
+.PHONY: help setup run test lint synth generate bench differential serve drill january soak kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -60,13 +60,17 @@ kills: $(READY) ## pulls killed at random moments, KILLS times, rows compared
 	$(BIN)/python -m tests.local.kills --kills $(KILLS)
 
 drill: $(READY) ## each cause, by breaking the embedded stack for real
-	$(BIN)/python -m local.drill $(ARGS)
+	$(BIN)/python -m local.scenarios.drill $(ARGS)
 
 january: $(READY) ## a month as it was, and with an outage each day
-	$(BIN)/python -m local.january --write $(ARGS)
+	$(BIN)/python -m local.scenarios.january --write $(ARGS)
 
 serve: $(READY) ## the embedded stack, up until Ctrl-C
-	$(BIN)/python -m local.serve
+	$(BIN)/python -m local.scenarios.serve
+
+generate: $(READY) ## every generated file anew
+	$(BIN)/python -m cli.generate
+	$(BIN)/python -m local.aws.strict.shims > local/aws/strict/README.md
 
 lock: ## the hashed locks, anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt

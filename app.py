@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.environment_file import read_project
 from lambdas.core.errors import BadInput
+from project.environment_file import read_project
 from stacks.all_stacks import add_stacks, new_app
 
 if TYPE_CHECKING:

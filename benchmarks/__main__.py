@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import freshness
-from benchmarks.measuring import Weight, interleaved, weigh
+from benchmarks.measure import Measurement, interleaved, weigh
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -85,14 +85,14 @@ def peers() -> Path:
     return python
 
 
-def catflap(base_url: str, folder: Path) -> Callable[[int], Weight]:
+def catflap(base_url: str, folder: Path) -> Callable[[int], Measurement]:
     """Our contender: the command, with its commit protocol and its state."""
     datasets = folder / "datasets"
     datasets.mkdir(parents=True, exist_ok=True)
     (folder / "apis").mkdir(exist_ok=True)
     (datasets / "flights.yaml").write_text(DATASET % base_url)
 
-    def run(number: int) -> Weight:
+    def run(number: int) -> Measurement:
         out = folder / f"landing-{number}"
         command = [
             *[str(Path(sys.executable).parent / "catflap"), "pull", "flights"],
@@ -106,11 +106,11 @@ def catflap(base_url: str, folder: Path) -> Callable[[int], Weight]:
     return run
 
 
-def peer(script: str, url: str, folder: Path) -> Callable[[int], Weight]:
+def peer(script: str, url: str, folder: Path) -> Callable[[int], Measurement]:
     """A contender among the peers: a script that takes a URL and a place."""
     python = str(peers())
 
-    def run(number: int) -> Weight:
+    def run(number: int) -> Measurement:
         place = folder / f"{script}-{number}"
         command = [python, str(HERE / "peers" / f"{script}.py"), url, str(place)]
         weight = weigh(command, folder / f"{script}.log")
@@ -139,7 +139,7 @@ def measured() -> str:
     )
 
 
-def flights_report(short: dict[str, Weight], long: Weight) -> str:
+def flights_report(short: dict[str, Measurement], long: Measurement) -> str:
     """The first row's section."""
     ours = short["catflap"]
     lines = [

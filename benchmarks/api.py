@@ -19,7 +19,7 @@ END = datetime(2014, 2, 1, tzinfo=UTC)
 NAMES = ("id", *(column.name for column in FLIGHTS))
 
 
-class Pages:
+class AnswerPages:
     """Whole HTTP answers, one a page; each names the next by `next_url`.
 
     Pages of the first copy are rendered before the start. Those of further copies are
@@ -69,7 +69,7 @@ class Pages:
 class Server(asyncio.Protocol):
     """Answers `GET …?page=N` on a connection that stays open."""
 
-    def __init__(self, answers: list[Pages]) -> None:
+    def __init__(self, answers: list[AnswerPages]) -> None:
         self._answers = answers
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
@@ -92,11 +92,11 @@ class Server(asyncio.Protocol):
 
 async def serve(copies: int) -> None:
     """Serve until standard input ends."""
-    answers: list[Pages] = []
+    answers: list[AnswerPages] = []
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Server(answers), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    answers.append(Pages(port, copies))
+    answers.append(AnswerPages(port, copies))
     print(port, answers[0].size, flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.freshness_check import make_table
-from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.core.dataset import Catalogue, Dataset, catalogue_to_json
 from lambdas.core.settings import SnowflakeSettings
-from lambdas.core.sql.watching import create_freshness_view, freshness_views
-from local.cloud import Cloud
-from local.snowflake import EmbeddedSnowflake
+from lambdas.core.sql.freshness import create_freshness_view, freshness_views
+from local.aws.cloud import Cloud
+from local.snowflake.process import EmbeddedSnowflake
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "BENCH"
@@ -50,7 +50,7 @@ class DisagreementError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
+class ContenderTimes:
     """The medians of one contender: seconds on the wall, of which it `waited` for a
     stand-in, and of the processor; megabytes at the peak.
     """
@@ -123,7 +123,7 @@ def table_statement(qualified: str, newest: datetime) -> str:
     )
 
 
-class Stand:
+class StandIns:
     """The stand-ins, filled; and the environment of a function that uses them."""
 
     def __init__(
@@ -290,7 +290,7 @@ class Dbt:
             f"    tables:\n{tables}\n"
         )
 
-    def judge(self) -> Judging:
+    def judge(self) -> ContenderTimes:
         """One process of dbt's."""
         log = self._folder / "dbt.log"
         command = [
@@ -317,7 +317,7 @@ class Dbt:
         }
         results.unlink()
         _agree("dbt", expected(self._ages), found)
-        return Judging(
+        return ContenderTimes(
             seconds=seconds,
             cpu=usage.ru_utime + usage.ru_stime,
             megabytes=usage.ru_maxrss / 1024,
@@ -336,9 +336,9 @@ def _agree(who: str, wanted: Mapping[str, str], found: Mapping[str, str]) -> Non
         )
 
 
-def _judging(document: Mapping[str, Any], which: str) -> Judging:
+def _judging(document: Mapping[str, Any], which: str) -> ContenderTimes:
     part = document[which]
-    return Judging(
+    return ContenderTimes(
         seconds=part["seconds"],
         waited=part["waited"],
         cpu=part["cpu"],
@@ -348,8 +348,8 @@ def _judging(document: Mapping[str, Any], which: str) -> Judging:
     )
 
 
-def _median(runs: Sequence[Judging]) -> Judging:
-    return Judging(
+def _median(runs: Sequence[ContenderTimes]) -> ContenderTimes:
+    return ContenderTimes(
         seconds=statistics.median(one.seconds for one in runs),
         waited=statistics.median(one.waited for one in runs),
         cpu=statistics.median(one.cpu for one in runs),
@@ -361,12 +361,12 @@ def _median(runs: Sequence[Judging]) -> Judging:
 
 def compared(
     python: Path, folder: Path, *, count: int, rounds: int
-) -> dict[str, Judging]:
+) -> dict[str, ContenderTimes]:
     """Both on `count` datasets, in turn."""
     now, of = datetime.now(UTC), ages(count)
-    runs: dict[str, list[Judging]] = {"dbt": [], "cold": [], "warm": []}
+    runs: dict[str, list[ContenderTimes]] = {"dbt": [], "cold": [], "warm": []}
     dbt = Dbt(python, folder / "dbt", of, now)
-    stand = Stand(folder, of, now)
+    stand = StandIns(folder, of, now)
     with stand.up():
         dbt.judge()  # its parse is cached from here on, as in anybody's second run
         for number in range(rounds):
@@ -384,11 +384,11 @@ def compared(
     return {name: _median(one) for name, one in runs.items()}
 
 
-def many(folder: Path, *, count: int) -> Judging:
+def many(folder: Path, *, count: int) -> ContenderTimes:
     """One process with the function's memory on `count` datasets, cold."""
     folder.mkdir(parents=True)
     print(f"  making {count:,} tables", flush=True)
-    stand = Stand(folder, ages(count), datetime.now(UTC))
+    stand = StandIns(folder, ages(count), datetime.now(UTC))
     with stand.up():
         return _judging(stand.check(0, memory_mb=MEMORY_MB), "cold")
 
@@ -398,7 +398,7 @@ def most(count: int) -> int:
     return -(-count // 500) + 2
 
 
-def report(found: Mapping[str, Judging], many: Judging) -> str:
+def report(found: Mapping[str, ContenderTimes], many: ContenderTimes) -> str:
     """The section."""
     dbt, cold, warm = found["dbt"], found["cold"], found["warm"]
     lines = [

@@ -28,7 +28,7 @@ PLENTY = timedelta(minutes=15)
 
 
 @dataclass
-class Waiting:
+class WaitTime:
     """When this process waited for an answer; waits of threads may overlap."""
 
     spans: list[tuple[float, float]] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Waiting:
 
 def main() -> None:
     """Check twice, and write down what it took."""
-    waiting = Waiting()
+    waiting = WaitTime()
     waiting.watch()
     out = Path(sys.argv[1])
     now = datetime.fromisoformat(sys.argv[2])
 
-    from lambdas.adapters.snowflake import SnowflakeWarehouse  # noqa: PLC0415 - timed
+    from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse  # noqa: PLC0415 - timed
     from lambdas.freshness.wiring import check  # noqa: PLC0415 - timed
 
     asked: list[str] = []
@@ -155,7 +155,7 @@ def _table() -> Any:  # noqa: ANN401 - imported late, see above
     from lambdas.adapters.environment import settings  # noqa: PLC0415 - as above
 
     # a client of AWS: its import is timed elsewhere
-    from lambdas.adapters.incident_table import IncidentTable  # noqa: PLC0415 - above
+    from lambdas.adapters.state.incidents import IncidentTable  # noqa: PLC0415 - above
     from lambdas.core.settings import FreshnessSettings  # noqa: PLC0415 - as above
 
     name = settings(FreshnessSettings).state_table

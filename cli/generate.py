@@ -1,5 +1,5 @@
-"""`python -m cli.generate`: the JSON schemas for editors and the reference of the YAML,
-from the models.
+"""`make generate`: the JSON schemas for editors, the reference of the YAML and
+the index of the runbooks, from the models and rules.
 
 `--check` writes nothing, and ends with 1 if a file is not what the models say.
 """
@@ -14,7 +14,11 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cli.model_words import (
+from lambdas.core.dataset import Api, Column, Dataset
+from lambdas.core.diagnosis.causes import RULES
+from lambdas.core.diagnosis.causes.rule import Audience, Group, Rule
+from lambdas.core.rules.unsupported import NOT_YET
+from project.model_words import (
     accepted,
     annotation_of,
     bare,
@@ -23,11 +27,9 @@ from cli.model_words import (
     members,
     origin_of,
 )
-from lambdas.core.dataset import Api, Column, Dataset
-from lambdas.core.support import NOT_YET
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = "python -m cli.generate"
+COMMAND = "make generate"
 
 # Paginators and auth carry no descriptions: their keys are dlt's and say it themselves,
 # all but these.
@@ -99,6 +101,7 @@ def documents() -> dict[Path, str]:
         Path("schemas/dataset.schema.json"): _schema(Dataset, "A dataset of catflap"),
         Path("schemas/api.schema.json"): _schema(Api, "An API of catflap"),
         Path("docs/datasets.md"): _reference(),
+        Path("docs/runbooks/README.md"): _runbooks(),
     }
 
 
@@ -225,6 +228,46 @@ def _meaning(key: str, field: FieldInfo) -> str:
 
 def _first_sentence(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+
+
+_RUNBOOKS_HEAD = f"""\
+# What to do about a verdict
+
+`catflap diagnose` names one cause and what else holds. The causes in their order: the
+first that holds is *the* cause, the others stand beside it. This page is generated
+from the rules by `{COMMAND}`.
+"""
+_GROUPS = {
+    Group.ALWAYS: "Bites as soon as there is data: the cause in any case",
+    Group.OURS: "Known to be stuck on our way, while the table lacks what upstream has",
+    Group.OURS_UNCONFIRMED: "The source is unknown, and our own side is seen to be at "
+    "fault",
+    Group.SOURCE: "The source",
+    Group.REST: "Nothing else holds",
+    Group.MONITOR: "The alerting itself",
+    Group.NOTE: "Notes beside a verdict",
+}
+
+
+def _runbooks() -> str:
+    """The page of all runbooks, from the rules."""
+    parts = [_RUNBOOKS_HEAD]
+    for group, title in _GROUPS.items():
+        rows = [_row(rule) for rule in RULES if rule.group is group]
+        head = "| code | stage | holds when | pages | tells |\n|---|---|---|---|---|"
+        parts.append("\n".join([f"## {title}\n", head, *rows]) + "\n")
+    return "\n".join(parts)
+
+
+def _row(rule: Rule) -> str:
+    stage = "" if rule.stage is None else rule.stage.value
+    told = {frozenset(Audience): "both", frozenset(): "nobody"}.get(
+        rule.tell, ", ".join(sorted(rule.tell))
+    )
+    return (
+        f"| [`{rule.code}`]({rule.code}.md) | {stage} | {rule.condition} "
+        f"| {rule.pages.value} | {told} |"
+    )
 
 
 if __name__ == "__main__":

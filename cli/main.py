@@ -65,7 +65,7 @@ def check(
 
     Example: catflap check --datasets datasets --apis apis
     """
-    from cli.check import run  # noqa: PLC0415 - see the module's first lines
+    from cli.commands.check import run  # noqa: PLC0415 - see the module's first lines
 
     return run(datasets=datasets, apis=apis, as_json=as_json)
 
@@ -91,7 +91,7 @@ def new(
 
     Example: catflap new flights --from https://api.example.com/v1/flights
     """
-    from cli.new import run  # noqa: PLC0415 - see the module's first lines
+    from cli.commands.new import run  # noqa: PLC0415 - see the module's first lines
 
     return run(
         name, url=url, token=token, datasets=datasets, apis=apis, as_json=as_json
@@ -113,7 +113,7 @@ def preview(
 
     Example: catflap preview flights --limit 3
     """
-    from cli.preview import run  # noqa: PLC0415 - see the module's first lines
+    from cli.commands.preview import run  # noqa: PLC0415 - see the module's first lines
 
     del as_json
     return run(name, limit=limit, datasets=datasets, apis=apis)
@@ -149,7 +149,7 @@ def pull(
 
     Example: catflap pull flights --to file:///tmp/landing --state state.json
     """
-    from cli.pull import run  # noqa: PLC0415 - see the module's first lines
+    from cli.commands.pull import run  # noqa: PLC0415 - see the module's first lines
 
     return run(
         name,
@@ -168,8 +168,8 @@ stack_commands.add_to(app)
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line. Returns the exit code; never raises."""
-    from cli.fault import printable  # noqa: PLC0415 - see above
     from lambdas.core.errors import CatflapError  # noqa: PLC0415 - see above
+    from project.fault import printable  # noqa: PLC0415 - see above
 
     try:
         # an interruption comes back as 130

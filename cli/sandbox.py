@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambdas.core.validation import PYTHON_SOURCE
+from lambdas.core.rules.dataset import PYTHON_SOURCE
 
 SECONDS = 10
 MEGABYTES = 1024
@@ -23,20 +23,20 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class SandboxFinding:
     """`sentence` is what is wrong, with file and line; None if nothing is."""
 
     sentence: str | None
 
 
-def look_at(reference: str, *, root: Path) -> Looked:
+def look_at(reference: str, *, root: Path) -> SandboxFinding:
     """Whether `sources/foo.py:pages`, below `root`, is a generator of pages."""
     match = PYTHON_SOURCE.fullmatch(reference)
     if match is None:
-        return Looked(sentence=None)  # said by the rules of the file already
+        return SandboxFinding(sentence=None)  # said by the rules of the file already
     place = match[1]
     if not (root / place).is_file():
-        return Looked(
+        return SandboxFinding(
             sentence=f"there is no {place} in {root}; accepted: a file in sources/"
         )
     command = [sys.executable, "-I", str(_CHILD), str(_ROOT), str(root), reference]
@@ -52,21 +52,21 @@ def look_at(reference: str, *, root: Path) -> Looked:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Looked(sentence=_too_long(place))
+        return SandboxFinding(sentence=_too_long(place))
     last = done.stdout.rpartition(b"\n")[2]
     try:
         answer: object = json.loads(last)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        return Looked(
+        return SandboxFinding(
             sentence=_too_long(place)
             if done.returncode < 0
             else f"{place} ended Python (status {done.returncode}) while it was "
             "imported; accepted: a file that only defines"
         )
     sentence = answer.get("wrong")
-    return Looked(sentence=str(sentence) if sentence else None)
+    return SandboxFinding(sentence=str(sentence) if sentence else None)
 
 
 def _too_long(place: str) -> str:

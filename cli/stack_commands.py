@@ -63,7 +63,7 @@ def status(
 
     Example: catflap status --env prod
     """
-    from cli.status import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.status import run  # noqa: PLC0415 - imported when it runs
 
     del apis  # taken by every command
     return run(
@@ -93,7 +93,7 @@ def history(
 
     Example: catflap history flights --days 30
     """
-    from cli.history import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.history import run  # noqa: PLC0415 - imported when it runs
 
     del apis  # taken by every command
     return run(
@@ -125,7 +125,7 @@ def cost(
         raise BadInput(
             "the report of what was spent is not built yet; accepted: cost --estimate"
         )
-    from cli.cost import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.cost import run  # noqa: PLC0415 - imported when it runs
 
     return run(
         environment=env,
@@ -150,7 +150,7 @@ def runs(
 
     Example: catflap runs flights --limit 5
     """
-    from cli.runs import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.runs import run  # noqa: PLC0415 - imported when it runs
 
     del apis  # taken by every command
     return run(
@@ -176,7 +176,7 @@ def incidents(
 
     Example: catflap incidents --json
     """
-    from cli.incidents import list_all  # noqa: PLC0415 - imported when it runs
+    from cli.commands.incidents import list_all  # noqa: PLC0415 - imported when it runs
 
     del datasets, apis  # taken by every command
     return list_all(
@@ -219,7 +219,7 @@ def incident(
 
     Example: catflap incident flights --ack --eta 2026-11-23T14:00:00Z --note "API down"
     """
-    from cli.incidents import one  # noqa: PLC0415 - imported when it runs
+    from cli.commands.incidents import one  # noqa: PLC0415 - imported when it runs
 
     return one(
         incident_id,
@@ -269,10 +269,10 @@ def diagnose(
             f"{'neither' if name is None else 'both'} came"
         )
     if signals is not None:
-        from cli.diagnose import run  # noqa: PLC0415 - imported when it runs
+        from cli.commands.diagnose import run  # noqa: PLC0415 - imported when it runs
 
         return run(signals, as_json=as_json)
-    from cli.diagnose_dataset import run as run_on  # noqa: PLC0415 - the same
+    from cli.commands.diagnose import run_deployed as run_on  # noqa: PLC0415 - the same
 
     return run_on(
         str(name),
@@ -332,7 +332,7 @@ def backfill(
     Example: catflap backfill flights --from 2013-01-01T00:00:00Z
     --to 2013-02-01T00:00:00Z --slice P1D
     """
-    from cli.backfill import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.backfill import run  # noqa: PLC0415 - imported when it runs
 
     return run(
         name,
@@ -387,7 +387,7 @@ def replay(
 
     Example: catflap replay flights; catflap replay flights --fixed fixed.ndjson
     """
-    from cli.replay import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.replay import run  # noqa: PLC0415 - imported when it runs
 
     return run(
         asked,
@@ -420,7 +420,7 @@ def quarantine(
 
     Example: catflap quarantine flights; catflap quarantine flights --rows > rows.ndjson
     """
-    from cli.quarantine import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.quarantine import run  # noqa: PLC0415 - imported when it runs
 
     return run(
         name,
@@ -461,7 +461,7 @@ def erase(
 
     Example: catflap erase customers --key 4711 --yes
     """
-    from cli.erase import run  # noqa: PLC0415 - imported when it runs
+    from cli.commands.erase import run  # noqa: PLC0415 - imported when it runs
 
     return run(
         name,

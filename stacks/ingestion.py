@@ -14,12 +14,12 @@ from aws_cdk import aws_sqs as sqs
 from lambdas.core.dataset import Catalogue
 from lambdas.core.names import backfills_queue_name
 from lambdas.core.settings import PullSettings
-from stacks.bundle import LOCK, Bundle
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.dead_letters import DeadLetters
-from stacks.environment import Environment
-from stacks.grants import keep_runs, land_objects, read_secrets, secret_names
-from stacks.lambda_function import CatflapFunction
+from stacks.constructs.bundle import LOCK, Bundle
+from stacks.constructs.dead_letters import DeadLetters
+from stacks.constructs.grants import keep_runs, land_objects, read_secrets, secret_names
+from stacks.constructs.lambda_function import CatflapFunction
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 

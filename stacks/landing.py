@@ -15,12 +15,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
 from lambdas.core.dataset import Catalogue
-from lambdas.core.landing import RAW, RUNS
+from lambdas.core.landing.names import RAW, RUNS
 from lambdas.core.names import EVENT_BUS, landing_bucket_name, state_table_name
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.environment import Environment
-from stacks.expiry import expiry_rules
-from stacks.nag import acknowledge
+from stacks.constructs.expiry import expiry_rules
+from stacks.constructs.nag import acknowledge
 
 NOTIFIED_PREFIXES = (RAW, RUNS)
 """What Snowpipe loads: records, and the run files that say a run is complete."""

@@ -11,8 +11,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.environment import Environment
 
 
 class NotificationsStack(CatflapStack):

@@ -10,16 +10,16 @@ from __future__ import annotations
 from aws_cdk import App, Duration
 
 from lambdas.core.settings import RepairSettings
-from stacks.bundle import Bundle
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.dead_letters import DeadLetters
-from stacks.environment import Environment
-from stacks.grants import keep_runs, land_again, look_at_wiring, read_secrets
-from stacks.lambda_function import CatflapFunction
+from stacks.constructs.bundle import Bundle
+from stacks.constructs.dead_letters import DeadLetters
+from stacks.constructs.grants import keep_runs, land_again, look_at_wiring, read_secrets
+from stacks.constructs.lambda_function import CatflapFunction
+from stacks.constructs.login import login_secrets, login_settings
+from stacks.constructs.waking import wake_every
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
-from stacks.snowflake_login import login_secrets, login_settings
-from stacks.waking import wake_every
 
 
 class RepairStack(CatflapStack):

@@ -18,9 +18,9 @@ from constructs import Construct
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.names import schedule_prefix
-from lambdas.core.schedule import expression
+from lambdas.core.schedule.expressions import expression
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.environment import Environment
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """Replaced by EventBridge Scheduler; the same for every attempt, unlike the execution

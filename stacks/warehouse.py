@@ -14,10 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
-from lambdas.core.names import EVENT_SOURCE
-from lambdas.core.observed_events import COLUMNS_OBSERVED
-from lambdas.core.settings import WarehouseSettings
-from lambdas.core.warehouse_resource import (
+from lambdas.core.custom_resource import (
     ACCESS_ROLE_ARN,
     CONTENTS,
     EXTERNAL_ID,
@@ -27,16 +24,19 @@ from lambdas.core.warehouse_resource import (
     SNS_USER_ARN,
     STEP,
 )
-from stacks.bundle import Bundle
+from lambdas.core.names import EVENT_SOURCE
+from lambdas.core.pull.column_events import COLUMNS_OBSERVED
+from lambdas.core.settings import WarehouseSettings
+from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.dead_letters import DeadLetters
-from stacks.environment import Environment
-from stacks.grants import read_secrets, read_state
-from stacks.lambda_function import CatflapFunction
+from stacks.constructs.bundle import Bundle
+from stacks.constructs.dead_letters import DeadLetters
+from stacks.constructs.grants import read_secrets, read_state
+from stacks.constructs.lambda_function import CatflapFunction
+from stacks.constructs.login import login_secrets, login_settings
+from stacks.constructs.nag import acknowledge_keys_below
 from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
-from stacks.nag import acknowledge_keys_below
 from stacks.notifications import NotificationsStack
-from stacks.snowflake_login import login_secrets, login_settings
 
 TIMEOUT = Duration.minutes(15)
 

@@ -8,24 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.adapters.api_pages import ApiPages
-from lambdas.adapters.http_api import HttpApi
+from lambdas.adapters.sources.api_pages import ApiPages
+from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.core.dataset import Api, Endpoint
-from lambdas.core.errors import (
-    RunErrorKind,
-    Terminal,
-    UpstreamError,
-)
-from lambdas.core.ports import Page
-from lambdas.core.requesting import Values
-from tests.api_server import (
-    Answer,
-    ApiServer,
-    Asked,
-    answer_json,
-    basic,
-    rows,
-)
+from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
+from lambdas.core.pull.ports import Page
+from lambdas.core.source.request import Values
+from tests.api_server import Answer, ApiServer, Asked, answer_json, basic, rows
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 CANARY = "CANARY-7f3a/b+c"

@@ -8,16 +8,16 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from lambdas.adapters.parent_rows import LandedParents
-from lambdas.adapters.sources import ApiSources
-from lambdas.core.cursor import Window
+from lambdas.adapters.sources.open import ApiSources
+from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import UpstreamError
-from lambdas.core.landing import RAW
-from lambdas.core.ports import PageSource
-from lambdas.core.run import RunStatus
-from lambdas.core.segment import Budget
-from lambdas.pull.engine import Puller, PullResult
+from lambdas.core.landing.names import RAW
+from lambdas.core.pull.cursor import Window
+from lambdas.core.pull.engine import Puller, PullResult
+from lambdas.core.pull.ports import PageSource
+from lambdas.core.pull.run import RunStatus
+from lambdas.core.pull.segment import Budget
 from tests.api_pull import PlannedSecrets
 from tests.datasets import a_dataset
 from tests.memory import FakeClock, ListSource, MemoryEvents, MemoryLanding, MemoryState

@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from lambdas.core.errors import StateConflict, UploadGone, UpstreamError
-from lambdas.core.ports import Page
-from lambdas.core.run import DatasetState, LaneStamp, PendingObject, Run, UploadPart
+from lambdas.core.pull.ports import Page
+from lambdas.core.pull.run import (
+    DatasetState,
+    LaneStamp,
+    PendingObject,
+    Run,
+    UploadPart,
+)
 
 
 class Killed(BaseException):

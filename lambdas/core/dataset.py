@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from lambdas.core.auth import Auth
-from lambdas.core.json_path import JsonPath
-from lambdas.core.paging import AutoPaginator, Paginator
+from lambdas.core.http.auth import Auth
+from lambdas.core.paging.auto import AutoPaginator, Paginator
+from lambdas.core.records.json_path import JsonPath, steps
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -243,7 +243,7 @@ class Retention(Model):
     runs: int = Field(default=10, ge=1, description="complete runs kept, for `replace`")
 
 
-class Table(Model):
+class RelationOptions(Model):
     """How the typed relation in ANALYTICS is made."""
 
     materialized: Literal["view", "dynamic_table"] = Field(
@@ -372,7 +372,7 @@ class Freshness(Model):
     )
 
 
-class Check(Model):
+class QualityCheck(Model):
     """One quality rule (ODCS)."""
 
     metric: (
@@ -439,7 +439,9 @@ class Dataset(Model):
     retention: Retention = Field(
         default=Retention(), description="how long what landed is kept"
     )
-    table: Table = Field(default=Table(), description="how the typed relation is made")
+    table: RelationOptions = Field(
+        default=RelationOptions(), description="how the typed relation is made"
+    )
     schedule: Schedule = Field(description="when it is pulled")
     columns: dict[str, ColumnType | Column] | None = Field(
         default=None, description="the typed columns; absent = taken from the data"
@@ -454,7 +456,7 @@ class Dataset(Model):
         default=False,
         description="models stay on the last good data while an error check fails",
     )
-    quality: tuple[Check, ...] = Field(
+    quality: tuple[QualityCheck, ...] = Field(
         default=(), description="rules the data must keep"
     )
 
@@ -489,3 +491,13 @@ def to_json_value(model: Model) -> JsonValue:
         mode="json", by_alias=True, exclude_unset=True
     )
     return document
+
+
+def zone_of(dataset: Dataset, path: str) -> str | None:
+    """The zone declared for times at `path` that carry no offset: the cursor's, if
+    it is the same field.
+    """
+    incremental = dataset.source.cursor
+    if incremental is None or steps(incremental.cursor_path) != steps(path):
+        return None
+    return incremental.timezone

@@ -26,11 +26,9 @@ Nobody decides by the text of a message, and no message holds a secret.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from lambdas.core.run import StuckRun
 
 
 class RunErrorKind(StrEnum):
@@ -130,3 +128,25 @@ class DeliveryError(CatflapError):
 
 class ChannelDown(DeliveryError):
     """The channel takes nothing for now: trying the next notice is no use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckRun:
+    """A recorded run that could not be completed. `is_broken`: nor will it ever be."""
+
+    dataset: str
+    run_id: str
+    is_broken: bool
+    problem: str
+    started_at: datetime | None = None
+    """Its true start, where its id does not tell it: a slice's run."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other."""
+        return f"run {self.run_id} of {self.dataset}"
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter with it, by name."""
+        return f"{self.name} cannot be completed: {self.problem}"

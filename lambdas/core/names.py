@@ -31,3 +31,15 @@ def landing_bucket_name(environment: str, *, account: str, region: str) -> str:
 def schedule_prefix(environment: str) -> str:
     """With a dataset's name, the name of its schedule."""
     return f"catflap-{environment}-"
+
+
+MONITOR = "_monitor"
+"""The name under which the monitor's own incidents stand; no dataset can have it."""
+
+
+LOADING = "_loading"
+"""The name under which stands what keeps landed rows from being loaded."""
+
+
+OURS = frozenset({MONITOR, LOADING})
+"""Names of incidents that are of no dataset."""

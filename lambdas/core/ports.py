@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
-
-from pydantic import JsonValue
-
-from lambdas.core.run import (
-    CursorPosition,
-    DatasetState,
-    LaneStamp,
-    PendingObject,
-    Run,
-)
 
 
 class Clock(Protocol):
@@ -41,43 +30,6 @@ class Secrets(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """A request as a paginator decides it. `params` are added to the URL's own."""
-
-    method: str
-    url: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    json: Mapping[str, object] | None = None
-    form: Mapping[str, str] | None = None
-    """A body as `application/x-www-form-urlencoded`, instead of `json`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
-    """An answer: `url` is the one that answered, header names are lower case, and
-    `body` is whole and decompressed.
-    """
-
-    status: int
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One answer's records, each as the bytes the API wrote, on one line."""
-
-    records: Sequence[bytes]
-    number: int
-    url: str
-    next_position: JsonValue = None
-    """Where the next page begins, for a pull that goes on later; None after the last.
-    It holds no secret."""
-
-
 class RateBudget(Protocol):
     """The requests that an API may be sent, for all who send them."""
 
@@ -88,126 +40,6 @@ class RateBudget(Protocol):
 
     def hold_back(self, seconds: float) -> None:
         """The API has asked for silence: nobody sends before it is over."""
-
-
-class PageSource(Protocol):
-    """The pages of one pull, from wherever they come."""
-
-    def pages(self) -> Iterator[Page]:
-        """The pages, in order. Raises UpstreamError.
-
-        `requests` and `retries` count up while this is consumed.
-        """
-
-    @property
-    def requests(self) -> int:
-        """HTTP requests answered or refused so far, retries included."""
-
-    @property
-    def retries(self) -> int:
-        """How many of those were second or later tries."""
-
-    @property
-    def reached(self) -> CursorPosition | None:
-        """Where the dataset's cursor stands after the pages read so far, if the source
-        keeps it itself; None where the rows tell.
-        """
-
-
-class ObjectWriter(Protocol):
-    """One open, invisible object."""
-
-    def write(self, data: bytes) -> None:
-        """Append compressed bytes; uploads whenever a part is full."""
-
-    def finish(self, rows: int) -> PendingObject:
-        """Upload the rest; the object stays invisible until it is completed."""
-
-    def abort(self) -> None:
-        """Give the upload up. Never raises: what is left expires."""
-
-
-class LandingZone(Protocol):
-    """Where objects land: a bucket, or a folder."""
-
-    def open(self, key: str, *, run_id: str) -> ObjectWriter:
-        """Begin an object that nobody sees yet."""
-
-    def complete(self, pending: PendingObject, *, run_id: str) -> None:
-        """Make an object visible. Doing it again changes nothing.
-
-        Raises UploadGone if neither the upload nor the object is there.
-        """
-
-    def is_visible(self, pending: PendingObject, *, run_id: str) -> bool:
-        """Whether exactly this object of this run is there."""
-
-    def put(self, key: str, body: bytes) -> None:
-        """Write a small object (manifest, run file) whole, once.
-
-        What is there already stays as it is: no name is ever written twice.
-        """
-
-    def get(self, key: str) -> bytes | None:
-        """Read a small object, or None if it is not there."""
-
-    def delete(self, key: str) -> None:
-        """Remove a small object; gone already is fine."""
-
-    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """The names of visible objects that begin with `prefix` and come after
-        `after`, in order.
-        """
-
-    def read(self, key: str, *, start: int, size: int) -> bytes | None:
-        """Up to `size` bytes of an object from `start` on, fewer at its end; None if
-        it is not there.
-        """
-
-
-class RunState(Protocol):
-    """The state of datasets and their runs. Every write is conditional, and raises
-    StateConflict if `before` is no longer what is stored.
-
-    A lane, the slice of a backfill, has a state of its own, called `<dataset>/<lane>`
-    wherever a dataset's name is taken.
-    """
-
-    def read(self, dataset: str) -> DatasetState:
-        """The state item, strongly consistent; a fresh one if there is none."""
-
-    def read_run(self, dataset: str, run_id: str) -> Run | None:
-        """One run's record."""
-
-    def record_started(self, run: Run) -> None:
-        """Keep a running run, for whoever looks while it runs."""
-
-    def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
-        """In one transaction: put the run as committing, and name it in the state."""
-
-    def record_landed(
-        self, before: DatasetState, after: DatasetState, run: Run
-    ) -> DatasetState:
-        """In one transaction: the run is landed (or succeeded with no rows), the
-        cursor moves, and nothing is committing any more.
-        """
-
-    def record_voided(self, before: DatasetState, run: Run) -> DatasetState:
-        """In one transaction: the run is voided, the cursor stays."""
-
-    def record_failed(self, run: Run) -> None:
-        """Keep a failed run; the dataset's state is not touched."""
-
-    def record_lane(self, before: DatasetState, after: DatasetState) -> DatasetState:
-        """Keep what a lane says of itself; nothing of a run is in it."""
-
-    def next_lane_stamp(self, dataset: str, floor: datetime) -> LaneStamp:
-        """A stamp greater than any that was given out for the dataset, and not before
-        `floor`.
-        """
-
-    def committing_datasets(self) -> Sequence[str]:
-        """Datasets and lanes that have a run recorded and not landed, for the sweep."""
 
 
 class Events(Protocol):

@@ -12,32 +12,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lambdas.adapters.signals.judge import Judge, Judged
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import (
     CatflapError,
     DeliveryError,
     StateConflict,
+    StuckRun,
     SweepIncomplete,
 )
-from lambdas.core.history import Usual, usual, with_late
-from lambdas.core.incident import advance, retired, waking_nobody
-from lambdas.core.incident_ports import Desk, IncidentState
-from lambdas.core.inhibition import Inhibition, inhibition, lineage
-from lambdas.core.judging import (
+from lambdas.core.freshness.assess import (
     Limits,
     newest_of,
     passes_only_for_quiet,
     watch_after,
 )
-from lambdas.core.notice import Notice, Routes, notices
+from lambdas.core.freshness.attainment import Usual, usual
+from lambdas.core.freshness.watch import Watch, is_due, promise_hash
+from lambdas.core.incidents.context import context_of
+from lambdas.core.incidents.incident import advance, retired, waking_nobody
+from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
+from lambdas.core.incidents.lateness import with_late
+from lambdas.core.incidents.notice import Notice, Routes, notices
+from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
-from lambdas.core.run import StuckRun
-from lambdas.core.subject import subject_of
-from lambdas.core.watch import Watch, is_due, promise_hash
-from lambdas.freshness.judge import Judge, Judged
-from lambdas.freshness.load_desk import LoadDesk, has_paged
 from lambdas.freshness.outbox import Outbox
-from lambdas.freshness.oversight import Oversight
+from lambdas.freshness.repair_notices import RepairNotices, has_paged
+from lambdas.freshness.self_check import SelfCheck
 
 LOG = logging.getLogger("catflap.freshness.check")
 
@@ -61,7 +62,7 @@ class CheckResult:
     swept: bool = True
 
 
-class Check:
+class FreshnessCheck:
     """Looks at every dataset that can be late, and tells who has to know."""
 
     def __init__(
@@ -75,7 +76,7 @@ class Check:
         routes: Routes,
         limits: Limits,
         sweep: Callable[[], object],
-        loads: LoadDesk,
+        loads: RepairNotices,
         statements: Callable[[], int],
         has_time: Callable[[], bool],
     ) -> None:
@@ -90,7 +91,7 @@ class Check:
         self._outbox = outbox
         self._events = events
         self._routes = routes
-        self._oversight = Oversight(state=state, routes=routes, limits=limits)
+        self._oversight = SelfCheck(state=state, routes=routes, limits=limits)
         self._sweep = sweep
         self._loads = loads
         self._statements = statements
@@ -145,7 +146,7 @@ class Check:
             return False, ()
         return True, ()
 
-    def _due(self, desk: Desk, now: datetime) -> list[Dataset]:
+    def _due(self, desk: CheckState, now: datetime) -> list[Dataset]:
         untold = {notice.dataset for notice in desk.waiting}
         return [
             dataset
@@ -159,7 +160,7 @@ class Check:
         ]
 
     def _conclude(
-        self, judged: Sequence[Judged], desk: Desk, now: datetime
+        self, judged: Sequence[Judged], desk: CheckState, now: datetime
     ) -> tuple[list[Notice], int]:
         """Keep what changed: the notices made of it, and how often another was first.
 
@@ -190,7 +191,7 @@ class Check:
         return made, conflicts
 
     def _advance(
-        self, item: Judged, desk: Desk, inhibited: Inhibition, now: datetime
+        self, item: Judged, desk: CheckState, inhibited: Inhibition, now: datetime
     ) -> tuple[Watch | None, Sequence[Notice]]:
         """Record a change of the incident and make its notices; or the watch that is
         still to be kept.
@@ -232,7 +233,7 @@ class Check:
         told = notices(
             transition,
             verdict,
-            subject=subject_of(dataset, usual=_usual(watch, now)),
+            subject=context_of(dataset, usual=_usual(watch, now)),
             routes=self._routes,
             now=now,
         )

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lambdas.core.digest import Letter, letters
 from lambdas.core.errors import ChannelDown, DeliveryError
-from lambdas.core.incident_ports import Channel, IncidentState
-from lambdas.core.notice import Notice
+from lambdas.core.incidents.groups import NoticeBatch, batches_of
+from lambdas.core.incidents.notice import Notice
+from lambdas.core.incidents.ports import Channel, IncidentState
 
 LOG = logging.getLogger("catflap.freshness.outbox")
 
@@ -63,7 +63,7 @@ class Outbox:
             self._state.delivered(notices)
             return notices
         delivered: list[Notice] = []
-        for letter in letters(notices):
+        for letter in batches_of(notices):
             if not self._has_time():
                 LOG.warning("no time is left; %s delivers the rest next time", name)
                 break
@@ -80,5 +80,5 @@ class Outbox:
         return delivered
 
 
-def _named(letter: Letter) -> str:
+def _named(letter: NoticeBatch) -> str:
     return letter.letter_id

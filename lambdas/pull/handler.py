@@ -13,18 +13,18 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.event_bus import EventBus
-from lambdas.adapters.landing_bucket import LandingBucket
-from lambdas.adapters.parent_rows import LandedParents
-from lambdas.adapters.rate_budget import SharedBudgets
-from lambdas.adapters.rate_table import RateTable
+from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
-from lambdas.adapters.sources import ApiSources
-from lambdas.adapters.state_table import StateTable
-from lambdas.core.segment import Budget
+from lambdas.adapters.sources.open import ApiSources
+from lambdas.adapters.sources.parent_rows import LandedParents
+from lambdas.adapters.sources.rate_budget import SharedBudgets
+from lambdas.adapters.state.rates import RateTable
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.pull.engine import Puller
+from lambdas.core.pull.message import deliveries
+from lambdas.core.pull.segment import Budget
 from lambdas.core.settings import PullSettings
-from lambdas.pull.engine import Puller
-from lambdas.pull.message import deliveries
-from lambdas.pull.worker import Outcome, Worker
+from lambdas.pull.worker import DeliveryOutcome, Worker
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -58,7 +58,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"batchItemFailures": failed}
 
 
-def told(outcome: Outcome) -> dict[str, object]:
+def told(outcome: DeliveryOutcome) -> dict[str, object]:
     """What the log says of a pull: counts and causes, no data."""
     if outcome.result is None:
         return {"status": "nothing to do"}

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lambdas.core.backfill import Slice
 from lambdas.core.dataset import Catalogue
-from lambdas.pull.engine import Puller, PullResult
-from lambdas.pull.message import (
+from lambdas.core.pull.engine import Puller, PullResult
+from lambdas.core.pull.message import (
     Delivery,
     Ending,
     PullRequest,
@@ -20,6 +19,7 @@ from lambdas.pull.message import (
     hidden_until_death,
     wait_before_retry,
 )
+from lambdas.core.pull.slice import Slice
 
 LOG = logging.getLogger("catflap.pull.worker")
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DeliveryOutcome:
     """What a delivery came to; `result` is None where nothing had to be pulled."""
 
     is_done: bool
@@ -55,7 +55,7 @@ class Worker:
         self._backfills_queue_url = backfills_queue_url
         self._remaining = remaining
 
-    def work(self, delivery: Delivery) -> Outcome:
+    def work(self, delivery: Delivery) -> DeliveryOutcome:
         """Pull the dataset a delivery names.
 
         Whatever is raised is ours, not upstream's: the message comes again, after a
@@ -71,17 +71,17 @@ class Worker:
             self._hide(delivery, wait_before_retry(delivery.tries))
         return outcome
 
-    def _pull(self, delivery: Delivery) -> Outcome:
+    def _pull(self, delivery: Delivery) -> DeliveryOutcome:
         request = delivery.request
         if request.part is not None:
             return self._pull_slice(delivery, request.part)
         continues = request.reason == "continuation"
         if self._puller.is_done(request.dataset, request.due_at, continues=continues):
-            return Outcome(is_done=True, result=None)
+            return DeliveryOutcome(is_done=True, result=None)
         dataset = self._catalogue.datasets.get(request.dataset)
         if dataset is None:
             # Removed since the tick; what it had left behind was rolled forward above.
-            return Outcome(is_done=True, result=None)
+            return DeliveryOutcome(is_done=True, result=None)
         result = self._puller.pull(dataset)
         is_over = result.went_on and not result.continues and result.run.error is None
         if is_over and not continues and not self._is_answered(request):
@@ -90,22 +90,22 @@ class Worker:
         if result.continues:
             self._continue(request, result.run.run_id)
         end = ending(result.run, tries=delivery.tries)
-        return Outcome(is_done=end is Ending.DONE, result=result)
+        return DeliveryOutcome(is_done=end is Ending.DONE, result=result)
 
-    def _pull_slice(self, delivery: Delivery, part: Slice) -> Outcome:
+    def _pull_slice(self, delivery: Delivery, part: Slice) -> DeliveryOutcome:
         """On with a slice of a backfill, which other deliveries do not wait for."""
         dataset = self._catalogue.datasets.get(part.dataset)
         if dataset is None:
-            return Outcome(is_done=True, result=None)
+            return DeliveryOutcome(is_done=True, result=None)
         result = self._puller.pull_slice(dataset, part)
         if result is None:
-            return Outcome(is_done=True, result=None)
+            return DeliveryOutcome(is_done=True, result=None)
         if result.continues:
             self._continue(delivery.request, result.run.run_id)
         is_done = ending(result.run, tries=delivery.tries) is Ending.DONE
         if is_done and result.run.error is not None:
             self._puller.give_up(part, result.run.error)
-        return Outcome(is_done=is_done, result=result)
+        return DeliveryOutcome(is_done=is_done, result=result)
 
     def _is_answered(self, request: PullRequest) -> bool:
         return self._puller.is_done(request.dataset, request.due_at)

@@ -8,20 +8,20 @@ from functools import cache
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import catalogue, settings
-from lambdas.adapters.landing_bucket import LandingBucket
-from lambdas.adapters.load_history import load_records
-from lambdas.adapters.load_table import LoadTable
-from lambdas.adapters.pipes import Pipes
+from lambdas.adapters.landing.bucket import LandingBucket
+from lambdas.adapters.landing.objects import StoredObjects
 from lambdas.adapters.secrets import SecretsManagerSecrets
-from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
-from lambdas.adapters.stored_objects import StoredObjects
+from lambdas.adapters.snowflake.load_history import load_records
+from lambdas.adapters.snowflake.pipes import Pipes
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.subscriptions import Subscriptions
-from lambdas.core.facts import LoadRecord
-from lambdas.core.reconciling import MAX_ATTEMPTS
-from lambdas.core.relanding import TRIES_AS_IT_IS, Relanding
+from lambdas.core.loading.objects import LoadRecord
+from lambdas.core.loading.reload import TRIES_AS_IT_IS, Reloader
+from lambdas.core.loading.status import MAX_ATTEMPTS
+from lambdas.core.repair.notifications import LandingNotifications
+from lambdas.core.repair.reconciler import Reconciler
 from lambdas.core.settings import RepairSettings
-from lambdas.repair.landing_wiring import LandingWiring
-from lambdas.repair.reconcile import Reconciler
 
 RESERVE = timedelta(seconds=60)
 """Kept back from the function's time: no dataset is begun in it."""
@@ -57,10 +57,10 @@ def reconciler(remaining: Callable[[], timedelta]) -> Reconciler:
         warehouse=warehouse(),
         history=history,
         stored=stored,
-        relanding=Relanding(
+        relanding=Reloader(
             landing=landing, stored=stored, tries_as_it_is=TRIES_AS_IT_IS
         ),
-        wiring=LandingWiring(
+        wiring=LandingNotifications(
             bucket=stored,
             topic=Subscriptions(sns=client("sns"), topic_arn=known.landed_topic_arn),
         ),

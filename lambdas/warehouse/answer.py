@@ -9,12 +9,8 @@ from typing import Any, Protocol
 import urllib3
 from aws_lambda_powertools import Logger
 
+from lambdas.core.custom_resource import REASON_LENGTH, Request, request_from_event
 from lambdas.core.errors import CatflapError, DeliveryError
-from lambdas.core.warehouse_resource import (
-    REASON_LENGTH,
-    Request,
-    request_from_event,
-)
 
 _TIMEOUT_S = 10.0
 _TRIES = 4

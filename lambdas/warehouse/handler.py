@@ -1,7 +1,7 @@
 """The function behind the custom resource that makes Snowflake's side, and that makes
 a relation anew when the data has shown other columns.
 
-The resource's properties and attributes are in `lambdas.core.warehouse_resource`. It
+The resource's properties and attributes are in `lambdas.core.custom_resource`. It
 answers CloudFormation itself, whatever happens: a resource without an answer holds a
 stack up for an hour. An event of the bus is not answered; one that fails is delivered
 again, and ends among the dead letters.
@@ -15,10 +15,10 @@ from aws_lambda_powertools import Logger
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
-from lambdas.adapters.observed_columns import StoredColumns
 from lambdas.adapters.secrets import SecretsManagerSecrets
-from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
-from lambdas.core.observed_events import COLUMNS_OBSERVED
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.state.columns import StoredColumns
+from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.warehouse.answer import HttpAnswers, answered
 from lambdas.warehouse.provision import Provisioner

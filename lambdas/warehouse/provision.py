@@ -9,13 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from lambdas.core.columns.observed import Observed, ObservedType, merged
+from lambdas.core.custom_resource import EXTERNAL_ID, IAM_USER_ARN, SNS_USER_ARN
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import CatflapError, WarehouseError
-from lambdas.core.observed import Observed, ObservedType, merged
 from lambdas.core.ports import Clock, Warehouse
 from lambdas.core.settings import WarehouseSettings
-from lambdas.core.sql import access, loading, names, views, watching
-from lambdas.core.warehouse_resource import EXTERNAL_ID, IAM_USER_ARN, SNS_USER_ARN
+from lambdas.core.sql import access, loading, names, views
+from lambdas.core.sql import freshness as watching
 
 LANES = 8
 """Connections at once: a statement takes Snowflake a tenth of a second, and a first
@@ -45,7 +46,7 @@ class ObservedColumns(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ExistingObjects:
     """What stands in Snowflake already: pipes and dynamic tables by name, and all that
     is said of the latter, their comments among it.
     """
@@ -76,7 +77,7 @@ class Provisioner:
         self._clock = clock
         self._deadline_s = deadline_s
         self._database = settings.snowflake_database
-        self._landing = loading.Landing(
+        self._landing = loading.LandingLocation(
             database=self._database,
             bucket=settings.landing_bucket,
             integration=loading.integration_name(self._database),
@@ -164,7 +165,7 @@ class Provisioner:
             self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def _make_home(self, warehouse: Warehouse) -> Standing:
+    def _make_home(self, warehouse: Warehouse) -> ExistingObjects:
         """What all datasets share; says what of each dataset stands already."""
         settings, database = self._settings, self._database
         role = settings.reader_role
@@ -189,17 +190,17 @@ class Provisioner:
         self._make_pipe(warehouse, pipe, loading.create_runs_pipe(self._landing), known)
         return known
 
-    def _standing(self, warehouse: Warehouse) -> Standing:
+    def _standing(self, warehouse: Warehouse) -> ExistingObjects:
         pipes = warehouse.query(loading.show_pipes(self._database))
         dynamic = warehouse.query(views.show_dynamic_tables(self._database))
-        return Standing(
+        return ExistingObjects(
             pipes=frozenset(str(row[_SHOWN_NAME]) for row in pipes),
             dynamic_tables=frozenset(str(row[_SHOWN_NAME]) for row in dynamic),
             said=frozenset(value for row in dynamic for value in map(str, row)),
         )
 
     def _make_datasets(
-        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: Standing
+        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: ExistingObjects
     ) -> Iterator[tuple[str, CatflapError]]:
         lanes = min(LANES, -(-len(datasets) // DATASETS_PER_LANE))
         if lanes <= 1:
@@ -215,7 +216,7 @@ class Provisioner:
                 yield from failed
 
     def _make_lane(
-        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: Standing
+        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: ExistingObjects
     ) -> Iterator[tuple[str, CatflapError]]:
         for dataset in datasets:
             try:
@@ -224,7 +225,7 @@ class Provisioner:
                 yield dataset.name, error
 
     def _make_dataset(
-        self, warehouse: Warehouse, dataset: Dataset, known: Standing
+        self, warehouse: Warehouse, dataset: Dataset, known: ExistingObjects
     ) -> None:
         database, role = self._database, self._settings.reader_role
         table = names.raw_table(database, dataset.name)
@@ -247,7 +248,7 @@ class Provisioner:
         warehouse: Warehouse,
         dataset: Dataset,
         seen: Mapping[str, ObservedType],
-        known: Standing,
+        known: ExistingObjects,
     ) -> None:
         """A view, or a dynamic table. What is of the other kind goes first: Snowflake
         replaces neither by the other. A dynamic table that is as wanted stays, because
@@ -274,7 +275,7 @@ class Provisioner:
         warehouse.query(access.grant_select(kind, relation, role))
 
     def _make_pipe(
-        self, warehouse: Warehouse, pipe: str, create: str, known: Standing
+        self, warehouse: Warehouse, pipe: str, create: str, known: ExistingObjects
     ) -> None:
         warehouse.query(create)
         warehouse.query(access.grant_monitor(pipe, self._settings.reader_role))
@@ -293,7 +294,9 @@ class Provisioner:
             warehouse.query(access.grant_select("VIEW", view, role))
 
 
-def _described(warehouse: Warehouse, landing: loading.Landing) -> Mapping[str, str]:
+def _described(
+    warehouse: Warehouse, landing: loading.LandingLocation
+) -> Mapping[str, str]:
     rows = warehouse.query(loading.describe_integration(landing))
     return {str(row[0]): str(row[2]) for row in rows}
 

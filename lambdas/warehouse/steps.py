@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lambdas.core.dataset import Catalogue
-from lambdas.core.observed_events import columns_observed_from
-from lambdas.core.warehouse_resource import (
+from lambdas.core.custom_resource import (
     IntegrationProperties,
     ObjectsProperties,
     Request,
 )
+from lambdas.core.dataset import Catalogue
+from lambdas.core.pull.column_events import columns_observed_from
 from lambdas.warehouse.provision import Provisioner
 
 

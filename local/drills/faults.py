@@ -10,13 +10,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.core.landing import RAW
-from lambdas.core.sql import access, generation, loading, names, watching
+from lambdas.core.landing.names import RAW
+from lambdas.core.sql import access, generation, loading, names
+from lambdas.core.sql import freshness as watching
+from local.aws.invoke import DeployedFunction
+from local.aws.resources.messaging import DeployedSchedule
 from local.drills.project import DATASETS, PULL_EVERY, SECRETS
 from local.drills.source import Manners
 from local.drills.stage import FRESHNESS, PULL, REPAIR, Ground, Stage
-from local.invoke import DeployedFunction
-from local.resources.messaging import DeployedSchedule
 
 LOST = timedelta(minutes=150)
 """How much of a table's end is lost where rows are."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeAlias
 
-from lambdas.core.subject import MONITOR
+from lambdas.core.names import MONITOR
 from local.drills import faults
 from local.drills.stage import Stage
 

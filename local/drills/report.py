@@ -10,13 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.drills.project import (
-    CHECK_EVERY,
-    ERROR_AFTER,
-    PULL_EVERY,
-    WARN_AFTER,
-)
-from local.drills.running import Outcome
+from local.drills.project import CHECK_EVERY, ERROR_AFTER, PULL_EVERY, WARN_AFTER
+from local.drills.runner import Outcome
 from local.inbox import Mail
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "drills.md"
@@ -95,7 +90,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
     lines = [
         "# Drills",
         "",
-        "Made by `python -m local.drill --write`; do not edit.",
+        "Made by `python -m local.scenarios.drill --write`; do not edit.",
         "",
         _HOW,
         "",

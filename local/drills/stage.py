@@ -10,17 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cli.environment_file import read_project
-from lambdas.adapters.incident_table import IncidentTable
-from lambdas.core.incident import Incident
-from lambdas.core.subject import MONITOR
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.core.incidents.incident import Incident
+from lambdas.core.names import MONITOR
+from local.aws.fabric import Fabric
+from local.aws.invoke import DeployedFunction
 from local.drills.alarms import PRINCIPAL, Heartbeat
 from local.drills.project import DATASETS, ENVIRONMENT, SECRETS, write_project
 from local.drills.source import FIRST_TOKEN, Source
-from local.fabric import Fabric
 from local.inbox import Mail
-from local.invoke import DeployedFunction
 from local.stack import EmbeddedStack, Project, synthesize
+from project.environment_file import read_project
 
 START = datetime(2026, 3, 2, 6, 3, tzinfo=UTC)
 PULL = "lambdas.pull.handler.handle"

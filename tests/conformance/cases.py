@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.api_server import Answer, Asked, answer_json
-from tests.unit.adapters.paged_apis import PAGINATORS
+from tests.unit.adapters.sources.paged_apis import PAGINATORS
 
 ERROR = "error"
 App = Callable[[Asked], Answer]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.cloud import Cloud
-from local.invoke import FunctionHost
+from local.aws.cloud import Cloud
+from local.aws.invoke import FunctionHost
 from local.stack import ROOT, EmbeddedStack, read
 from local.upstream import FLIGHTS, WEATHER, Column, Row, Upstream, read_rows
 from tests.local.embedded_world import World, fabric_of

@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from lambdas.adapters.state_table import StateTable
-from lambdas.core.landing import RAW
-from local.comparing import Comparison, canonical, compare, landed, released
-from local.deploy import Deployment
-from local.fabric import Fabric
-from local.invoke import DeployedFunction, FunctionHost
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.landing.names import RAW
+from local.aws.deploy import Deployment
+from local.aws.fabric import Fabric
+from local.aws.invoke import DeployedFunction, FunctionHost
+from local.scenarios.comparison import Comparison, canonical, compare, landed, released
 from local.stack import EmbeddedStack
 from local.upstream import Upstream
 

@@ -31,9 +31,9 @@ from typing import Any, TextIO
 
 import orjson
 
-from lambdas.core.run import RunStatus
-from local.comparing import Comparison
-from local.fabric import Fabric
+from lambdas.core.pull.run import RunStatus
+from local.aws.fabric import Fabric
+from local.scenarios.comparison import Comparison
 from local.stack import ROOT, EmbeddedStack, Functions, Invocation, read, synthesize
 from local.upstream import Upstream, new_york_flights
 from tests.local.embedded_world import PULL, World, fabric_of, pids_alive

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import REPOSITORY, Cloud, CloudNotStarted
+from local.aws.cloud import REPOSITORY, Cloud, CloudNotStarted
 
 ABANDONS = """
 import os, sys

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from cli.environment_file import read_project
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.landing import QUARANTINE
-from lambdas.core.quarantine import quarantined_from_line
+from lambdas.core.landing.names import QUARANTINE
+from lambdas.core.landing.quarantine import quarantined_from_line
 from local.stack import ROOT, EmbeddedStack, Project
+from project.environment_file import read_project
 from tests.datasets import a_dataset
 from tests.local.conftest import STORY_STARTS
 from tests.local.embedded_world import World, fabric_of

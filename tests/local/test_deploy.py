@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.deploy import deploy
-from local.intrinsics import TemplateNotUnderstood
-from local.invoke import FunctionError, FunctionHost
-from local.resources.registry import DeployFailed, NotHandled
+from local.aws.cloud import Cloud
+from local.aws.deploy import deploy
+from local.aws.intrinsics import TemplateNotUnderstood
+from local.aws.invoke import FunctionError, FunctionHost
+from local.aws.resources.registry import DeployFailed, NotHandled
 from tests.local.conftest import Assembly, error_of, function, role, statement
 
 

@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import pytest
 
-from local.drill import HEALTHY
 from local.drills.registry import drills
 from local.drills.report import page
-from local.drills.running import Outcome, run
+from local.drills.runner import Outcome, run
 from local.drills.source import FIRST_TOKEN
 from local.drills.stage import Stage
+from local.scenarios.drill import HEALTHY
 
 QUICK = ("pipe_paused", "schedule_off", "grant_revoked", "wrong_column")
 DEMANDED = frozenset(

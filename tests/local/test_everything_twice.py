@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from lambdas.core.run import RunStatus
+from lambdas.core.pull.run import RunStatus
 from tests.local.embedded_world import PULL, World, fabric_of
 
 DATASETS = ("flights", "weather")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.deploy import Deployment, deploy
-from local.fabric import Fabric
-from local.invoke import FunctionHost
+from local.aws.cloud import Cloud
+from local.aws.deploy import Deployment, deploy
+from local.aws.fabric import Fabric
+from local.aws.invoke import FunctionHost
 from tests.local.conftest import Assembly, function, role, statement
 
 START = datetime(2013, 1, 1, tzinfo=UTC)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from lambdas.core.dataset import Catalogue, catalogue_to_json
-from lambdas.core.run import Run, RunStatus
-from local.comparing import landed
-from local.fabric import Fabric
+from lambdas.core.pull.run import Run, RunStatus
+from local.aws.fabric import Fabric
+from local.scenarios.comparison import landed
 from local.stack import ROOT, Functions
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.datasets import a_dataset

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
+from local.aws.cloud import Cloud
 from tests.local.conftest import ADMITS_ALL, error_of, statement
 
 

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from local.intrinsics import Resolver, TemplateNotUnderstood, references, stringified
+from local.aws.intrinsics import (
+    Resolver,
+    TemplateNotUnderstood,
+    references,
+    stringified,
+)
 
 
 class Made:

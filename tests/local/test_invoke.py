@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.cloud import Cloud
-from local.deploy import Deployment, deploy
-from local.invoke import DeployedFunction, FunctionError, FunctionHost
+from local.aws.cloud import Cloud
+from local.aws.deploy import Deployment, deploy
+from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
 from tests.local.conftest import Assembly, function, role
 
 

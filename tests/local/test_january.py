@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from local.january import START, Found, Month, Quiet, a_month, lived, outages, page
-from local.replay import flat_alarms
+from local.scenarios.january import (
+    START,
+    Found,
+    Month,
+    Quiet,
+    a_month,
+    lived,
+    outages,
+    page,
+)
+from local.scenarios.replay import flat_alarms
 
 NIGHTS = START + timedelta(hours=45)
 """The third morning, flights leaving again."""

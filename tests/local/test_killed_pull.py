@@ -17,18 +17,12 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from lambdas.core.run import DatasetState, RunStatus
-from local.fabric import Fabric
+from lambdas.core.pull.run import DatasetState, RunStatus
+from local.aws.fabric import Fabric
 from local.stack import ROOT, Functions
 from stacks.ingestion import MAX_RECEIVES
 from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
-from tests.local.killing_proxy import (
-    Call,
-    KillingProxy,
-    begun,
-    completed,
-    recorded,
-)
+from tests.local.killing_proxy import Call, KillingProxy, begun, completed, recorded
 
 DEAD_PULLS = "catflap-dev-ingestion-DeadPulls"
 VISIBILITY = timedelta(minutes=90)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.strict.policy import Call, Decision, PolicyNotUnderstood, decide, trusts
+from local.aws.strict.policy import Call, Decision, PolicyNotUnderstood, decide, trusts
 
 BUCKET = "arn:aws:s3:::cats"
 

@@ -16,15 +16,15 @@ import orjson
 import pytest
 
 from cli.main import run
-from lambdas.adapters.landing_bucket import LandingBucket
-from lambdas.adapters.load_table import LoadTable
-from lambdas.adapters.state_table import StateTable
-from lambdas.core.commit import Committer
-from lambdas.core.landing import new_run_id, raw_key, whole_milliseconds
-from lambdas.core.relanding import GZIP
-from lambdas.core.run import Run, RunStatus
+from lambdas.adapters.landing.bucket import LandingBucket
+from lambdas.adapters.state.loads import LoadTable
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.landing.names import new_run_id, raw_key, whole_milliseconds
+from lambdas.core.loading.reload import GZIP
+from lambdas.core.pull.commit import Committer
+from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.sql import access, generation, names
-from local.comparing import canonical, landed
+from local.scenarios.comparison import canonical, landed
 from local.stack import ROOT
 from tests.local.embedded_world import PULL, World
 from tests.memory import FakeClock, MemoryEvents

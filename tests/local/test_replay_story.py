@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from local.replay import Diary, Replay, Told, flat_alarms
-from local.story import Turn
+from local.scenarios.replay import Diary, Replay, Told, flat_alarms
+from local.scenarios.story import Turn
 from tests.local.conftest import STORY_STARTS
 from tests.local.embedded_world import World
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.core.run import RunStatus
+from lambdas.core.pull.run import RunStatus
 from tests.local.embedded_world import FRESHNESS, PULL, World
 
 Document = dict[str, Any]

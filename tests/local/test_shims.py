@@ -1,4 +1,4 @@
-"""Each row of `local.strict.shims`, asked with the shim and without it."""
+"""Each row of `local.aws.strict.shims`, asked with the shim and without it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.strict.shims import SHIMS, table
+from local.aws.cloud import Cloud
+from local.aws.strict.shims import SHIMS, table
 from tests.local.conftest import ADMITS_ALL, error_of
 
 
@@ -270,7 +270,7 @@ def test_the_stand_in_alone_does_otherwise(
 
 
 def test_the_table_of_shims_is_written_from_the_rows() -> None:
-    readme = Path(__file__).parents[2] / "local" / "strict" / "README.md"
+    readme = Path(__file__).parents[2] / "local" / "aws" / "strict" / "README.md"
     assert table() == readme.read_text()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from lambdas.core.backfill import Backfill, Slice, identity, slices
+from lambdas.core.backfill.backfill import Backfill, identity, slices
+from lambdas.core.backfill.slices import bounds
 from lambdas.core.dataset import Dataset
-from lambdas.core.slicing import bounds
-from lambdas.pull.message import PullRequest
+from lambdas.core.pull.message import PullRequest
+from lambdas.core.pull.slice import Slice
 from tests.soak.queue import Queues
 from tests.soak.upstream import HISTORY, Upstream
 from tests.soak.world import World

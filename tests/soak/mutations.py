@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
-from lambdas.adapters import state_table
-from lambdas.core.backfill import sliced
-from lambdas.core.commit import Committer
-from lambdas.core.cursor import NewRows
+from lambdas.adapters.state import runs as state_table
 from lambdas.core.dataset import Dataset
-from lambdas.core.landing import (
+from lambdas.core.landing.names import (
     RANDOM_BYTES,
     new_run_id,
     raw_prefix,
     run_key,
     run_started_at,
 )
-from lambdas.core.manifest import run_file
-from lambdas.core.run import CursorPosition, DatasetState, Manifest, Run
-from lambdas.core.segment import Cut
-from lambdas.pull import engine, transfer
-from lambdas.pull.plan import Plan, StateAfter
+from lambdas.core.pull import engine, transfer
+from lambdas.core.pull.commit import Committer
+from lambdas.core.pull.cursor import NewRows
+from lambdas.core.pull.manifest import run_file
+from lambdas.core.pull.plan import Plan, StateAfter
+from lambdas.core.pull.run import CursorPosition, DatasetState, Manifest, Run
+from lambdas.core.pull.segment import Cut
+from lambdas.core.pull.slice import sliced
 from tests.soak.aws import DynamoDB
 from tests.soak.simulation import Hooks, Shape
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lambdas.adapters.state_table import StateTable, run_from_item
-from lambdas.core.backfill import has_landed
-from lambdas.core.landing import RAW
-from lambdas.core.run import Run, RunStatus
+from lambdas.adapters.state.runs import StateTable, run_from_item
+from lambdas.core.landing.names import RAW
+from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.pull.slice import has_landed
 from tests.soak.simulation import Simulation
 
 

@@ -16,20 +16,20 @@ from unittest.mock import patch
 from isal import isal_zlib
 from msgspec.json import decode as from_json
 
-import lambdas.core.commit as protocol
+import lambdas.core.pull.commit as protocol
 from lambdas.adapters.event_bus import EventBus
-from lambdas.adapters.landing_bucket import LandingBucket
-from lambdas.adapters.state_table import StateTable
-from lambdas.core.commit import Committer
-from lambdas.core.cursor import Window
+from lambdas.adapters.landing.bucket import LandingBucket
+from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.landing import QUARANTINE, RAW
-from lambdas.core.ports import PageSource
-from lambdas.core.quarantine import quarantined_from_line
-from lambdas.core.segment import Budget
-from lambdas.pull import transfer
-from lambdas.pull.engine import Puller
-from lambdas.pull.message import deliveries
+from lambdas.core.landing.names import QUARANTINE, RAW
+from lambdas.core.landing.quarantine import quarantined_from_line
+from lambdas.core.pull import transfer
+from lambdas.core.pull.commit import Committer
+from lambdas.core.pull.cursor import Window
+from lambdas.core.pull.engine import Puller
+from lambdas.core.pull.message import deliveries
+from lambdas.core.pull.ports import PageSource
+from lambdas.core.pull.segment import Budget
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset, incremental
 from tests.soak.aws import S3, DynamoDB, EventBridge
@@ -37,14 +37,7 @@ from tests.soak.backfills import Backfills
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queues
 from tests.soak.snowpipe import GZIP, Snowpipe
-from tests.soak.upstream import (
-    LAG,
-    LONGEST_PULL_S,
-    Order,
-    Row,
-    Upstream,
-    UpstreamPages,
-)
+from tests.soak.upstream import LAG, LONGEST_PULL_S, Order, Row, Upstream, UpstreamPages
 from tests.soak.world import World, WorldClock
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.json import decode as from_json
 
-from lambdas.core.landing import RAW, RUNS, run_id_of, run_started_at
+from lambdas.core.landing.names import RAW, RUNS, run_id_of, run_started_at
 from tests.soak.faults import Mishap
 from tests.soak.world import World
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lambdas.core.cursor import Window
 from lambdas.core.errors import RunErrorKind, Terminal, Transient
-from lambdas.core.ports import Page
+from lambdas.core.pull.cursor import Window
+from lambdas.core.pull.ports import Page
 from tests.soak.faults import Mishap
 from tests.soak.world import World
 

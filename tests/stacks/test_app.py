@@ -14,8 +14,8 @@ from aws_cdk import aws_s3 as s3
 
 import app
 from lambdas.core.errors import BadInput
-from stacks import nag
 from stacks.all_stacks import new_app
+from stacks.constructs import nag
 from tests.stacks.conftest import UNBUNDLED, Templates, read_templates
 
 

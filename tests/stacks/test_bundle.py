@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lambdas.core.dataset import catalogue_from_json
-from stacks import bundle
-from stacks.bundle import LOCK, ROOT, SNOWFLAKE_LOCK, Bundle
+from stacks.constructs import bundle
+from stacks.constructs.bundle import LOCK, ROOT, SNOWFLAKE_LOCK, Bundle
 from tests.stacks.catalogues import catalogue_of
 from tests.stacks.import_graph import file_of, modules_below
 

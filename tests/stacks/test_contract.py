@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 
 import app
-from cli.deployed import settings_of
-from cli.environment_file import read_environment
-from lambdas.core.landing import RAW, RUNS, raw_key, raw_prefix, run_key
-from lambdas.core.names import (
-    EVENT_SOURCE,
-    backfills_queue_name,
-    landing_bucket_name,
-)
-from lambdas.core.observed_events import COLUMNS_OBSERVED
+from cli.deployed.environment import settings_of
+from lambdas.core.landing.names import RAW, RUNS, raw_key, raw_prefix, run_key
+from lambdas.core.names import EVENT_SOURCE, backfills_queue_name, landing_bucket_name
+from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import (
     FreshnessSettings,
     FunctionSettings,
@@ -27,7 +22,8 @@ from lambdas.core.settings import (
     WarehouseSettings,
 )
 from lambdas.core.sql import loading
-from stacks.environment import MAX_NAME
+from project.environment import MAX_NAME
+from project.environment_file import read_environment
 from stacks.freshness import HEARTBEAT_METRIC, HEARTBEAT_NAMESPACE
 from stacks.landing import NOTIFIED_PREFIXES
 from stacks.schedules import SCHEDULED_TIME
@@ -247,7 +243,7 @@ def test_bucket_tells_of_what_the_pipes_load_and_of_nothing_else(
 
 
 def test_pipes_load_from_prefixes_that_the_bucket_tells_of() -> None:
-    landing = loading.Landing(
+    landing = loading.LandingLocation(
         database="CATFLAP_DEV",
         bucket="landing",
         integration="CATFLAP_DEV_LANDING",

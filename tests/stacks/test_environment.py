@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 import app
-from cli.environment_file import read_project
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from stacks.environment import Environment
-from stacks.grants import secret_names
+from project.environment import Environment
+from project.environment_file import read_project
+from stacks.constructs.grants import secret_names
 from tests.stacks.catalogues import catalogue_of
 
 

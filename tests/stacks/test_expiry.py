@@ -6,7 +6,7 @@ import pytest
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from stacks.expiry import expiry_rules
+from stacks.constructs.expiry import expiry_rules
 from tests.stacks.catalogues import catalogue_of
 
 

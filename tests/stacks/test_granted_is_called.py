@@ -143,4 +143,6 @@ def test_a_function_is_granted_what_it_calls_and_nothing_else(slice_name: str) -
 
 
 def test_pull_reaches_no_module_that_needs_the_connector() -> None:
-    assert "lambdas.adapters.snowflake" not in modules_below("lambdas.pull.handler")
+    assert "lambdas.adapters.snowflake.warehouse" not in modules_below(
+        "lambdas.pull.handler"
+    )

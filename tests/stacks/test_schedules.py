@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import app
-from cli.environment_file import read_project
 from lambdas.core.dataset import NAME_PATTERN
 from lambdas.core.names import schedule_prefix
+from project.environment import MAX_NAME
+from project.environment_file import read_project
 from stacks.all_stacks import add_stacks, new_app
-from stacks.environment import MAX_NAME
 from stacks.schedules import stack_of
 from tests.stacks.catalogues import catalogue_of
 from tests.stacks.conftest import UNBUNDLED, read_templates

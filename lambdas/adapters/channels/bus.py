@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from lambdas.core.digest import Letter
 from lambdas.core.errors import ChannelDown, DeliveryError
-from lambdas.core.incident import Audience
+from lambdas.core.incidents.groups import NoticeBatch
+from lambdas.core.incidents.incident import Recipient
 from lambdas.core.ports import Events
 
 
 class BusChannel:
     """One event a notice."""
 
-    audiences = frozenset({Audience.SYSTEMS})
+    audiences = frozenset({Recipient.SYSTEMS})
 
     def __init__(self, *, events: Events) -> None:
         self._events = events
 
-    def deliver(self, letter: Letter) -> None:
+    def deliver(self, letter: NoticeBatch) -> None:
         """Publish the notices' events. Raises DeliveryError or ChannelDown."""
         for notice in letter.notices:
             if notice.event is None or notice.detail is None:

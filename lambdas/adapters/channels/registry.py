@@ -11,9 +11,9 @@ import urllib3
 from lambdas.adapters.channels.bus import BusChannel
 from lambdas.adapters.channels.slack import SlackChannel
 from lambdas.adapters.channels.sns import SnsChannel
-from lambdas.core.incident import Audience
-from lambdas.core.incident_ports import Channel
-from lambdas.core.notice import Routes
+from lambdas.core.incidents.incident import Recipient
+from lambdas.core.incidents.notice import Routes
+from lambdas.core.incidents.ports import Channel
 from lambdas.core.ports import Clock, Events, Secrets
 from lambdas.core.settings import FreshnessSettings
 
@@ -35,8 +35,8 @@ class Tools:
 
 def _sns(tools: Tools) -> Channel:
     topics = {
-        Audience.ENGINEERS: tools.settings.engineers_topic_arn,
-        Audience.STAKEHOLDERS: tools.settings.stakeholders_topic_arn,
+        Recipient.ENGINEERS: tools.settings.engineers_topic_arn,
+        Recipient.STAKEHOLDERS: tools.settings.stakeholders_topic_arn,
     }
     return SnsChannel(sns=tools.sns, topics=topics)
 
@@ -55,13 +55,13 @@ def _bus(tools: Tools) -> Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ChannelKind:
     """A kind of channel: whom it reaches, and how one is made.
 
     `needs` is the setting without which there is none.
     """
 
-    audiences: frozenset[Audience]
+    audiences: frozenset[Recipient]
     make: Callable[[Tools], Channel]
     needs: str | None = None
 
@@ -70,10 +70,12 @@ class Kind:
         return self.needs is None or getattr(settings, self.needs) is not None
 
 
-REGISTRY: Mapping[str, Kind] = {
-    "sns": Kind(audiences=SnsChannel.audiences, make=_sns),
-    "slack": Kind(audiences=SlackChannel.audiences, make=_slack, needs="slack_secret"),
-    "bus": Kind(audiences=BusChannel.audiences, make=_bus),
+REGISTRY: Mapping[str, ChannelKind] = {
+    "sns": ChannelKind(audiences=SnsChannel.audiences, make=_sns),
+    "slack": ChannelKind(
+        audiences=SlackChannel.audiences, make=_slack, needs="slack_secret"
+    ),
+    "bus": ChannelKind(audiences=BusChannel.audiences, make=_bus),
 }
 
 
@@ -94,5 +96,5 @@ def routes(settings: FreshnessSettings) -> Routes:
             for name, kind in REGISTRY.items()
             if audience in kind.audiences and kind.is_configured(settings)
         )
-        for audience in Audience
+        for audience in Recipient
     }

@@ -13,10 +13,10 @@ from email.utils import parsedate_to_datetime
 import msgspec
 import urllib3
 
-from lambdas.core.digest import Letter
 from lambdas.core.errors import CatflapError, ChannelDown, DeliveryError
-from lambdas.core.incident import Audience
-from lambdas.core.message import Message, as_slack, block
+from lambdas.core.incidents.groups import NoticeBatch
+from lambdas.core.incidents.incident import Recipient
+from lambdas.core.incidents.message import Message, as_slack, block
 from lambdas.core.ports import Clock, Secrets
 
 TIMEOUT_S = 10.0
@@ -32,7 +32,7 @@ _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 class SlackChannel:
     """A webhook. It cannot update, so each change of an incident is a new message."""
 
-    audiences = frozenset({Audience.ENGINEERS, Audience.STAKEHOLDERS})
+    audiences = frozenset({Recipient.ENGINEERS, Recipient.STAKEHOLDERS})
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class SlackChannel:
         self._reference = reference
         self._clock = clock
 
-    def deliver(self, letter: Letter) -> None:
+    def deliver(self, letter: NoticeBatch) -> None:
         """Post it. Raises DeliveryError or ChannelDown, never naming the URL."""
         body = msgspec.json.encode(as_slack(_addressed(letter)))
         url = self._url()
@@ -83,7 +83,7 @@ class SlackChannel:
         return url
 
     def _post(
-        self, url: str, body: bytes, letter: Letter
+        self, url: str, body: bytes, letter: NoticeBatch
     ) -> tuple[int, urllib3.HTTPHeaderDict, bytes]:
         fault = ""
         try:
@@ -104,7 +104,7 @@ class SlackChannel:
             f"Slack did not answer about notice {letter.letter_id}: {fault}"
         )
 
-    def _judge(self, status: int, answer: bytes, letter: Letter) -> None:
+    def _judge(self, status: int, answer: bytes, letter: NoticeBatch) -> None:
         if status in range(200, 300):
             return
         said = answer.decode("ascii") if _WORD.fullmatch(answer) else "no reason"
@@ -118,7 +118,7 @@ class SlackChannel:
         )
 
 
-def _addressed(letter: Letter) -> Message:
+def _addressed(letter: NoticeBatch) -> Message:
     """The message with its readers named: one webhook serves both audiences."""
     message = letter.message
     for_whom = f"for {letter.first.audience.value}"

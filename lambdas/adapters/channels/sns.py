@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.core.digest import Letter
 from lambdas.core.errors import ChannelDown, DeliveryError
-from lambdas.core.incident import Audience
-from lambdas.core.message import as_mail
+from lambdas.core.incidents.groups import NoticeBatch
+from lambdas.core.incidents.incident import Recipient
+from lambdas.core.incidents.message import as_mail
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -25,13 +25,13 @@ class SnsChannel:
     a reader drop a second copy (`notice_id`).
     """
 
-    audiences = frozenset({Audience.ENGINEERS, Audience.STAKEHOLDERS})
+    audiences = frozenset({Recipient.ENGINEERS, Recipient.STAKEHOLDERS})
 
-    def __init__(self, *, sns: SNSClient, topics: Mapping[Audience, str]) -> None:
+    def __init__(self, *, sns: SNSClient, topics: Mapping[Recipient, str]) -> None:
         self._sns = sns
         self._topics = topics
 
-    def deliver(self, letter: Letter) -> None:
+    def deliver(self, letter: NoticeBatch) -> None:
         """Publish it to its audience's topic. Raises DeliveryError or ChannelDown."""
         subject, body = as_mail(letter.message)
         first = letter.first

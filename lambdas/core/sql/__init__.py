@@ -4,14 +4,14 @@
 pipes), `views` for people, `watching` for the monitor, `access` for roles.
 """
 
-from lambdas.core.sql.loading import generation
-from lambdas.core.sql.watching import (
+from lambdas.core.sql.freshness import (
     copy_history,
     freshness_query,
     freshness_views,
     future_rows_query,
     pipe_status,
 )
+from lambdas.core.sql.loading import generation
 
 __all__ = [
     "copy_history",

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
-from lambdas.core.dataset import Dataset
-from lambdas.core.json_path import steps
-from lambdas.core.landing import RUNS, raw_prefix
+from lambdas.core.dataset import Dataset, zone_of
+from lambdas.core.landing.names import RUNS, raw_prefix
+from lambdas.core.records.json_path import steps
 from lambdas.core.sql import names
 from lambdas.core.sql.casts import try_instant
 
@@ -48,7 +48,7 @@ _METADATA_VALUES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Landing:
+class LandingLocation:
     """Where the objects are, and who tells of them. `integration` is an account-wide
     name, so that it holds the database's.
     """
@@ -62,16 +62,6 @@ class Landing:
 def event_path(dataset: Dataset) -> str | None:
     """The path of the event time inside a record, or None: the load time counts."""
     return dataset.freshness.loaded_at_field
-
-
-def zone_of(dataset: Dataset, path: str) -> str | None:
-    """The zone declared for times at `path` that carry no offset: the cursor's, if
-    it is the same field.
-    """
-    incremental = dataset.source.cursor
-    if incremental is None or steps(incremental.cursor_path) != steps(path):
-        return None
-    return incremental.timezone
 
 
 def generation(dataset: Dataset) -> int:
@@ -119,7 +109,7 @@ def external_id(database: str) -> str:
 
 
 def create_integration(
-    landing: Landing, *, access_role_arn: str, external_id: str
+    landing: LandingLocation, *, access_role_arn: str, external_id: str
 ) -> str:
     """The storage integration: it will assume the role at `access_role_arn`."""
     return (
@@ -133,7 +123,7 @@ def create_integration(
 
 
 def integration_fits(
-    landing: Landing, access_role_arn: str, described: Mapping[str, str]
+    landing: LandingLocation, access_role_arn: str, described: Mapping[str, str]
 ) -> bool:
     """Whether what DESC answers (property to value) is what is wanted."""
     return (
@@ -142,7 +132,7 @@ def integration_fits(
     )
 
 
-def alter_integration(landing: Landing, access_role_arn: str) -> str:
+def alter_integration(landing: LandingLocation, access_role_arn: str) -> str:
     """Another role or bucket for the integration that stands, in place: its user and
     its external id stay, and with them the role's trust.
     """
@@ -153,7 +143,7 @@ def alter_integration(landing: Landing, access_role_arn: str) -> str:
     )
 
 
-def describe_integration(landing: Landing) -> str:
+def describe_integration(landing: LandingLocation) -> str:
     """Rows of (property, type, value, default): who will assume the role."""
     return f"DESC INTEGRATION {names.identifier(landing.integration)}"
 
@@ -163,7 +153,7 @@ def sns_policy(topic_arn: str) -> str:
     return f"SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY({names.literal(topic_arn)})"
 
 
-def validate_integration(landing: Landing) -> str:
+def validate_integration(landing: LandingLocation) -> str:
     """JSON whose `status` is `success` once the role lets Snowflake read and list.
 
     It looks at objects under `runs/`: readable, and never written by Snowflake.
@@ -176,7 +166,7 @@ def validate_integration(landing: Landing) -> str:
     )
 
 
-def create_stage(landing: Landing) -> str:
+def create_stage(landing: LandingLocation) -> str:
     """The stage; its URL ends with `/`, or the path would match siblings too."""
     return (
         f"CREATE STAGE IF NOT EXISTS {names.stage(landing.database)} "
@@ -230,19 +220,19 @@ def copy_runs_statement(database: str) -> str:
     )
 
 
-def create_pipe(landing: Landing, dataset: Dataset) -> str:
+def create_pipe(landing: LandingLocation, dataset: Dataset) -> str:
     """`RAW.<DATASET>_G<n>`, woken by the topic."""
     name = names.pipe(landing.database, dataset.name, generation(dataset))
     return _pipe(name, landing, copy_statement(landing.database, dataset))
 
 
-def create_runs_pipe(landing: Landing) -> str:
+def create_runs_pipe(landing: LandingLocation) -> str:
     """The pipe `RAW._RUNS`."""
     name = names.runs_pipe(landing.database)
     return _pipe(name, landing, copy_runs_statement(landing.database))
 
 
-def _pipe(name: str, landing: Landing, copy: str) -> str:
+def _pipe(name: str, landing: LandingLocation, copy: str) -> str:
     return (
         f"CREATE PIPE IF NOT EXISTS {name} AUTO_INGEST = TRUE "
         f"AWS_SNS_TOPIC = {names.literal(landing.topic_arn)} AS {copy}"

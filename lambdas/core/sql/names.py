@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from lambdas.core.errors import BadInput
-from lambdas.core.json_path import steps
+from lambdas.core.records.json_path import steps
 
 RAW_SCHEMA = "RAW"
 ANALYTICS_SCHEMA = "ANALYTICS"
@@ -98,7 +98,7 @@ def runs_pipe(database: str) -> str:
 def json_access(document: str, path: str) -> str:
     """`document['a']['b'][0]`: what `path` selects below a variant expression.
 
-    A wildcard takes the first element, as `lambdas.core.json_path.find_value` does.
+    A wildcard takes the first element, as `json_path.find_value` does.
     Raises BadInput for an index from the end, which GET does not know.
     """
     text = document

@@ -11,13 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from lambdas.core.dataset import Column, ColumnType, Dataset
+from lambdas.core.columns.observed import MAX_NAME, ObservedType
+from lambdas.core.dataset import Column, ColumnType, Dataset, zone_of
 from lambdas.core.errors import BadInput
-from lambdas.core.observed import MAX_NAME, ObservedType
 from lambdas.core.sql import names
 from lambdas.core.sql.casts import try_column
-from lambdas.core.sql.loading import zone_of
-from lambdas.core.target_lag import target_lag_text
+from lambdas.core.sql.target_lag import target_lag_text
 
 METADATA = ("_EVENT_AT", "_FILE", "_ROW", "_RUN_ID", "_EXTRACTED_AT", "_LOADED_AT")
 _TAKEN = frozenset({"PAYLOAD", *METADATA})

@@ -5,14 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.cloud import Cloud
-from local.snowflake import EmbeddedSnowflake
-from tests.local.snowflake.world import (
-    ADMIN_ROLE,
-    BUCKET,
-    READER_ROLE,
-    World,
-)
+from local.aws.cloud import Cloud
+from local.snowflake.process import EmbeddedSnowflake
+from tests.local.snowflake.world import ADMIN_ROLE, BUCKET, READER_ROLE, World
 
 ROLE_NAME = "catflap-test-snowflake"
 

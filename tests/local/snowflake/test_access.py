@@ -4,13 +4,7 @@ import pytest
 
 from lambdas.core.errors import AccessRefused, ObjectMissing, WarehouseUnreachable
 from lambdas.core.sql import copy_history, freshness_query, names, pipe_status
-from tests.local.snowflake.world import (
-    DATABASE,
-    READER_ROLE,
-    STARTED,
-    World,
-    dataset,
-)
+from tests.local.snowflake.world import DATABASE, READER_ROLE, STARTED, World, dataset
 
 
 def test_the_reader_sees_what_it_was_granted_and_nothing_else(world: World) -> None:

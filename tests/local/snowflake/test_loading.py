@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lambdas.core.errors import ObjectMissing, WarehouseError
-from lambdas.core.landing import new_run_id, run_id_of
+from lambdas.core.landing.names import new_run_id, run_id_of
 from lambdas.core.sql import (
     copy_history,
     freshness_query,
     freshness_views,
     future_rows_query,
 )
-from lambdas.core.sql.watching import HISTORY_COLUMNS
+from lambdas.core.sql.freshness import HISTORY_COLUMNS
 from tests.local.snowflake.conftest import ROLE_NAME, allow_reading
 from tests.local.snowflake.world import BUCKET, DATABASE, STARTED, World, dataset
 

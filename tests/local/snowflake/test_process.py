@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import Cloud
-from local.snowflake import EmbeddedSnowflake
+from local.aws.cloud import Cloud
+from local.snowflake.process import EmbeddedSnowflake
 from tests.local.snowflake.world import World
 
 GONE_AFTER_S = 15.0
@@ -25,7 +25,7 @@ def test_the_server_ends_with_its_parent(another_cloud: Cloud) -> None:
     access_key, secret_key = another_cloud.administrator_keys()
     code = (
         "import os\n"
-        "from local.snowflake import EmbeddedSnowflake\n"
+        "from local.snowflake.process import EmbeddedSnowflake\n"
         f"own = EmbeddedSnowflake({another_cloud.endpoint_url!r}, "
         f"access_key={access_key!r}, secret_key={secret_key!r})\n"
         "own.start()\n"

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
-from local.snowflake_account import Account, Pipe, Stage, StorageIntegration
-from local.snowflake_aws import Arrival, PermissionMissing, SnowflakeAws, _arrivals
-from local.snowpipe import Snowpipe
+from local.snowflake.account import Account, Pipe, Stage, StorageIntegration
+from local.snowflake.aws_side import Arrival, PermissionMissing, SnowflakeAws, _arrivals
+from local.snowflake.snowpipe import Snowpipe
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:landed"
 NOW = datetime(2013, 1, 1, tzinfo=UTC)

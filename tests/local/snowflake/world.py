@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.adapters.snowflake import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.core.columns.observed import Observed, ObservedType
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.landing import new_run_id, raw_key
-from lambdas.core.observed import Observed, ObservedType
+from lambdas.core.landing.names import new_run_id, raw_key
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation, names
 from lambdas.warehouse.provision import Provisioner
-from local.cloud import Cloud
-from local.snowflake import EmbeddedSnowflake
+from local.aws.cloud import Cloud
+from local.snowflake.process import EmbeddedSnowflake
 
 BUCKET = "catflap-test-landing"
 DATABASE = "CATFLAP_TEST"

@@ -8,15 +8,15 @@ from benchmarks.__main__ import kept
 from benchmarks.freshness import (
     COUNT,
     LATE,
+    ContenderTimes,
     DisagreementError,
-    Judging,
     _agree,
     ages,
     expected,
     most,
     report,
 )
-from benchmarks.freshness_check import Waiting
+from benchmarks.freshness_check import WaitTime
 
 
 def test_a_section_is_made_anew_and_the_others_stay() -> None:
@@ -28,7 +28,7 @@ def test_a_section_is_made_anew_and_the_others_stay() -> None:
 
 
 def test_waits_of_several_threads_count_once() -> None:
-    waiting = Waiting(spans=[(0, 1), (4, 6), (5, 7), (5.5, 6), (9, 10)])
+    waiting = WaitTime(spans=[(0, 1), (4, 6), (5, 7), (5.5, 6), (9, 10)])
     assert waiting.seconds(4.5) == 3.5
 
 
@@ -42,8 +42,8 @@ def test_the_drawn_tables_are_the_same_each_time_and_late_as_they_should_be() ->
 
 
 def test_the_report_tells_the_stand_ins_time_apart() -> None:
-    dbt = Judging(seconds=20.0, cpu=20.0, megabytes=190)
-    ours = Judging(
+    dbt = ContenderTimes(seconds=20.0, cpu=20.0, megabytes=190)
+    ours = ContenderTimes(
         seconds=2.0, waited=1.5, cpu=0.5, megabytes=120, statements=2, explaining=60
     )
     text = report({"dbt": dbt, "cold": ours, "warm": ours}, ours)

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import UnknownServiceError
 
-from cli.aws_models import ModelLoader, quick_session
+from cli.deployed.aws_models import ModelLoader, quick_session
 
 SERVICES = ("dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "sns")
 

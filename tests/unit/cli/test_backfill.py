@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from cli.file_state import FileState
 from cli.main import run
-from lambdas.core.run import DatasetState
+from cli.one_machine.file_state import FileState
+from lambdas.core.pull.run import DatasetState
 from tests.api_server import Answer, Asked, answer_json, serving
 from tests.unit.cli.files import DATASET, changed, folders
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.file_state import FileState
 from cli.main import run
-from lambdas.core.run import DatasetState
+from cli.one_machine.file_state import FileState
+from lambdas.core.pull.run import DatasetState
 from local.upstream import FLIGHTS, read_rows
 from tests.api_server import Answer, Asked, serving
 from tests.unit.cli.files import folders

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.file_state import FileState
 from cli.main import run
+from cli.one_machine.file_state import FileState
 from lambdas.core.errors import RunErrorKind
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.unit.cli.files import DATASET, changed, folders
@@ -300,7 +300,7 @@ def test_an_error_nobody_foresaw_is_one_line(
     def broken(**_: object) -> int:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr("cli.check.run", broken)
+    monkeypatch.setattr("cli.commands.check.run", broken)
     assert run(["check", *project]) == 3
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1

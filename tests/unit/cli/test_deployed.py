@@ -14,20 +14,19 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from cli.deployed import deployed, moment
+from cli.deployed.environment import deployed, moment
 from cli.main import run
-from cli.showing import age, columns, when
-from lambdas.adapters.incident_table import IncidentTable
-from lambdas.adapters.state_table import StateTable
+from cli.output import age, columns, when
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.runs import StateTable
 from lambdas.core.errors import BadInput, RunErrorKind
-from lambdas.core.history import Day, Tally
-from lambdas.core.incident import Incident, advance
-from lambdas.core.names import state_table_name
-from lambdas.core.run import DatasetState, Run, RunError, RunStatus
-from lambdas.core.subject import MONITOR
-from lambdas.core.watch import Watch
+from lambdas.core.freshness.attainment import AttainmentState, Day
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.incident import Incident, advance
+from lambdas.core.names import MONITOR, state_table_name
+from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
 from tests.unit.cli.files import folders
-from tests.watching import a_verdict
+from tests.watched import a_verdict
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -346,7 +345,7 @@ def test_times_and_columns_are_for_people() -> None:
     assert moment("--eta", "2026-11-23T11:00:00+02:00") == NOW
 
 
-def a_tally(**changes: object) -> Tally:
+def a_tally(**changes: object) -> AttainmentState:
     fields: dict[str, object] = {
         "since": NOW - timedelta(days=60),
         "until": NOW,
@@ -355,7 +354,7 @@ def a_tally(**changes: object) -> Tally:
         "today": Day(day="2026-11-23", ages=((3600, 900),)),
         "days": (Day(day="2026-11-20", warn_s=10_800, error_s=4_320),),
     }
-    return Tally(**(fields | changes))  # type: ignore[arg-type]  # fields by name
+    return AttainmentState(**(fields | changes))  # type: ignore[arg-type]  # fields by name
 
 
 def over(incident: Incident, minutes: int) -> Incident:

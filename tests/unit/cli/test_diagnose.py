@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.diagnose import as_text, run, verdicts_of
-from lambdas.core.causes.rule import Stage
+from cli.commands.diagnose import as_text, run, verdicts_of
+from lambdas.core.diagnosis.causes.rule import Stage
 from lambdas.core.errors import BadInput
-from tests.unit.core.signal_documents import BEHIND, HEALTHY, QUIET, changed
+from tests.unit.core.diagnosis.signal_documents import BEHIND, HEALTHY, QUIET, changed
 
 
 def written(folder: Path, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.environment_secrets import EnvironmentSecrets
+from cli.one_machine.environment_secrets import EnvironmentSecrets
 from lambdas.core.errors import RunErrorKind, UpstreamError
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import parents_first
 from cli.main import run
+from cli.one_machine import parents_first
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.unit.cli.files import changed, folders
-from tests.unit.core.test_rate import most_in_a_window
+from tests.unit.core.source.test_rate_limit import most_in_a_window
 
 CARRIERS = ["UA", "AA", "DL"]
 PARENT = """\

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.file_state import RUNS_KEPT, FileState
+from cli.one_machine.file_state import RUNS_KEPT, FileState
 from lambdas.core.errors import BadInput, RunErrorKind, StateConflict
-from lambdas.core.landing import new_run_id
-from lambdas.core.run import CursorPosition, DatasetState, Run, RunError, RunStatus
+from lambdas.core.landing.names import new_run_id
+from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
 
 START = datetime(2013, 1, 1, 5, 0, 0, 123000, tzinfo=UTC)
 RUN = Run(
@@ -120,7 +120,8 @@ def test_old_runs_are_forgotten_but_never_one_that_is_committing(
 def test_two_pulls_exclude_each_other(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     program = (
-        "import sys; from pathlib import Path; from cli.file_state import FileState\n"
+        "import sys; from pathlib import Path\n"
+        "from cli.one_machine.file_state import FileState\n"
         "from lambdas.core.errors import StateConflict\n"
         "try:\n    FileState(path=Path(sys.argv[1])).__enter__()\n"
         "except StateConflict as error:\n    print(error)\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.folder_landing import ABANDONED_S, FolderLanding
+from cli.one_machine.folder_landing import ABANDONED_S, FolderLanding
 from lambdas.core.errors import LandingError, UploadGone
-from lambdas.core.run import PendingObject
+from lambdas.core.pull.run import PendingObject
 
 RUN = "20130101T050000.123Z-0123456789ab"
 KEY = f"raw/cats/g1/dt=2013-01-01/{RUN}-00001.ndjson.gz"

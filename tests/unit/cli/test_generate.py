@@ -7,8 +7,8 @@ import json
 import pytest
 
 from cli.generate import MEANINGS, ROOT, documents, main, stale
-from cli.model_words import fields_of
 from lambdas.core.dataset import Api, Dataset
+from project.model_words import fields_of
 
 
 def test_schemas_and_reference_are_what_the_models_say(

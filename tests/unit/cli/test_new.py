@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
-from cli.yaml_files import load_catalogue
 from lambdas.core.dataset import Dataset
 from local.upstream import FLIGHTS, Row, Upstream, read_rows
+from project.yaml_files import load_catalogue
 from tests.api_server import Answer, Asked, answer_json, basic, serving
 
 CANARY = "canary-9c1f-token"

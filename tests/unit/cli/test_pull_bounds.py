@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.pull import cursor_value
+from cli.commands.pull import cursor_value
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput
 

@@ -9,31 +9,31 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from lambdas.adapters.signals.collect import Collector, Sources
+from lambdas.adapters.signals.judge import Judge
+from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.diagnosis.evidence import DeployedSchedule
 from lambdas.core.errors import (
     AccessRefused,
     ChannelDown,
     LandingError,
     StateConflict,
+    StuckRun,
     SweepIncomplete,
     WarehouseError,
 )
-from lambdas.core.facts import DeployedSchedule
-from lambdas.core.incident import Audience
-from lambdas.core.judging import Limits
-from lambdas.core.message import as_mail
-from lambdas.core.notice import Notice
-from lambdas.core.run import StuckRun
-from lambdas.core.subject import LOADING, MONITOR
-from lambdas.freshness.check import Check, CheckResult
-from lambdas.freshness.collect import Collector, Sources
-from lambdas.freshness.judge import Judge
-from lambdas.freshness.load_desk import LoadDesk
+from lambdas.core.freshness.assess import Limits
+from lambdas.core.incidents.incident import Recipient
+from lambdas.core.incidents.message import as_mail
+from lambdas.core.incidents.notice import Notice
+from lambdas.core.names import LOADING, MONITOR
+from lambdas.freshness.check import CheckResult, FreshnessCheck
 from lambdas.freshness.outbox import Outbox
-from lambdas.freshness.tables import TableReader
+from lambdas.freshness.repair_notices import RepairNotices
 from tests.datasets import a_dataset
 from tests.memory import Faults, Killed, MemoryEvents
-from tests.watching import (
+from tests.watched import (
     HOUR,
     NOW,
     FakeChannel,
@@ -72,10 +72,10 @@ class House:
         self.events = MemoryEvents(self.faults)
         self.warehouse = FakeWarehouse(tables)
         self.sources = FakeSources()
-        people = (Audience.ENGINEERS, Audience.STAKEHOLDERS)
+        people = (Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
         self.sns = FakeChannel(*people, faults=self.faults)
         self.slack = FakeChannel(*people, faults=self.faults)
-        self.bus = FakeChannel(Audience.SYSTEMS, faults=self.faults)
+        self.bus = FakeChannel(Recipient.SYSTEMS, faults=self.faults)
         self.sweep: Callable[[], object] = lambda: None
         self.has_time: Callable[[], bool] = lambda: True
         self.freshness = freshness or PROMISE
@@ -104,7 +104,7 @@ class House:
             load_grace=timedelta(minutes=15),
             check_every=MINUTES_5,
         )
-        return Check(
+        return FreshnessCheck(
             catalogue=catalogue,
             state=self.state,
             judge=Judge(
@@ -120,16 +120,16 @@ class House:
             outbox=Outbox(state=self.state, channels=channels, has_time=lambda: True),
             events=self.events,
             routes={
-                Audience.ENGINEERS: people,
-                Audience.STAKEHOLDERS: people,
-                Audience.SYSTEMS: ("bus",),
+                Recipient.ENGINEERS: people,
+                Recipient.STAKEHOLDERS: people,
+                Recipient.SYSTEMS: ("bus",),
             },
             limits=limits,
             sweep=self.sweep,
-            loads=LoadDesk(
+            loads=RepairNotices(
                 state=self.state,
                 told=self.state,
-                routes={Audience.ENGINEERS: people},
+                routes={Recipient.ENGINEERS: people},
             ),
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,

@@ -19,7 +19,7 @@ from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness import handler, wiring
 from tests.datasets import a_dataset
-from tests.watching import FakeTable, FakeWarehouse
+from tests.watched import FakeTable, FakeWarehouse
 
 CONTEXT: Any = SimpleNamespace(
     aws_request_id="r-1", get_remaining_time_in_millis=lambda: 300_000

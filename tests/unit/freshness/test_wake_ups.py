@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from cli.cost import DAYS
-from lambdas.core.estimate import SLEEPS_AFTER, USUAL_RUN, estimate
+from cli.commands.cost import DAYS
+from lambdas.core.freshness.cost import SLEEPS_AFTER, USUAL_RUN, estimate
 from tests.datasets import a_dataset
 from tests.unit.freshness.test_check import MINUTES_5, House
-from tests.watching import FakeTable
+from tests.watched import FakeTable
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 DAILY = 100

@@ -9,8 +9,8 @@ import pytest
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput, RunErrorKind, Transient, UpstreamError
-from lambdas.pull.engine import Puller
-from lambdas.pull.message import MAX_TRIES, Delivery, deliveries, wait_before_retry
+from lambdas.core.pull.engine import Puller
+from lambdas.core.pull.message import MAX_TRIES, Delivery, deliveries, wait_before_retry
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset
 from tests.memory import (

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 
-from lambdas.core.dataset import Catalogue
-from lambdas.core.errors import BadInput, DeliveryError, WarehouseUnreachable
-from lambdas.core.warehouse_resource import (
+from lambdas.core.custom_resource import (
     IntegrationProperties,
     Request,
     request_from_event,
 )
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput, DeliveryError, WarehouseUnreachable
 from lambdas.warehouse.answer import HttpAnswers, answered
 from lambdas.warehouse.provision import Provisioner
 from lambdas.warehouse.steps import take

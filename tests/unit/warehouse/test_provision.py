@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from lambdas.core.columns.observed import Observed, ObservedType
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput, WarehouseError
-from lambdas.core.observed import Observed, ObservedType
-from lambdas.core.observed_events import COLUMNS_OBSERVED
+from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation
 from lambdas.warehouse.provision import LANES, MOST_REPEATS, Provisioner

@@ -1,0 +1,113 @@
+"""`catflap check`: all YAML is valid, or every fault on a line of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from cli.sandbox import SandboxFinding, look_at
+from lambdas.core.dataset import Catalogue
+from project.fault import Fault, key_path, printable
+from project.yaml_files import ProjectFiles, read_files
+from project.yaml_nodes import read_yaml
+
+DONE, BAD_INPUT = 0, 2
+
+
+def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
+    """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
+    0 (warnings or not) or 2.
+    """
+    written = read_files(datasets, apis)
+    wrong = _python_faults(written, datasets)
+    if wrong:
+        written = replace(written, catalogue=None, faults=(*written.faults, *wrong))
+    for fault in (*written.faults, *written.warnings):
+        print(fault, file=sys.stderr)
+    if as_json:
+        print(json.dumps(_document(written)))
+    elif written.catalogue is None:
+        count = len(written.faults)
+        files = len({fault.file for fault in written.faults})
+        print(
+            f"{count} fault{'s' * (count != 1)} in {files} file{'s' * (files != 1)}",
+            file=sys.stderr,
+        )
+    else:
+        print(_summary(written.catalogue, apis=len(written.apis), folder=datasets))
+    return DONE if written.catalogue is not None else BAD_INPUT
+
+
+def _python_faults(written: ProjectFiles, datasets: Path) -> list[Fault]:
+    """What is wrong with Python sources, each imported once in a fence of its own."""
+    named = written.catalogue.datasets if written.catalogue is not None else {}
+    at = ("source", "python")
+    wrong: list[Fault] = []
+    looked: dict[str, SandboxFinding] = {}
+    for name, dataset in sorted(named.items()):
+        reference = dataset.source.python
+        if reference is None:
+            continue
+        if reference not in looked:
+            looked[reference] = look_at(reference, root=datasets.resolve().parent)
+        sentence = looked[reference].sentence
+        if sentence is not None:
+            path = next(datasets.glob(f"{name}.y*ml"))
+            line = read_yaml(path.read_bytes()).line_of(at)
+            key = key_path(at)
+            wrong.append(
+                Fault(file=str(path), line=line, key=key, sentence=printable(sentence))
+            )
+    return wrong
+
+
+def _document(written: ProjectFiles) -> dict[str, object]:
+    names = written.catalogue.datasets if written.catalogue is not None else {}
+    return {
+        "valid": written.catalogue is not None,
+        "datasets": sorted(names),
+        "apis": sorted(written.apis),
+        "faults": [*map(_told, written.faults)],
+        "warnings": [*map(_told, written.warnings)],
+    }
+
+
+def _told(fault: Fault) -> dict[str, object]:
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "key": fault.key,
+        "message": fault.sentence,
+    }
+
+
+def _summary(catalogue: Catalogue, *, apis: int, folder: Path) -> str:
+    if not catalogue.datasets:
+        return f"{folder} holds no datasets yet, and nothing is wrong with that"
+    rows = [("dataset", "schedule", "disposition", "owner")]
+    for name, dataset in sorted(catalogue.datasets.items()):
+        schedule = dataset.schedule
+        when = f"cron {schedule.cron}" if schedule.cron else f"every {schedule.rate}"
+        rows.append(
+            (
+                name,
+                f"{when} {schedule.timezone}",
+                dataset.write_disposition,
+                printable(dataset.owner.team),
+            )
+        )
+    widths = [max(len(row[at]) for row in rows) for at in range(4)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    count = len(catalogue.datasets)
+    lines.append("")
+    lines.append(
+        f"{count} dataset{'s' * (count != 1)}, {apis} API{'s' * (apis != 1)}: all valid"
+    )
+    return "\n".join(lines)

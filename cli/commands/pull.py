@@ -1,0 +1,255 @@
+"""`catflap pull`: one complete pull through the engine of the Lambda, with a folder or
+a bucket as landing zone and a file as state.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import secrets
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from cli.one_machine.file_state import FileState
+from cli.one_machine.landing_zone import NoBus, landing_zone
+from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
+from cli.one_machine.rate_files import RateFiles
+from cli.one_machine.wiring import catalogue_with, sources
+from lambdas.adapters.environment import SystemClock
+from lambdas.adapters.sources.parent_rows import LandedParents
+from lambdas.adapters.sources.rate_budget import SharedBudgets
+from lambdas.core.dataset import Dataset, Incremental
+from lambdas.core.errors import BadInput
+from lambdas.core.pull.cursor import as_instant, sort_key
+from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
+from lambdas.core.pull.run import CursorValue, Run, RunStatus
+
+DONE, OUTSIDE_FAILED = 0, 3
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+def run(
+    name: str,
+    *,
+    to: str,
+    state: Path,
+    until: str | None,
+    window: tuple[str, str] | None,
+    datasets: Path,
+    apis: Path,
+    as_json: bool,
+) -> int:
+    """Pull, and print the run. Returns 0, or 3 if the run failed.
+
+    Raises BadInput, StateConflict (another pull has the state), LandingError; a run
+    that failed thereby is printed first.
+    """
+    catalogue = catalogue_with(name, datasets=datasets, apis=apis)
+    dataset = catalogue[name]
+    start, end = _bounds(dataset, until=until, window=window)
+    landing = landing_zone(to)
+    clock = SystemClock()
+    pages = sources(
+        clock,
+        datasets=datasets,
+        parents=LandedParents(landing=landing),
+        budgets=SharedBudgets(
+            store=RateFiles(folder=state.parent), clock=clock, random=random.random
+        ),
+    )
+    with FileState(path=state) as file_state:
+
+        def puller_of(source: SourceFactory) -> Puller:
+            return Puller(
+                landing=landing,
+                state=file_state,
+                events=NoBus(),
+                clock=clock,
+                source=source,
+                random=secrets.token_bytes,
+            )
+
+        puller = puller_of(pages)
+        if start is not None:
+            _refuse_doubles(dataset, start, file_state)
+        missing = never_landed(dataset, catalogue, landing)
+        failed = pulled_first(missing, puller=puller, to=to)
+        if failed is not None:
+            parent = failed
+            puller = puller_of(lambda _, __: ParentFailed(parent))
+        before = {one.run_id for one in file_state.latest_runs(name, 1)}
+        try:
+            result = puller.pull(dataset, start=start, end=end)
+        except Exception:
+            for one in file_state.latest_runs(name, 1):
+                is_new = one.run_id not in before
+                if is_new and one.status is RunStatus.FAILED:
+                    _print(PullResult(run=one), as_json=as_json)
+            raise
+    _print(result, as_json=as_json)
+    return DONE if result.run.status is RunStatus.LANDED else OUTSIDE_FAILED
+
+
+def _refuse_doubles(dataset: Dataset, start: CursorValue, state: FileState) -> None:
+    """A window over what has landed lands it again; only merge makes one row of it."""
+    landed = state.read(dataset.name).cursor.value
+    if landed is None or dataset.write_disposition == "merge":
+        return
+    incremental = dataset.source.cursor
+    zone = incremental.timezone if incremental is not None else None
+    if sort_key(start, zone) <= sort_key(landed, zone):
+        raise BadInput(
+            f"--window begins at {start}, and all up to {landed} has landed; "
+            "its rows would be there twice. That needs `write_disposition: merge`, or "
+            "a state of its own with --state"
+        )
+
+
+def _bounds(
+    dataset: Dataset, *, until: str | None, window: tuple[str, str] | None
+) -> tuple[CursorValue | None, CursorValue | None]:
+    """What the pull asks for beside its cursor: (start, end)."""
+    if until is not None and window is not None:
+        raise BadInput("--until and --window exclude each other: a window has an end")
+    if until is None and window is None:
+        return None, None
+    incremental = dataset.source.cursor
+    if incremental is None:
+        raise BadInput(
+            f"{dataset.name} has no incremental in its source, so it is always "
+            "pulled whole; leave --until and --window away"
+        )
+    if window is None:
+        return None, cursor_value("--until", str(until), incremental)
+    start = cursor_value("--window START", window[0], incremental)
+    end = cursor_value("--window END", window[1], incremental)
+    try:
+        first = sort_key(start, incremental.timezone)
+        last = sort_key(end, incremental.timezone)
+        backwards = first >= last
+    except (ValueError, TypeError):
+        backwards = True
+    if backwards:
+        raise BadInput(f"--window {window[0]} {window[1]}: START must be before END")
+    return start, end
+
+
+def cursor_value(option: str, text: str, incremental: Incremental) -> CursorValue:
+    """A bound as the dataset's cursor has it: a number where the cursor counts, else a
+    time, which needs an offset unless the dataset declares a zone. BadInput if neither.
+    """
+    declared = incremental.initial_value
+    if isinstance(declared, int | float):
+        if _NUMBER.fullmatch(text):
+            return float(text) if "." in text else int(text)
+        epoch = _epoch(text, like=declared, timezone=incremental.timezone)
+        if epoch is None:
+            raise BadInput(
+                f"{option} {text!r}: the cursor of this dataset is a number, such as "
+                f"{declared}"
+            )
+        return epoch
+    kind = _kind(option, text, incremental.timezone)
+    wanted = None
+    if isinstance(declared, str):
+        wanted = _kind("initial_value", declared, incremental.timezone)
+    if declared is None and kind == "text" and _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    if wanted == "time" and kind == "date":
+        return f"{text}T00:00:00" + ("" if incremental.timezone else "Z")
+    if wanted == "date" and kind == "time":
+        return datetime.fromisoformat(text).date().isoformat()
+    if kind == "text" and wanted != "text":
+        raise BadInput(
+            f"{option} {text!r} is no time; accepted: ISO 8601 with an offset, such as "
+            "2013-01-02T00:00:00Z"
+        )
+    return text
+
+
+_EPOCHS = ((1, 10**9, 4 * 10**9), (1000, 10**12, 4 * 10**12))
+"""What a second counts, and the range in which numbers are times from 2001 to 2096."""
+
+
+def _epoch(text: str, *, like: float, timezone: str | None) -> int | None:
+    """A time as a number, if the cursor's own is an epoch; else None."""
+    try:
+        instant = as_instant(text, timezone)
+    except ValueError:
+        return None
+    a_second = next((unit for unit, a, b in _EPOCHS if a <= like <= b), None)
+    if instant is None or a_second is None:
+        return None
+    return round(instant.timestamp() * a_second)
+
+
+def _kind(option: str, text: str, timezone: str | None) -> str:
+    try:
+        return sort_key(text, timezone)[0]
+    except ValueError:
+        raise BadInput(
+            f"{option} {text!r} carries no offset; accepted: ISO 8601 with one, such "
+            "as 2013-01-02T00:00:00Z"
+        ) from None
+
+
+def _print(result: PullResult, *, as_json: bool) -> None:
+    run = result.run
+    if as_json:
+        print(json.dumps(run_document(result)))
+        return
+    if run.status is RunStatus.LANDED:
+        print(
+            f"{run.dataset}: {run.rows:,} rows landed in {len(result.objects)} "
+            f"objects ({run.size:,} bytes), {run.pages} pages, {run.retries} retries; "
+            f"cursor {_shown(run.cursor_before)} -> {_shown(run.cursor_after)}"
+        )
+        for item in result.objects:
+            print(f"  {item.key}  {item.rows:,} rows")
+        if run.quarantined:
+            print(
+                f"  {run.quarantined:,} records are not as the contract of "
+                f"{run.dataset} has them, and are kept in quarantine with the reason"
+            )
+        for item in result.quarantined:
+            print(f"  {item.key}  {item.rows:,} records")
+        return
+    error = run.error
+    why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"
+    print(f"{run.dataset}: run {run.run_id} failed; {why}", file=sys.stderr)
+
+
+def run_document(result: PullResult) -> dict[str, object]:
+    """What `pull --json` prints. A run that is not landed has failed."""
+    run: Run = result.run
+    return {
+        "dataset": run.dataset,
+        "run_id": run.run_id,
+        "status": "succeeded" if run.status is RunStatus.LANDED else "failed",
+        "rows": run.rows,
+        "bytes": run.size,
+        "objects": [
+            {"key": item.key, "rows": item.rows, "bytes": item.size}
+            for item in result.objects
+        ],
+        "pages": run.pages,
+        "requests": run.requests,
+        "retries": run.retries,
+        "cursor_before": run.cursor_before,
+        "cursor_after": run.cursor_after,
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "error": {"kind": run.error.kind.value, "message": run.error.message}
+        if run.error
+        else None,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _shown(value: CursorValue | None) -> str:
+    return "none" if value is None else str(value)

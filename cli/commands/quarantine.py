@@ -1,0 +1,99 @@
+"""`catflap quarantine NAME`: what was refused of a dataset, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cli.deployed.tools import dataset_of, repair_tools
+from cli.output import columns
+from lambdas.core.loading.replay import QuarantinedRow
+
+DONE = 0
+
+
+def run(
+    name: str,
+    *,
+    rows: bool,
+    limit: int,
+    environment: str,
+    environments: Path,
+    datasets: Path,
+    apis: Path,
+    as_json: bool,
+) -> int:
+    """Print counts by reason; with `rows` the records themselves as NDJSON, in the
+    form that `replay --fixed` takes.
+    """
+    with repair_tools(
+        environment, environments=environments, datasets=datasets, apis=apis
+    ) as known:
+        dataset = dataset_of(known, name)
+        if rows:
+            for number, row in enumerate(known.replaying.rows(dataset)):
+                if number == limit:
+                    break
+                if not row.is_replayed:
+                    print(as_line(row))
+            return DONE
+        reasons: dict[tuple[str, str], list[QuarantinedRow]] = {}
+        waiting = replayed = 0
+        for row in known.replaying.rows(dataset):
+            if row.is_replayed:
+                replayed += 1
+                continue
+            waiting += 1
+            key = (row.item.refusal.value, row.item.reason)
+            reasons.setdefault(key, []).append(row)
+    counted = [
+        {
+            "refusal": refusal,
+            "reason": reason,
+            "rows": len(found),
+            "samples": [row.name for row in found[:3]],
+        }
+        for (refusal, reason), found in sorted(
+            reasons.items(), key=lambda one: -len(one[1])
+        )
+    ]
+    if as_json:
+        document = {"dataset": name, "waiting": waiting, "replayed": replayed}
+        print(json.dumps({**document, "reasons": counted}))
+    else:
+        print(f"{name}: {waiting} rows in quarantine, {replayed} replayed")
+        if counted:
+            print(_as_table(name, counted))
+    return DONE
+
+
+def as_line(row: QuarantinedRow) -> str:
+    """One row as `replay --fixed` takes it: `quarantined` names it, `record` is it."""
+    item = row.item
+    return msgspec.json.encode(
+        {
+            "quarantined": row.name,
+            "reason": item.reason,
+            "run_id": item.run_id,
+            "record": item.record or None,
+            "text": item.text,
+        }
+    ).decode()
+
+
+def _as_table(name: str, counted: Sequence[Mapping[str, Any]]) -> str:
+    table = columns(
+        ("rows", "refused by", "reason", "such as"),
+        [
+            (str(one["rows"]), one["refusal"], one["reason"], one["samples"][0])
+            for one in counted
+        ],
+    )
+    return (
+        f"{table}\nthe records: `catflap quarantine {name} --rows`; correct them and "
+        f"`catflap replay {name} --fixed FILE.ndjson`"
+    )

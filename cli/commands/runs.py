@@ -1,0 +1,118 @@
+"""`catflap runs NAME`: the newest pulls of a dataset, and where its cursor stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cli.deployed.environment import declared_names, deployed, now, refuse_unknown
+from cli.output import columns, iso, when
+from lambdas.core.diagnosis.evidence import with_the_killed
+from lambdas.core.pull.run import DatasetState, Run, RunStatus
+from project.fault import printable
+
+DONE = 0
+_STATUS = {RunStatus.LANDED: "succeeded", RunStatus.VOIDED: "failed"}
+"""The words of `pull`; a run that is under way has its own."""
+
+
+def run(
+    name: str,
+    *,
+    limit: int,
+    environment: str,
+    environments: Path,
+    datasets: Path,
+    as_json: bool,
+) -> int:
+    """Print up to `limit` runs, the newest first."""
+    reached = deployed(environment, environments=environments)
+    table = reached.runs()
+    at = now()
+    with reached.reached():
+        state = table.read(name)
+        runs = with_the_killed(table.latest_runs(name, limit), now=at)
+        if state.version == 0 and not runs:
+            watched = reached.incidents().watches()
+            refuse_unknown(name, [*watched, *declared_names(datasets)])
+    print(json.dumps(as_document(state, runs)) if as_json else as_text(state, runs))
+    return DONE
+
+
+def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
+    """For scripts; a run has the keys of `pull --json`, its objects being a count, and
+    how many records its contract refused.
+    """
+    return {
+        "dataset": state.dataset,
+        "cursor": state.cursor.value,
+        "committing": state.committing,
+        "runs": [
+            {
+                "run_id": run.run_id,
+                "status": _STATUS.get(run.status, run.status.value),
+                "rows": run.rows,
+                "bytes": run.size,
+                "quarantined": run.quarantined,
+                "objects": run.objects,
+                "pages": run.pages,
+                "requests": run.requests,
+                "retries": run.retries,
+                "cursor_before": run.cursor_before,
+                "cursor_after": run.cursor_after,
+                "started_at": iso(run.started_at),
+                "finished_at": iso(run.finished_at),
+                "error": {"kind": run.error.kind.value, "message": run.error.message}
+                if run.error
+                else None,
+            }
+            for run in runs
+        ],
+    }
+
+
+def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
+    """For a person."""
+    cursor = "nowhere yet" if state.cursor.value is None else str(state.cursor.value)
+    lines = [f"{state.dataset}: the cursor stands at {printable(cursor)}"]
+    if state.committing is not None:
+        lines.append(f"run {state.committing} is recorded and not landed yet")
+    if not runs:
+        return "\n".join([*lines, "no run yet; `catflap status` says when it is due"])
+    rows = [
+        (
+            when(run.started_at),
+            _STATUS.get(run.status, run.status.value),
+            f"{run.rows:,}",
+            f"{run.quarantined:,}",
+            f"{run.pages:,}",
+            str(run.retries),
+            _took(run.started_at, run.finished_at),
+            run.run_id,
+        )
+        for run in runs
+    ]
+    head = (
+        "started",
+        "status",
+        "rows",
+        "quarantined",
+        "pages",
+        "retries",
+        "took",
+        "run",
+    )
+    lines.append(columns(head, rows))
+    failed = next((run for run in runs[:1] if run.error is not None), None)
+    if failed is not None and failed.error is not None:
+        error = failed.error
+        lines.append(
+            f"the newest failed: {error.kind.value}: {printable(error.message)}"
+        )
+    return "\n".join(lines)
+
+
+def _took(start: datetime, end: datetime | None) -> str:
+    return "-" if end is None else f"{(end - start).total_seconds():.1f} s"

@@ -1,0 +1,206 @@
+"""`catflap status`: how every dataset is, from what the last check remembered.
+
+Only the state table is read: asking wakes no warehouse, however often it is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.deployed.environment import declared_names, deployed, now
+from cli.output import age, coloured, columns, iso, percent, when
+from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
+from lambdas.core.freshness.attainment import attainment
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.incident import Incident
+from lambdas.core.names import MONITOR
+
+if TYPE_CHECKING:
+    from lambdas.adapters.state.incidents import IncidentTable
+
+WELL, NOT_WELL = 0, 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One dataset; without a watch it was never looked at."""
+
+    name: str
+    watch: Watch | None
+    incident: Incident | None
+
+    @property
+    def state(self) -> str:
+        """As the last check found it. What was never looked at is unknown."""
+        return "unknown" if self.watch is None else self.watch.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All there is to say. `monitor` is the monitor's own open incident."""
+
+    environment: str
+    now: datetime
+    last_check_at: datetime | None
+    check_every: timedelta
+    rows: Sequence[Row]
+    monitor: Incident | None
+
+    @property
+    def is_monitor_late(self) -> bool:
+        """Whether checks have stopped: then nobody knows how anything is."""
+        last = self.last_check_at
+        return last is None or self.now - last > CHECKS_MISSED * self.check_every
+
+    @property
+    def code(self) -> int:
+        """0 if everything is well, else 1."""
+        states = {row.state for row in self.rows} - {"pass"}
+        troubled = states or self.is_monitor_late or self.monitor is not None
+        return NOT_WELL if troubled else WELL
+
+
+def run(*, environment: str, environments: Path, datasets: Path, as_json: bool) -> int:
+    """Print the status; 1 if anything is warn, error or unknown, or checks stopped."""
+    reached = deployed(environment, environments=environments)
+    table = reached.incidents()
+    with reached.reached():
+        desk = table.desk()
+        watches = desk.watches
+        names = sorted({*watches, *declared_names(datasets)})
+        status = Status(
+            environment=environment,
+            now=now(),
+            last_check_at=desk.last_check_at,
+            check_every=timedelta(seconds=reached.settings.check_every_s),
+            rows=[
+                Row(
+                    name=name,
+                    watch=watches.get(name),
+                    incident=_open_incident(watches.get(name), table),
+                )
+                for name in names
+            ],
+            monitor=desk.own.get(MONITOR),
+        )
+    print(json.dumps(as_document(status)) if as_json else as_text(status))
+    return status.code
+
+
+def as_document(status: Status) -> dict[str, object]:
+    """For scripts."""
+    return {
+        "environment": status.environment,
+        "now": iso(status.now),
+        "last_check_at": iso(status.last_check_at),
+        "monitor_late": status.is_monitor_late,
+        "monitor_incident": _brief(status.monitor),
+        "datasets": [
+            {
+                "dataset": row.name,
+                "state": row.state,
+                "cause": row.watch.cause if row.watch else None,
+                "newest_at": iso(row.watch.newest_at) if row.watch else None,
+                "age_s": _age_s(row.watch, status.now),
+                "checked_at": iso(row.watch.checked_at) if row.watch else None,
+                "next_deadline": iso(row.watch.next_look_at) if row.watch else None,
+                "attainment": {
+                    "7d": _share(row.watch, 7, status.now),
+                    "30d": _share(row.watch, 30, status.now),
+                },
+                "incident": _brief(row.incident),
+            }
+            for row in status.rows
+        ],
+    }
+
+
+def as_text(status: Status) -> str:
+    """For a person."""
+    rows = [
+        (
+            row.name,
+            row.state,
+            when(row.watch.newest_at if row.watch else None),
+            age(row.watch.newest_at if row.watch else None, status.now),
+            when(row.watch.next_look_at if row.watch else None),
+            percent(_share(row.watch, 30, status.now)),
+            _told(row),
+        )
+        for row in status.rows
+    ]
+    head = (
+        "dataset", "state", "newest", "age", "next deadline", "kept 30 d",
+        "open incident",
+    )  # fmt: skip
+    top, *lines = columns(head, rows).split("\n")
+    text = [
+        top,
+        *(
+            coloured(line, row.state)
+            for line, row in zip(lines, status.rows, strict=True)
+        ),
+    ]
+    if not status.rows:
+        text.append("no dataset is deployed or declared")
+    last = status.last_check_at
+    checked = f"{age(last, status.now)} ago" if last else "never"
+    text.append(f"\nlast check: {checked}; `newest` is as of the last look at a table")
+    if status.is_monitor_late:
+        text.append(
+            coloured("checks have stopped: what stands above is old", "error")
+            if last
+            else "no check has come to its end yet"
+        )
+    if status.monitor is not None:
+        text.append(f"{status.monitor.incident_id}: {status.monitor.headline}")
+    return "\n".join(text)
+
+
+def _share(watch: Watch | None, days: int, now: datetime) -> float | None:
+    """The share of due time in which the promise was kept."""
+    if watch is None or watch.tally is None:
+        return None
+    found = attainment(watch.tally, days=days, now=now)
+    return None if found is None else round(found.share, 5)
+
+
+def _told(row: Row) -> str:
+    if row.incident is not None:
+        return f"{row.incident.incident_id} ({row.incident.cause})"
+    if row.watch is None:
+        return "- (not looked at yet)"
+    is_empty = row.watch.state == "pass" and not row.watch.first_load_over
+    return "- (waits for its first rows)" if is_empty else "-"
+
+
+def _open_incident(watch: Watch | None, table: IncidentTable) -> Incident | None:
+    if watch is None or watch.incident_id is None:
+        return None
+    incident = table.incident(watch.incident_id)
+    is_open = incident is not None and incident.resolved_at is None
+    return incident if is_open else None
+
+
+def _age_s(watch: Watch | None, now: datetime) -> float | None:
+    if watch is None or watch.newest_at is None:
+        return None
+    return (now - watch.newest_at).total_seconds()
+
+
+def _brief(incident: Incident | None) -> dict[str, object] | None:
+    if incident is None:
+        return None
+    return {
+        "incident_id": incident.incident_id,
+        "cause": incident.cause,
+        "headline": incident.headline,
+        "opened_at": iso(incident.opened_at),
+        "acknowledged_by": incident.human.acknowledged_by,
+        "expected_at": iso(incident.expected_at),
+    }

@@ -1,0 +1,200 @@
+"""A deployed environment, as the commands about it reach it.
+
+What was deployed is found by its name (`lambdas.core.names`), in the account and the
+region of `environments/<env>.yaml`. boto3 honours AWS_ENDPOINT_URL and AWS_PROFILE.
+Snowflake is entered as the environment's reader, unless the shell says who asks:
+SNOWFLAKE_USER, SNOWFLAKE_ROLE and SNOWFLAKE_AUTHENTICATOR (`externalbrowser` for a
+person, `workload_identity`, `key_pair`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from lambdas.adapters.environment import SystemClock, variables
+from lambdas.core.errors import BadInput, CatflapError
+from lambdas.core.names import (
+    EVENT_BUS,
+    landing_bucket_name,
+    schedule_prefix,
+    state_table_name,
+)
+from lambdas.core.settings import FreshnessSettings
+from project.environment import Environment
+from project.environment_file import read_environment
+from project.model_faults import nearest
+from stacks.constructs.login import login_settings
+
+if TYPE_CHECKING:
+    import boto3
+
+    from lambdas.adapters.state.incidents import IncidentTable
+    from lambdas.adapters.state.runs import StateTable
+
+ENVIRONMENTS = Path("environments")
+FROM_THE_SHELL = (
+    "snowflake_user",
+    "snowflake_role",
+    "snowflake_authenticator",
+    "snowflake_private_key_secret",
+    "snowflake_endpoint_url",
+)
+"""Settings that the person who asks may say otherwise."""
+
+
+class NotReached(CatflapError):
+    """AWS did not give what was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: a cached property needs a place
+class Deployed:
+    """One environment in AWS."""
+
+    environment: Environment
+    settings: FreshnessSettings
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """One of its own: boto3's default one keeps the credentials of whoever made a
+        client first in this process.
+        """
+        import boto3  # noqa: PLC0415 - half a second, for who needs it
+
+        from cli.deployed.aws_models import quick_session  # noqa: PLC0415 - as boto3
+
+        return boto3.Session(
+            region_name=self.environment.region, botocore_session=quick_session()
+        )
+
+    def aws(self, service: str) -> Any:  # noqa: ANN401 - each service has its own type
+        """The client of a service in the environment's region."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service)  # type: ignore[call-overload]  # the name is a variable
+        return self._clients[service]
+
+    def incidents(self) -> IncidentTable:
+        """Incidents and what the monitor remembers."""
+        from lambdas.adapters.state.incidents import IncidentTable  # noqa: PLC0415
+
+        table = self.settings.state_table
+        return IncidentTable(dynamodb=self.aws("dynamodb"), table=table)
+
+    def runs(self) -> StateTable:
+        """Cursors and runs."""
+        from lambdas.adapters.state.runs import StateTable  # noqa: PLC0415
+
+        table = self.settings.state_table
+        return StateTable(dynamodb=self.aws("dynamodb"), table=table)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Turn what AWS refuses into a sentence; raises NotReached."""
+        from botocore.exceptions import (  # noqa: PLC0415 - as boto3
+            BotoCoreError,
+            ClientError,
+        )
+
+        place = f"account {self.environment.account}, {self.environment.region}"
+        try:
+            yield
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "ResourceNotFoundException":
+                raise NotReached(
+                    f"there is no table {self.settings.state_table} in {place}: is "
+                    f"{self.environment.name} deployed, and are these its account's "
+                    "credentials? --env NAME asks another environment"
+                ) from error
+            raise NotReached(f"AWS refused ({place}): {error}") from error
+        except BotoCoreError as error:
+            raise NotReached(
+                f"AWS was not reached ({place}): {error}; check AWS_PROFILE and the "
+                "network"
+            ) from error
+
+
+def deployed(name: str, *, environments: Path) -> Deployed:
+    """The environment called `name`. Raises BadInput, BadFiles."""
+    environment = read_environment(environments, name)
+    return Deployed(
+        environment=environment, settings=settings_of(environment, variables())
+    )
+
+
+def settings_of(
+    environment: Environment, shell: Mapping[str, str]
+) -> FreshnessSettings:
+    """What the freshness function of an environment knows, as far as names tell.
+
+    `shell` is the environment of whoever asks. Raises BadInput.
+    """
+    known = {
+        **login_settings(environment.snowflake, environment.snowflake.reader),
+        "state_table": state_table_name(environment.name),
+        "landing_bucket": landing_bucket_name(
+            environment.name, account=environment.account, region=environment.region
+        ),
+        "event_bus": EVENT_BUS,
+        # Nothing is published from here: a notice goes to the outbox.
+        "engineers_topic_arn": "",
+        "stakeholders_topic_arn": "",
+        "slack_secret": environment.slack.secret if environment.slack else None,
+        "schedule_prefix": schedule_prefix(environment.name),
+        "check_every_s": environment.check_every_minutes * 60,
+    }
+    said = {key: shell[key.upper()] for key in FROM_THE_SHELL if shell.get(key.upper())}
+    try:
+        return FreshnessSettings.model_validate({**known, **said})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}"
+            for one in error.errors(include_input=False)
+        )
+        raise BadInput(f"the shell says what is not accepted: {faults}") from None
+
+
+def now() -> datetime:
+    """The time it is: CATFLAP_NOW (ISO 8601 with an offset) for a stack that lives in
+    another one, as the embedded stack does. Raises BadInput.
+    """
+    text = variables().get("CATFLAP_NOW")
+    return SystemClock().now() if not text else moment("CATFLAP_NOW", text)
+
+
+def moment(option: str, text: str) -> datetime:
+    """A time that says its offset, in UTC. Raises BadInput."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise BadInput(
+            f"{option}: {text!r} is no time with its offset; accepted: ISO 8601, such "
+            "as 2026-11-23T14:00:00Z"
+        )
+    return read.astimezone(UTC)
+
+
+def declared_names(datasets: Path) -> list[str]:
+    """The datasets that files declare, whatever stands in them."""
+    return sorted(path.stem for path in datasets.glob("*.yaml"))
+
+
+def refuse_unknown(name: str, known: list[str]) -> None:
+    """Raise BadInput unless there is a dataset called `name`."""
+    if name in known:
+        return
+    near = f"the nearest is `{nearest(name, sorted(known))}`" if known else "none is"
+    raise BadInput(
+        f"there is no dataset {name!r} here, deployed or declared; {near}. "
+        f"There: {', '.join(sorted(known)) or 'no dataset at all'}"
+    )

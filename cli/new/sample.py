@@ -1,0 +1,352 @@
+"""Asking an API one or two pages, and finding out how it pages.
+
+The pages are read as a pull reads them. An answer is remembered: whatever is tried
+with it costs no second request. Where nothing in the answer says how to go on, the
+parameters that most APIs know are tried; one counts only if other rows come.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import BinaryIO
+
+from pydantic import JsonValue
+
+from lambdas.adapters.sources.api_pages import ApiPages
+from lambdas.adapters.sources.http_api import HttpApi
+from lambdas.core.dataset import Endpoint, ResponseAction
+from lambdas.core.errors import RunErrorKind, UpstreamError
+from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.pull.ports import Page
+from lambdas.core.records.json_path import kind_of
+from lambdas.core.records.select import WHOLE
+
+ROWS = 2000
+"""Records of a sample; a page may hold more."""
+
+_PAGE_NAMES = ("page", "page_number", "pageNumber", "p", "page[number]")
+_OFFSET_NAMES = ("offset", "skip", "start", "$skip", "page[offset]")
+_LIMIT_NAMES = (
+    "limit", "per_page", "page_size", "pageSize", "size", "count", "$top", "top",
+    "take", "page[limit]", "page[size]",
+)  # fmt: skip
+_CURSOR_PARAMS = (
+    "cursor", "after", "page_token", "starting_after", "next_token", "pageToken",
+)  # fmt: skip
+_AFTER_PARAMS = ("starting_after", "after", "after_id")
+_ROUND = 5
+_FEW = 10
+
+
+class RememberingApi(HttpApi):
+    """An API that is asked each thing once."""
+
+    _known: dict[tuple[object, ...], HttpResponse | None]
+
+    def fetch(
+        self,
+        request: HttpRequest,
+        *,
+        actions: Sequence[ResponseAction] = (),
+        into: BinaryIO | None = None,
+    ) -> HttpResponse | None:
+        """The remembered answer, or a new one."""
+        known = self.__dict__.setdefault("_known", {})
+        key: tuple[object, ...] = (
+            request.method,
+            request.url,
+            *sorted(request.params.items()),
+        )
+        if key not in known:
+            known[key] = super().fetch(request, actions=actions)
+        answer: HttpResponse | None = known[key]
+        if into is not None and answer is not None:
+            into.write(answer.body)
+            plain = {k: v for k, v in answer.headers.items() if k != "content-encoding"}
+            return replace(answer, headers=plain)
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What was asked and what came. `paginator` is None if nothing was found out, and
+    `is_all` says that the sample is everything there is.
+    """
+
+    endpoint: Endpoint
+    paginator: Mapping[str, JsonValue] | None
+    selector: str | None
+    records: tuple[bytes, ...]
+    pages: int
+    is_all: bool
+    key_hint: tuple[str, ...] = ()
+    style: str = ""
+
+
+class EndpointProbe:
+    """Asks one endpoint in several ways."""
+
+    def __init__(self, *, http: RememberingApi, endpoint: Endpoint) -> None:
+        self._http = http
+        self._endpoint = endpoint
+        self._selector: str | None = None
+
+    def sample(self) -> Sample:
+        """A page or two. Raises UpstreamError if there is not one page of records."""
+        self._endpoint = _with(self._endpoint, format=self._format())
+        hint, style = self._members()
+        if style == "datasette":
+            self._prefer({"_shape": "objects", "_size": "max"})
+        page, unclear = self._first()
+        records = list(page.records[:ROWS])
+        found: Mapping[str, JsonValue] | None = None
+        second: Sequence[bytes] | None = None
+        position = page.next_position
+        if isinstance(position, dict) and "paginator" in position:
+            found = _mapping(position["paginator"])
+            second = self._second(found, position.get("at"), records)
+            if second is None and found.get("type") == "cursor":
+                found, second = self._other_cursor(found, position.get("at"), records)
+        elif position is None and self._may_go_on(page, unclear=unclear):
+            found, second = self._tried(records)
+        is_all = position is None and not unclear and found is None
+        if found is not None and second is None:
+            found = None
+        return Sample(
+            endpoint=self._without_paging(found),
+            paginator=found,
+            selector=self._selector,
+            records=(*records, *(second or ())[:ROWS]),
+            pages=1 + (second is not None),
+            is_all=is_all,
+            key_hint=hint,
+            style=style,
+        )
+
+    def first_records(self) -> list[bytes]:
+        """The first page's records. Raises UpstreamError."""
+        return list(self._first()[0].records[:ROWS])
+
+    def _format(self) -> str:
+        """By the suffix, the Content-Type, or the first line."""
+        probe = ApiPages(http=self._http, endpoint=self._endpoint)
+        name = self._endpoint.path.partition("?")[0].lower().removesuffix(".gz")
+        for suffix, form in (
+            (".csv", "csv"),
+            (".ndjson", "jsonl"),
+            (".jsonl", "jsonl"),
+        ):
+            if name.endswith(suffix):
+                return form
+        response = self._http.fetch(probe.request())
+        if response is None:
+            return "json"
+        kind = response.headers.get("content-type", "").lower()
+        if "csv" in kind:
+            return "csv"
+        if any(word in kind for word in ("ndjson", "jsonl", "json-lines", "json-seq")):
+            return "jsonl"
+        lines = response.body.strip().split(b"\n", 2)
+        return "jsonl" if len(lines) > 1 and all(map(_is_object, lines[:2])) else "json"
+
+    def _members(self) -> tuple[tuple[str, ...], str]:
+        """The key that the answer names, and whose style it is."""
+        if self._endpoint.format != "json":
+            return (), ""
+        document = ApiPages(http=self._http, endpoint=self._endpoint).document()
+        if document is None or document.kind != "object":
+            return (), ""
+        named = document.value("primary_keys")
+        hint = tuple(one for one in named if isinstance(one, str)) if isinstance(
+            named, list
+        ) else ()  # fmt: skip
+        there = set(document.members)
+        if {"rows", "next_url", "truncated"} <= there:
+            return hint, "datasette"
+        return hint, "odata" if "@odata.context" in there else ""
+
+    def _prefer(self, params: dict[str, str]) -> None:
+        """Take these parameters too if the same rows come."""
+        known = dict(self._endpoint.params)
+        added = {name: v for name, v in params.items() if name not in known}
+        before = self._endpoint
+        plain = list(self._first()[0].records)
+        self._endpoint = _with(before, params={**known, **added})
+        try:
+            more = list(self._first()[0].records)
+        except UpstreamError:
+            more = []
+        if len(more) < len(plain) or _first_row(more) != _first_row(plain):
+            self._endpoint = before
+
+    def _first(self) -> tuple[Page, bool]:
+        """The first page, and whether it is not all and does not say how to go on."""
+        try:
+            return self._page({"type": "auto"}, None), False
+        except UpstreamError as error:
+            if error.kind is not RunErrorKind.RESPONSE:
+                raise
+            # if a single page is fine, it was the paging that nothing was said of
+            return self._page({"type": "single_page"}, None), True
+
+    def _page(self, paginator: Mapping[str, JsonValue], position: JsonValue) -> Page:
+        source = ApiPages(
+            http=self._http,
+            endpoint=_with(self._endpoint, paginator=dict(paginator)),
+            position=position,
+        )
+        page = next(source.pages())
+        self._selector = source.selector or self._selector
+        return page
+
+    def _second(
+        self,
+        paginator: Mapping[str, JsonValue],
+        position: JsonValue,
+        first: Sequence[bytes],
+    ) -> list[bytes] | None:
+        """Other rows than the first page's, or None if none came."""
+        try:
+            page = self._page(paginator, position)
+        except UpstreamError as error:
+            if error.kind in {RunErrorKind.AUTH, RunErrorKind.TIMEOUT}:
+                raise
+            return None
+        rows = list(page.records)
+        is_other = not set(rows) <= set(first)
+        return rows if is_other or not rows else None
+
+    def _other_cursor(
+        self,
+        found: Mapping[str, JsonValue],
+        position: JsonValue,
+        first: Sequence[bytes],
+    ) -> tuple[Mapping[str, JsonValue] | None, Sequence[bytes] | None]:
+        """The parameter that takes the cursor back, by trying."""
+        path = str(found.get("cursor_path", ""))
+        names = dict.fromkeys((path.rpartition(".")[2], *_CURSOR_PARAMS))
+        for name in islice((n for n in names if n != found.get("cursor_param")), 6):
+            other = {**found, "cursor_param": name}
+            rows = self._second(other, position, first)
+            if rows:
+                return other, rows
+        return None, None
+
+    def _may_go_on(self, page: Page, *, unclear: bool) -> bool:
+        """Whether more may be behind a page that does not say so."""
+        sent = self._endpoint.params
+        counts = any(name in sent for name in (*_PAGE_NAMES, *_OFFSET_NAMES))
+        limited = any(sent.get(name) == str(len(page.records)) for name in _LIMIT_NAMES)
+        rows = len(page.records)
+        is_round = rows >= _FEW and rows % _ROUND == 0
+        return rows > 0 and (unclear or counts or limited or is_round)
+
+    def _tried(
+        self, first: Sequence[bytes]
+    ) -> tuple[Mapping[str, JsonValue] | None, Sequence[bytes] | None]:
+        """The first way of going on that brings other rows."""
+        ways = chain(self._after_the_last(first), islice(self._ways(len(first)), 6))
+        for paginator, position in ways:
+            rows = self._second(paginator, position, first)
+            if rows and not set(rows) & set(first):
+                return paginator, rows
+        return None, None
+
+    def _after_the_last(
+        self, first: Sequence[bytes]
+    ) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
+        """The last record's id as the cursor, as Stripe has it: for answers that hold
+        a `has_more` beside their records.
+        """
+        if self._endpoint.format != "json" or self._selector in {None, WHOLE}:
+            return
+        last: object = json.loads(first[-1])
+        at = last.get("id") if isinstance(last, dict) else None
+        document = ApiPages(http=self._http, endpoint=self._endpoint).document()
+        more = document.value("has_more") if document is not None else None
+        if more is not True or not isinstance(at, str | int):
+            return
+        for name in _AFTER_PARAMS:
+            yield (
+                {
+                    "type": "cursor",
+                    "cursor_path": f"{self._selector}[-1].id",
+                    "cursor_param": name,
+                    "has_more_path": "has_more",
+                },
+                at,
+            )
+
+    def _ways(self, rows: int) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
+        """Paginators to try, each with the position of its second page."""
+        sent = {name: str(value) for name, value in self._endpoint.params.items()}
+        limit_name = next((name for name in _LIMIT_NAMES if name in sent), None)
+        own_page = next((n for n in _PAGE_NAMES if sent.get(n, "").isdecimal()), None)
+        own_offset = next(
+            (n for n in _OFFSET_NAMES if sent.get(n, "").isdecimal()), None
+        )
+        if own_page is not None:
+            at = int(sent[own_page])
+            yield _by_page(own_page, min(at, 1), at), at + 1
+            return
+        if own_offset is None:
+            for name in ("page", "page[number]") if "page[size]" in sent else ("page",):
+                # an API that counts from 0 gives other rows for page 1 already
+                yield _by_page(name, 0), 1
+                yield _by_page(name, 1), 2
+        for name in (own_offset,) if own_offset else ("offset", "skip"):
+            start = int(sent.get(name, "0"))
+            asked = sent.get(limit_name or "", "")
+            limit = int(asked) if asked.isdecimal() and int(asked) else rows
+            paginator: dict[str, JsonValue] = {
+                "type": "offset",
+                "limit": limit,
+                "offset_param": name,
+                "limit_param": limit_name or "limit",
+            }
+            if start:
+                paginator["offset"] = start
+            yield paginator, {"offset": start + rows, "limit": limit}
+
+    def _without_paging(self, found: Mapping[str, JsonValue] | None) -> Endpoint:
+        """The endpoint without the parameters that the paginator sends itself."""
+        own = {
+            value
+            for name, value in (found or {}).items()
+            if name in {"page_param", "offset_param", "limit_param"}
+        }
+        kept = {n: v for n, v in self._endpoint.params.items() if n not in own}
+        return _with(self._endpoint, params=kept)
+
+
+def _by_page(name: str, base: int, page: int | None = None) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {"type": "page_number", "page_param": name}
+    if base:
+        found["base_page"] = base
+    if page is not None and page != base:
+        found["page"] = page
+    return found
+
+
+def _with(endpoint: Endpoint, **changes: object) -> Endpoint:
+    """`endpoint` with other values, validated anew."""
+    document = endpoint.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Endpoint.model_validate_json(json.dumps({**document, **changes}))
+
+
+def _mapping(value: JsonValue) -> dict[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
+
+
+def _first_row(records: Sequence[bytes]) -> object:
+    return json.loads(records[0]) if records else None
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return kind_of(line.strip()) == "object" and isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

@@ -1,0 +1,67 @@
+"""Times, ages and columns, as a person reads them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from lambdas.adapters.environment import variables
+from project.fault import printable
+
+_COLOURS = {"pass": 32, "warn": 33, "error": 31, "unknown": 35}
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table without lines; text of unknown origin is made printable."""
+    cells = [list(head), *[[printable(cell) for cell in row] for row in rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+
+
+def iso(at: datetime | None) -> str | None:
+    """For scripts: ISO 8601 in UTC, ending in Z."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def when(at: datetime | None) -> str:
+    """For people: to the minute, in UTC."""
+    return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """`3 h 20 min`, `2 d 4 h`; `-` if it is not known."""
+    if at is None:
+        return "-"
+    minutes = int((now - at) / timedelta(minutes=1))
+    sign, minutes = ("-", -minutes) if minutes < 0 else ("", minutes)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{sign}{days} d {hours} h"
+    return f"{sign}{hours} h {minutes} min" if hours else f"{sign}{minutes} min"
+
+
+def percent(share: float | None) -> str:
+    """`99.52 %`, cut and not rounded: what was missed once is never 100; `-` if it is
+    not known.
+    """
+    return "-" if share is None else f"{int(share * 10_000) / 100:.2f} %"
+
+
+def lasting(seconds: float) -> str:
+    """`40 min`, `3 h 20 min`, `2 d 4 h`."""
+    now = datetime(2000, 1, 1, tzinfo=UTC)
+    return age(now, now + timedelta(seconds=seconds))
+
+
+def coloured(text: str, state: str) -> str:
+    """The text in the colour of a state, on a terminal that has not asked for none."""
+    if not sys.stdout.isatty() or variables().get("NO_COLOR"):
+        return text
+    return f"\x1b[{_COLOURS.get(state, 0)}m{text}\x1b[0m"

@@ -1,0 +1,166 @@
+"""Judging datasets: their age first, for all at once; what lies on the way of their
+rows only of those that are late.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lambdas.adapters.signals.collect import CollectedSignals, Collector
+from lambdas.adapters.signals.tables import TableReader
+from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.signals import Monitor, Signals, Table
+from lambdas.core.diagnosis.verdict import Verdict, diagnose
+from lambdas.core.freshness.assess import Limits, all_signals, table_signals
+from lambdas.core.freshness.first_load import awaited_until, awaiting
+from lambdas.core.freshness.watch import Watch
+
+LOG = logging.getLogger("catflap.freshness.judge")
+
+LATE = frozenset({"warn", "error"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One dataset's verdict, and what it rests on.
+
+    `awaited_until` is set while a dataset waits for the first rows it ever gets.
+    """
+
+    dataset: Dataset
+    signals: Signals
+    verdict: Verdict
+    before: Watch | None
+    awaited_until: datetime | None = None
+
+
+class Judge:
+    """Reads the tables, and collects signals where that is not enough."""
+
+    def __init__(
+        self, *, tables: TableReader, collector: Collector, limits: Limits
+    ) -> None:
+        self._tables = tables
+        self._collector = collector
+        self._limits = limits
+
+    def judge(
+        self,
+        datasets: Sequence[Dataset],
+        watches: Mapping[str, Watch],
+        *,
+        now: datetime,
+    ) -> list[Judged]:
+        """A verdict on each of `datasets`, in their order."""
+        judged = self._doubted(self._by_age(datasets, watches, now), now)
+        late = [item.dataset for item in judged if item.verdict.state.late]
+        return self._explained(judged, self._collector.collect(late, now=now))
+
+    def explain(
+        self, dataset: Dataset, watch: Watch | None, *, monitor: Monitor, now: datetime
+    ) -> Judged:
+        """A verdict on one dataset with all signals there are, late or not."""
+        watches = {} if watch is None else {dataset.name: watch}
+        (judged,) = self._by_age([dataset], watches, now)
+        signals = judged.signals.model_copy(update={"monitor": monitor})
+        judged = _judged(dataset, signals, watch)
+        found = self._collector.collect([dataset], now=now)
+        (explained,) = self._explained([judged], found)
+        return explained
+
+    def _by_age(
+        self,
+        datasets: Sequence[Dataset],
+        watches: Mapping[str, Watch],
+        now: datetime,
+    ) -> list[Judged]:
+        """A table that cannot be read is unknown, whatever else is known."""
+        tables = self._tables.read([dataset.name for dataset in datasets], now=now)
+        judged: list[Judged] = []
+        for dataset in datasets:
+            watch = watches.get(dataset.name)
+            signals = table_signals(
+                dataset, tables[dataset.name], watch, now=now, limits=self._limits
+            )
+            judged.append(_judged(dataset, signals, watch))
+        return judged
+
+    def _doubted(self, judged: Sequence[Judged], now: datetime) -> list[Judged]:
+        """With the tables of those that have just become late read directly: what was
+        judged came from a view, and a view can be wrong.
+        """
+        doubted = [
+            item.dataset.name
+            for item in judged
+            if item.verdict.state.late
+            and item.before is not None
+            and item.before.state not in LATE
+        ]
+        if not doubted:
+            return list(judged)
+        tables = self._tables.read_directly(doubted, now=now)
+        return [
+            self._read_again(item, tables.get(item.dataset.name)) for item in judged
+        ]
+
+    def _read_again(self, item: Judged, table: Table | None) -> Judged:
+        if table is None or table.read != "ok":
+            return item
+        signals = table_signals(
+            item.dataset,
+            table,
+            item.before,
+            now=item.signals.now,
+            limits=self._limits,
+            evaluated=item.signals.table,
+        )
+        return _judged(item.dataset, signals, item.before)
+
+    def _explained(
+        self, judged: Sequence[Judged], found: Mapping[str, CollectedSignals]
+    ) -> list[Judged]:
+        explained = list(judged)
+        for place, item in enumerate(judged):
+            name = item.dataset.name
+            if name not in found:
+                continue
+            try:
+                signals = all_signals(
+                    item.dataset, item.signals, found[name], limits=self._limits
+                )
+            except ValueError:
+                # One dataset's odd find must not blind the check for all others.
+                LOG.exception("%s: what was found on its way makes no sense", name)
+                continue
+            pull = found[name].pull
+            explained[place] = _judged(
+                item.dataset,
+                signals,
+                item.before,
+                schedule_created_at=pull.schedule.created_at if pull else None,
+            )
+        return explained
+
+
+def _judged(
+    dataset: Dataset,
+    signals: Signals,
+    before: Watch | None,
+    *,
+    schedule_created_at: datetime | None = None,
+) -> Judged:
+    judged = Judged(
+        dataset=dataset, signals=signals, verdict=diagnose(signals), before=before
+    )
+    until = awaited_until(
+        dataset, signals, before, schedule_created_at=schedule_created_at
+    )
+    if until is None or until <= signals.now:
+        return judged
+    return dataclasses.replace(
+        judged, verdict=awaiting(judged.verdict, until=until), awaited_until=until
+    )

@@ -1,0 +1,324 @@
+"""The pages of an endpoint, as a pull, a probe and a preview read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+from urllib.parse import urlsplit
+
+from pydantic import JsonValue
+
+from lambdas.adapters.sources.ahead import AHEAD_BYTES, PARALLEL, Prefetched, one_ahead
+from lambdas.adapters.sources.http_api import HttpApi
+from lambdas.core.dataset import Endpoint
+from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
+from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.http.urls import origin_of
+from lambdas.core.paging.base import BasePaginator
+from lambdas.core.paging.loops import LoopGuard
+from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.pull.ports import Page
+from lambdas.core.records.compression import DAMAGE, broken_gzip, unpacked
+from lambdas.core.records.documents import Document, members
+from lambdas.core.records.select import (
+    WHOLE,
+    checked,
+    detect_selector,
+    refuse_error,
+    select_records,
+)
+from lambdas.core.records.streams import pieces
+from lambdas.core.source.request import Values, base_request, secret_params, secrets_in
+from lambdas.core.source.response import NOT_READY
+
+NOTHING_YET: Values = {
+    "incremental.start_value": None,
+    "incremental.last_value": None,
+    "incremental.end_value": None,
+    "incremental.initial_value": None,
+}
+"""The placeholders of an endpoint that is asked for everything."""
+
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
+"""A longer answer in JSON Lines or CSV waits in a temporary file."""
+
+_NO_CONTENT = frozenset({204, 205})
+
+
+class ApiPages:
+    """One endpoint's pages, from the first or from `position` (a PageSource).
+
+    `values` are what the placeholders stand for, formatted as the API wants them. With
+    `ahead` the next page is fetched while one is worked on, and, as with
+    `side_by_side`, the next few at once where pages can be counted.
+    Each UpstreamError names the page's number and the URL, without secrets.
+    """
+
+    reached: None = None
+    """The rows tell where the cursor stands."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpApi,
+        endpoint: Endpoint,
+        values: Values = NOTHING_YET,
+        position: JsonValue = None,
+        ahead: bool = False,
+        side_by_side: bool = False,
+    ) -> None:
+        self.selector = endpoint.data_selector
+        """Where the records stand; found on the first page if it is not declared."""
+        self.read = 0
+        """Answers that have been read whole."""
+        self.paginator: BasePaginator = endpoint.paginator or http.api.paginator
+        self._http = http
+        self._endpoint = endpoint
+        self._values = {**NOTHING_YET, **values}
+        self._position = position
+        self._ahead = ahead
+        self._side_by_side = ahead or side_by_side
+        self._actions = (*endpoint.response_actions, NOT_READY)
+        self._prefetched = Prefetched(
+            lambda request: http.fetch(request, actions=self._actions)
+        )
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests answered or refused so far, retries included."""
+        return self._http.requests
+
+    @property
+    def retries(self) -> int:
+        """How many of those were second or later tries."""
+        return self._http.retries
+
+    def pages(self) -> Iterator[Page]:
+        """The pages, in order; a page without records is one too.
+
+        Raises UpstreamError, or BadInput if the endpoint cannot make a request.
+        """
+        return one_ahead(self._pages()) if self._ahead else self._pages()
+
+    def _pages(self) -> Iterator[Page]:
+        base = self._base()
+        guard = LoopGuard()
+        position, number = self._position, 1
+        read = self._page if self._endpoint.format == "json" else self._pieces
+        while True:
+            # no page is held here while the next one is fetched
+            for page in read(base, position, number, guard):
+                upcoming = page.next_position
+                self.read = number
+                yield page
+                del page
+            if upcoming is None:
+                return
+            position, number = upcoming, number + 1
+
+    def ask_ahead(self) -> None:
+        """Have a thread ask for the first page, which will be read later.
+
+        Raises BadInput if the endpoint cannot make a request.
+        """
+        self._prefetched.ask([self._whole(self._base(), self._position)])
+
+    def request(self) -> HttpRequest:
+        """The request for the first page, or that at `position`, before auth."""
+        return self.paginator.request(self._base(), self._position)
+
+    def document(self) -> Document | None:
+        """The first answer's whole JSON, as a probe looks at it; None if there is no
+        content. Raises what `pages` raises.
+        """
+        base = self._base()
+        try:
+            response = self._fetch(base, self.paginator.request(base, self._position))
+            if response is None:
+                return None
+            content_type = response.headers.get("content-type", "")
+            return Document(response.body, content_type=content_type)
+        except UpstreamError as error:
+            raise self._http.without_secrets(error, self._place(base, 1)) from None
+
+    def _base(self) -> HttpRequest:
+        http, resolve = self._http, self._http.secrets.value
+        http.hide(secrets_in(http.api, self._endpoint, resolve))
+        return base_request(
+            http.api, self._endpoint, values=self._values, resolve=resolve
+        )
+
+    def _place(self, base: HttpRequest, number: int) -> str:
+        return f"page {number} of {self._http.public(base.url)}: "
+
+    def _page(
+        self, base: HttpRequest, position: JsonValue, number: int, guard: LoopGuard
+    ) -> Iterator[Page]:
+        """An answer in JSON: one page."""
+        try:
+            request = self._request(base, position, guard)
+            response = self._fetch(base, request)
+            if response is None:
+                yield self._nothing(request, number)
+                return
+            document, records = self._read(response)
+            guard.seen(records)
+            answered = self._answered(base, request, response, len(records), document)
+            page = Page(
+                records=records,
+                number=number,
+                url=self._http.public(response.url),
+                next_position=self.paginator.after(answered, position),
+            )
+            if self._side_by_side and len(response.body) <= AHEAD_BYTES:
+                self._prefetch(base, answered, page.next_position)
+            del document, response, records, answered
+        except UpstreamError as error:
+            raise self._http.without_secrets(error, self._place(base, number)) from None
+        yield page
+
+    def _pieces(
+        self, base: HttpRequest, position: JsonValue, number: int, guard: LoopGuard
+    ) -> Iterator[Page]:
+        """An answer that can be read piece by piece: a page for each, all with the
+        same number. A position within it is `{"within": <its own>, "records": n}`.
+        """
+        position, skip = _within(position)
+        try:
+            request = self._request(base, position, guard)
+            with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
+                file = cast("BinaryIO", spool)
+                response = self._fetch(base, request, into=file)
+                if response is None:
+                    yield self._nothing(request, number)
+                    return
+                held: list[bytes] = []
+                rows = 0
+                for piece in self._pieces_of(response, file):
+                    if rows == 0:
+                        guard.seen(piece)
+                    if rows > skip and held:
+                        yield Page(
+                            records=held,
+                            number=number,
+                            url=self._http.public(response.url),
+                            next_position={"within": position, "records": rows},
+                        )
+                    held = piece[max(0, skip - rows) :]
+                    rows += len(piece)
+                if rows == 0:
+                    guard.seen([])
+                if rows == 1 and held and self._endpoint.format == "jsonl":
+                    refuse_error(members(held[0]), declared=True)
+                answered = self._answered(base, request, response, rows, None)
+                yield Page(
+                    records=held,
+                    number=number,
+                    url=self._http.public(response.url),
+                    next_position=self.paginator.after(answered, position),
+                )
+        except UpstreamError as error:
+            raise self._http.without_secrets(error, self._place(base, number)) from None
+
+    def _pieces_of(
+        self, response: HttpResponse, file: BinaryIO
+    ) -> Iterator[list[bytes]]:
+        body_format = self._endpoint.format
+        if body_format == "json":
+            raise TypeError("JSON is not read piece by piece")
+        content_type = response.headers.get("content-type", "")
+        try:
+            stream = unpacked(file, response.headers.get("content-encoding", ""))
+            for piece in pieces(stream, body_format, content_type):
+                yield checked(piece, body_format)
+        except DAMAGE:
+            raise broken_gzip() from None
+
+    def _prefetch(
+        self, base: HttpRequest, answered: AnsweredPage, upcoming: JsonValue
+    ) -> None:
+        """Ask for the pages that are known to follow, some at a time."""
+        if upcoming is not None:
+            foreseen = self.paginator.foreseen(answered, upcoming, PARALLEL)
+            # one by one where there is one left: nothing is won by another thread
+            if len(foreseen) > 1:
+                self._prefetched.ask([self._whole(base, one) for one in foreseen])
+
+    def _request(
+        self, base: HttpRequest, position: JsonValue, guard: LoopGuard
+    ) -> HttpRequest:
+        request = self._whole(base, position)
+        guard.before(self.paginator.request(base, position))
+        return request
+
+    def _whole(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
+        request = self.paginator.request(base, position)
+        # a link comes back without our secrets: no position holds them
+        own = secret_params(self._endpoint)
+        kept = {name: base.params[name] for name in own if name in base.params}
+        return replace(request, params={**kept, **request.params})
+
+    def _nothing(self, request: HttpRequest, number: int) -> Page:
+        return Page(records=(), number=number, url=self._http.public(request.url))
+
+    def _answered(
+        self,
+        base: HttpRequest,
+        request: HttpRequest,
+        response: HttpResponse,
+        rows: int,
+        document: Document | None,
+    ) -> AnsweredPage:
+        auth = self._http.api.auth
+        is_object = document is not None and document.kind == "object"
+        return AnsweredPage(
+            url=response.url,
+            origin=origin_of(base.url),
+            headers=response.headers,
+            rows=rows,
+            document=document,
+            request=request,
+            is_one_record=is_object and self.selector == WHOLE,
+            secret_params=secret_params(self._endpoint)
+            | (auth.query_names() if auth else frozenset()),
+        )
+
+    def _fetch(
+        self, base: HttpRequest, request: HttpRequest, into: BinaryIO | None = None
+    ) -> HttpResponse | None:
+        """The answer, or None if there is nothing in it or it is to be ignored."""
+        if origin_of(request.url) != origin_of(base.url):
+            raise Terminal(
+                f"the position leads to {self._http.public(request.url)}, outside "
+                "base_url; begin anew",
+                kind=RunErrorKind.RESPONSE,
+            )
+        if into is None:
+            response = self._prefetched.take(request)
+        else:
+            response = self._http.fetch(request, actions=self._actions, into=into)
+        return None if response and response.status in _NO_CONTENT else response
+
+    def _read(self, response: HttpResponse) -> tuple[Document, list[bytes]]:
+        content_type = response.headers.get("content-type", "")
+        document = Document(response.body, content_type=content_type)
+        declared = self._endpoint.data_selector
+        if declared is None and self.selector is None:
+            hint = _last_word(self._endpoint.path)
+            self.selector = detect_selector(document, hint=hint)
+        return document, select_records(document, declared, found=self.selector)
+
+
+def _within(position: JsonValue) -> tuple[JsonValue, int]:
+    """A position, and how many of its answer's records have been read already."""
+    if isinstance(position, dict) and set(position) == {"within", "records"}:
+        records = position["records"]
+        return position["within"], records if isinstance(records, int) else 0
+    return position, 0
+
+
+def _last_word(path: str) -> str:
+    """`flights` of `/v1/flights.json`: what the records may be called."""
+    return urlsplit(path).path.rstrip("/").rpartition("/")[2].partition(".")[0]

@@ -1,0 +1,283 @@
+"""An upstream API over HTTP: one request with its retries, redirects and auth.
+
+What to do with an answer is decided in `lambdas.core.source.response`; here are the
+socket, the clock and the secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import BinaryIO
+
+from lambdas.adapters.sources.rate_budget import OwnBudgets
+from lambdas.adapters.sources.transport import MAX_BODY_BYTES, Transport
+from lambdas.core.dataset import Api, ResponseAction
+from lambdas.core.errors import (
+    OverBudget,
+    RunErrorKind,
+    Terminal,
+    Transient,
+    UpstreamError,
+)
+from lambdas.core.http.auth import AccessToken, BaseAuth, OAuth2ClientCredentials
+from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.http.urls import is_private_enough, origin_of, public_url, redact
+from lambdas.core.ports import Clock, RateBudget, Secrets
+from lambdas.core.source.response import (
+    MAX_REDIRECTS,
+    Disposition,
+    GiveUp,
+    judge,
+    next_try,
+    redirected,
+)
+
+
+class HttpApi:
+    """One API, with its connections, its access token and its rate budget.
+
+    `deadline_s` is a moment of `clock.monotonic()`: no wait reaches past it, and no
+    request is given longer. `random` gives numbers in [0, 1) for the jitter.
+    `known_secrets` are blanked out of messages, beside those of `api.auth`. Without a
+    `budget` that others share, it keeps one of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        secrets: Secrets,
+        clock: Clock,
+        random: Callable[[], float],
+        deadline_s: float,
+        known_secrets: frozenset[str] = frozenset(),
+        max_body_bytes: int = MAX_BODY_BYTES,
+        budget: RateBudget | None = None,
+    ) -> None:
+        self.api = api
+        self.secrets = secrets
+        self.requests = 0
+        self.retries = 0
+        self._clock = clock
+        self._random = random
+        self._deadline_s = deadline_s
+        self._hidden = frozenset(known_secrets)
+        self._hides_auth = False
+        self._token: AccessToken | None = None
+        self._budget = budget or OwnBudgets(clock=clock).of(api)
+        # requests may be under way side by side: one of them fetches the token, and
+        # what is counted is counted once
+        self._preparing, self._counting = Lock(), Lock()
+        self._transport = Transport(max_body_bytes=max_body_bytes)
+
+    def hide(self, secrets: frozenset[str]) -> None:
+        """Blank these out of every message from now on."""
+        self._hidden = self._hidden | secrets
+
+    def public(self, url: str) -> str:
+        """`url` as a message may show it."""
+        return public_url(url, self._hidden)
+
+    def without_secrets(self, error: UpstreamError, where: str = "") -> UpstreamError:
+        """The same error, its sentence beginning with `where` and holding no secret."""
+        return type(error)(
+            redact(f"{where}{error}", self._hidden),
+            kind=error.kind,
+            retry_after_s=error.retry_after_s,
+        )
+
+    def fetch(
+        self,
+        request: HttpRequest,
+        *,
+        actions: Sequence[ResponseAction] = (),
+        into: BinaryIO | None = None,
+    ) -> HttpResponse | None:
+        """The answer to `request`, whole and decompressed; None if one of `actions`
+        ignores it. With `into`, an empty file, the body goes there as it came.
+
+        Redirects within the API's origin are followed, at most five; another origin is
+        refused. Raises UpstreamError, its sentence naming the URL and no secret.
+        """
+        if not is_private_enough(request.url):
+            raise Terminal(
+                f"{self.public(request.url)} is neither https nor on this machine",
+                kind=RunErrorKind.HTTP,
+            )
+        origin = origin_of(request.url)
+        renewed = False
+        attempt = 1
+        while True:
+            try:
+                token = self._prepare()
+                answer = self._follow(request, actions, origin, into, token)
+            except UpstreamError as error:
+                is_401 = isinstance(error, _Unauthorized)
+                if is_401 and not renewed and self._renews():
+                    renewed = True
+                    self._drop(token)
+                    self._count_retry()
+                    continue
+                if error.kind is RunErrorKind.THROTTLED and error.retry_after_s:
+                    self._budget.hold_back(error.retry_after_s)
+                step = next_try(
+                    error,
+                    attempt=attempt,
+                    retry=self.api.retry,
+                    seconds_left=self._deadline_s - self._clock.monotonic(),
+                    random=self._random(),
+                )
+                if isinstance(step, GiveUp):
+                    raise self._told(error, request, step.why) from None
+                self._clock.sleep(step.seconds)
+                attempt += 1
+                self._count_retry()
+            else:
+                return answer
+
+    def _count_retry(self) -> None:
+        with self._counting:
+            self.retries += 1
+
+    def _told(self, error: UpstreamError, request: HttpRequest, why: str) -> Exception:
+        tree = next(
+            t for t in (OverBudget, Transient, Terminal) if isinstance(error, t)
+        )
+        place = f"{request.method} {self.public(request.url)} "
+        return tree(
+            redact(
+                f"{'' if isinstance(error, _Placed) else place}{error}{why}",
+                self._hidden,
+            ),
+            kind=error.kind,
+            retry_after_s=error.retry_after_s,
+        )
+
+    def _follow(
+        self,
+        request: HttpRequest,
+        actions: Sequence[ResponseAction],
+        origin: str,
+        into: BinaryIO | None,
+        token: AccessToken | None,
+    ) -> HttpResponse | None:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._send(self._proven(request, token), into)
+            verdict = judge(response, actions, self._clock.now())
+            match verdict:
+                case Disposition.TAKE:
+                    return response
+                case Disposition.IGNORE:
+                    return None
+                case Disposition.REDIRECT:
+                    request = redirected(request, response, origin)
+                case UpstreamError():
+                    is_401 = response.status == 401  # noqa: PLR2004 - Unauthorized
+                    if is_401 and not isinstance(verdict, Transient):
+                        raise _Unauthorized(str(verdict), kind=verdict.kind)
+                    raise verdict
+        raise Terminal(
+            f"redirects more than {MAX_REDIRECTS} times; correct base_url or path",
+            kind=RunErrorKind.HTTP,
+        )
+
+    def _proven(self, request: HttpRequest, token: AccessToken | None) -> HttpRequest:
+        auth = self.api.auth
+        if auth is None:
+            return request
+        return auth.prove(request, self.secrets.value, token)
+
+    def _prepare(self) -> AccessToken | None:
+        """Know what to blank out, and have an access token where one is needed."""
+        auth = self.api.auth
+        if auth is None:
+            return None
+        with self._preparing:
+            self._prepare_for(auth)
+            return self._token
+
+    def _drop(self, token: AccessToken | None) -> None:
+        """Have another token fetched, unless somebody did so meanwhile."""
+        with self._preparing:
+            if self._token is token:
+                self._token = None
+
+    def _prepare_for(self, auth: BaseAuth) -> None:
+        if not self._hides_auth:
+            self._hidden = self._hidden | auth.secrets(self.secrets.value)
+            self._hides_auth = True
+        if isinstance(auth, OAuth2ClientCredentials) and (
+            self._token is None or self._token.is_due(self._clock.now())
+        ):
+            self._token = self._fetch_token(auth)
+            self._hidden = self._hidden | {self._token.value}
+
+    def _renews(self) -> bool:
+        return isinstance(self.api.auth, OAuth2ClientCredentials)
+
+    def _fetch_token(self, auth: OAuth2ClientCredentials) -> AccessToken:
+        """By the body first; a server that refuses that is asked by HTTP Basic."""
+        response: HttpResponse | None = None
+        where = self.public(auth.access_token_url)
+        if not is_private_enough(auth.access_token_url):
+            raise _PlacedTerminal(
+                f"access_token_url {where} must be https (http only on loopback)",
+                kind=RunErrorKind.AUTH,
+            )
+        for client in ("body", "basic"):
+            response = self._send(auth.token_request(self.secrets.value, client=client))
+            if response.status not in {400, 401}:
+                break
+        verdict = judge(response, (), self._clock.now()) if response else None
+        match verdict:
+            case Disposition.TAKE if response is not None:
+                return auth.read_token(response, self._clock.now())
+            case UpstreamError():
+                is_transient = isinstance(verdict, Transient)
+                kind = verdict.kind if is_transient else RunErrorKind.AUTH
+                placed = _PlacedTransient if is_transient else _PlacedTerminal
+                raise placed(
+                    f"the token request to {where} {verdict}",
+                    kind=kind,
+                    retry_after_s=verdict.retry_after_s,
+                )
+        raise _PlacedTerminal(
+            f"the token request to {where} was redirected; a client's secret is sent "
+            "to the configured access_token_url only",
+            kind=RunErrorKind.AUTH,
+        )
+
+    def _send(self, request: HttpRequest, into: BinaryIO | None = None) -> HttpResponse:
+        """One request within the budget and the time. Raises UpstreamError."""
+        self._budget.wait(within_s=self._deadline_s - self._clock.monotonic())
+        left = self._deadline_s - self._clock.monotonic()
+        if left <= 0:
+            raise Transient(
+                "is not sent: the time given to this pull is over",
+                kind=RunErrorKind.TIMEOUT,
+            )
+        with self._counting:
+            self.requests += 1
+        if into is not None:
+            into.seek(0)
+            into.truncate()
+        return self._transport.send(
+            request, timeout_s=min(self.api.timeout, left), into=into
+        )
+
+
+class _Unauthorized(Terminal):
+    """A 401: with OAuth2 a new token may mend it, once."""
+
+
+class _Placed:
+    """Marks an error whose sentence names its URL already."""
+
+
+class _PlacedTerminal(_Placed, Terminal):
+    """About the token request, and final."""
+
+
+class _PlacedTransient(_Placed, Transient):
+    """About the token request, and worth another try."""

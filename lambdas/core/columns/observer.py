@@ -1,0 +1,231 @@
+"""Looks at the records of one run for what their columns are, and what of it is news.
+
+Where no contract asks for every record, only some are looked at: each page's first and
+last few, so that a pull is not slowed by what rarely happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from lambdas.core.columns.declared import declared_columns, known_names
+from lambdas.core.columns.fast_path import FastPath, TypedWay
+from lambdas.core.columns.observed import (
+    MAX_BYTES,
+    MAX_COLUMNS,
+    MAX_NAME,
+    MAX_REFUSED,
+    Drift,
+    Observed,
+    ObservedType,
+    mark_of,
+    type_of,
+    widened,
+)
+from lambdas.core.columns.types import fits, of_observed
+from lambdas.core.dataset import Dataset
+from lambdas.core.records.json_path import follow
+
+AT_EACH_END = 4
+"""Records looked at, first and last, of a page."""
+OF_THE_FIRST = 1_000
+"""Records looked at of a dataset's first page ever."""
+MAX_TOLD = 100
+"""Changes told of one run; a dataset with more of them has another trouble."""
+
+_SAME = {
+    ("boolean", "boolean"),
+    ("integer", "integer"),
+    ("number", "integer"),
+    ("number", "number"),
+}
+"""Declared and observed types of which the second says that the first holds."""
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Observer:
+    """What one run shows of a dataset's columns, on top of what was seen `before`."""
+
+    def __init__(self, *, dataset: Dataset, before: Observed) -> None:
+        self._before = before
+        self._names = known_names(dataset)
+        self._declared = declared_columns(dataset)
+        self._typed = [
+            (column, takes)
+            for column in self._declared
+            if column.top is not None
+            if (takes := fits(column.type, column.zone)) is not None
+        ]
+        self._types: dict[str, ObservedType] = dict(before.columns)
+        self._bytes = sum(map(_size, self._types))
+        self._unseen = {one.top for one in self._declared if one.top is not None}
+        self._looked = 0
+        self._usual: FastPath | None = None
+        self._misfits: dict[str, tuple[str, str]] = {}
+        self._refused: dict[str, str] = {}
+
+    @property
+    def types(self) -> Mapping[str, ObservedType]:
+        """What the columns are so far."""
+        return self._types
+
+    def sample(self, records: Sequence[bytes]) -> None:
+        """Look at some of a page's records."""
+        if not self._types:
+            some = records[:OF_THE_FIRST]
+        elif len(records) <= 2 * AT_EACH_END:
+            some = records
+        else:
+            some = [*records[:AT_EACH_END], *records[-AT_EACH_END:]]
+        if self._usual is not None and not self._unseen and self._usual.holds(some):
+            self._looked += len(some)
+            return
+        before = dict(self._types)
+        for record in some:
+            try:
+                self.see(_MEMBERS.decode(record))
+            except msgspec.DecodeError:
+                continue  # such as half a surrogate pair: it lands, and has no names
+        if self._usual is None or before != self._types:
+            self._usual = self._as_seen_so_far()
+
+    def _as_seen_so_far(self) -> FastPath:
+        """What tells a record that shows nothing new."""
+        typed: list[TypedWay] = [
+            (name, (), kind, takes)
+            for name, kind in self._types.items()
+            if (takes := of_observed(kind)) is not None
+        ]
+        quick = {name: kind for name, _, kind, _ in typed}
+        typed += [
+            (str(column.top), column.way[1:], column.type, takes)
+            for column, takes in self._typed
+            if len(column.way) > 1
+            or (column.type, quick.get(str(column.top))) not in _SAME
+        ]
+        return FastPath(names=self._types, only=True, typed=typed)
+
+    def see(self, row: Mapping[str, msgspec.Raw]) -> None:
+        """Look at a record that lands."""
+        self._looked += 1
+        self._unseen -= row.keys()
+        types = self._types
+        for name, raw in row.items():
+            kind, known = type_of(raw), types.get(name)
+            if kind == known or (kind == "null" and known is not None):
+                continue
+            if known is not None:
+                types[name] = widened(known, kind)
+            elif self._has_room(name):
+                types[name] = kind
+                self._bytes += _size(name)
+        for column, takes in self._typed:
+            at = row.get(str(column.top))
+            if at is None:
+                continue
+            for value in follow([at], column.way[1:])[:1]:
+                if not takes(bytes(value)):
+                    self.misfit(column.name, column.type, type_of(value))
+
+    def see_names(self, row: Mapping[str, msgspec.Raw]) -> None:
+        """A record that does not land: its columns are not missing upstream."""
+        self._unseen -= row.keys()
+
+    def misfit(self, column: str, expected: str, found: str) -> None:
+        """A value of another type than `expected` came."""
+        self._misfits.setdefault(column, (expected, found))
+
+    def refused(self, column: str, found: str) -> None:
+        """The contract kept a column out."""
+        room = MAX_REFUSED - len(self._before.refused) - len(self._refused)
+        name = column[:MAX_NAME]
+        if room > 0 and mark_of(name) not in self._before.refused:
+            self._refused.setdefault(name, found)
+
+    def after(self, *, is_live: bool) -> tuple[Observed, tuple[Drift, ...]]:
+        """What is known of the columns after the run, and what of it is news: at most
+        `MAX_TOLD` changes.
+
+        A past window (not `is_live`) may lack a column that came later, and says
+        nothing of missing ones.
+        """
+        before = self._before
+        declared = {one.name: one for one in self._declared if one.top is not None}
+        there = {name for name, one in declared.items() if one.top not in self._unseen}
+        came_back = tuple(name for name in before.missing if name in there)
+        sparse = (*before.sparse, *came_back)
+        missing = [
+            name for name in before.missing if name in declared and name not in there
+        ]
+        gone = [
+            Drift(change="missing_column", column=name, expected=one.type)
+            for name, one in declared.items()
+            if is_live and self._looked
+            if name not in there and name not in missing and name not in sparse
+        ]
+        misfits = dict(before.misfits)
+        for name, (expected, _) in self._misfits.items():
+            misfits[mark_of(name)] = expected
+        observed = Observed(
+            columns=self._types,
+            missing=(*missing, *(one.column for one in gone)),
+            sparse=sparse,
+            misfits=misfits,
+            refused=(*before.refused, *map(mark_of, self._refused)),
+        )
+        told = (*self._new_columns(), *self._changed_types(), *gone)
+        return observed, told[:MAX_TOLD]
+
+    def _new_columns(self) -> list[Drift]:
+        """Those that were not there when there were any. What the first run shows is
+        what the data is, and no news.
+        """
+        before = self._before
+        if not before.columns and not self._refused:
+            return []
+        known = {*self._names, *before.columns}
+        found = dict(self._types) if before.columns else {}
+        news = {
+            name: kind
+            for name, kind in found.items()
+            if name not in known and mark_of(name) not in before.refused
+        }
+        return [
+            Drift(change="new_column", column=name, found=kind)
+            for name, kind in (news | self._refused).items()
+        ]
+
+    def _changed_types(self) -> list[Drift]:
+        """Of declared columns the values that their type does not take; where none is
+        declared, the types that had to be widened.
+        """
+        before = self._before
+        changes = {
+            name: change
+            for name, change in self._misfits.items()
+            if before.misfits.get(mark_of(name)) != change[0]
+        }
+        if not self._declared:
+            for name, kind in before.columns.items():
+                now = self._types[name]
+                if kind not in (now, "null"):
+                    changes.setdefault(name, (kind, now))
+        return [
+            Drift(change="changed_type", column=name, expected=expected, found=found)
+            for name, (expected, found) in changes.items()
+        ]
+
+    def _has_room(self, name: str) -> bool:
+        return (
+            len(self._types) < MAX_COLUMNS
+            and len(name) <= MAX_NAME
+            and self._bytes + _size(name) <= MAX_BYTES
+            and not any(ord(one) < ord(" ") or ord(one) == 0x7F for one in name)  # noqa: PLR2004 - DEL
+        )
+
+
+def _size(name: str) -> int:
+    """Bytes of a name, and of what stands around it in a document."""
+    return len(name.encode()) + 16

@@ -1,0 +1,29 @@
+"""Every cause, in the order in which the first that holds is *the* cause.
+
+To add one: a `Rule` at its place in one of these modules, a page in `docs/runbooks/`,
+a case in `tests/cases/diagnosis/`.
+"""
+
+from __future__ import annotations
+
+from lambdas.core.diagnosis.causes import beyond, loading, pulling
+from lambdas.core.diagnosis.causes.rule import Rule
+
+ALWAYS: tuple[Rule, ...] = pulling.ALWAYS
+OURS: tuple[Rule, ...] = pulling.OURS + loading.OURS
+OURS_UNCONFIRMED: tuple[Rule, ...] = pulling.OURS_UNCONFIRMED
+SOURCE: tuple[Rule, ...] = beyond.SOURCE
+REST: tuple[Rule, ...] = beyond.REST
+MONITOR: tuple[Rule, ...] = beyond.MONITOR
+NOTES: tuple[Rule, ...] = beyond.NOTES
+
+RULES: tuple[Rule, ...] = (
+    ALWAYS + OURS + OURS_UNCONFIRMED + SOURCE + REST + MONITOR + NOTES
+)
+BY_CODE: dict[str, Rule] = {rule.code: rule for rule in reversed(RULES)}
+"""The first rule of each code."""
+
+
+def plain_words(code: str) -> str:
+    """Why, in one line, for people who only use the data. KeyError if no such code."""
+    return BY_CODE[code].plain

@@ -1,0 +1,243 @@
+"""Sentences that verdicts are made of, with the values in them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from lambdas.core.diagnosis.assessment import Assessment, State
+
+_GENERATION = re.compile(r"raw/[a-z][a-z0-9_]*/g(\d+)/")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+"""As in `lambdas.core.dataset`, whose import costs more than a thousand verdicts."""
+_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_PLURAL_DAYS = 2
+
+
+def at(moment: datetime | None) -> str:
+    """`2026-11-22 20:00 UTC`, with seconds where there are any."""
+    if moment is None:
+        return "a time that is not known"
+    seconds = f":{moment:%S}" if moment.second else ""
+    return f"{moment:%Y-%m-%d %H:%M}{seconds} UTC"
+
+
+def lasting(seconds: float) -> str:
+    """`13 h`, `5 days 2 h`, `90 s` as `1 min 30 s`: the two greatest units."""
+    left = int(abs(seconds))
+    parts = []
+    for name, size in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            days = "s" if name == "day" and count >= _PLURAL_DAYS else ""
+            parts.append(f"{count} {name}{days}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def ago(seen: Assessment, moment: datetime | None) -> str:
+    """`13 h ago`, or `in 5 min`; empty words are never needed: unknown says so."""
+    age = seen.age_s(moment)
+    if age is None:
+        return "at a time that is not known"
+    return f"{lasting(age)} ago" if age >= 0 else f"in {lasting(age)}"
+
+
+def counted(number: float, noun: str) -> str:
+    """`1 file`, `3 files`, `1,234,567 rows`."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+    return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
+
+
+# names -------------------------------------------------------------------------------
+def name_of(seen: Assessment) -> str:
+    """The dataset's name as a word of a command; a name that is no name of ours is
+    not pasted into one.
+    """
+    name = seen.signals.dataset
+    return name if _NAME.fullmatch(name) else "NAME"
+
+
+def table_of(seen: Assessment) -> str:
+    """`RAW.CAT_DATA`."""
+    return f"RAW.{name_of(seen).upper()}"
+
+
+def pipe_of(seen: Assessment) -> str:
+    """`RAW.CAT_DATA_G1`, the generation being read from the newest key."""
+    match = _GENERATION.match(seen.signals.landing.newest_key or "")
+    generation = match[1] if match else "<generation>"
+    return f"{table_of(seen)}_G{generation}"
+
+
+# what every verdict begins with ------------------------------------------------------
+def table(seen: Assessment) -> str:
+    """How old the table is, and what was promised."""
+    return f"{_newest(seen)}; {_promise(seen)}"
+
+
+def _newest(seen: Assessment) -> str:
+    read, rows = seen.signals.table.read, seen.signals.table.row_count
+    if read != "ok":
+        return f"the table could not be read ({read or 'not known why'})"
+    if seen.newest is not None:
+        kind = " (by load time)" if seen.signals.policy.clock == "load" else ""
+        age = seen.age_s(seen.newest) or 0
+        old = f"{lasting(age)} old" if age >= 0 else f"{lasting(age)} ahead"
+        return f"newest row {at(seen.newest)}{kind}, {old}"
+    if seen.signals.policy.clock is None and (seen.event_newest or seen.load_newest):
+        return "by which clock the table is judged is not known"
+    if rows is None:
+        return "neither a newest row nor a row count is known"
+    if rows == 0:
+        return "no rows yet"
+    return f"no row with a usable time among {counted(rows, 'row')}"
+
+
+def _promise(seen: Assessment) -> str:
+    policy = seen.signals.policy
+    if policy.expected_by is not None:
+        since = at(policy.expected_since)
+        return f"promised by {at(policy.expected_by)}: data since {since}"
+    if policy.in_quiet_time is True:
+        return "nothing is due at this time"
+    in_error = seen.state is State.ERROR or policy.warn_after_s is None
+    limit = policy.error_after_s if in_error else policy.warn_after_s
+    if limit is None:
+        return "no age is promised"
+    return f"promised within {lasting(limit)}"
+
+
+# evidence ----------------------------------------------------------------------------
+def upstream(seen: Assessment) -> str:
+    """What the probe said."""
+    probe = seen.signals.upstream
+    if seen.upstream_newest is not None:
+        return f"upstream's newest record is of {at(seen.upstream_newest)}"
+    if probe.empty is True:
+        return "upstream was probed and holds nothing at all"
+    return f"upstream's newest is not known (probe: {probe.probe or 'not known'})"
+
+
+def cursor(seen: Assessment) -> str | None:
+    """How far the dataset has been pulled."""
+    moment = seen.signals.pull.cursor_at
+    return None if moment is None else f"the cursor stands at {at(moment)}"
+
+
+def schedule(seen: Assessment) -> str | None:
+    """When the dataset is pulled."""
+    pull = seen.signals.pull
+    known = [
+        None if pull.schedule_enabled is None else _on_or_off(on=pull.schedule_enabled),
+        pull.last_due_at and f"last due {at(pull.last_due_at)}",
+        pull.next_due_at and f"next due {at(pull.next_due_at)}",
+    ]
+    parts = [part for part in known if part]
+    return f"the schedule: {', '.join(parts)}" if parts else None
+
+
+def _on_or_off(*, on: bool) -> str:
+    return "on" if on else "switched off"
+
+
+def run(seen: Assessment) -> str | None:
+    """What became of the last pull."""
+    last = seen.run
+    if last.status is None:
+        return None
+    if last.status == "never":
+        return "the dataset has never been pulled"
+    how = {"succeeded": "succeeded", "failed": "failed", "running": "is running"}
+    words = [f"the last pull {how[last.status]}"]
+    if last.error is not None:
+        words.append(f"with `{last.error}`")
+    if last.rows is not None and last.status == "succeeded":
+        words.append(f"with {counted(last.rows, 'row')}")
+    if last.started_at is not None:
+        words.append(f"(started {at(last.started_at)}, {ago(seen, last.started_at)})")
+    return " ".join(words)
+
+
+def landing(seen: Assessment) -> str | None:
+    """What lies in the landing zone."""
+    landed = seen.signals.landing
+    if landed.empty is True:
+        return "nothing lies in the landing zone"
+    known = [
+        landed.newest_object_at
+        and f"the newest object landed {at(landed.newest_object_at)}"
+        + (f" as {landed.newest_key}" if landed.newest_key else ""),
+        landed.unloaded
+        and f"{counted(landed.unloaded, 'object')} past grace without a load record",
+        landed.rewritten and "an object's name was written a second time",
+    ]
+    return "; ".join(part for part in known if part) or None
+
+
+def load(seen: Assessment) -> str | None:
+    """What the newest load record says."""
+    newest = seen.signals.load
+    known = [
+        newest.status and f"the newest load is `{newest.status}`",
+        newest.key and f"of {newest.key}",
+    ]
+    if newest.rows_parsed is not None and newest.rows_loaded is not None:
+        known.append(f"with {newest.rows_loaded:,} of {newest.rows_parsed:,} rows")
+    parts = [" ".join(part for part in known if part)]
+    if newest.first_error:
+        parts.append(f"first error: {newest.first_error}")
+    if newest.last_loaded_at is not None:
+        parts.append(f"rows were last added {at(newest.last_loaded_at)}")
+    return "; ".join(part for part in parts if part) or None
+
+
+def pipe(seen: Assessment) -> str | None:
+    """What the pipe says of itself."""
+    report = seen.signals.pipe
+    known = [
+        report.state and f"{report.state}",
+        None
+        if report.pending_files is None
+        else f"{counted(report.pending_files, 'file')} pending",
+        report.last_received_at and f"last message {at(report.last_received_at)}",
+        report.last_forwarded_at and f"last forwarded {at(report.last_forwarded_at)}",
+    ]
+    if report.covers_newest_key is not None:
+        covers = "covers" if report.covers_newest_key else "does not cover"
+        known.append(f"its prefix and pattern: {covers} the newest key")
+    parts = [part for part in known if part]
+    return f"the pipe {pipe_of(seen)}: {', '.join(parts)}" if parts else None
+
+
+def counts(seen: Assessment) -> str | None:
+    """The table's rows, now and before."""
+    rows = seen.signals.table
+    known = [
+        None if rows.row_count is None else f"{counted(rows.row_count, 'row')} now",
+        None
+        if rows.previous_row_count is None
+        else f"{counted(rows.previous_row_count, 'row')} at the check before",
+        rows.null_event_rows
+        and f"{counted(rows.null_event_rows, 'row')} without an event time",
+        rows.future_rows and f"{counted(rows.future_rows, 'row')} ahead of the clock",
+    ]
+    parts = [part for part in known if part]
+    return f"the table has {', '.join(parts)}" if parts else None
+
+
+def checks(seen: Assessment) -> str | None:
+    """What the monitor says of itself."""
+    monitor = seen.signals.monitor
+    known = [
+        monitor.last_check_at
+        and f"last check {at(monitor.last_check_at)}, "
+        f"{ago(seen, monitor.last_check_at)}",
+        monitor.check_every_s
+        and f"a check is due every {lasting(monitor.check_every_s)}",
+        monitor.evaluated_newest_at
+        and f"the last check judged {at(monitor.evaluated_newest_at)}",
+        monitor.undelivered_notices
+        and f"{counted(monitor.undelivered_notices, 'notice')} not delivered",
+    ]
+    parts = [part for part in known if part]
+    return "; ".join(parts) or None

@@ -1,0 +1,202 @@
+"""From what was read and found to the signals of one dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.evidence import (
+    PullFacts,
+    landing_signals,
+    load_signals,
+    pipe_signals,
+    pull_signals,
+)
+from lambdas.core.diagnosis.signals import Monitor, Pipe, Signals, Table, Upstream
+from lambdas.core.diagnosis.verdict import Verdict, diagnose
+from lambdas.core.freshness.attainment import AttainmentState, Observation, tallied
+from lambdas.core.freshness.promise import next_look_at, policy_at
+from lambdas.core.freshness.watch import Watch, promise_hash
+from lambdas.core.loading.objects import LandedObjects, LoadRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a clock may be off, how long a load may take, how often we look."""
+
+    skew: timedelta
+    load_grace: timedelta
+    check_every: timedelta
+
+
+class Collected(Protocol):
+    """What was found of a dataset on its way; None is not known."""
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """The source's own word."""
+
+    @property
+    def pull(self) -> PullFacts | None:
+        """Cursor, runs and schedule."""
+
+    @property
+    def landing(self) -> LandedObjects | None:
+        """Objects in the landing zone."""
+
+    @property
+    def load(self) -> Sequence[LoadRecord] | None:
+        """Load records, the newest first."""
+
+    @property
+    def pipe(self) -> Pipe | None:
+        """The pipe's own report."""
+
+
+def newest_of(dataset: Dataset, table: Table) -> datetime | None:
+    """The table's newest time, by the clock that the dataset is judged by."""
+    if dataset.freshness.loaded_at_field is None:
+        return table.newest_loaded_at
+    return table.newest_event_at
+
+
+def table_signals(
+    dataset: Dataset,
+    table: Table,
+    watch: Watch | None,
+    *,
+    now: datetime,
+    limits: Limits,
+    evaluated: Table | None = None,
+) -> Signals:
+    """The signals that reading the table gives: enough to tell who is late.
+
+    `evaluated` is what was judged before, if `table` was read a second time, directly.
+    """
+    newest = newest_of(dataset, table)
+    judged = newest if evaluated is None else newest_of(dataset, evaluated)
+    return Signals(
+        dataset=dataset.name,
+        now=now,
+        policy=policy_at(
+            dataset,
+            now=now,
+            newest=newest,
+            skew_s=limits.skew.total_seconds(),
+            load_grace_s=limits.load_grace.total_seconds(),
+        ),
+        table=table.model_copy(
+            update={"previous_row_count": watch.row_count if watch else None}
+        ),
+        # What concerns the check as a whole is judged once, not with every dataset.
+        monitor=Monitor(evaluated_newest_at=judged),
+    )
+
+
+def all_signals(
+    dataset: Dataset, read: Signals, found: Collected, *, limits: Limits
+) -> Signals:
+    """The signals of a suspect: what was read, and what was found on the way."""
+    loaded_at = read.table.newest_loaded_at
+    return read.model_copy(
+        update={
+            "upstream": found.upstream or Upstream(),
+            "pull": pull_signals(
+                dataset, found.pull, now=read.now, grace=limits.load_grace
+            ),
+            "landing": landing_signals(
+                found.landing,
+                found.load,
+                found.pull,
+                now=read.now,
+                grace=limits.load_grace,
+                table_loaded_at=loaded_at,
+            ),
+            "load": load_signals(found.load, table_loaded_at=loaded_at),
+            "pipe": pipe_signals(found.pipe, found.landing, found.load, now=read.now),
+        }
+    )
+
+
+def passes_only_for_quiet(signals: Signals, verdict: Verdict) -> bool:
+    """Whether a dataset that is late passes because nothing is due now."""
+    if verdict.state != "pass" or not signals.policy.in_quiet_time:
+        return False
+    loud = signals.policy.model_copy(update={"in_quiet_time": False})
+    return diagnose(signals.model_copy(update={"policy": loud})).state.late
+
+
+def watch_after(
+    dataset: Dataset,
+    signals: Signals,
+    verdict: Verdict,
+    before: Watch | None,
+    *,
+    incident_id: str | None,
+    awaited_until: datetime | None = None,
+) -> Watch:
+    """What to remember. A table that could not be read is remembered as it was.
+
+    `awaited_until`: the dataset waits for its first rows, which are due then.
+
+    While something is wrong, the row count to compare with stays the greatest: rows
+    that were deleted are still deleted five minutes later.
+    """
+    table = signals.table
+    newest = newest_of(dataset, table)
+    is_read = table.read == "ok"
+    rows = table.row_count
+    if before is not None and before.row_count is not None:
+        if rows is None:
+            rows = before.row_count
+        elif verdict.state != "pass":
+            rows = max(rows, before.row_count)
+    return Watch(
+        dataset=dataset.name,
+        checked_at=signals.now,
+        promise=promise_hash(dataset),
+        state=verdict.state.value,
+        cause=verdict.cause,
+        next_look_at=(
+            awaited_until or next_look_at(dataset, newest=newest, now=signals.now)
+        ),
+        newest_at=newest if is_read or before is None else before.newest_at,
+        newest_loaded_at=(
+            table.newest_loaded_at
+            if is_read or before is None
+            else before.newest_loaded_at
+        ),
+        row_count=rows,
+        incident_id=incident_id,
+        first_seen_at=signals.now if before is None else before.seen_since,
+        first_load_over=(before is not None and before.first_load_over)
+        or (is_read and awaited_until is None),
+        tally=_tally_after(dataset, signals, verdict, before),
+    )
+
+
+def _tally_after(
+    dataset: Dataset, signals: Signals, verdict: Verdict, before: Watch | None
+) -> AttainmentState | None:
+    """What is counted so far. A table that could not be read is no look, and what went
+    before a change of the promise is not measured by the new one.
+    """
+    known = before.tally if before is not None else None
+    if signals.table.read != "ok":
+        return known
+    is_other = before is not None and before.promise != promise_hash(dataset)
+    newest = newest_of(dataset, signals.table)
+    look = Observation(
+        now=signals.now,
+        is_late=verdict.state.late,
+        newest=newest,
+        newest_before=before.newest_at if before is not None else None,
+        moved_at=signals.table.newest_loaded_at,
+    )
+    if is_other and known is not None:
+        known = dataclasses.replace(known, until=signals.now, was_late=look.is_late)
+    return tallied(known, dataset, look)

@@ -1,0 +1,138 @@
+"""What the checks will cost, told from the YAML alone.
+
+A few days are lived through with every dataset on time: each tick of its schedule
+brings a row of that moment, a usual run later. Whenever a check falls on a dataset that
+could have become late, it asks the warehouse; that wakes it if it slept. So does the
+refresh of a dynamic table, each time that rows have come since the last one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.freshness.promise import next_look_at
+from lambdas.core.schedule.expressions import expression, last_due, next_due
+from lambdas.core.sql.target_lag import DOWNSTREAM, parse_target_lag
+
+SLEEPS_AFTER = timedelta(seconds=60)
+"""An idle warehouse that is set to suspend after a minute; each resume bills at least
+that much (Snowflake: "Understanding compute cost")."""
+TABLES_A_VIEW = 500
+USUAL_RUN = timedelta(minutes=5)
+"""From a tick to its rows in the table, where nobody has measured yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A day of checks and refreshes, on average. `looks` counts datasets asked about,
+    `refreshes` those of dynamic tables; each is a statement as well.
+    """
+
+    datasets: int
+    days: int
+    checks_a_day: float
+    wake_ups_a_day: float
+    statements_a_day: float
+    looks_a_day: float
+    refreshes_a_day: float
+    pulls_a_day: float
+
+
+def estimate(
+    datasets: Mapping[str, Dataset],
+    *,
+    start: datetime,
+    days: int,
+    check_every: timedelta,
+    usual_run: timedelta = USUAL_RUN,
+) -> Estimate:
+    """Live through `days` from `start` (aware), all datasets being on time."""
+    end = start + timedelta(days=days)
+    looks: list[tuple[datetime, str]] = []
+    for name, dataset in datasets.items():
+        at = next_look_at(dataset, newest=_newest(dataset, start, usual_run), now=start)
+        if at is not None:
+            heapq.heappush(looks, (_check_at(at, start, check_every), name))
+    refreshes = Counter(
+        at
+        for dataset in datasets.values()
+        for at in _refreshes(dataset, start, end, usual_run)
+    )
+    asked: Counter[datetime] = Counter(refreshes)
+    looked = 0
+    while looks and looks[0][0] < end:
+        now = looks[0][0]
+        due = []
+        while looks and looks[0][0] == now:
+            due.append(heapq.heappop(looks)[1])
+        asked[now] += -(-len(due) // TABLES_A_VIEW)
+        looked += len(due)
+        for name in due:
+            dataset = datasets[name]
+            newest = _newest(dataset, now, usual_run)
+            after = next_look_at(dataset, newest=newest, now=now)
+            if after is not None:
+                at = _check_at(max(after, now + check_every), start, check_every)
+                heapq.heappush(looks, (at, name))
+    return Estimate(
+        datasets=len(datasets),
+        days=days,
+        checks_a_day=timedelta(days=1) / check_every,
+        wake_ups_a_day=_wake_ups(sorted(asked)) / days,
+        statements_a_day=asked.total() / days,
+        looks_a_day=looked / days,
+        refreshes_a_day=refreshes.total() / days,
+        pulls_a_day=sum(_ticks(one, start, end) for one in datasets.values()) / days,
+    )
+
+
+def _wake_ups(moments: Sequence[datetime]) -> int:
+    """How many of these come when the warehouse sleeps."""
+    slept = sum(after - at >= SLEEPS_AFTER for at, after in pairwise(moments))
+    return bool(moments) + slept
+
+
+def _refreshes(
+    dataset: Dataset, start: datetime, end: datetime, usual_run: timedelta
+) -> set[datetime]:
+    """When a dynamic table is computed: once a lag at most, and only if rows have come
+    since (Snowflake: "Understanding dynamic table refresh"). One that is `downstream`
+    of nothing waits for the tables made from it.
+    """
+    if dataset.table.materialized != "dynamic_table":
+        return set()
+    lag = parse_target_lag(dataset.table.target_lag or DOWNSTREAM)
+    if lag is None:
+        return set()
+    arrivals = (at + usual_run for at in _due(dataset, start, end))
+    found = {start + -(-(at - start) // lag) * lag for at in arrivals}
+    return {at for at in found if at < end}
+
+
+def _newest(dataset: Dataset, now: datetime, usual_run: timedelta) -> datetime | None:
+    """The tick whose rows are in the table by now."""
+    schedule = dataset.schedule
+    return last_due(expression(schedule), schedule.timezone, now - usual_run)
+
+
+def _check_at(at: datetime, start: datetime, every: timedelta) -> datetime:
+    """The first check at or after `at`; checks fall on multiples from `start`."""
+    return start + -(-(at - start) // every) * every
+
+
+def _ticks(dataset: Dataset, start: datetime, end: datetime) -> int:
+    return sum(1 for _ in _due(dataset, start, end))
+
+
+def _due(dataset: Dataset, start: datetime, end: datetime) -> Iterator[datetime]:
+    text, zone = expression(dataset.schedule), dataset.schedule.timezone
+    at = next_due(text, zone, start)
+    while at is not None and at < end:
+        yield at
+        at = next_due(text, zone, at)

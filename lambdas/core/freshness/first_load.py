@@ -1,0 +1,92 @@
+"""A dataset that has never had a row: it is given the time to be pulled and loaded.
+
+An empty table is late by any age, so that a first deploy would page for every dataset.
+Nothing was due yet: rows can be there once the first tick of the schedule has been
+pulled and loaded. With a tick at 13:05, a pull of one minute and a grace of fifteen,
+an empty table is as late as any other from 13:21 on.
+
+That is decided once for a dataset. From the first row that was seen, or from that
+moment, it is judged as ever: a table that was emptied is late at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.assessment import State
+from lambdas.core.diagnosis.signals import Signals
+from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.schedule.expressions import expression, next_due
+
+FIRST_RUN = timedelta(minutes=15)
+"""How long a first pull may take, as nobody knows yet: a function's longest."""
+
+
+def is_awaiting_first_load(
+    dataset: Dataset,
+    signals: Signals,
+    before: Watch | None,
+    *,
+    schedule_created_at: datetime | None = None,
+) -> bool:
+    """Whether the table is empty, as it has always been, and nothing was due yet."""
+    until = awaited_until(
+        dataset, signals, before, schedule_created_at=schedule_created_at
+    )
+    return until is not None and signals.now < until
+
+
+def awaited_until(
+    dataset: Dataset,
+    signals: Signals,
+    before: Watch | None,
+    *,
+    schedule_created_at: datetime | None = None,
+) -> datetime | None:
+    """When the first rows are to be there; None if that is no question (any more).
+
+    `schedule_created_at` is known of a suspect only: a deploy may take its time between
+    the monitor and the schedule.
+    """
+    table, policy = signals.table, signals.policy
+    if table.read != "ok" or table.row_count != 0:
+        return None
+    if before is not None and before.first_load_over:
+        return None
+    seen_at = signals.now if before is None else before.seen_since
+    since = max(filter(None, (seen_at, schedule_created_at)))
+    try:
+        when = expression(dataset.schedule)
+        # A rate counts from about when it was made; where that is not known, from when
+        # it was first seen here, which is later.
+        tick = next_due(when, dataset.schedule.timezone, since, anchor=since)
+    except ValueError:
+        return None
+    if tick is None:
+        return None  # it will never be pulled, and that is to be said
+    run_s = signals.pull.usual_run_s
+    run = FIRST_RUN if run_s is None else timedelta(seconds=run_s)
+    return tick + run + timedelta(seconds=policy.load_grace_s or 0)
+
+
+def awaiting(verdict: Verdict, *, until: datetime) -> Verdict:
+    """What is said instead of a verdict that an empty table is late."""
+    return dataclasses.replace(
+        verdict,
+        state=State.PASS,
+        cause=None,
+        stage=None,
+        page=False,
+        tell=frozenset(),
+        headline=f"{verdict.dataset} waits for its first rows: they are to be there by "
+        f"{until:%Y-%m-%d %H:%M} UTC",
+        evidence=("the table is empty and has always been",),
+        next_step="nothing has to be done",
+        also=(),
+        eta=until,
+        lead=None,
+        lead_stage=None,
+    )

@@ -1,0 +1,71 @@
+"""What the monitor remembers of each dataset, and whom it looks at this time.
+
+Checks are driven by deadlines: a dataset that was well is left alone until it can be
+late. So most ticks ask the warehouse nothing, and it stays asleep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.freshness.attainment import AttainmentState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """The monitor's own record of one dataset, after its last look at it.
+
+    `promise` is a hash of what it was judged by. `newest_at` is the table's newest
+    time by its clock, which is also what was evaluated. `first_load_over` stays true
+    once rows were seen, or once the time for the first ones was over. `tally` is how
+    late it has been.
+    """
+
+    dataset: str
+    checked_at: datetime
+    promise: str
+    state: str
+    cause: str | None
+    next_look_at: datetime | None
+    newest_at: datetime | None
+    newest_loaded_at: datetime | None
+    row_count: int | None
+    incident_id: str | None = None
+    first_seen_at: datetime | None = None
+    first_load_over: bool = True
+    tally: AttainmentState | None = None
+
+    @property
+    def seen_since(self) -> datetime:
+        """When the monitor first saw the dataset, as far as it remembers."""
+        return self.first_seen_at or self.checked_at
+
+
+def promise_hash(dataset: Dataset) -> str:
+    """Changes when the promise does: then an old verdict says nothing any more."""
+    text = dataset.freshness.model_dump_json()
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def is_due(
+    watch: Watch | None,
+    *,
+    promise: str,
+    now: datetime,
+    has_undelivered: bool = False,
+) -> bool:
+    """Whether the dataset is to be looked at.
+
+    Whatever was not well is looked at every time, and so is what people were not yet
+    told of: what they will be told should be true.
+    """
+    if watch is None or watch.promise != promise or has_undelivered:
+        return True
+    if watch.state != "pass" or watch.cause is not None:
+        return True
+    if watch.incident_id is not None:
+        return True
+    return watch.next_look_at is not None and watch.next_look_at <= now

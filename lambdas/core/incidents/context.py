@@ -1,0 +1,95 @@
+"""A dataset as people speak of it: what it is, what was promised, who is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lambdas.core.dataset import Api, Dataset, Freshness, Period
+from lambdas.core.freshness.attainment import Usual
+from lambdas.core.names import LOADING, MONITOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentContext:
+    """Whom and what an incident concerns, in people's terms. `usual` is how it was late
+    before.
+    """
+
+    dataset: str
+    description: str
+    promise: str
+    timezone: str
+    team: str
+    engineers_at: str | None = None
+    stakeholders_at: str | None = None
+    usual: Usual | None = None
+    api: str | None = None
+    """Where its records come from: host and port of the API, if one is declared."""
+
+
+def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentContext:
+    """What there is to say of a dataset apart from its incident."""
+    client = dataset.source.client
+    return IncidentContext(
+        dataset=dataset.name,
+        description=dataset.description,
+        promise=promise_of(dataset.freshness),
+        timezone=dataset.freshness.calendar.timezone,
+        team=dataset.owner.team,
+        engineers_at=dataset.owner.slack,
+        stakeholders_at=dataset.owner.stakeholders,
+        usual=usual,
+        api=urlsplit(client.base_url).netloc if isinstance(client, Api) else None,
+    )
+
+
+def promise_of(freshness: Freshness) -> str:
+    """The promise in a sentence: `data no older than 3 hours (warning), …`."""
+    zone = freshness.calendar.timezone
+    if freshness.deadline_cron is not None:
+        bound = freshness.lower_bound_delta
+        old = f", with data no older than {_period(bound)} before it" if bound else ""
+        return f"by every tick of `{freshness.deadline_cron}` ({zone}){old}"
+    limits = [
+        f"{_period(period)} ({word})"
+        for period, word in (
+            (freshness.warn_after, "warning"),
+            (freshness.error_after, "error"),
+        )
+        if period is not None
+    ]
+    if not limits:
+        return "none declared"
+    by = (
+        f"by `{freshness.loaded_at_field}`"
+        if freshness.loaded_at_field
+        else "by load time"
+    )
+    return f"data no older than {', '.join(limits)}, {by}"
+
+
+def _period(period: Period) -> str:
+    return f"{period.count} {period.period}{'' if period.count == 1 else 's'}"
+
+
+def monitor_context() -> IncidentContext:
+    """The monitor itself, whose troubles concern no single dataset."""
+    return IncidentContext(
+        dataset=MONITOR,
+        description="catflap's own monitoring",
+        promise="every dataset is looked at when it is due, and people are told",
+        timezone="UTC",
+        team="whoever runs catflap",
+    )
+
+
+def loading_context() -> IncidentContext:
+    """The loads of all datasets, whose troubles are told of together."""
+    return IncidentContext(
+        dataset=LOADING,
+        description="the way from the landing zone into the tables",
+        promise="what has landed is loaded, once",
+        timezone="UTC",
+        team="whoever runs catflap",
+    )

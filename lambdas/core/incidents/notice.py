@@ -1,0 +1,162 @@
+"""Notices: one for each audience and channel, made with the incident's change.
+
+They stand in an outbox until they are delivered. What a notice says is decided when it
+is made; how a channel shapes it, when it is delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.freshness.assess import Limits
+from lambdas.core.incidents.context import IncidentContext
+from lambdas.core.incidents.incident import (
+    Incident,
+    NoticeKind,
+    NoticeRequest,
+    Recipient,
+    Transition,
+)
+from lambdas.core.incidents.message import Message
+from lambdas.core.incidents.texts import engineers_message, stakeholders_message
+
+Routes = Mapping[Recipient, Sequence[str]]
+"""The channels of each audience, by their names in the registry."""
+
+LATE = "dataset.late"
+RECOVERED = "dataset.recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message to one audience by one channel.
+
+    `notice_id` follows from the incident and its version: recorded again it is the
+    same one, and delivered again a reader can tell. For systems, `event` is the
+    detail-type and `detail` the detail; `message` is then for nobody. `shared` is what
+    datasets with the same cause may have in common, such as an API; `state` and
+    `newest_at` tell which of them is worse.
+    """
+
+    notice_id: str
+    incident_id: str
+    dataset: str
+    kind: NoticeKind
+    audience: Recipient
+    channel: str
+    page: bool
+    cause: str | None
+    created_at: datetime
+    message: Message
+    event: str | None = None
+    detail: Mapping[str, str | None] | None = None
+    shared: str | None = None
+    state: str = ""
+    newest_at: datetime | None = None
+
+
+_OF_THE_API = frozenset({"upstream_down", "credentials_rejected", "quota_exhausted"})
+"""Causes that datasets of one API have in common, and those of another do not."""
+
+
+def notices(
+    transition: Transition,
+    verdict: Verdict,
+    *,
+    subject: IncidentContext,
+    routes: Routes,
+    now: datetime,
+) -> tuple[Notice, ...]:
+    """The notices of a transition, one for each channel of each audience told."""
+    incident = transition.incident
+    if incident is None:
+        return ()
+    return tuple(
+        _notice(
+            announcement,
+            incident,
+            verdict,
+            subject=subject,
+            channel=channel,
+            now=now,
+        )
+        for announcement in transition.announcements
+        for channel in routes.get(announcement.audience, ())
+    )
+
+
+def _notice(
+    announcement: NoticeRequest,
+    incident: Incident,
+    verdict: Verdict,
+    *,
+    subject: IncidentContext,
+    channel: str,
+    now: datetime,
+) -> Notice:
+    audience, kind = announcement.audience, announcement.kind
+    stem = f"{incident.incident_id}.{incident.version}.{audience.value}"
+    event = None
+    detail = None
+    match audience:
+        case Recipient.ENGINEERS:
+            message = engineers_message(
+                kind, incident, verdict, subject, page=announcement.page
+            )
+        case Recipient.STAKEHOLDERS:
+            message = stakeholders_message(kind, incident, subject)
+        case Recipient.SYSTEMS:
+            event = RECOVERED if kind is NoticeKind.RESOLVED else LATE
+            message = Message(headline=f"{event} {incident.dataset}")
+            detail = _detail(incident, stem)
+    return Notice(
+        notice_id=f"{stem}.{channel}",
+        incident_id=incident.incident_id,
+        dataset=incident.dataset,
+        kind=kind,
+        audience=audience,
+        channel=channel,
+        page=announcement.page,
+        cause=incident.cause,
+        created_at=now,
+        message=message,
+        event=event,
+        detail=detail,
+        shared=subject.api if incident.cause in _OF_THE_API else None,
+        state=incident.state,
+        newest_at=incident.newest_at,
+    )
+
+
+def _detail(incident: Incident, event_id: str) -> dict[str, str | None]:
+    return {
+        "id": event_id,
+        "dataset": incident.dataset,
+        "incident": incident.incident_id,
+        "state": "pass" if incident.resolved_at else incident.state,
+        "cause": incident.cause,
+        "stage": incident.stage,
+        "late_since": _iso(incident.late_since),
+        "newest_at": _iso(incident.newest_at),
+        "expected_at": _iso(incident.expected_at),
+        "resolved_at": _iso(incident.resolved_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+CHECKS_TO_DELIVER = 2
+"""A notice that waits for longer than so many checks is a problem of its own."""
+
+
+def overdue(
+    waiting: Sequence[Notice], limits: Limits, *, now: datetime
+) -> Sequence[Notice]:
+    """Notices that wait for longer than a check or two takes to deliver them."""
+    patience = CHECKS_TO_DELIVER * limits.check_every
+    return [notice for notice in waiting if now - notice.created_at > patience]

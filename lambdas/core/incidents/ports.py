@@ -1,0 +1,94 @@
+"""What watching and telling need from outside; apart from `ports`, so that a pull
+does not import the diagnosis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.groups import NoticeBatch
+from lambdas.core.incidents.incident import Incident, Recipient
+from lambdas.core.incidents.notice import Notice
+from lambdas.core.loading.repair import Problem, Repaired
+
+
+class Channel(Protocol):
+    """A way to reach people, or systems."""
+
+    audiences: frozenset[Recipient]
+    """Whom it can reach."""
+
+    def deliver(self, letter: NoticeBatch) -> None:
+        """Send it, at least once; the letter's id tells copies apart.
+
+        Raises DeliveryError, or ChannelDown if no other letter would pass either.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckState:
+    """All that a check begins with, read at once: most checks find nothing to do, and
+    end with it.
+    """
+
+    watches: Mapping[str, Watch] = field(default_factory=dict)
+    """What is remembered of every dataset, by name."""
+    waiting: Sequence[Notice] = ()
+    """Every notice in the outbox, the oldest first."""
+    last_check_at: datetime | None = None
+    """When the last check ended that came to its end."""
+    troubles: Sequence[Problem] = ()
+    """What keeps rows from being loaded, by name."""
+    repaired: Sequence[Repaired] = ()
+    """Repairs that nobody was told of yet, by id."""
+    own: Mapping[str, Incident] = field(default_factory=dict)
+    """The open incidents of what is no dataset, by its name."""
+
+
+class IncidentState(Protocol):
+    """Incidents, the outbox, and what the monitor remembers."""
+
+    def desk(self) -> CheckState:
+        """What there is to begin with."""
+
+    def remember(self, watches: Iterable[Watch]) -> None:
+        """Keep what was seen of datasets whose incidents did not change."""
+
+    def forget(self, datasets: Iterable[str]) -> None:
+        """Drop the records of datasets that exist no more."""
+
+    def open_incident(self, dataset: str) -> Incident | None:
+        """The dataset's open incident."""
+
+    def record(
+        self,
+        before: Incident | None,
+        after: Incident,
+        *,
+        notices: Sequence[Notice],
+        watch: Watch | None,
+    ) -> None:
+        """Write an incident's change with all that goes with it, or nothing.
+
+        Raises StateConflict if somebody else changed or opened one in between.
+        """
+
+    def delivered(self, notices: Iterable[Notice]) -> None:
+        """Take notices out of the outbox; gone already is fine."""
+
+    def checked(self, at: datetime) -> None:
+        """A check came to its end."""
+
+
+class ReportedRepairs(Protocol):
+    """Where a repair's report becomes notices."""
+
+    def record_repaired(self, repair_id: str, notices: Sequence[Notice]) -> None:
+        """Put a repair's notices in the outbox and take its report away, or nothing.
+
+        Raises StateConflict if somebody else did so first.
+        """

@@ -1,0 +1,230 @@
+"""What engineers and stakeholders read: one incident, two languages.
+
+An engineer is told what is late, since when, which promise it broke, where it stopped
+and the evidence, what to do, who owns it, and when it is next expected. A stakeholder
+is told the same without our words. Neither is ever told an invented time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.incidents.context import IncidentContext
+from lambdas.core.incidents.incident import Incident, NoticeKind, beside, in_plain_words
+from lambdas.core.incidents.message import Block, Message, block, local_time
+from lambdas.core.names import LOADING, MONITOR
+
+RUNBOOKS = "docs/runbooks"
+"""One page a cause, in the project's repository."""
+NOT_KNOWN = "not known yet"
+_NAMED = 30
+"""Datasets named with the one that they are made from; the rest is counted."""
+
+
+def engineers_message(
+    kind: NoticeKind,
+    incident: Incident,
+    verdict: Verdict,
+    subject: IncidentContext,
+    *,
+    page: bool,
+) -> Message:
+    """The message for whoever is to do something, or was told to."""
+    if kind is NoticeKind.RESOLVED:
+        return _recovered(incident, subject, footer=_footer(incident, subject))
+    # A blind check changes nothing about the incident; what to say is in the verdict.
+    blind = kind is NoticeKind.BLIND
+    cause = str(verdict.cause) if blind else incident.cause or "unknown"
+    stage = ("monitor" if blind else incident.stage) or "not known"
+    also = beside(verdict)
+    lead = {
+        NoticeKind.REMINDER: "Still open: ",
+        NoticeKind.CHANGED: "Changed: ",
+        NoticeKind.BLIND: "Late, and now unseen: ",
+    }.get(kind, "")
+    return Message(
+        headline=f"{'[page] ' if page else ''}{lead}{verdict.headline}",
+        blocks=(
+            block("Since", [_since(incident, subject)]),
+            block("Promise", [subject.promise]),
+            block("Where it stopped", [f"{stage}: {cause}"]),
+            block("Evidence", list(verdict.evidence), listed=True),
+            *(
+                [block("Also", [_also(code) for code in also], listed=True)]
+                if also
+                else []
+            ),
+            block("Next step", [verdict.next_step]),
+            block("Next expected", [_expected(incident, subject)]),
+            *_dependents(incident),
+            *_usually(subject, with_cause=True),
+            *_human(incident, subject),
+            block("Owner", [_owner(subject)]),
+            block("Runbook", [f"{RUNBOOKS}/{cause}.md"]),
+            _footer(incident, subject),
+        ),
+    )
+
+
+def _also(code: str) -> str:
+    """What else was found: it may be what the page is for."""
+    return f"{code}: {in_plain_words(code)} {RUNBOOKS}/{code}.md"
+
+
+def stakeholders_message(
+    kind: NoticeKind, incident: Incident, subject: IncidentContext
+) -> Message:
+    """The message for those who use the data."""
+    footer = block(
+        None,
+        [" · ".join(filter(None, [f"Owner: {subject.team}", subject.stakeholders_at]))],
+        aside=True,
+    )
+    name = subject.dataset
+    if kind is NoticeKind.RESOLVED:
+        # nothing was late: we had misjudged it, and they know no names of causes
+        well = f"How new {name} is, is judged rightly again"
+        return _recovered(incident, subject, footer=footer, never_late=well)
+    if incident.state == "pass":
+        return Message(
+            headline=f"We misjudged how new {name} is",
+            blocks=(
+                block(None, [in_plain_words(incident.cause)]),
+                block("What it is", [subject.description]),
+                footer,
+            ),
+        )
+    headline = {
+        NoticeKind.CHANGED: f"{name} is still late",
+        NoticeKind.REMINDER: f"{name} is still late",
+        NoticeKind.PROMISED: f"{name} is late and expected by "
+        f"{_expected(incident, subject)}",
+    }.get(kind, f"{name} is late")
+    return Message(
+        headline=headline,
+        blocks=(
+            block("What it is", [subject.description]),
+            block("Since", [_since(incident, subject)]),
+            block("Why", [in_plain_words(incident.cause)]),
+            block("Next expected", [_expected(incident, subject)]),
+            *_dependents(incident),
+            *_usually(subject, with_cause=False),
+            footer,
+        ),
+    )
+
+
+_SPOKEN = {MONITOR: "monitoring", LOADING: "loading"}
+"""How a message calls what stands under a name that no dataset can have."""
+
+
+def _recovered(
+    incident: Incident, subject: IncidentContext, *, footer: Block, never_late: str = ""
+) -> Message:
+    """`never_late`: the headline where nothing was late or unseen, and the name of a
+    cause is all that is left to say.
+    """
+    name = _SPOKEN.get(subject.dataset, subject.dataset)
+    closed_by = incident.human.resolved_by
+    if closed_by is not None:
+        # Nobody looked at the data: that they are well is not ours to say.
+        headline = f"{name}: the incident was closed by {closed_by}"
+    elif incident.late_since is not None:
+        headline = f"{name} is up to date again"
+    elif incident.state == "unknown":
+        headline = f"{name} can be seen again, and it is up to date"
+    else:
+        headline = never_late or f"{name}: {incident.cause or 'the incident'} is over"
+    began = local_time(incident.opened_at, subject.timezone)
+    newest = (
+        [block("Newest data", [local_time(incident.newest_at, subject.timezone)])]
+        if incident.newest_at is not None
+        else []
+    )
+    lasted = incident.late_since or incident.opened_at
+    ended = incident.resolved_at or incident.changed_at
+    minutes = round((ended - lasted).total_seconds() / 60)
+    return Message(
+        headline=headline,
+        blocks=(
+            block(None, [f"Reported {began}; it took {_duration(minutes)}."]),
+            block("It was", [in_plain_words(incident.cause)]),
+            *newest,
+            footer,
+        ),
+    )
+
+
+def _dependents(incident: Incident) -> list[Block]:
+    """What is made from it and therefore late, the worst first."""
+    names = incident.dependents
+    if not names:
+        return []
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" … and {more} more" if more > 0 else "")
+    return [block("Late with it", [shown])]
+
+
+def _usually(subject: IncidentContext, *, with_cause: bool) -> list[Block]:
+    """How it was late before: whoever reads it can tell the usual from the new."""
+    usual = subject.usual
+    if usual is None:
+        return []
+    times = "once" if usual.times == 1 else f"{usual.times} times"
+    word = "" if usual.times == 1 else "usually "
+    said = f"late {times} in the last {usual.days} days, {word}for "
+    said += _duration(round(usual.seconds / 60))
+    if with_cause and usual.cause is not None:
+        said += f", {word or 'by '}`{usual.cause}`"
+    return [block("Before", [said])]
+
+
+def _duration(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h")) if n]
+    return " ".join([*parts, f"{rest} min"] if rest or not parts else parts)
+
+
+def _since(incident: Incident, subject: IncidentContext) -> str:
+    reported = _at(incident.opened_at, subject)
+    if subject.dataset in {MONITOR, LOADING} or incident.state == "unknown":
+        return f"seen {reported}"
+    if incident.newest_at is None:
+        return f"there is no dated row at all; seen {reported}"
+    return f"newest data {_at(incident.newest_at, subject)}; seen late {reported}"
+
+
+def _at(moment: datetime, subject: IncidentContext) -> str:
+    return local_time(moment, subject.timezone)
+
+
+def _expected(incident: Incident, subject: IncidentContext) -> str:
+    expected = incident.expected_at
+    if expected is None:
+        return NOT_KNOWN
+    if expected <= incident.changed_at:
+        return f"{NOT_KNOWN}; it was expected by {_at(expected, subject)}"
+    return _at(expected, subject)
+
+
+def _human(incident: Incident, subject: IncidentContext) -> list[Block]:
+    human = incident.human
+    lines = []
+    if human.acknowledged_at is not None:
+        who = human.acknowledged_by or "somebody"
+        lines.append(f"{who} has it since {_at(human.acknowledged_at, subject)}")
+    if human.promised_for is not None:
+        lines.append(f"promised for {_at(human.promised_for, subject)}")
+    lines += [text for text in (human.note, human.fix_url) if text]
+    return [block("From people", lines)] if lines else []
+
+
+def _owner(subject: IncidentContext) -> str:
+    return " ".join(filter(None, [subject.team, subject.engineers_at]))
+
+
+def _footer(incident: Incident, subject: IncidentContext) -> Block:
+    text = f"incident {incident.incident_id} · {subject.description}"
+    return block(None, [text], aside=True)

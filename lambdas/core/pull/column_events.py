@@ -1,0 +1,74 @@
+"""What the bus is told of a dataset's columns.
+
+`dataset.columns_observed` whenever the columns of a dataset that declares none are
+others than before: whoever made something of them makes it anew. `dataset.drifted` for
+each change that a person may want to know of. Both at least once, with the same `id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lambdas.core.columns.observed import ObservedType, mark_of
+from lambdas.core.errors import BadInput
+from lambdas.core.pull.run import Manifest, Run
+
+COLUMNS_OBSERVED = "dataset.columns_observed"
+DRIFTED = "dataset.drifted"
+
+Event: TypeAlias = tuple[str, Mapping[str, object]]
+
+
+def column_events(run: Run, manifest: Manifest) -> Iterator[Event]:
+    """The events of a run that has become visible, as (detail-type, detail)."""
+    of_run = f"{run.dataset}/{run.run_id}"
+    after = manifest.observed_after
+    if after is not None and manifest.relation_changes:
+        yield (
+            COLUMNS_OBSERVED,
+            {
+                "id": f"{of_run}/columns",
+                "dataset": run.dataset,
+                "run_id": run.run_id,
+                "columns": after.columns,
+                "started_at": run.started_at.isoformat(),
+            },
+        )
+    for drift in manifest.drift:
+        yield (
+            DRIFTED,
+            {
+                "id": f"{of_run}/{drift.change}/{mark_of(drift.column)}",
+                "dataset": run.dataset,
+                "run_id": run.run_id,
+                "change": drift.change,
+                "column": drift.column,
+                "expected": drift.expected,
+                "found": drift.found,
+                "started_at": run.started_at.isoformat(),
+            },
+        )
+
+
+class ColumnsObserved(BaseModel):
+    """The detail of `dataset.columns_observed`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dataset: str
+    columns: dict[str, ObservedType]
+
+
+def columns_observed_from(event: Mapping[str, object]) -> ColumnsObserved:
+    """Read the event as the bus delivers it. Raises BadInput."""
+    try:
+        return ColumnsObserved.model_validate(event.get("detail"))
+    except ValidationError as error:
+        faults = ", ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise BadInput(f"not an event {COLUMNS_OBSERVED}: {faults}") from None

@@ -1,0 +1,176 @@
+"""What wakes a pull: one message of the queue `pulls`, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from lambdas.core.errors import BadInput, RunErrorKind
+from lambdas.core.pull.run import CursorValue, Run, RunStatus
+from lambdas.core.pull.segment import MAX_HOPS
+from lambdas.core.pull.slice import Slice
+
+MAX_TRIES = 4
+"""Deliveries after which a pull that upstream keeps refusing waits for its next tick.
+
+Fewer than the queue's own limit: an API that is down is told by the freshness check,
+and its messages are no dead letters.
+"""
+
+_PASSING = {RunErrorKind.THROTTLED, RunErrorKind.TIMEOUT, RunErrorKind.HTTP}
+_FIRST_WAIT = timedelta(minutes=1)
+_LONGEST_WAIT = timedelta(minutes=15)
+AFTER_DEATH = timedelta(seconds=60)
+"""How long past the function's own end a message stays hidden if it is killed."""
+
+
+class SliceRequest(BaseModel):
+    """Which slice of a backfill a message asks for; `asked` names the command that
+    sent it, so that what it says of a failure is not an older one's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lane: str
+    start: CursorValue
+    end: CursorValue
+    attempt: int = 1
+    asked: str | None = None
+
+
+class PullRequest(BaseModel):
+    """The body of a message; `due_at` is the tick that asked, absent for a person.
+
+    A continuation names the run `after` which a long pull goes on, so that no two are
+    equal, and how many `hops` it is away from the message that began the chain.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    reason: Literal["schedule", "manual", "continuation", "backfill"] = "schedule"
+    due_at: AwareDatetime | None = None
+    after: str | None = None
+    hops: int = 0
+    slice: SliceRequest | None = None
+
+    @classmethod
+    def of_slice(cls, part: Slice) -> Self:
+        """The message that asks for a slice."""
+        return cls(
+            dataset=part.dataset,
+            reason="backfill",
+            slice=SliceRequest(
+                lane=part.lane,
+                start=part.start,
+                end=part.end,
+                attempt=part.attempt,
+                asked=part.asked,
+            ),
+        )
+
+    @property
+    def group(self) -> str:
+        """Of what only one is worked on at a time: a dataset, or a slice of one."""
+        return self.slice.lane if self.slice is not None else self.dataset
+
+    @property
+    def part(self) -> Slice | None:
+        """The slice that is asked for, if it is one."""
+        if self.slice is None:
+            return None
+        return Slice(dataset=self.dataset, **self.slice.model_dump())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery of a message; `tries` counts it in."""
+
+    message_id: str
+    receipt_handle: str
+    tries: int
+    request: PullRequest
+
+
+def deliveries(event: Mapping[str, object]) -> list[Delivery]:
+    """The messages of an SQS event. Raises BadInput for a body that is no request."""
+    records = event.get("Records")
+    if not isinstance(records, list):
+        raise BadInput("an SQS event with Records was expected")
+    return [_delivery(record) for record in records]
+
+
+def _delivery(record: Mapping[str, object]) -> Delivery:
+    try:
+        request = PullRequest.model_validate_json(str(record["body"]))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise BadInput(
+            f"message {record.get('messageId')} is no pull request: {faults}; "
+            'accepted: {"dataset": …, "reason": …, "due_at": …}'
+        ) from None
+    attributes = record["attributes"]
+    tries = attributes["ApproximateReceiveCount"] if isinstance(attributes, dict) else 1
+    return Delivery(
+        message_id=str(record["messageId"]),
+        receipt_handle=str(record["receiptHandle"]),
+        tries=int(tries),
+        request=request,
+    )
+
+
+class Ending(Enum):
+    """What becomes of a message."""
+
+    DONE = auto()
+    AGAIN = auto()
+
+
+def ending(run: Run, *, tries: int) -> Ending:
+    """Whether a pull is worth another delivery: upstream may come back soon.
+
+    So is one whose uploads had expired: the next lands the same rows. What only a
+    person can mend (credentials, a changed response) waits for the next tick, and is
+    told by the freshness check.
+    """
+    if run.error is None:
+        return Ending.DONE
+    is_passing = run.status is RunStatus.VOIDED or run.error.kind in _PASSING
+    return Ending.AGAIN if is_passing and tries < MAX_TRIES else Ending.DONE
+
+
+def continuation(request: PullRequest, after: str) -> PullRequest | None:
+    """The message that lets a long pull go on after a run; None if its chain is as long
+    as a chain may be, and the next tick goes on instead.
+    """
+    if request.hops >= MAX_HOPS:
+        return None
+    return PullRequest(
+        dataset=request.dataset,
+        reason="continuation",
+        after=after,
+        hops=request.hops + 1,
+        slice=request.slice,
+    )
+
+
+def wait_before_retry(tries: int) -> timedelta:
+    """1, 2, 4, 8, then 15 minutes."""
+    return min(_FIRST_WAIT * (1 << (tries - 1)), _LONGEST_WAIT)
+
+
+def hidden_until_death(remaining: timedelta) -> timedelta:
+    """How long to hide a message that is being worked on.
+
+    Not the queue's 90 minutes: if the function is killed, its dataset waits only until
+    the function would have ended anyway.
+    """
+    return remaining + AFTER_DEATH

@@ -1,0 +1,368 @@
+"""The records of a page: where they stand in the body, and each as its own bytes.
+
+A record lands as the API wrote it, on one line: a line break between values becomes a
+space (inside a JSON string there is none, RFC 8259), and every digit stays.
+
+Without a `data_selector` the place is found, once, on the first page:
+
+1. the body itself, if it is an array;
+2. an array of objects (or an empty one) in the body, the names of `COMMON` first, then
+   the path's own last word, then the only one there is; names of `BESIDE` never;
+3. the same one level further down;
+4. an empty array beside nothing but counts and links;
+5. the body itself as one record, if it is an object without such an array.
+
+Rows that are arrays beside a list of `columns` (`{"columns": ["id"], "rows": [[1]]}`)
+become objects by these names, each value still as the API wrote it.
+
+Several candidates with none of these names are not guessed at: the error names them.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+from typing import Literal
+
+import msgspec
+
+from lambdas.core.records.documents import (
+    Document,
+    bad_response,
+    elements,
+    excerpt,
+    members,
+    refuse_repeated_names_in_page,
+)
+from lambdas.core.records.json_path import follow, kind_of, steps
+from lambdas.core.records.streams import pieces
+
+COMMON = (
+    "data", "results", "items", "records", "rows", "value", "entries", "content",
+    "objects", "entities", "payload", "list", "docs", "documents", "hits", "elements",
+    "result", "resources", "values", "features",
+)  # fmt: skip
+"""Names under which APIs put their records, most common first."""
+
+BESIDE = frozenset({
+    "errors", "error", "warnings", "messages", "links", "_links", "meta", "metadata",
+    "pagination", "paging", "included", "facets", "aggregations", "headers", "extras",
+    "columns", "fields", "schema",
+})  # fmt: skip
+"""Names of arrays that stand beside the records."""
+
+_ENVELOPE = re.compile(
+    r"_?(total|count|num|page|per_?page|next|prev|previous|first|last|has_?|offset|"
+    r"limit|skip|size|start|from|to$|more|cursor|after|before|ok$|success|status|code$|"
+    r"message$|took|time|query|truncated|is_?last|@?odata|self$)",
+    re.IGNORECASE,
+)
+"""How the names begin that say something of a page rather than of a record."""
+
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+"""A longer record is refused: a VARIANT cell holds 16 MB in tables made before 2025
+(Snowflake: "Semi-structured data types"), and a line this long is rarely one row."""
+
+WHOLE = "$"
+_COLUMNS = ("columns", "fields", "headers", "schema")
+_ARTICLE = {"array": "an", "object": "an"}
+_FAILED = (
+    "error", "errors", "fault", "exception", "error_message", "errorMessage",
+    "error_code", "errorCode", "error_description", "Error", "Errors", "ErrorMessage",
+)  # fmt: skip
+_NOTHING = frozenset({b"null", b"false", b'""', b"[]", b"{}", b"0"})
+_NO = {
+    "success": (b"false", b'"false"'),
+    "ok": (b"false", b'"false"'),
+    "status": (b'"error"', b'"fail"', b'"failed"', b'"failure"'),
+}
+"""What says, beside a message, that an answer is a refusal rather than a record."""
+_TELLING = ("message", "msg", "reason", "detail", "description", "title", "code")
+
+
+def select_records(
+    body: bytes | Document,
+    data_selector: str | None = None,
+    *,
+    found: str | None = None,
+    hint: str = "",
+    content_type: str = "",
+    body_format: Literal["json", "jsonl", "csv"] = "json",
+) -> list[bytes]:
+    """The records of an answer. Without a `data_selector` they stand where they were
+    `found` on the first page, or are looked for now; `hint` is the last word of the
+    path that was asked.
+
+    Raises Terminal(kind=response) if the body is not what it should be, if
+    `data_selector` matches nothing (naming what is there), or if what is found there
+    are not objects.
+    """
+    if body_format != "json":
+        stream = io.BytesIO(_bytes(body))
+        lines = pieces(stream, body_format, content_type)
+        return [record for piece in lines for record in checked(piece, body_format)]
+    document = (
+        body
+        if isinstance(body, Document)
+        else Document(body, content_type=content_type)
+    )
+    selector = data_selector or found or detect_selector(document, hint=hint)
+    records = _select(document, selector, declared=data_selector is not None)
+    return checked(records, body_format, size=len(document.body))
+
+
+def checked(
+    records: list[bytes], body_format: str, *, size: int | None = None
+) -> list[bytes]:
+    """The same records, or Terminal if one is too long or uses a name twice.
+
+    `size` is the bytes they came in, if it is known.
+    """
+    size = sum(map(len, records)) if size is None else size
+    _refuse_long(records, size)
+    if body_format != "csv":  # its first row names each field once
+        refuse_repeated_names_in_page(records, size)
+    return records
+
+
+def detect_selector(document: Document, *, hint: str = "") -> str:
+    """Where the records stand, as a selector; `$` is the body itself.
+
+    Raises Terminal if several arrays could be meant, or none can.
+    """
+    if document.kind == "array":
+        return WHOLE
+    if document.kind != "object":
+        raise bad_response(
+            f"expected an array or an object of records, got {document.describe()}: "
+            f"`{excerpt(document.body)}`"
+        )
+    outer: dict[tuple[str, ...], msgspec.Raw] = {
+        (name,): value for name, value in document.members.items()
+    }
+    found = _best(outer, hint)
+    if found is None:
+        inner: dict[tuple[str, ...], msgspec.Raw] = {
+            (*path, name): below
+            for path, value in outer.items()
+            if kind_of(value) == "object"
+            for name, below in members(value).items()
+        }
+        found = _best(inner, hint)
+    if found is None:
+        found = _empty_in_envelope(document)
+    if found is not None:
+        return path_of(found)
+    refuse_error(document.members)
+    if not document.members:
+        raise bad_response(
+            "expected records, got an empty object; if an answer without records "
+            "looks so, ignore it with response_actions, or set data_selector: $"
+        )
+    return WHOLE
+
+
+def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:
+    """`flights` of `{"total": 0, "flights": []}`: no records today, and no record
+    with an empty list in it, for beside it stand only counts and links.
+    """
+    empty = [
+        name
+        for name, value in document.members.items()
+        if kind_of(value) == "array"
+        and name not in BESIDE
+        and not msgspec.json.decode(value)
+    ]
+    rest = (name for name in document.members if name not in empty)
+    if empty and all(name in BESIDE or _ENVELOPE.match(name) for name in rest):
+        return (empty[0],)
+    return None
+
+
+def path_of(names: Sequence[str]) -> str:
+    """Names, outermost first, as a path that `json_path` reads back."""
+    path = ""
+    for name in names:
+        if _is_plain(name):
+            path += f".{name}" if path else name
+        else:
+            escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+            path = f"{path or '$'}['{escaped}']"
+    return path
+
+
+def _is_plain(name: str) -> bool:
+    try:
+        return steps(name) == (name,)
+    except ValueError:
+        return False
+
+
+def _best(
+    candidates: Mapping[tuple[str, ...], msgspec.Raw], hint: str
+) -> tuple[str, ...] | None:
+    """The member that holds the records, or None."""
+    arrays = {
+        path: value
+        for path, value in candidates.items()
+        if kind_of(value) == "array" and path[-1] not in BESIDE
+    }
+    for name in (*COMMON, hint):
+        for path, value in arrays.items():
+            if name and path[-1] == name and _holds(value, b"{[]"):
+                return path
+    others = [path for path, value in arrays.items() if _holds(value, b"{")]
+    if len(others) > 1:
+        raise bad_response(
+            "several arrays of objects could be the records: "
+            f"{', '.join(f'`{path_of(path)}`' for path in others)}; name one as "
+            "data_selector"
+        )
+    return others[0] if others else None
+
+
+def _holds(array: msgspec.Raw, first_bytes: bytes) -> bool:
+    """Whether the array's first element (or its end) begins with one of these."""
+    inside = bytes(memoryview(array)[1:256]).lstrip()[:1]
+    return inside != b"" and inside in first_bytes
+
+
+def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]:
+    matches = (
+        list(document.elements)
+        if selector == WHOLE and document.kind == "array"
+        else None
+    )
+    if matches is None:
+        found = document.find(selector)
+        if not found and not _is_empty_wildcard(document, selector):
+            raise bad_response(
+                f"the data_selector `{selector}` matches nothing: the answer is "
+                f"{document.describe()}"
+                if declared
+                else f"the records stood in `{selector}` on the first page, and are "
+                f"not there now: the answer is {document.describe()}"
+            )
+        matches = []
+        for value in found:
+            match kind_of(value):
+                case "array":
+                    matches.extend(msgspec.json.decode(value, type=list[msgspec.Raw]))
+                case "null":
+                    pass  # how Go writes an empty list
+                case _:
+                    matches.append(value)
+    if not matches:
+        refuse_error(document.members, declared=declared)
+    records = list(map(bytes, matches))
+    if records and records[0].startswith(b"["):
+        records = _by_columns(document, selector, matches) or records
+    if not all(map(bytes.startswith, records, repeat(b"{"))):
+        odd = next(one for one in records if not one.startswith(b"{"))
+        raise bad_response(
+            f"`{selector}` should hold objects, one a record; it holds "
+            f"{_ARTICLE.get(kind_of(odd), 'a')} {kind_of(odd)}: `{excerpt(odd)}`"
+            + (
+                " (ask the API for rows as objects, as Datasette's _shape=objects does)"
+                if kind_of(odd) == "array"
+                else ""
+            )
+        )
+    if b"\n" in document.body or b"\r" in document.body:
+        records = [
+            one.replace(b"\r\n", b" ").replace(b"\n", b" ").replace(b"\r", b" ")
+            for one in records
+        ]
+    return records
+
+
+def _by_columns(
+    document: Document, selector: str, matches: Sequence[msgspec.Raw]
+) -> list[bytes]:
+    """Rows that are arrays as objects, by the names in a list beside them; [] if there
+    is no such list, or a row is of another length.
+    """
+    way = steps(selector)
+    if not way or document.kind != "object":
+        return []
+    beside = follow([msgspec.Raw(document.body)], way[:-1])
+    if len(beside) != 1 or kind_of(beside[0]) != "object":
+        return []
+    around = members(beside[0])
+    names = next(
+        (found for name in _COLUMNS if (found := _names(around.get(name)))), []
+    )
+    keys = [msgspec.json.encode(name) + b":" for name in names]
+    if not keys or len(set(names)) != len(names):
+        return []
+    records: list[bytes] = []
+    for match in matches:
+        values = elements(match) if kind_of(match) == "array" else []
+        if len(values) != len(keys):
+            return []
+        pairs = map(bytes.__add__, keys, map(bytes, values))
+        records.append(b"{" + b",".join(pairs) + b"}")
+    return records
+
+
+def _names(raw: msgspec.Raw | None) -> list[str]:
+    """`["id"]` or `[{"name": "id"}]` as names; [] for anything else."""
+    listed: object = None if raw is None else msgspec.json.decode(raw)
+    if not isinstance(listed, list):
+        return []
+    names = [one.get("name") if isinstance(one, dict) else one for one in listed]
+    texts = [name for name in names if isinstance(name, str)]
+    return texts if len(texts) == len(names) else []
+
+
+def _is_empty_wildcard(document: Document, selector: str) -> bool:
+    """Whether `items[*].record` found nothing because `items` is there and empty."""
+    head, star, _ = selector.partition("*")
+    prefix = head.rstrip("[.")
+    return bool(star) and bool(document.find(prefix or WHOLE))
+
+
+def refuse_error(members: Mapping[str, msgspec.Raw], *, declared: bool = False) -> None:
+    """A 200 whose body says that something failed is an error.
+
+    `members` are those of an answer without records, `declared` if it was said where
+    they stand: then beside an empty list only an error's own name tells one.
+    """
+    advice = (
+        "if that is how it says that there is nothing, ignore it with response_actions"
+        if declared
+        else "if that is a record, set data_selector: $"
+    )
+    for name in _FAILED:
+        raw = members.get(name)
+        if raw is not None and bytes(raw) not in _NOTHING:
+            raise bad_response(
+                f"the answer holds no records and an `{name}`: {excerpt(bytes(raw))}; "
+                f"{advice}"
+            )
+    told = next((name for name in _TELLING if name in members), None)
+    for name, words in _NO.items():
+        raw = members.get(name)
+        if raw is not None and bytes(raw) in words and told and not declared:
+            raise bad_response(
+                f"the answer holds no records, its `{name}` is {bytes(raw).decode()} "
+                f"and its `{told}` {excerpt(bytes(members[told]))}; {advice}"
+            )
+
+
+def _refuse_long(records: Sequence[bytes], size: int) -> None:
+    if size <= MAX_RECORD_BYTES:
+        return
+    longest = max(map(len, records), default=0)
+    if longest > MAX_RECORD_BYTES:
+        raise bad_response(
+            f"a record of {longest} bytes is longer than {MAX_RECORD_BYTES}, and does "
+            "not load as one row; select what is inside it with data_selector, or ask "
+            "the API for fewer fields"
+        )
+
+
+def _bytes(body: bytes | Document) -> bytes:
+    return body.body if isinstance(body, Document) else body

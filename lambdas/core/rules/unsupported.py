@@ -1,0 +1,50 @@
+"""What may be written and is not built yet: the one list of it.
+
+Each is refused by name, so that nobody relies on a key that does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.rules.findings import Finding, Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """A key that is refused for those datasets for which `asks_for_it` holds."""
+
+    key: Location
+    asks_for_it: Callable[[Dataset], bool]
+    instead: str
+    accepted: str
+
+
+NOT_YET: tuple[Unsupported, ...] = (
+    Unsupported(
+        key=("circuit_breaker",),
+        asks_for_it=lambda dataset: dataset.circuit_breaker,
+        instead="look at the dataset's state before using its data",
+        accepted="false",
+    ),
+    Unsupported(
+        key=("quality",),
+        asks_for_it=lambda dataset: bool(dataset.quality),
+        instead="run the checks in your models",
+        accepted="an empty list",
+    ),
+)
+
+
+def unsupported_findings(dataset: Dataset) -> list[Finding]:
+    """What a dataset asks for and would not get."""
+    return [
+        Finding(
+            key=each.key,
+            sentence=f"not supported yet: {each.instead}; accepted: {each.accepted}",
+        )
+        for each in NOT_YET
+        if each.asks_for_it(dataset)
+    ]

@@ -1,0 +1,250 @@
+"""What an answer means: take it, try again, follow it elsewhere, or give up.
+
+Decided by the dataset's own `response_actions` first, then by HTTP (RFC 9110).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from lambdas.core.dataset import ResponseAction, Retry
+from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
+from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.http.urls import follow
+from lambdas.core.records.documents import excerpt
+
+MAX_REDIRECTS = 5
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TRANSIENT = frozenset({408, 425, 429})
+_OK = range(200, 300)
+_FORBIDDEN, _TOO_MANY = 403, 429
+
+NOT_READY = ResponseAction(status_code=202, action="retry")
+"""Where rows are asked for, 202 (Accepted) means that they are being made. Behind a
+dataset's own actions."""
+_SERVER_ERRORS = range(500, 600)
+
+
+class Disposition(Enum):
+    """What to do with an answer."""
+
+    TAKE = "take"
+    IGNORE = "ignore"
+    REDIRECT = "redirect"
+
+
+def judge(
+    response: HttpResponse, actions: Sequence[ResponseAction], now: datetime
+) -> Disposition | UpstreamError:
+    """What to do, or the error it is: Transient is worth another try.
+
+    Of `actions` the first that fits by status and by content decides. Messages hold no
+    URL: who asked knows it.
+    """
+    for action in actions:
+        if action.status_code not in {None, response.status}:
+            continue
+        if action.content is not None and action.content.encode() not in response.body:
+            continue
+        if action.status_code is None and action.content is None:
+            continue
+        return _decided(action, response, now)
+    if response.status in _OK:
+        return Disposition.TAKE
+    if response.status in _REDIRECTS and response.headers.get("location"):
+        return Disposition.REDIRECT
+    return _error(response, now)
+
+
+def _decided(
+    action: ResponseAction, response: HttpResponse, now: datetime
+) -> Disposition | UpstreamError:
+    why = " and ".join(
+        part
+        for part in (
+            f"status {action.status_code}" if action.status_code else "",
+            f"{action.content!r} in the body" if action.content else "",
+        )
+        if part
+    )
+    kind = _kind(response.status)
+    match action.action:
+        case "ignore":
+            return Disposition.IGNORE
+        case "retry" if action is NOT_READY:
+            return Transient(
+                "answered 202: it has accepted the request, and the rows are not ready",
+                kind=kind,
+                retry_after_s=retry_after(response, now),
+            )
+        case "retry":
+            return Transient(
+                f"answered {response.status}, and a response_action retries {why}",
+                kind=kind,
+                retry_after_s=retry_after(response, now),
+            )
+        case "fail":
+            return Terminal(
+                f"answered {response.status}, and a response_action fails on {why}: "
+                f"{excerpt(response.body)}",
+                kind=kind,
+            )
+
+
+def _kind(status: int) -> RunErrorKind:
+    if status in {401, 403, 407}:
+        return RunErrorKind.AUTH
+    if status == _TOO_MANY:
+        return RunErrorKind.THROTTLED
+    if status in {408, 504}:
+        return RunErrorKind.TIMEOUT
+    if status in _OK:
+        return RunErrorKind.RESPONSE
+    return RunErrorKind.HTTP
+
+
+def _error(response: HttpResponse, now: datetime) -> UpstreamError:
+    status, kind = response.status, _kind(response.status)
+    wait = retry_after(response, now)
+    said = excerpt(response.body)
+    message = f"answered {status}" + (f": {said}" if said else "")
+    # a 403 with Retry-After, or with a budget that is used up, is how GitHub and
+    # others throttle
+    throttled = status == _FORBIDDEN and (wait is not None or _is_used_up(response))
+    if throttled or status in _TRANSIENT or status in _SERVER_ERRORS:
+        return Transient(
+            message,
+            kind=RunErrorKind.THROTTLED if throttled else kind,
+            retry_after_s=wait,
+        )
+    advice = {
+        401: "; check auth and its secret",
+        403: "; the credentials are known but may not read this",
+        404: "; check base_url and path, or ignore it with response_actions",
+        405: "; check method",
+        406: "; check the Accept header",
+    }.get(status, "")
+    return Terminal(message + advice, kind=kind)
+
+
+def retry_after(response: HttpResponse, now: datetime) -> float | None:
+    """Seconds that the API asks to wait: a number or a date (RFC 9110, 10.2.3). Where
+    it asks for nothing and says that the budget is used up, the time to its reset.
+    """
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        is_limit = response.status in {_FORBIDDEN, _TOO_MANY}
+        return _until_reset(response, now) if is_limit else None
+    try:
+        return max(0.0, float(text)) if text[0].isdigit() else _until(text, now)
+    except ValueError:
+        return None
+
+
+_BUDGETS = ("x-ratelimit", "x-rate-limit", "ratelimit")
+_EPOCH_S = 10**9
+"""A reset above this is a time; below, seconds from now."""
+
+
+def _is_used_up(response: HttpResponse) -> bool:
+    """Whether a rate limit's header says that nothing is left of it."""
+    return any(
+        response.headers.get(f"{name}-remaining", "").strip() == "0"
+        for name in _BUDGETS
+    )
+
+
+def _until_reset(response: HttpResponse, now: datetime) -> float | None:
+    """GitHub's `X-RateLimit-Reset` is an epoch, others' counts seconds from now."""
+    if not _is_used_up(response):
+        return None
+    for name in _BUDGETS:
+        text = response.headers.get(f"{name}-reset", "").strip()
+        if text.isascii() and text.isdigit():
+            reset = float(text)
+            return max(0.0, reset - now.timestamp()) if reset > _EPOCH_S else reset
+    return None
+
+
+def _until(text: str, now: datetime) -> float:
+    at = parsedate_to_datetime(text)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)  # RFC 9110: an HTTP date is in GMT
+    return max(0.0, (at - now).total_seconds())
+
+
+def redirected(
+    request: HttpRequest, response: HttpResponse, origin: str
+) -> HttpRequest:
+    """The request that a redirect asks for (RFC 9110, 15.4).
+
+    303 becomes a GET, and so does a POST under 301 and 302, as every browser does it.
+    Raises Terminal if it leads to another origin.
+    """
+    url = follow(
+        response.headers["location"],
+        from_url=response.url,
+        origin=origin,
+        what=f"the redirect ({response.status})",
+    )
+    is_get = response.status == 303 or (  # noqa: PLR2004 - See Other
+        response.status in {301, 302} and request.method == "POST"
+    )
+    moved = replace(request, url=url, params={})
+    return replace(moved, method="GET", json=None, form=None) if is_get else moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Try again after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """No further try; `why` goes on where the error's sentence ends."""
+
+    why: str
+
+
+def next_try(
+    error: UpstreamError,
+    *,
+    attempt: int,
+    retry: Retry,
+    seconds_left: float,
+    random: float,
+) -> Wait | GiveUp:
+    """Whether, and when, to try again after the `attempt`-th try (from 1) failed.
+
+    What the API asks for is never undercut: if it asks for more than `max_delay` or
+    than the time that is left, trying is over. Otherwise the delay doubles from
+    `backoff_factor` seconds, with a jitter of half by `random` in [0, 1).
+    """
+    if not isinstance(error, Transient):
+        return GiveUp(why="")
+    if attempt >= retry.max_attempts:
+        tries = "1 try" if attempt == 1 else f"{attempt} tries"
+        return GiveUp(why=f" (after {tries})")
+    asked = error.retry_after_s
+    if asked is not None and asked > retry.max_delay:
+        return GiveUp(
+            why=f" (it asks to wait {asked:.0f} s, more than max_delay "
+            f"{retry.max_delay:.0f} s)"
+        )
+    grown = min(retry.backoff_factor * 2 ** (attempt - 1), retry.max_delay)
+    delay = grown * (0.5 + random / 2)
+    if asked is not None:
+        delay = asked
+    if delay >= seconds_left:
+        return GiveUp(
+            why=f" (the next try would be {delay:.0f} s away, and {seconds_left:.0f} s "
+            "are left)"
+        )
+    return Wait(seconds=delay)

@@ -1,0 +1,103 @@
+"""Tells people what the repair function found and did.
+
+It works without knowing whom to tell; this knows whom, and nothing of repairing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from lambdas.core.errors import StateConflict
+from lambdas.core.incidents.context import loading_context
+from lambdas.core.incidents.incident import Incident, Recipient, advance
+from lambdas.core.incidents.notice import Notice, Routes, notices
+from lambdas.core.incidents.ports import CheckState, IncidentState, ReportedRepairs
+from lambdas.core.incidents.repairs import NOT_NOTIFIED, loading_verdict, repair_notices
+from lambdas.core.loading.repair import ALL, Problem, Repair
+from lambdas.core.names import LOADING
+
+LOG = logging.getLogger("catflap.freshness.load_desk")
+
+
+class RepairNotices:
+    """Makes notices of repairs, and one incident of what stands."""
+
+    def __init__(
+        self, *, state: IncidentState, told: ReportedRepairs, routes: Routes
+    ) -> None:
+        self._state = state
+        self._told = told
+        self._routes = routes
+
+    def tell(self, desk: CheckState, now: datetime) -> Sequence[Notice]:
+        """Make the notices that are due, of what stands on the desk of a check."""
+        made: list[Notice] = []
+        try:
+            made += self._tell_of_troubles(desk, now)
+            for told in self._tell_of_repairs(desk, now):
+                made += told
+        except StateConflict as conflict:
+            LOG.warning("%s; the next check tells", conflict)
+        return made
+
+    def _tell_of_troubles(self, desk: CheckState, now: datetime) -> Sequence[Notice]:
+        before = desk.own.get(LOADING)
+        said = "" if before is None else "\n".join(before.evidence)
+        told_of = [one for one in desk.troubles if self._is_ours(one, before, said)]
+        transition = advance(
+            before,
+            loading_verdict(told_of),
+            now=now,
+            has_news=any(f"{one.name}: " not in said for one in told_of),
+        )
+        if transition.incident is None or transition.incident is before:
+            return ()
+        made = notices(
+            transition,
+            loading_verdict(told_of),
+            subject=loading_context(),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(before, transition.incident, notices=made, watch=None)
+        return made
+
+    def _is_ours(self, trouble: Problem, before: Incident | None, said: str) -> bool:
+        """Not what the dataset's own incident says already: it is late for it."""
+        if before is not None and f"{trouble.name}: " in said:
+            return True
+        if trouble.dataset is None:
+            return True
+        own = self._state.open_incident(trouble.dataset)
+        return own is None or trouble.code not in {own.cause, *own.also, *own.causes}
+
+    def _tell_of_repairs(
+        self, desk: CheckState, now: datetime
+    ) -> Iterator[Sequence[Notice]]:
+        """Once each; while the wiring is broken, REFRESH is what goes on every hour,
+        and the incident tells of it.
+        """
+        is_broken = any(one.code == NOT_NOTIFIED for one in desk.troubles)
+        channels = self._routes.get(Recipient.ENGINEERS, ())
+        for repaired in desk.repaired:
+            is_told = is_broken and repaired.repair is Repair.REFRESHED
+            news = (
+                () if is_told else repair_notices(repaired, channels=channels, now=now)
+            )
+            self._told.record_repaired(repaired.repair_id, news)
+            yield news
+
+
+def has_paged(desk: CheckState, dataset: str, cause: str | None) -> bool:
+    """Whether engineers were woken for a dataset and a cause by the open incident of
+    loads: when the dataset is late for it, nobody is woken again.
+    """
+    incident = desk.own.get(LOADING)
+    if incident is None or incident.paged_at is None:
+        return False
+    return any(
+        line.startswith((f"{cause} {dataset}: ", f"{cause} {ALL}: "))
+        for line in incident.evidence
+    )

@@ -1,0 +1,74 @@
+"""What a check has to say of catflap itself: checks, notices, runs left unfinished.
+
+All of it stands in one incident, under a name that no dataset can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lambdas.core.diagnosis.self_check import monitor_verdict, problems_of
+from lambdas.core.errors import StuckRun
+from lambdas.core.freshness.assess import Limits
+from lambdas.core.incidents.context import monitor_context
+from lambdas.core.incidents.incident import advance
+from lambdas.core.incidents.notice import Notice, Routes, notices, overdue
+from lambdas.core.incidents.ports import CheckState, IncidentState
+from lambdas.core.names import MONITOR
+
+
+class SelfCheck:
+    """Judges the alerting itself, and tells engineers."""
+
+    def __init__(self, *, state: IncidentState, routes: Routes, limits: Limits) -> None:
+        self._state = state
+        self._routes = routes
+        self._limits = limits
+
+    def look(
+        self,
+        desk: CheckState,
+        *,
+        left: Sequence[Notice],
+        stuck: Sequence[StuckRun],
+        now: datetime,
+    ) -> Sequence[Notice]:
+        """Judge once, after a check did what it could; the notices that were made.
+
+        `desk` is what the check began with, `left` are the notices that wait still:
+        those that waited too long before it and do now are counted.
+        """
+        ids = {notice.notice_id for notice in left}
+        old = [
+            notice
+            for notice in overdue(desk.waiting, self._limits, now=now)
+            if notice.notice_id in ids
+        ]
+        told_of = problems_of(stuck, now=now)
+        verdict = monitor_verdict(
+            now=now,
+            last_check_at=desk.last_check_at,
+            check_every_s=self._limits.check_every.total_seconds(),
+            undelivered_notices=len(old),
+            stuck_runs=tuple(run.sentence for run in told_of),
+        )
+        before = desk.own.get(MONITOR)
+        said = "" if before is None else "\n".join(before.evidence)
+        transition = advance(
+            before,
+            verdict,
+            now=now,
+            has_news=any(run.name not in said for run in told_of),
+        )
+        if transition.incident is None or transition.incident is before:
+            return ()
+        told = notices(
+            transition,
+            verdict,
+            subject=monitor_context(),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(before, transition.incident, notices=told, watch=None)
+        return told

@@ -1,0 +1,111 @@
+"""What a person sees of a replay: progress, messages, and the table at the end."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from local.scenarios.comparison import Comparison
+from local.scenarios.replay import Told
+from local.scenarios.story import Turn
+
+PEOPLE = {"engineers": "red", "stakeholders": "blue"}
+
+
+def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -> None:
+    """What happened and what people read, in order of time."""
+    moments: list[tuple[datetime, int, Turn | Told]] = [
+        *((turn.at, 0, turn) for turn in turns),
+        *((one.at, 1, one) for one in told),
+    ]
+    for at, _, moment in sorted(moments, key=lambda one: one[:2]):
+        if isinstance(moment, Turn):
+            console.print(
+                f"[dim]{at:%d %b %H:%M} UTC[/dim]  [bold]{moment.told}[/bold]"
+            )
+            continue
+        console.print(letter(moment))
+
+
+def letter(told: Told) -> Panel:
+    """A message as people read it."""
+    mail = told.mail
+    return Panel(
+        Text(mail.body.strip()),
+        title=f"{told.at:%d %b %H:%M} UTC to {mail.audience}",
+        title_align="left",
+        border_style=PEOPLE.get(mail.audience, "white"),
+        highlight=False,
+    )
+
+
+def is_page(told: Told) -> bool:
+    """Whether a message is meant to wake somebody."""
+    return told.mail.subject.startswith("[page]")
+
+
+def read_by_engineers(told: Sequence[Told]) -> list[Told]:
+    """The first page, and the first message after it that a dataset is late."""
+    theirs = [one for one in told if one.mail.audience == "engineers"]
+    pages = [one for one in theirs if is_page(one)]
+    late = [one for one in theirs if " is late " in one.mail.subject]
+    return [*pages[:1], *(one for one in late[:1] if one not in pages[:1])]
+
+
+def draw(picture: Path, told: Sequence[Told], tables: Sequence[Table]) -> None:
+    """An SVG of some messages and the tables: what a terminal shows of them."""
+    console = Console(
+        file=io.StringIO(), record=True, width=100, highlight=False, color_system="256"
+    )
+    for one in told:
+        console.print(letter(one))
+    for table in tables:
+        console.print(table)
+    svg = console.export_svg(title="make run")
+    # A picture fetches nothing: whatever fixed-width font there is will do.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    picture.write_text(svg.replace("Fira Code", "DejaVu Sans Mono"), encoding="utf-8")
+
+
+def datasets_table(
+    comparisons: Sequence[Comparison],
+    flat_alarms: dict[str, int],
+    pages: dict[str, int],
+) -> Table:
+    """One line a dataset: rows at three places, alarms that were and were not."""
+    table = Table(title="Datasets")
+    table.add_column("dataset")
+    for name in ("released upstream", "landed on S3", "in the table"):
+        table.add_column(name, justify="right")
+    table.add_column("by key and content")
+    table.add_column("a flat 3 h threshold alerts", justify="right")
+    table.add_column("catflap pages", justify="right")
+    for one in comparisons:
+        table.add_row(
+            one.dataset,
+            f"{one.upstream:,}",
+            f"{one.landed:,}",
+            f"{one.table:,}",
+            "the same" if one.is_same else "[red]" + "; ".join(one.faults) + "[/red]",
+            str(flat_alarms[one.dataset]),
+            str(pages[one.dataset]),
+        )
+    return table
+
+
+def totals_table(totals: Sequence[tuple[str, object]]) -> Table:
+    """Figures of the whole run."""
+    table = Table(title="Totals", show_header=False)
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    for name, figure in totals:
+        table.add_row(name, f"{figure:,}" if isinstance(figure, int) else str(figure))
+    return table

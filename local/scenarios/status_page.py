@@ -1,0 +1,112 @@
+"""One page, no script: how each dataset is, from the state that the check keeps."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.incident import Incident
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;color:#1f2328;
+padding:0 1rem}
+table{border-collapse:collapse;width:100%}
+td,th{padding:.45rem .7rem;border-bottom:1px solid #d0d7de;text-align:left;
+vertical-align:top}
+.state{font-weight:600}.pass{color:#1a7f37}.warn{color:#9a6700}.error{color:#cf222e}
+.unknown{color:#57606a}small{color:#57606a}
+"""
+
+
+def page(
+    datasets: Sequence[str],
+    watches: Mapping[str, Watch],
+    incidents: Sequence[Incident],
+    *,
+    now: datetime,
+) -> str:
+    """The page as HTML. Every text that is not ours is escaped."""
+    open_by_dataset = {one.dataset: one for one in incidents if one.resolved_at is None}
+    rows = "".join(
+        _row(name, watches.get(name), open_by_dataset.get(name), now=now)
+        for name in datasets
+    )
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta http-equiv=refresh content=5><title>catflap</title>"
+        f"<style>{_STYLE}</style><h1>catflap</h1>"
+        f"<p><small>as of {now:%Y-%m-%d %H:%M} UTC</small></p>"
+        "<table><tr><th>dataset<th>state<th>newest data<th>rows<th>what is known</tr>"
+        f"{rows}</table></html>"
+    )
+
+
+def _row(
+    name: str, watch: Watch | None, incident: Incident | None, *, now: datetime
+) -> str:
+    state = "unknown" if watch is None else watch.state
+    newest = None if watch is None else watch.newest_at
+    age = "" if newest is None else f" <small>{_age(now - newest)}</small>"
+    count = watch.row_count if watch is not None else None
+    if incident is not None:
+        expected = incident.expected_at
+        due = "not known yet" if expected is None else f"{expected:%Y-%m-%d %H:%M} UTC"
+        known = (
+            f"{html.escape(incident.headline)}<br><small>next expected: {due}</small>"
+        )
+    else:
+        known = "<small>nothing to tell</small>"
+    return (
+        f"<tr><td>{html.escape(name)}<td class='state {html.escape(state)}'>"
+        f"{html.escape(state)}<td>{'' if newest is None else f'{newest:%d %b %H:%M}'}"
+        f"{age}<td>{'' if count is None else f'{count:,}'}<td>{known}</tr>"
+    )
+
+
+def _age(age: object) -> str:
+    return str(age).split(".", 1)[0].removesuffix(":00") + " h old"
+
+
+class StatusPage:
+    """Serves a page on loopback; `render` is called for each request."""
+
+    def __init__(self, render: Callable[[], str]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = render().encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """No access log."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,317 @@
+"""Statements that fakesnow runs, made into what it understands.
+
+Our functions are replaced by what they answer, COPY_HISTORY by its table, the current
+time by a value; what the session's role may not read is refused here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container, Sequence
+from datetime import datetime
+from functools import lru_cache
+
+import sqlglot
+from snowflake.connector.errors import ProgrammingError
+from sqlglot import exp
+from sqlglot.errors import ParseError
+
+from local.snowflake.account import (
+    ADMINISTRATOR,
+    Account,
+    DynamicTable,
+    Session,
+    Stage,
+    exists_already,
+    missing,
+    not_understood,
+)
+from local.snowflake.aws_side import PermissionMissing, SnowflakeAws
+from local.snowflake.snowpipe import HISTORY, Snowpipe
+from local.snowflake.text import (
+    NAME,
+    closing,
+    complete,
+    options,
+    outside_quotes,
+    text_of,
+    texts,
+    with_clock,
+)
+
+_CREATE_DYNAMIC = re.compile(
+    rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?DYNAMIC\s+TABLE\s+(?P<name>{NAME})\s+"
+    r"(?P<options>.*?)\bAS\s+(?P<query>SELECT\b.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_DROP_DYNAMIC = re.compile(
+    rf"\s*DROP\s+DYNAMIC\s+TABLE\s+(?P<lenient>IF\s+EXISTS\s+)?(?P<name>{NAME})",
+    re.IGNORECASE,
+)
+_VIEW = re.compile(
+    rf"\s*(?:CREATE\s+(?:OR\s+REPLACE\s+)?VIEW|DROP\s+VIEW(?:\s+IF\s+EXISTS)?)\s+"
+    rf"(?P<name>{NAME})",
+    re.IGNORECASE,
+)
+
+
+class Rewriting:
+    """Knows the account that a statement speaks of."""
+
+    def __init__(
+        self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
+    ) -> None:
+        self._account = account
+        self._aws = aws
+        self._pipes = snowpipe
+
+    def rewrite(self, text: str, session: Session, now: datetime) -> str:
+        """The same for fakesnow: our functions replaced by what they answer.
+
+        Raises ProgrammingError where the session's role may not read.
+        """
+        text = with_clock(text, now)
+        text = self._with_dynamic_tables(text, session, now)
+        text = self._with_system_functions(text, session, now)
+        text = self._with_copy_history(text, session)
+        self._refuse_validation(text, session)
+        self._check_access(text, session)
+        return self._with_owner(text, session)
+
+    def _with_dynamic_tables(self, text: str, session: Session, now: datetime) -> str:
+        """A dynamic table as a view. fakesnow makes a copy of it, once, which no load
+        ever reaches; a view is what a dynamic table is once it has caught up. What is
+        not here is the lag, and that it costs a refresh.
+        """
+        of_view = _VIEW.match(text)
+        if of_view is not None:
+            name = complete(of_view["name"], session.database, session.schema)
+            self._refuse_other_kind(name, self._account.dynamic_tables)
+            return text
+        made = _CREATE_DYNAMIC.match(text)
+        if made is not None:
+            name = complete(made["name"], session.database, session.schema)
+            self._refuse_other_kind(name, self._account.views)
+            given = options(made["options"])
+            if not {"TARGET_LAG", "WAREHOUSE"} <= given.keys():
+                raise not_understood(text)
+            if name in self._account.dynamic_tables and not made["replace"]:
+                raise exists_already(name)
+            self._account.dynamic_tables[name] = DynamicTable(
+                name=name,
+                target_lag=given["TARGET_LAG"],
+                warehouse=given["WAREHOUSE"],
+                comment=given.get("COMMENT", ""),
+                text=text,
+                owner=session.role,
+                created_at=now,
+            )
+            keeps = "COPY GRANTS" if "COPY GRANTS" in made["options"].upper() else ""
+            return f"CREATE OR REPLACE VIEW {made['name']} {keeps} AS {made['query']}"
+        dropped = _DROP_DYNAMIC.match(text)
+        if dropped is not None:
+            name = complete(dropped["name"], session.database, session.schema)
+            self._refuse_other_kind(name, self._account.views)
+            self._account.dynamic_tables.pop(name, None)
+            return f"DROP VIEW {dropped['lenient'] or ''} {dropped['name']}"
+        return text
+
+    def _refuse_other_kind(self, name: str, others: Container[str]) -> None:
+        """Snowflake replaces or drops no object by a statement for another kind, not
+        even with OR REPLACE or IF EXISTS.
+        """
+        if name in others:
+            raise ProgrammingError(
+                msg=f"SQL compilation error:\nObject found is of another type: {name}",
+                errno=2203,
+                sqlstate="42601",
+            )
+
+    def _with_system_functions(self, text: str, session: Session, now: datetime) -> str:
+        call = re.compile(
+            r"SYSTEM\$(?P<function>\w+)\s*\(\s*(?P<given>(?:'(?:[^'\\]|''|\\.)*'\s*,?\s*)*)\)",
+            re.IGNORECASE,
+        )
+
+        def replace(match: re.Match[str]) -> str:
+            given = texts(match["given"])
+            value = self._system_function(match["function"], given, session, now)
+            return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+        return call.sub(replace, text)
+
+    def _system_function(
+        self, function: str, given: Sequence[str], session: Session, now: datetime
+    ) -> str:
+        match function.upper():
+            case "PIPE_STATUS":
+                return self._pipes.status(
+                    self._account.pipe(session.role, "MONITOR", _in(session, given[0]))
+                )
+            case "PIPE_FORCE_RESUME":
+                pipe = self._account.pipe(
+                    session.role, "OPERATE", _in(session, given[0])
+                )
+                self._pipes.pause(pipe, paused=False, now=now, force=len(given) > 1)
+                return '"resumed"'
+            case "GET_AWS_SNS_IAM_POLICY":
+                return self._aws.sns_policy(given[0])
+            case "VALIDATE_STORAGE_INTEGRATION":
+                return self._validate(given, now)
+            case other:
+                raise not_understood(f"SYSTEM${other}")
+
+    def _validate(self, given: Sequence[str], now: datetime) -> str:
+        name = complete(given[0], None, None)
+        integration = self._account.integrations.get(name)
+        if integration is None:
+            raise missing("Integration", name)
+        bucket, _, prefix = given[1].removeprefix("s3://").partition("/")
+        place = Stage(name="", bucket=bucket, prefix=prefix, integration=name)
+        try:
+            self._aws.listing(integration, place, "", now)
+        except PermissionMissing as error:
+            listed = {"status": "failure", "message": str(error)}
+            return json.dumps({"status": "failure", "actions": {"LIST": listed}})
+        return '{"status": "success", "actions": {"LIST": {"status": "success"}}}'
+
+    def _with_copy_history(self, text: str, session: Session) -> str:
+        call = re.compile(
+            rf"TABLE\s*\(\s*(?:(?P<database>{NAME})\.)?INFORMATION_SCHEMA\.COPY_HISTORY\s*\(",
+            re.IGNORECASE,
+        )
+        match = call.search(text)
+        if match is None:
+            return text
+        end = closing(text, match.end() - 1)
+        outer = closing(text, text.index("(", match.start()))
+        given = text[match.end() : end]
+        named = re.search(r"TABLE_NAME\s*=>\s*('(?:[^']|'')*')", given, re.IGNORECASE)
+        since = re.search(
+            r"START_TIME\s*=>\s*(.*?)(?:,\s*END_TIME\s*=>.*)?$", given,
+            re.IGNORECASE | re.DOTALL,
+        )  # fmt: skip
+        if named is None or since is None:
+            raise not_understood(text)
+        table = complete(text_of(named[1]), session.database, session.schema)
+        if table not in self._account.owners:
+            raise missing("Table", table)
+        self._account.require(session.role, "SELECT", table)
+        database, schema, name = table.split(".")
+        rows = (
+            f"(SELECT * FROM {database}.{HISTORY} "
+            f"WHERE TABLE_SCHEMA_NAME = '{schema}' AND TABLE_NAME = '{name}' "
+            f"AND LAST_LOAD_TIME >= {since[1].strip()}) AS COPY_HISTORY"
+        )
+        return text[: match.start()] + rows + text[outer + 1 :]
+
+    def _refuse_validation(self, text: str, session: Session) -> None:
+        """VALIDATE_PIPE_LOAD answers nothing for a pipe whose COPY has a SELECT
+        (Snowflake: VALIDATE_PIPE_LOAD, usage notes), as every pipe of catflap has.
+        """
+        match = re.search(
+            r"\bVALIDATE_PIPE_LOAD\s*\(.*?PIPE_NAME\s*=>\s*('(?:[^']|'')*')",
+            text,
+            re.IGNORECASE | re.DOTALL,
+        )
+        if match is None:
+            return
+        pipe = self._account.pipe(
+            session.role, "MONITOR", _in(session, text_of(match[1]))
+        )
+        if re.search(r"\bFROM\s*\(", pipe.copy_text, re.IGNORECASE) is None:
+            raise not_understood(text)
+        raise ProgrammingError(
+            msg="VALIDATE_PIPE_LOAD does not support a COPY statement that transforms "
+            "data during a load",
+            errno=2303,
+            sqlstate="0A000",
+        )
+
+    def _check_access(self, text: str, session: Session) -> None:
+        if session.role == ADMINISTRATOR:
+            return
+        for privilege, written in _reads_of(text):
+            name = complete(written, session.database, session.schema)
+            if "INFORMATION_SCHEMA" not in name.upper():
+                self._account.require(session.role, privilege, name)
+
+    def _without_dropped(self, text: str, session: Session) -> str:
+        match = re.match(
+            rf"\s*DROP\s+(?:TABLE|VIEW)\s+(?P<lenient>IF\s+EXISTS\s+)?(?P<name>{NAME})",
+            text,
+            re.IGNORECASE,
+        )
+        if match is not None:
+            name = complete(match["name"], session.database, session.schema)
+            if match["lenient"] and name not in self._account.owners:
+                return text
+            self._account.require(session.role, "OWNERSHIP", name)
+            self._account.owners.pop(name, None)
+            self._account.views.discard(name)
+            self._account.forget_grants(name)
+        return text
+
+    def _with_owner(self, text: str, session: Session) -> str:
+        match = re.match(
+            rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?(?P<kind>TABLE|VIEW|DATABASE|SCHEMA)"
+            rf"\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{NAME})",
+            text, re.IGNORECASE,
+        )  # fmt: skip
+        if match is None:
+            return self._without_dropped(text, session)
+        kind = match["kind"].upper()
+        name = {
+            "DATABASE": lambda: complete(match["name"], None, None),
+            "SCHEMA": lambda: _schema(match["name"], session.database),
+        }.get(kind, lambda: complete(match["name"], session.database, session.schema))()
+        if kind == "VIEW" and name not in self._account.dynamic_tables:
+            self._account.views.add(name)
+        keeps = re.search(r"\bCOPY\s+GRANTS\b", text, re.IGNORECASE) is not None
+        if match["replace"] and not keeps:
+            self._account.forget_grants(name)
+        self._account.owners.setdefault(name, session.role)
+        return outside_quotes(r"\bCOPY\s+GRANTS\b", lambda _: "", text)
+
+
+@lru_cache(maxsize=512)
+def _reads_of(text: str) -> tuple[tuple[str, str], ...]:
+    if not re.match(
+        r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE|MERGE|\()", text, re.IGNORECASE
+    ):
+        return ()
+    try:
+        statement = sqlglot.parse_one(text, read="snowflake")
+    except ParseError:
+        return ()  # fakesnow will say so
+    named = {cte.alias_or_name.upper() for cte in statement.find_all(exp.CTE)}
+    target = (
+        statement.this.find(exp.Table)
+        if isinstance(statement, exp.Insert | exp.Update | exp.Delete | exp.Merge)
+        and isinstance(statement.this, exp.Expr)
+        else None
+    )
+    privilege = type(statement).__name__.upper()
+    return tuple(
+        (privilege if table is target else "SELECT", _dotted(table))
+        for table in statement.find_all(exp.Table)
+        if table.name and (table.db or table.name.upper() not in named)
+    )
+
+
+def _schema(written: str, database: str | None) -> str:
+    name = complete(written, None, None)
+    return name if "." in name or database is None else f"{database}.{name}"
+
+
+def _dotted(table: exp.Table) -> str:
+    def written(part: exp.Expr) -> str:
+        quoted = isinstance(part, exp.Identifier) and part.quoted
+        return f'"{part.name}"' if quoted else part.name
+
+    return ".".join(written(part) for part in table.parts)
+
+
+def _in(session: Session, name: str) -> str:
+    return complete(name, session.database, session.schema)

@@ -1,0 +1,85 @@
+"""`environments/<env>.yaml`, alone and together with the datasets it deploys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput
+from project.environment import Environment
+from project.fault import Fault, Location, key_path, printable
+from project.yaml_files import BadFiles, read_files
+from project.yaml_nodes import YamlDocument, read_yaml
+
+
+def read_project(root: Path, name: str) -> tuple[Environment, Catalogue]:
+    """The environment called `name` and the datasets below `root`.
+
+    Raises BadFiles with every fault of both, BadInput if there is no such environment.
+    """
+    environment, faults = _read_environment(root / "environments", name)
+    written = read_files(root / "datasets", root / "apis")
+    faults += written.faults
+    if environment is None or written.catalogue is None or faults:
+        raise BadFiles(sorted(faults))
+    return environment, written.catalogue
+
+
+def read_environment(folder: Path, name: str) -> Environment:
+    """The environment called `name`, alone; `folder` holds all of them.
+
+    Raises BadFiles with every fault, BadInput if there is no such environment.
+    """
+    environment, faults = _read_environment(folder, name)
+    if environment is None:
+        raise BadFiles(sorted(faults))
+    return environment
+
+
+def _read_environment(
+    folder: Path, name: str
+) -> tuple[Environment | None, list[Fault]]:
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise BadInput(
+            f"there is no environment `{name}`; {folder} has "
+            f"{', '.join(known) or 'none'}: choose with `--env NAME`, "
+            "or `-c env=NAME` for the CDK"
+        )
+    path = folder / f"{name}.yaml"
+    document = read_yaml(path.read_bytes())
+    faults = [
+        _fault(path, document, one.location, one.sentence) for one in document.faults
+    ]
+    if faults:
+        return None, faults
+    content = document.value if isinstance(document.value, dict) else {}
+    try:
+        # As from JSON: a list may become a tuple, and "3" is still not 3.
+        whole = json.dumps({**content, "name": name})
+        return Environment.model_validate_json(whole), []
+    except ValidationError as error:
+        return None, [
+            _fault(path, document, tuple(one["loc"]), _sentence(one))
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key; accepted: those in docs/deploying.md"
+    own = error.get("ctx", {}).get("error")
+    return str(own) if own is not None else error["msg"]
+
+
+def _fault(path: Path, document: YamlDocument, at: Location, sentence: str) -> Fault:
+    return Fault(
+        file=str(path),
+        line=document.line_of(at),
+        key=key_path(at),
+        sentence=printable(sentence),
+    )

@@ -1,0 +1,237 @@
+"""What functions may do, one function a purpose: the calls they make, and no others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from pydantic import JsonValue
+
+from lambdas.core.dataset import Catalogue, to_json_value
+from lambdas.core.landing.names import MANIFESTS, QUARANTINE, RAW, RUNS
+from stacks.constructs.nag import acknowledge, acknowledge_keys_below
+
+WRITTEN_PREFIXES = (RAW, RUNS, MANIFESTS, QUARANTINE)
+
+
+class LandingResources(Protocol):
+    """What the landing stack made, as the grants name it."""
+
+    bucket: s3.Bucket
+    key: kms.Key
+    landed: sns.Topic
+    state: dynamodb.Table
+
+
+_SECRET = re.compile(r"secret:(?P<name>[^#\s]+)(?:#\S+)?")
+
+
+def secret_names(catalogue: Catalogue) -> list[str]:
+    """The names in the catalogue's `secret:NAME#KEY` and `secret:NAME`, sorted."""
+    return sorted(set(_secret_names_in(to_json_value(catalogue))))
+
+
+def _secret_names_in(value: JsonValue) -> Iterator[str]:
+    match value:
+        case str():
+            if match := _SECRET.fullmatch(value):
+                yield match["name"]
+        case list():
+            for element in value:
+                yield from _secret_names_in(element)
+        case dict():
+            for element in value.values():
+                yield from _secret_names_in(element)
+
+
+def read_secrets(role: iam.Role, names: list[str]) -> None:
+    """Read exactly the secrets called `names`."""
+    if not names:
+        return
+    stack = Stack.of(role)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="ReadSecrets",
+            actions=["secretsmanager:GetSecretValue"],
+            # Secrets Manager ends a secret's ARN with a dash and six characters.
+            resources=[
+                stack.format_arn(
+                    service="secretsmanager",
+                    resource="secret",
+                    resource_name=f"{name}-??????",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+                for name in names
+            ],
+        )
+    )
+
+
+def land_objects(role: iam.Role, landing: LandingResources) -> None:
+    """Upload in parts, complete, look whether it is there; keep and drop manifests."""
+    bucket = landing.bucket
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="LandObjects",
+            actions=[
+                "s3:AbortMultipartUpload",
+                "s3:GetObject",
+                "s3:PutObject",
+            ],
+            resources=[
+                bucket.arn_for_objects(f"{prefix}*") for prefix in WRITTEN_PREFIXES
+            ],
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="DropManifests",
+            actions=["s3:DeleteObject"],
+            resources=[bucket.arn_for_objects(f"{MANIFESTS}*")],
+        )
+    )
+    _see_what_is_missing(role, bucket)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="UseKey",
+            # A multipart upload under SSE-KMS needs both (S3, "Multipart upload and
+            # permissions").
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[landing.key.key_arn],
+        )
+    )
+    acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, WRITTEN_PREFIXES)
+
+
+def land_again(role: iam.Role, landing: LandingResources) -> None:
+    """Read what has landed, land it again under another name, set rows aside."""
+    bucket = landing.bucket
+    prefixes = (RAW, RUNS, QUARANTINE)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="LandAgain",
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+        )
+    )
+    _see_what_is_missing(role, bucket)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="UseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[landing.key.key_arn],
+        )
+    )
+    acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, prefixes)
+
+
+def look_at_wiring(role: iam.Role, landing: LandingResources) -> None:
+    """See whom the bucket tells of objects, and who hears of them."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeWhoIsTold",
+            actions=["s3:GetBucketNotification"],
+            resources=[landing.bucket.bucket_arn],
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeWhoHears",
+            actions=["sns:ListSubscriptionsByTopic"],
+            resources=[landing.landed.topic_arn],
+        )
+    )
+
+
+def _see_what_is_missing(role: iam.Role, bucket: s3.IBucket) -> None:
+    """Without ListBucket, HEAD on a missing key is 403 and looks like no access; and
+    the runs of a parent are listed with it.
+
+    No condition on `s3:prefix`: a HEAD carries none, and would be refused.
+    """
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeWhatIsMissing",
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+        )
+    )
+
+
+def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read and write datasets' states and runs; a transaction needs the permissions
+    of the writes it is made of.
+    """
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="KeepRuns",
+            actions=[
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+            ],
+            resources=[table.table_arn],
+        )
+    )
+
+
+def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read one dataset's state at a time."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="ReadState",
+            actions=["dynamodb:GetItem"],
+            resources=[table.table_arn],
+        )
+    )
+
+
+def keep_incidents(role: iam.Role, table: dynamodb.ITable) -> None:
+    """What watching needs beyond `keep_runs`: many items at once, and conditions on
+    items that are not written.
+    """
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="KeepIncidents",
+            actions=["dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem"],
+            resources=[table.table_arn],
+        )
+    )
+
+
+def look_at_schedules(role: iam.Role, prefix: str) -> None:
+    """See whether the schedules whose names begin with `prefix` are on."""
+    below = Stack.of(role).format_arn(
+        service="scheduler",
+        resource="schedule",
+        resource_name=f"default/{prefix}*",
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="LookAtSchedules", actions=["scheduler:GetSchedule"], resources=[below]
+        )
+    )
+    acknowledge(
+        role,
+        f"AwsSolutions-IAM5[Resource::{below}]",
+        "schedules are named after datasets, which come and go without this stack",
+    )
+
+
+def publish_notices(role: iam.Role, *topics: sns.ITopic) -> None:
+    """Publish to `topics`; whoever may land objects may use their key already."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="PublishNotices",
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn for topic in topics],
+        )
+    )

@@ -1,0 +1,244 @@
+"""One set of promises for every place where incidents can stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.loads import LoadTable
+from lambdas.core.errors import StateConflict
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.context import context_of
+from lambdas.core.incidents.incident import (
+    HumanSide,
+    Incident,
+    Recipient,
+    advance,
+    retired,
+)
+from lambdas.core.incidents.notice import Notice, notices
+from lambdas.core.loading.repair import Problem, Repair, Repaired
+from lambdas.core.names import LOADING
+from lambdas.core.pull.run import LandedRun
+from tests.datasets import a_dataset
+from tests.watched import NOW, MemoryIncidents, a_verdict
+
+State = IncidentTable | MemoryIncidents
+Kept = tuple[IncidentTable, LoadTable]
+
+
+@pytest.fixture
+def dynamodb_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
+        dynamodb.create_table(
+            TableName="state",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        yield (
+            IncidentTable(dynamodb=dynamodb, table="state"),
+            LoadTable(dynamodb=dynamodb, table="state"),
+        )
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def state(request: pytest.FixtureRequest) -> State:
+    if request.param == "memory":
+        return MemoryIncidents()
+    kept: Kept = request.getfixturevalue("dynamodb_state")
+    return kept[0]
+
+
+def opened() -> tuple[Incident, tuple[Notice, ...]]:
+    verdict = dataclasses.replace(a_verdict(), evidence=("<&>", "猫", ""))
+    transition = advance(None, verdict, now=NOW, newest_at=NOW - timedelta(hours=7))
+    assert transition.incident is not None
+    routes = {
+        Recipient.ENGINEERS: ("sns", "slack"),
+        Recipient.STAKEHOLDERS: ("sns",),
+        Recipient.SYSTEMS: ("bus",),
+    }
+    told = notices(
+        transition, verdict, subject=context_of(a_dataset()), routes=routes, now=NOW
+    )
+    return transition.incident, told
+
+
+def a_watch(name: str = "cats", **changes: object) -> Watch:
+    watch = Watch(
+        dataset=name,
+        checked_at=NOW,
+        promise="p",
+        state="error",
+        cause="pipe_stopped",
+        next_look_at=None,
+        newest_at=NOW,
+        newest_loaded_at=None,
+        row_count=7,
+        incident_id=None,
+    )
+    return dataclasses.replace(watch, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def test_nothing_is_there_at_first(state: State) -> None:
+    assert state.watches() == {}
+    assert state.open_incident("cats") is None
+    assert list(state.desk().waiting) == []
+    desk = state.desk()
+    assert (dict(desk.watches), list(desk.waiting), dict(desk.own)) == ({}, [], {})
+    assert desk.last_check_at is None
+
+
+def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
+    incident, told = opened()
+    state.record(None, incident, notices=told, watch=a_watch())
+    ours = dataclasses.replace(incident, incident_id="_loading-1", dataset=LOADING)
+    state.record(None, ours, notices=(), watch=None)
+    state.remember([a_watch("dogs")])
+    state.checked(NOW)
+    desk = state.desk()
+    assert dict(desk.watches) == {"cats": a_watch(), "dogs": a_watch("dogs")}
+    assert [one.notice_id for one in desk.waiting] == sorted(
+        notice.notice_id for notice in told
+    )
+    assert dict(desk.own) == {LOADING: ours}
+    assert state.open_incident(LOADING) == ours
+    assert desk.last_check_at == NOW
+    over = retired(ours, now=NOW)
+    state.record(ours, over, notices=(), watch=None)
+    assert dict(state.desk().own) == {}
+
+
+def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> None:
+    incidents, loads = dynamodb_state
+    trouble = Problem(
+        code="pipe_stopped", dataset="cats", sentence="s", next_step="n", since=NOW
+    )
+    done = Repaired(
+        dataset="cats", run_id="r", repair=Repair.REFRESHED, at=NOW, files=("f",)
+    )
+    run = LandedRun(
+        dataset="cats", run_id="r", landed_at=NOW, newest_key="k", objects=1
+    )
+    loads.watch(run)
+    loads.settle(run, [done])
+    loads.record_troubles([], [trouble])
+    desk = incidents.desk()
+    assert (list(desk.troubles), list(desk.repaired)) == ([trouble], [done])
+    incidents.record_repaired(done.repair_id, ())
+    loads.record_troubles([trouble], [])
+    desk = incidents.desk()
+    assert (list(desk.troubles), list(desk.repaired)) == ([], [])
+    with pytest.raises(StateConflict):
+        incidents.record_repaired(done.repair_id, ())
+
+
+def test_an_incident_its_notices_and_the_watch_come_back_as_they_were(
+    state: State,
+) -> None:
+    incident, told = opened()
+    incident = dataclasses.replace(
+        incident, human=HumanSide(note="x", promised_for=NOW)
+    )
+    state.record(None, incident, notices=told, watch=a_watch())
+    assert state.open_incident("cats") == incident
+    assert state.incident(incident.incident_id) == incident
+    assert sorted(state.desk().waiting, key=lambda x: x.notice_id) == sorted(
+        told, key=lambda x: x.notice_id
+    )
+    assert state.watches() == {"cats": a_watch()}
+
+
+def test_a_second_open_incident_of_a_dataset_is_refused_whole(state: State) -> None:
+    incident, told = opened()
+    state.record(None, incident, notices=told[:1], watch=None)
+    other = dataclasses.replace(incident, incident_id="cats-another")
+    with pytest.raises(StateConflict):
+        state.record(None, other, notices=told, watch=a_watch())
+    assert len(state.desk().waiting) == 1
+    assert state.watches() == {}
+    assert state.incident("cats-another") is None
+
+
+def test_a_change_of_a_version_that_has_moved_is_refused_whole(state: State) -> None:
+    incident, told = opened()
+    state.record(None, incident, notices=(), watch=None)
+    acknowledged = dataclasses.replace(
+        incident, version=2, human=HumanSide(acknowledged_at=NOW)
+    )
+    state.record(incident, acknowledged, notices=(), watch=None)
+    late = dataclasses.replace(incident, version=2, state="warn")
+    with pytest.raises(StateConflict):
+        state.record(incident, late, notices=told, watch=None)
+    assert state.open_incident("cats") == acknowledged
+    assert list(state.desk().waiting) == []
+
+
+def test_a_resolved_incident_is_kept_and_makes_room_for_another(state: State) -> None:
+    incident, _ = opened()
+    state.record(None, incident, notices=(), watch=None)
+    over = retired(incident, now=NOW + timedelta(hours=1))
+    state.record(incident, over, notices=(), watch=None)
+    assert state.open_incident("cats") is None
+    assert state.incident(incident.incident_id) == over
+    with pytest.raises(StateConflict):
+        state.record(incident, over, notices=(), watch=None)
+    again = dataclasses.replace(incident, incident_id="cats-2")
+    state.record(None, again, notices=(), watch=None)
+    assert state.open_incident("cats") == again
+
+
+def test_what_is_over_can_be_added_to_while_another_is_open(state: State) -> None:
+    incident, _ = opened()
+    state.record(None, incident, notices=(), watch=None)
+    over = retired(incident, now=NOW + timedelta(hours=1))
+    state.record(incident, over, notices=(), watch=None)
+    again = dataclasses.replace(incident, incident_id="cats-2")
+    state.record(None, again, notices=(), watch=None)
+    noted = dataclasses.replace(over, version=3, human=HumanSide(note="a hose burst"))
+    state.record(over, noted, notices=(), watch=None)
+    assert state.incident(incident.incident_id) == noted
+    assert state.open_incident("cats") == again
+    with pytest.raises(StateConflict):
+        state.record(over, noted, notices=(), watch=None)
+
+
+def test_delivered_notices_are_gone_and_may_be_gone_already(state: State) -> None:
+    incident, told = opened()
+    state.record(None, incident, notices=told, watch=None)
+    state.delivered(told[1:])
+    state.delivered(told[1:])
+    assert list(state.desk().waiting) == [told[0]]
+
+
+def test_many_watches_are_remembered_and_forgotten(state: State) -> None:
+    watches = {f"t{number}": a_watch(f"t{number}") for number in range(60)}
+    state.remember(watches.values())
+    assert state.watches() == watches
+    state.remember([a_watch("t1", row_count=9)])
+    assert state.watches()["t1"].row_count == 9
+    state.forget([name for name in watches if name != "t1"])
+    assert list(state.watches()) == ["t1"]
+    state.remember([])
+
+
+def test_the_last_check_is_the_last_that_ended(state: State) -> None:
+    state.checked(NOW)
+    state.checked(NOW + timedelta(minutes=5))
+    assert state.desk().last_check_at == NOW + timedelta(minutes=5)

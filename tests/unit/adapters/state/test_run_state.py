@@ -1,0 +1,217 @@
+"""One set of promises for every place a run's state can stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas.adapters.state.columns import StoredColumns
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.columns.observed import Observed, mark_of
+from lambdas.core.errors import RunErrorKind, StateConflict
+from lambdas.core.pull.ports import RunState
+from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
+from tests.memory import MemoryState
+
+START = datetime(2013, 1, 1, 5, 0, 0, 123000, tzinfo=UTC)
+RUN = Run(
+    dataset="cats",
+    run_id="20130101T050000.123Z-0123456789ab",
+    status=RunStatus.COMMITTING,
+    started_at=START,
+    finished_at=None,
+    rows=3,
+    size=100,
+    objects=1,
+    pages=2,
+    requests=3,
+    retries=1,
+    cursor_before=None,
+    cursor_after="2013-01-01T04:00:00Z",
+)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def state(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RunState]:
+    if request.param == "memory":
+        yield MemoryState()
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
+        dynamodb.create_table(
+            TableName="state",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        yield StateTable(dynamodb=dynamodb, table="state")
+
+
+def landed(before: DatasetState) -> tuple[DatasetState, Run]:
+    after = dataclasses.replace(
+        before,
+        cursor=CursorPosition(value=7, edge=frozenset({b"a" * 16, b"b" * 16})),
+        committing=None,
+        last_success_started_at=START,
+    )
+    return after, dataclasses.replace(RUN, status=RunStatus.LANDED, finished_at=START)
+
+
+def test_a_dataset_nobody_wrote_is_fresh(state: RunState) -> None:
+    assert state.read("cats") == DatasetState(dataset="cats")
+    assert state.read_run("cats", RUN.run_id) is None
+    assert list(state.committing_datasets()) == []
+
+
+def test_a_committing_run_is_named_until_it_has_landed(state: RunState) -> None:
+    recorded = state.record_committing(state.read("cats"), RUN)
+    assert state.read("cats") == recorded
+    assert recorded.committing == RUN.run_id
+    assert list(state.committing_datasets()) == ["cats"]
+    assert state.read_run("cats", RUN.run_id) == RUN
+    after, run = landed(recorded)
+    written = state.record_landed(recorded, after, run)
+    assert state.read("cats") == written
+    assert written.cursor == after.cursor
+    assert written.last_success_started_at == START
+    assert list(state.committing_datasets()) == []
+    assert state.read_run("cats", RUN.run_id) == run
+
+
+def test_a_run_without_rows_lands_in_one_write(state: RunState) -> None:
+    before = state.read("cats")
+    after, run = landed(before)
+    state.record_landed(before, after, run)
+    assert state.read("cats").cursor == after.cursor
+
+
+def test_a_voided_run_leaves_the_cursor(state: RunState) -> None:
+    recorded = state.record_committing(state.read("cats"), RUN)
+    state.record_voided(recorded, dataclasses.replace(RUN, status=RunStatus.VOIDED))
+    assert state.read("cats").cursor == CursorPosition()
+    assert state.read("cats").committing is None
+
+
+def test_who_read_an_older_version_is_refused_and_nothing_is_written(
+    state: RunState,
+) -> None:
+    stale = state.read("cats")
+    recorded = state.record_committing(stale, RUN)
+    other = dataclasses.replace(RUN, run_id="20130101T060000.000Z-0123456789ab")
+    with pytest.raises(StateConflict):
+        state.record_committing(stale, other)
+    assert state.read("cats") == recorded
+    assert state.read_run("cats", other.run_id) is None
+    after, run = landed(recorded)
+    state.record_landed(recorded, after, run)
+    with pytest.raises(StateConflict):
+        state.record_landed(recorded, after, run)
+
+
+def test_a_failed_run_is_kept_and_moves_nothing(state: RunState) -> None:
+    failed = dataclasses.replace(
+        RUN,
+        status=RunStatus.FAILED,
+        error=RunError(kind=RunErrorKind.HTTP, message="the API answered 500"),
+    )
+    state.record_started(dataclasses.replace(RUN, status=RunStatus.RUNNING))
+    state.record_failed(failed)
+    assert state.read_run("cats", RUN.run_id) == failed
+    assert state.read("cats") == DatasetState(dataset="cats")
+
+
+SEEN = Observed(
+    columns={"id": "integer", "née": "null", 'odd"name': "variant"},
+    missing=("fur",),
+    sparse=("eyes",),
+    misfits={mark_of("age"): "number"},
+    refused=(mark_of("tail"),),
+)
+
+
+def test_columns_move_with_the_run_that_showed_them(state: RunState) -> None:
+    before = state.record_committing(DatasetState(dataset="cats"), RUN)
+    assert state.read("cats").observed == Observed()
+    after = dataclasses.replace(before, committing=None, observed=SEEN)
+    state.record_landed(before, after, dataclasses.replace(RUN, quarantined=2))
+    found = state.read("cats").observed
+    assert found == SEEN
+    assert list(found.columns) == list(SEEN.columns), "in the order in which they came"
+    run = state.read_run("cats", RUN.run_id)
+    assert run is not None
+    assert run.quarantined == 2
+    if isinstance(state, StateTable):
+        dynamodb = state._dynamodb
+        stored = StoredColumns(client=lambda: dynamodb, table="state")
+        assert stored.of("cats") == SEEN
+        assert stored.of("dogs") == Observed()
+
+
+def test_a_lane_is_beside_its_dataset_and_neither_touches_the_other(
+    state: RunState,
+) -> None:
+    name = "cats/b1-00001"
+    run = dataclasses.replace(RUN, lane="b1-00001")
+    fresh = state.read(name)
+    assert (fresh.name, fresh.version, fresh.dataset) == (name, 0, "cats")
+    recorded = state.record_committing(fresh, run)
+    assert list(state.committing_datasets()) == [name]
+    assert state.read_run(name, run.run_id) == run
+    assert state.read_run("cats", run.run_id) is None
+    assert state.read("cats") == DatasetState(dataset="cats")
+    after, ended = landed(recorded)
+    assert after.lane is not None
+    ended = dataclasses.replace(ended, lane="b1-00001")
+    after = dataclasses.replace(after, lane=after.lane.with_run(ended))
+    state.record_landed(recorded, after, ended)
+    lane = state.read(name).lane
+    assert lane is not None
+    assert (lane.rows, lane.runs) == (run.rows, (run.run_id,))
+    assert list(state.committing_datasets()) == []
+    assert state.read("cats") == DatasetState(dataset="cats")
+
+
+def test_what_a_lane_says_of_itself_is_fenced(state: RunState) -> None:
+    before = state.read("cats/b1-00001")
+    assert before.lane is not None
+    error = RunError(kind=RunErrorKind.AUTH, message="401")
+    said = dataclasses.replace(
+        before, lane=dataclasses.replace(before.lane, error=error, asked="me")
+    )
+    state.record_lane(before, said)
+    kept = state.read("cats/b1-00001").lane
+    assert kept is not None
+    assert (kept.error, kept.asked) == (error, "me")
+    with pytest.raises(StateConflict):
+        state.record_lane(before, said)
+
+
+def test_stamps_of_lanes_only_grow(state: RunState) -> None:
+    earlier, later = START - timedelta(hours=1), START + timedelta(hours=1)
+    stamps = [
+        state.next_lane_stamp("cats", floor)
+        for floor in (START, START, earlier, later, START)
+    ]
+    assert [(one.at, one.number) for one in stamps] == [
+        (START, 1),
+        (START, 2),
+        (START, 3),
+        (later, 1),
+        (later, 2),
+    ]
+    assert state.next_lane_stamp("dogs", START).number == 1

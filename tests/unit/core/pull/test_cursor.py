@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.core.dataset import Incremental
+from lambdas.core.errors import BadInput, RunErrorKind, Terminal
+from lambdas.core.pull.cursor import NewRows, plan_window, shifted_back, sort_key
+from lambdas.core.pull.run import CursorPosition
+from tests.datasets import a_dataset, incremental
+
+
+def rows(*ats: object) -> list[bytes]:
+    return [
+        json.dumps({"id": number, "at": at}).encode()
+        for number, at in enumerate(ats, start=1)
+    ]
+
+
+def new_rows(
+    position: CursorPosition | None = None,
+    *,
+    disposition: str = "merge",
+    **keys: object,
+) -> NewRows:
+    dataset = a_dataset(source=incremental(**keys), write_disposition=disposition)
+    endpoint = dataset.source.endpoint
+    assert endpoint is not None
+    assert endpoint.incremental is not None
+    position = position or CursorPosition()
+    return NewRows(
+        dataset=dataset,
+        position=position,
+        window=plan_window(endpoint.incremental, position),
+    )
+
+
+def test_cursor_moves_to_the_greatest_value_as_the_api_wrote_it() -> None:
+    new = new_rows()
+    new.keep(rows("2013-01-01T02:00:00+01:00", "2013-01-01T01:30:00Z"), page=1)
+    assert new.position.value == "2013-01-01T01:30:00Z"
+
+
+def test_equal_instants_with_other_offsets_stand_at_one_edge() -> None:
+    first = new_rows()
+    seen = rows("2013-01-01T02:00:00+01:00")
+    first.keep(seen, page=1)
+    again = new_rows(first.position)
+    late = [b'{"id":9,"at":"2013-01-01T01:00:00Z"}']
+    assert again.keep([*seen, *late], page=1) == late
+
+
+def test_a_row_that_appears_at_the_edge_later_is_kept_and_old_ones_dropped() -> None:
+    first = new_rows()
+    old = rows(5, 5)
+    first.keep(old, page=1)
+    second = new_rows(first.position)
+    new = [b'{"id":3,"at":5}']
+    assert second.keep([*old, *new], page=1) == new
+    third = new_rows(second.position)
+    assert third.keep([*old, *new], page=1) == []
+
+
+def test_an_update_at_the_same_cursor_is_kept_where_rows_are_merged() -> None:
+    first = new_rows()
+    first.keep([b'{"id":1,"at":5,"v":1}'], page=1)
+    changed = [b'{"id":1,"at":5,"v":2}']
+    assert new_rows(first.position).keep(changed, page=1) == changed
+
+
+def test_an_appended_row_is_known_by_its_key_alone() -> None:
+    first = new_rows(disposition="append")
+    first.keep([b'{"id":1,"at":5,"v":1}'], page=1)
+    again = new_rows(first.position, disposition="append")
+    assert again.keep([b'{"id":1,"at":5,"v":2}'], page=1) == []
+
+
+def test_lag_asks_from_before_the_cursor_in_the_apis_own_style() -> None:
+    at = Incremental(cursor_path="at", lag=3600)
+    window = plan_window(at, CursorPosition(value="2013-01-01T05:00:00Z"))
+    assert window.start_text == "2013-01-01T04:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "lag", "expected"),
+    [
+        (10, 3, 7),
+        (10.5, 0.5, 10.0),
+        ("2013-01-02", 3600, "2013-01-01"),
+        ("2013-01-01T00:00:00+02:00", 60, "2012-12-31T23:59:00+02:00"),
+        ("2013-01-01 00:01:00Z", 60, "2013-01-01 00:00:00Z"),
+    ],
+)
+def test_lag_keeps_the_form_of_the_value(
+    value: str | float, lag: float, expected: str | float
+) -> None:
+    assert shifted_back(value, lag, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("epoch", "1357016400"),
+        ("epoch_ms", "1357016400000"),
+        ("%d.%m.%Y %H:%M", "01.01.2013 05:00"),
+        (None, "2013-01-01T05:00:00Z"),
+    ],
+)
+def test_the_start_is_written_as_the_api_wants_it(
+    pattern: str | None, expected: str
+) -> None:
+    at = Incremental(cursor_path="at", format=pattern)
+    window = plan_window(at, CursorPosition(value="2013-01-01T05:00:00Z"))
+    assert window.start_text == expected
+
+
+def test_the_format_uses_the_declared_zone() -> None:
+    at = Incremental(cursor_path="at", format="%H:%M", timezone="America/New_York")
+    window = plan_window(at, CursorPosition(value="2013-01-01T05:00:00Z"))
+    assert window.start_text == "00:00"
+
+
+def test_a_naive_time_is_refused_and_the_way_out_is_named() -> None:
+    with pytest.raises(Terminal, match=r"incremental\.timezone") as caught:
+        new_rows().keep(rows("2013-01-01T00:00:00"), page=3)
+    assert caught.value.kind is RunErrorKind.SCHEMA
+    assert "page 3" in str(caught.value)
+
+
+def test_a_naive_time_gets_its_declared_zone() -> None:
+    new = new_rows(timezone="America/New_York")
+    kept = new.keep(rows("2013-01-01T00:00:00", "2013-01-01T04:59:59Z"), page=1)
+    assert len(kept) == 2
+    assert new.position.value == "2013-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("missing", "kept"), [("include", 2), ("exclude", 1), ("raise", None)]
+)
+def test_a_missing_cursor_does_what_was_declared(
+    missing: str, kept: int | None
+) -> None:
+    new = new_rows(on_cursor_value_missing=missing)
+    page = [b'{"id":1}', b'{"id":2,"at":3}']
+    if kept is None:
+        with pytest.raises(Terminal, match="missing or null"):
+            new.keep(page, page=1)
+    else:
+        assert len(new.keep(page, page=1)) == kept
+
+
+@pytest.mark.parametrize("value", [True, {"a": 1}, [1]])
+def test_a_value_that_cannot_be_a_cursor_is_refused(value: object) -> None:
+    with pytest.raises(Terminal, match="must be a number or a text"):
+        new_rows().keep(rows(value), page=1)
+
+
+def test_a_cursor_that_changes_its_kind_is_refused() -> None:
+    with pytest.raises(Terminal, match=r"is a text .*but it was a number"):
+        new_rows(CursorPosition(value=5)).keep(rows("abc"), page=1)
+
+
+def test_end_value_is_open_and_start_closed_unless_said_otherwise() -> None:
+    assert (
+        new_rows(initial_value=1, end_value=3).keep(rows(1, 2, 3), page=1)
+        == (rows(1, 2, 3)[:2])
+    )
+    other = new_rows(
+        initial_value=1, end_value=3, range_start="open", range_end="closed"
+    )
+    assert other.keep(rows(1, 2, 3), page=1) == rows(1, 2, 3)[1:]
+
+
+def test_descending_rows_stop_at_the_first_old_one() -> None:
+    new = new_rows(CursorPosition(value=5), row_order="desc")
+    new.keep(rows(9, 8), page=1)
+    assert not new.exhausted
+    new.keep(rows(7, 4), page=2)
+    assert new.exhausted
+
+
+def test_nested_and_indexed_paths_are_read() -> None:
+    for path, record in (
+        ("meta.at", b'{"meta":{"at":4}}'),
+        ("meta[0].at", b'{"meta":[{"at":4}]}'),
+    ):
+        new = new_rows(cursor_path=path)
+        assert new.keep([record], page=1) == [record]
+        assert new.position.value == 4
+
+
+def test_nanoseconds_are_not_ties() -> None:
+    early = sort_key("2013-01-01T00:00:00.123456001Z", None)
+    late = sort_key("2013-01-01T00:00:00.123456002Z", None)
+    assert early < late
+
+
+def test_a_bad_initial_value_is_bad_input() -> None:
+    with pytest.raises(BadInput, match="no zone is declared"):
+        new_rows(initial_value="2013-01-01T00:00:00")
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 6), st.integers(0, 20)), max_size=6),
+        max_size=8,
+    )
+)
+def test_growing_upstreams_are_never_lost_and_never_doubled(
+    batches: list[list[tuple[int, int]]],
+) -> None:
+    """Each pull sees all rows not below the cursor; new rows appear at or after it."""
+    upstream: list[tuple[int, bytes]] = []
+    landed: list[bytes] = []
+    position = CursorPosition()
+    number = 0
+    for batch in batches:
+        floor = position.value if isinstance(position.value, int) else 0
+        for step, _ in batch:
+            number += 1
+            at = floor + step
+            upstream.append((at, json.dumps({"id": number, "at": at}).encode()))
+        new = new_rows(position)
+        answer = [record for at, record in sorted(upstream) if at >= floor]
+        for start in range(0, len(answer), 2):
+            landed += new.keep(answer[start : start + 2], page=start)
+        position = new.position
+    assert sorted(landed) == sorted(record for _, record in upstream)
+
+
+TIMES = ("2024-01-02T23:00:00Z", "2024-01-03T00:00:00Z", "2024-01-04T23:59:59Z",
+         "2024-01-05T00:00:00Z")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("initial", "end", "zone", "kept"),
+    [
+        ("2024-01-03", None, None, [1, 2, 3]),
+        ("2024-01-03", "2024-01-05", None, [1, 2]),
+        # midnight in New York is 5 o'clock in UTC
+        ("2024-01-03", None, "America/New_York", [2, 3]),
+    ],
+)
+def test_a_date_bounds_rows_that_have_times_by_its_midnight(
+    initial: str, end: str | None, zone: str | None, kept: list[int]
+) -> None:
+    new = new_rows(initial_value=initial, end_value=end, timezone=zone)
+    found = new.keep(rows(*TIMES), page=1)
+    assert [json.loads(one)["id"] - 1 for one in found] == kept
+    assert new.position.value == TIMES[kept[-1]]
+
+
+@pytest.mark.parametrize(
+    ("initial", "end", "kept"),
+    [
+        ("2024-01-02T10:00:00Z", None, [1, 2, 3]),
+        ("2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z", [1]),
+        ("2024-01-02T00:00:00Z", "2024-01-03T10:00:00Z", [1, 2]),
+    ],
+)
+def test_a_time_bounds_rows_that_have_dates_by_its_day(
+    initial: str, end: str | None, kept: list[int]
+) -> None:
+    new = new_rows(initial_value=initial, end_value=end)
+    days = [f"2024-01-0{n}" for n in range(1, 5)]
+    found = new.keep(rows(*days), page=1)
+    assert [json.loads(one)["id"] - 1 for one in found] == kept
+
+
+@pytest.mark.parametrize(
+    "values", [(5, "x"), ("2024-01-01", "soon"), ("2024-01-01", "2024-01-02T00:00:00Z")]
+)
+def test_two_kinds_of_cursor_on_the_first_page_are_a_fault(
+    values: tuple[object, object],
+) -> None:
+    with pytest.raises(Terminal, match=r"page 1: the cursor `at` is a .* on one page"):
+        new_rows().keep(rows(*values), page=1)

@@ -1,0 +1,419 @@
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.errors import BadInput, RunErrorKind, Terminal
+from lambdas.core.landing.names import RAW, RUNS
+from lambdas.core.pull.cursor import Window
+from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
+from lambdas.core.pull.message import PullRequest
+from lambdas.core.pull.ports import Page, PageSource
+from lambdas.core.pull.run import RunStatus
+from lambdas.core.pull.segment import MAX_HOPS, Budget
+from lambdas.pull.worker import Worker
+from tests.api_pull import Pull
+from tests.api_server import Answer, Asked, answer_json, serving
+from tests.datasets import a_dataset, incremental
+from tests.memory import (
+    FakeClock,
+    Faults,
+    Killed,
+    MemoryEvents,
+    MemoryLanding,
+    MemoryState,
+)
+from tests.unit.pull.test_worker import FakeQueue, a_delivery
+
+SHUFFLED = [5, 1, 9, 3, 7, 2, 8, 6, 4, 0, 11, 10]
+"""Cursors of twelve rows, in no order."""
+
+
+def row(number: int, at: int) -> bytes:
+    return b'{"id":%d,"at":%d}' % (number, at)
+
+
+class Counted:
+    """Pages of one row, asked for by number."""
+
+    reached: None = None
+
+    def __init__(
+        self, desk: Desk, *, rows: Sequence[bytes], position: object, shows: bool
+    ) -> None:
+        self.requests = self.retries = 0
+        self._desk = desk
+        self._rows = rows
+        self._first = position if isinstance(position, int) else 0
+        self._shows = shows
+
+    def pages(self) -> Iterator[Page]:
+        for number in range(self._first, len(self._rows)):
+            self.requests += 1
+            if number in self._desk.refused:
+                raise Terminal("410 Gone", kind=RunErrorKind.HTTP)
+            following = number + 1 if number + 1 < len(self._rows) else None
+            yield Page(
+                records=[self._rows[number]],
+                number=number + 1,
+                url="https://api.test/",
+                next_position=following if self._shows else None,
+            )
+
+
+class Desk:
+    """A dataset of which every run lands `rows_a_run` rows, and its worker."""
+
+    def __init__(
+        self,
+        *ats: int,
+        rows_a_run: int | None = 1,
+        shows_positions: bool = True,
+        dataset: Dataset | None = None,
+    ) -> None:
+        self.clock = FakeClock()
+        self.landing = MemoryLanding()
+        self.state = MemoryState()
+        self.events = MemoryEvents()
+        self.queue = SendingQueue()
+        self.dataset = dataset or a_dataset(write_disposition="append")
+        self.ats = list(ats)
+        self.refused: set[int] = set()
+        self._rows_a_run = rows_a_run
+        self._shows = shows_positions
+        self.opens: SourceFactory = self.source
+        self._random = itertools.count()
+
+    def source(self, dataset: Dataset, window: Window) -> PageSource:
+        del dataset
+        floor = int(window.start or 0)
+        return Counted(
+            self,
+            rows=[row(n, at) for n, at in enumerate(self.ats) if at >= floor],
+            position=window.position,
+            shows=self._shows,
+        )
+
+    def faulty(self, faults: Faults) -> None:
+        self.landing.faults = self.state.faults = self.events.faults = faults
+
+    def puller(self) -> Puller:
+        return Puller(
+            landing=self.landing,
+            state=self.state,
+            events=self.events,
+            clock=self.clock,
+            source=self.opens,
+            random=lambda size: next(self._random).to_bytes(size, "big"),
+            budget=Budget(rows=self._rows_a_run),
+        )
+
+    def pull(self, **bounds: int) -> PullResult:
+        return self.puller().pull(self.dataset, **bounds)
+
+    def pull_whole(self) -> list[PullResult]:
+        results = [self.pull()]
+        while results[-1].continues:
+            results.append(self.pull())
+        return results
+
+    def worker(self) -> Worker:
+        return Worker(
+            catalogue=Catalogue(datasets={"cats": self.dataset}),
+            puller=self.puller(),
+            sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
+            queue_url="queue",
+            backfills_queue_url="backfills",
+            remaining=lambda: timedelta(minutes=15),
+        )
+
+    def landed(self) -> list[int]:
+        return [
+            json.loads(line)["at"]
+            for key, body in sorted(self.landing.objects.items())
+            if key.startswith(RAW)
+            for line in gzip.decompress(body).splitlines()
+        ]
+
+    @property
+    def cursor(self) -> object:
+        return self.state.read("cats").cursor.value
+
+
+class SendingQueue(FakeQueue):
+    """Remembers what was sent, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[dict[str, Any]] = []
+        self.is_down = False
+
+    def send_message(self, **request: Any) -> None:
+        if self.is_down:
+            raise OSError("no queue")
+        self.sent.append(request)
+
+
+def ordered(**keys: object) -> Dataset:
+    return a_dataset(
+        source=incremental(row_order="asc", **keys), write_disposition="append"
+    )
+
+
+def test_twelve_segments_land_what_one_long_run_lands() -> None:
+    long, short = Desk(*SHUFFLED, rows_a_run=None), Desk(*SHUFFLED)
+    assert len(long.pull_whole()) == 1
+    results = short.pull_whole()
+    assert len(results) == 12
+    assert sorted(short.landed()) == sorted(long.landed())
+    assert short.cursor == long.cursor == 11
+    assert short.state.read("cats").resume is None
+
+
+def test_the_cursor_stays_until_the_last_segment_of_unordered_pages_has_landed() -> (
+    None
+):
+    desk = Desk(*SHUFFLED)
+    for _ in SHUFFLED[:-1]:
+        assert desk.pull().continues
+        assert desk.cursor is None
+    assert not desk.pull().continues
+    assert desk.cursor == 11
+
+
+def test_where_pages_show_no_position_and_rows_are_ordered_the_cursor_tells() -> None:
+    desk = Desk(0, 1, 1, 2, 3, shows_positions=False, dataset=ordered())
+    desk.pull()
+    cursors = [desk.cursor]
+    while desk.state.read("cats").resume is not None:
+        desk.pull()
+        cursors.append(desk.cursor)
+    assert list(dict.fromkeys(cursors)) == [0, 1, 2, 3]
+    assert sorted(desk.landed()) == [0, 1, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        ordered(range_start="open"),
+        ordered(on_cursor_value_missing="include"),
+        a_dataset(write_disposition="append"),
+    ],
+    ids=["an open start", "rows without a cursor", "no order"],
+)
+def test_a_pull_that_could_not_go_on_is_not_cut(dataset: Dataset) -> None:
+    desk = Desk(1, 2, 3, shows_positions=False, dataset=dataset)
+    assert not desk.pull().continues
+    assert desk.landed() == [1, 2, 3]
+
+
+def test_rows_that_turn_out_to_be_unordered_are_not_cut_at_the_cursor() -> None:
+    desk = Desk(
+        5, 3, 6, rows_a_run=2, shows_positions=False, dataset=ordered(initial_value=0)
+    )
+    assert not desk.pull().continues
+    assert desk.landed() == [5, 3, 6]
+
+
+def effects_of_segments() -> int:
+    desk = Desk(*SHUFFLED[:4])
+    faults = Faults()
+    desk.faulty(faults)
+    desk.pull_whole()
+    return faults.seen
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(1, effects_of_segments() + 1))
+def test_a_death_at_any_effect_of_any_segment_loses_and_doubles_nothing(
+    at: int, *, after: bool
+) -> None:
+    desk = Desk(*SHUFFLED[:4])
+    desk.faulty(Faults(at=at, after=after))
+    with pytest.raises(Killed):
+        desk.pull_whole()
+    assert desk.cursor in (None, 9)
+    desk.faulty(Faults())
+    desk.pull_whole()
+    assert sorted(desk.landed()) == sorted(SHUFFLED[:4])
+    assert desk.cursor == 9
+
+
+def test_a_segment_queues_the_rest_in_the_same_group_and_each_message_is_new() -> None:
+    desk = Desk(1, 2, 3)
+    assert desk.worker().work(a_delivery()).is_done
+    for _ in range(2):
+        body = json.loads(desk.queue.sent[-1]["MessageBody"])
+        assert body["reason"] == "continuation"
+        assert desk.worker().work(a_delivery(**body)).is_done
+    assert sorted(desk.landed()) == [1, 2, 3]
+    assert [one["MessageGroupId"] for one in desk.queue.sent] == ["cats", "cats"]
+    assert len({one["MessageBody"] for one in desk.queue.sent}) == 2
+
+
+def test_a_continuation_that_finds_nothing_half_way_asks_nobody() -> None:
+    desk = Desk(1, rows_a_run=None)
+    desk.pull()
+    assert desk.worker().work(a_delivery(reason="continuation", hops=1)).result is None
+
+
+def test_a_queue_that_takes_no_continuation_sends_the_message_again() -> None:
+    desk = Desk(1, 2)
+    desk.queue.is_down = True
+    with pytest.raises(OSError, match="no queue"):
+        desk.worker().work(a_delivery())
+    desk.queue.is_down = False
+    assert desk.worker().work(a_delivery(tries=2)).is_done
+    assert sorted(desk.landed()) == [1, 2]
+
+
+def test_a_chain_of_continuations_ends_and_the_next_tick_goes_on() -> None:
+    desk = Desk(1, 2, 3)
+    last = PullRequest(dataset="cats", reason="continuation", hops=MAX_HOPS)
+    desk.pull()
+    desk.worker().work(a_delivery(**last.model_dump(mode="json", exclude_none=True)))
+    assert desk.queue.sent == []
+    desk.worker().work(a_delivery(due_at=desk.clock.now().isoformat()))
+    assert sorted(desk.landed()) == [1, 2, 3]
+
+
+def test_a_tick_that_ends_a_long_pull_is_answered_by_a_pull_of_its_own() -> None:
+    desk = Desk(1, 2)
+    desk.pull()
+    desk.clock.advance(timedelta(hours=1))
+    desk.ats.append(9)
+    desk._rows_a_run = None
+    assert desk.worker().work(a_delivery(due_at=desk.clock.now().isoformat())).is_done
+    assert sorted(desk.landed()) == [1, 2, 9]
+    runs = [run for run in desk.state.runs.values() if run.status is RunStatus.LANDED]
+    assert len(runs) == 3
+
+
+def test_a_stored_position_that_is_refused_begins_anew_where_rows_are_merged() -> None:
+    desk = Desk(5, 1, 9, dataset=a_dataset())
+    desk.pull()
+    desk.ats = [0, 5, 1, 9]
+    desk.refused = {1}
+    result = desk.pull()
+    assert result.run.rows == 1
+    desk.refused = set()
+    desk.pull_whole()
+    assert set(desk.landed()) == {0, 1, 5, 9}
+
+
+def test_a_stored_position_that_is_refused_goes_on_from_what_ordered_rows_reached() -> (
+    None
+):
+    desk = Desk(1, 2, 3, 4, dataset=ordered())
+    desk.pull()
+    desk.pull()
+    desk.refused = {2}
+    assert desk.pull().run.status is RunStatus.LANDED
+    desk.refused = set()
+    desk.pull_whole()
+    assert sorted(desk.landed()) == [1, 2, 3, 4]
+    assert desk.cursor == 4
+
+
+def test_a_stored_position_that_is_refused_fails_where_it_would_append_rows_twice() -> (
+    None
+):
+    desk = Desk(5, 1, 9)
+    desk.pull()
+    desk.refused = {1}
+    result = desk.pull()
+    assert result.run.status is RunStatus.FAILED
+    assert desk.events.published[-1][0] == "pull.failed"
+    desk.refused = set()
+    desk.pull_whole()
+    assert sorted(desk.landed()) == [1, 5, 9]
+
+
+def test_a_refusal_where_the_cursor_tells_is_no_stale_position() -> None:
+    desk = Desk(1, 2, 3, shows_positions=False, dataset=ordered())
+    desk.pull()
+    desk.refused = {0}
+    assert desk.pull().run.status is RunStatus.FAILED
+    assert desk.cursor == 1
+    desk.refused = set()
+    desk.pull_whole()
+    assert sorted(desk.landed()) == [1, 2, 3]
+
+
+def test_a_changed_endpoint_stops_an_append_and_lets_a_merge_begin_anew() -> None:
+    desk = Desk(5, 1)
+    desk.pull()
+    changed = incremental(lag=0, initial_value=0)
+    desk.dataset = a_dataset(source=changed, write_disposition="append")
+    with pytest.raises(BadInput, match="a long pull is half-way"):
+        desk.pull()
+    desk.dataset = a_dataset(source=changed, write_disposition="merge")
+    desk.pull_whole()
+    assert set(desk.landed()) == {1, 5}
+
+
+def test_a_segment_that_ends_where_it_began_is_a_circle() -> None:
+    desk = Desk(1, 2, 3)
+    desk.pull()
+    # an API that ignores positions
+    desk.opens = lambda dataset, _: desk.source(dataset, Window())
+    result = desk.pull()
+    assert result.run.error is not None
+    assert "circles" in result.run.error.message
+    assert desk.landed() == [1]
+
+
+def test_a_past_window_leaves_a_pull_that_is_half_way_where_it_is() -> None:
+    desk = Desk(5, 1, 9)
+    desk.pull()
+    before = desk.state.read("cats")
+    assert desk.pull(start=1, end=6).run.rows == 2
+    after = desk.state.read("cats")
+    assert (after.cursor, after.resume) == (before.cursor, before.resume)
+    assert after.last_success_started_at == before.last_success_started_at
+    with pytest.raises(BadInput, match="half-way"):
+        desk.pull(end=6)
+
+
+def test_the_run_files_of_segments_name_their_pull_and_its_last() -> None:
+    desk = Desk(3, 1, 2)
+    first = desk.pull_whole()[0]
+    files = [
+        json.loads(body)
+        for key, body in sorted(desk.landing.objects.items())
+        if key.startswith(RUNS)
+    ]
+    assert [(one["segment"], one["is_last"]) for one in files] == [
+        (1, False),
+        (2, False),
+        (3, True),
+    ]
+    assert {one["pull_id"] for one in files} == {first.run.run_id}
+
+
+def test_a_real_api_is_pulled_in_segments_by_its_paginators_position() -> None:
+    def answer(asked: Asked) -> Answer:
+        first = int(asked.query.get("offset", 0))
+        rows = [{"id": at, "at": at} for at in SHUFFLED[first : first + 1]]
+        return answer_json({"rows": rows, "total": len(SHUFFLED)})
+
+    paginator = {"type": "offset", "limit": 1, "total_path": "total"}
+    with serving(answer) as server:
+        desk = Desk()
+        desk.opens = lambda _, window: (
+            Pull(
+                server,
+                {"data_selector": "rows", "paginator": paginator},
+                position=window.position,
+            ).source
+        )
+        assert len(desk.pull_whole()) == 12
+    assert sorted(desk.landed()) == sorted(SHUFFLED)
+    assert desk.cursor == 11
