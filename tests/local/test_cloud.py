@@ -17,7 +17,7 @@ from local.aws.cloud import REPOSITORY, Cloud, CloudNotStarted
 ABANDONS = """
 import os, sys
 from pathlib import Path
-from local.cloud import Cloud
+from local.aws.cloud import Cloud
 cloud = Cloud(log_file=Path(sys.argv[1]))
 cloud.start()
 print(cloud.pid, flush=True)

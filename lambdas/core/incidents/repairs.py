@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lambdas.core.diagnosis.assessment import State
-from lambdas.core.diagnosis.causes.rule import Stage
+from lambdas.core.diagnosis.causes.rule import Audience, Stage
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.incident import NoticeKind, Recipient
-from lambdas.core.incidents.incident import Recipient as Told
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem, Repair, Repaired
@@ -40,7 +39,7 @@ def loading_verdict(troubles: Sequence[Problem]) -> Verdict:
         cause=None if first is None else first.code,
         stage=None if first is None else Stage.LOAD,
         page=first is not None,
-        tell=frozenset() if first is None else frozenset({Told.ENGINEERS}),
+        tell=frozenset() if first is None else frozenset({Audience.ENGINEERS}),
         headline=f"loading: {said}",
         evidence=tuple(f"{one.name}: {one.sentence}" for one in ranked),
         next_step=" · ".join(steps[:_STEPS])

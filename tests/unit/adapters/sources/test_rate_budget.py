@@ -155,9 +155,9 @@ def test_four_threads_stay_within_one_budget_and_use_it() -> None:
 WORKER = """
 import random, sys, time
 from pathlib import Path
-from cli.rate_files import RateFiles
+from cli.one_machine.rate_files import RateFiles
 from lambdas.adapters.environment import SystemClock
-from lambdas.adapters.rate_budget import SharedBudget
+from lambdas.adapters.sources.rate_budget import SharedBudget
 from lambdas.core.dataset import RateLimit
 budget = SharedBudget(
     key="k", limit=RateLimit(requests=50), store=RateFiles(folder=Path(sys.argv[1])),
