@@ -1,12 +1,9 @@
-"""What people would have read: SNS topics and Slack, as a reader sees them."""
+"""What people would have read by mail: the SNS topics, as a subscriber sees them."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
@@ -17,6 +14,8 @@ class Mail:
     audience: str
     subject: str
     body: str
+    kind: str = ""
+    page: bool = False
 
 
 class TopicReader:
@@ -46,6 +45,8 @@ class TopicReader:
                         audience=self._audience_of[envelope["TopicArn"]],
                         subject=envelope.get("Subject", ""),
                         body=envelope["Message"],
+                        kind=_attribute(envelope, "kind"),
+                        page=_attribute(envelope, "page") == "true",
                     )
                 )
                 self._sqs.delete_message(
@@ -54,47 +55,6 @@ class TopicReader:
         return found
 
 
-class SlackDouble:
-    """A Slack webhook on loopback. `is_down` makes it answer 503."""
-
-    def __init__(self) -> None:
-        self.posts: list[dict[str, Any]] = []
-        self.is_down = False
-        double = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length", "0"))
-                body = self.rfile.read(length)
-                if double.is_down:
-                    self.send_response(503)
-                    answer = b"service_unavailable"
-                else:
-                    double.posts.append(json.loads(body))
-                    self.send_response(200)
-                    answer = b"ok"
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                """The replay prints what was posted; no access log."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    @property
-    def webhook_url(self) -> str:
-        """What stands in the Slack secret."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/services/T0/B0/XYZ"
-
-    def texts(self) -> Sequence[str]:
-        """The fallback text of each post: what a phone's notification shows."""
-        return [str(post.get("text", "")) for post in self.posts]
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+def _attribute(envelope: dict[str, Any], name: str) -> str:
+    found = envelope.get("MessageAttributes", {}).get(name, {})
+    return str(found.get("Value", ""))

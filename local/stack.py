@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +30,8 @@ from local.aws.cloud import Cloud
 from local.aws.deploy import Deployment, deploy
 from local.aws.fabric import Fabric
 from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
-from local.inbox import SlackDouble, TopicReader
+from local.inbox import TopicReader
+from local.slack.webhook import SlackLookAlike
 from local.snowflake.process import EmbeddedSnowflake
 from project.environment import Environment
 from project.environment_file import read_project
@@ -185,7 +186,8 @@ class Functions(FunctionHost):
 class EmbeddedStack:
     """Everything up: enter it to start and deploy, leave it to stop.
 
-    `assembly` are its templates, made or in the making; `folder` keeps logs.
+    `assembly` are its templates, made or in the making; `folder` keeps logs; functions
+    run from `bundle_root`. Time begins at `start`, or is the real one.
     """
 
     def __init__(
@@ -194,9 +196,11 @@ class EmbeddedStack:
         project: Project,
         assembly: Path | Synthesis,
         folder: Path,
-        start: datetime,
+        start: datetime | None,
+        bundle_root: Path = ROOT,
     ) -> None:
         self.project = project
+        self._bundle_root = bundle_root
         self._assembly = assembly
         self._folder = folder
         self._start = start
@@ -205,7 +209,7 @@ class EmbeddedStack:
         self.snowflake: EmbeddedSnowflake
         self.host: Functions
         self.fabric: Fabric
-        self.slack: SlackDouble
+        self.slack: SlackLookAlike
         self.topics: TopicReader
         self.deployment: Deployment
 
@@ -230,6 +234,10 @@ class EmbeddedStack:
 
     def warehouse(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement as an administrator of the Snowflake account."""
+        return self.ask(statement)[1]
+
+    def ask(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """As `warehouse`: the names of the columns, and the rows."""
         where = urlsplit(self.snowflake.endpoint_url)
         connection = snowflake.connector.connect(
             account=self.project.environment.snowflake.account,
@@ -243,7 +251,8 @@ class EmbeddedStack:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
-                return list(cursor.fetchall())
+                names = [column.name for column in cursor.description or ()]
+                return names, list(cursor.fetchall())
         finally:
             connection.close()
 
@@ -294,7 +303,8 @@ class EmbeddedStack:
                 region=environment.region,
             )
         )
-        self.cloud.set_clock(self._start)
+        if self._start is not None:
+            self.cloud.set_clock(self._start)
         access_key, secret_key = self.cloud.administrator_keys()
         self.snowflake = opened.enter_context(
             EmbeddedSnowflake(
@@ -304,15 +314,16 @@ class EmbeddedStack:
                 secret_key=secret_key,
             )
         )
-        self.snowflake.set_clock(self._start)
-        self.slack = SlackDouble()
+        if self._start is not None:
+            self.snowflake.set_clock(self._start)
+        self.slack = SlackLookAlike()
         opened.callback(self.slack.close)
         self._prepare_account()
         catalogue = self._folder / "catalogue.json"
         catalogue.write_text(catalogue_to_json(self.project.catalogue))
         self.host = Functions(
             self.cloud,
-            bundle_root=ROOT,
+            bundle_root=self._bundle_root,
             log_dir=logs,
             extra_environment={
                 "CATFLAP_CATALOGUE": str(catalogue),
@@ -352,5 +363,5 @@ class EmbeddedStack:
             host=self.host,
             deployment=self.deployment,
             snowpipe=self.snowflake,
-            started_at=self._start,
+            started_at=self._start or datetime.now(UTC),
         )

@@ -1,0 +1,103 @@
+"""Slack on loopback: a webhook that takes and refuses what Slack's does, and a page
+that shows what was posted.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from local.slack.limits import MAX_BODY_BYTES, TEXT_CUT, refusal
+from local.slack.page import Post, page
+
+_REFRESH_S = 5
+_PATH = "/services/T0/B0/XYZ"
+
+
+class SlackLookAlike:
+    """A webhook and its channel. `is_down` makes it answer 503; `now` dates posts."""
+
+    def __init__(
+        self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.all: list[Post] = []
+        self.is_down = False
+        self._now = now
+        look_alike = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length", "0"))
+                body = self.rfile.read(min(length, MAX_BODY_BYTES + 1))
+                status, word = look_alike.take(self.path, body)
+                self._answer(status, "text/plain", word.encode())
+
+            def do_GET(self) -> None:
+                shown = page(look_alike.all, refresh_s=_REFRESH_S)
+                self._answer(200, "text/html; charset=utf-8", shown.encode())
+
+            def _answer(self, status: int, kind: str, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """What was posted is kept; no access log."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def take(self, path: str, body: bytes) -> tuple[int, str]:
+        """Take or refuse a post: the status and the word that Slack answers."""
+        if self.is_down:
+            return 503, "service_unavailable"
+        if path != _PATH:
+            return 404, "no_service"
+        try:
+            message = json.loads(body)
+        except ValueError:
+            return 400, "invalid_payload"
+        word = refusal(message)
+        if isinstance(message, dict):
+            text = message.get("text")
+            if isinstance(text, str):
+                message["text"] = text[:TEXT_CUT]
+            self.all.append(Post(at=self._now(), message=message, refused=word))
+        return (200, "ok") if word is None else (400, word)
+
+    @property
+    def posts(self) -> list[dict[str, Any]]:
+        """The messages that were taken."""
+        return [dict(one.message) for one in self.all if one.refused is None]
+
+    @property
+    def url(self) -> str:
+        """Where a person looks."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    @property
+    def webhook_url(self) -> str:
+        """What stands in the Slack secret."""
+        return f"{self.url.rstrip('/')}{_PATH}"
+
+    def texts(self) -> Sequence[str]:
+        """The fallback text of each post: what a phone's notification shows."""
+        return [str(post.get("text", "")) for post in self.posts]
+
+    def write(self, path: Path) -> None:
+        """Keep the page as a file."""
+        path.write_text(page(self.all))
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
