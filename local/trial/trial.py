@@ -1,0 +1,292 @@
+"""A project lived through once: deployed, each dataset woken, loaded, judged, told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.dataset import Dataset
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.incident import Incident
+from lambdas.core.pull.message import PullRequest
+from lambdas.core.pull.run import Run
+from lambdas.core.sql import names as sql_names
+from local.aws.poller import queue_url
+from local.inbox import Mail
+from local.stack import ROOT, EmbeddedStack, Project, Synthesis
+from local.trial.project import LOCAL
+from local.trial.secrets import put_secrets
+
+SAMPLE_ROWS = 5
+FRESHNESS = "lambdas.freshness.handler.handle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that was done: what, how long it took, and what came of it."""
+
+    what: str
+    seconds: float
+    outcome: str
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The first rows of a query."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """A message, when it was read and where."""
+
+    at: datetime
+    channel: str
+    mail: Mail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedDataset:
+    """What became of one dataset."""
+
+    dataset: Dataset
+    runs: tuple[Run, ...]
+    objects: tuple[dict[str, Any], ...]
+    rows_in_table: int | None
+    rows_in_relation: int | None
+    relation: Rows | None
+    watch: Watch | None
+
+    @property
+    def state(self) -> str:
+        """As the check found it."""
+        return "unknown" if self.watch is None else self.watch.state
+
+    @property
+    def rows_landed(self) -> int:
+        """Rows that its runs landed."""
+        return sum(run.rows for run in self.runs)
+
+
+@dataclass(kw_only=True)
+class Trial:
+    """A trial: enter it to deploy, leave it to end all.
+
+    `value_of` gives the value of a secret's name and key, if there is one.
+    """
+
+    project: Project
+    folder: Path
+    sources: Path
+    value_of: Callable[[str, str], str | None]
+    report: Report
+    missing_secrets: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[SentMessage] = field(default_factory=list)
+    _opened: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            self._open(opened)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+
+    def now(self) -> datetime:
+        """The trial's time."""
+        return datetime.now(UTC)
+
+    def wake(self, name: str) -> None:
+        """Pull one dataset, and let happen all that follows from it."""
+        with self._step(f"pull {name}") as done:
+            before = {run.run_id for run in self._runs(name)}
+            began = time.monotonic()
+            now = self.now()
+            self.send(PullRequest(dataset=name, reason="manual", due_at=now))
+            self.stack.fabric.drain(now)
+            new = [run for run in self._runs(name) if run.run_id not in before]
+            done.append(_pulled(new, time.monotonic() - began))
+
+    def send(self, request: PullRequest) -> None:
+        """Put a message into the queue of pulls."""
+        schedule = next(
+            one
+            for one in self.stack.deployment.schedules
+            if one.name.endswith(f"-{LOCAL}-{request.dataset}")
+        )
+        self.stack.cloud.client("sqs").send_message(
+            QueueUrl=queue_url(self.stack.cloud, schedule.target.arn),
+            MessageBody=request.model_dump_json(exclude_none=True),
+            MessageGroupId=request.dataset,
+        )
+
+    def check(self) -> None:
+        """One freshness check, and what it tells."""
+        with self._step("judge freshness") as done:
+            now = self.now()
+            function = self.stack.deployment.function(FRESHNESS)
+            self.stack.fabric.invoke_later(function, {"due_at": None}, at=now)
+            self.stack.fabric.drain(now)
+            sent = self.read_messages()
+            count = len(sent)
+            done.append(f"{count} message{'' if count == 1 else 's'}")
+
+    def read_messages(self) -> list[SentMessage]:
+        """What was told since the last time."""
+        sent = [
+            SentMessage(at=self.now(), channel="sns", mail=mail)
+            for mail in self.stack.topics.read()
+        ]
+        self.messages.extend(sent)
+        return sent
+
+    def tried(self, name: str) -> TriedDataset:
+        """What became of a dataset so far."""
+        dataset = self.project.catalogue.datasets[name]
+        runs = tuple(self._runs(name))
+        relation = self._relation(name)
+        return TriedDataset(
+            dataset=dataset,
+            runs=runs,
+            objects=tuple(
+                item for run in runs for item in self._objects(name, run.run_id)
+            ),
+            rows_in_table=self._count(
+                f"{self.database}.RAW.{sql_names.identifier(name)}"
+            ),
+            rows_in_relation=self._count(
+                f"{self.database}.ANALYTICS.{sql_names.identifier(name)}"
+            ),
+            relation=relation,
+            watch=self.incident_table().watches().get(name),
+        )
+
+    def incidents(self) -> list[Incident]:
+        """All incidents, open or not."""
+        return list(self.incident_table().incidents())
+
+    @property
+    def database(self) -> str:
+        """Snowflake's database."""
+        return self.project.environment.snowflake.database
+
+    def query(self, statement: str) -> Rows:
+        """Ask the warehouse. Raises the connector's errors."""
+        columns, rows = self.stack.ask(statement)
+        return Rows(columns=tuple(columns), rows=tuple(rows))
+
+    def incident_table(self) -> IncidentTable:
+        """The state of incidents, as the check has it."""
+        return IncidentTable(
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
+        )
+
+    def _open(self, opened: ExitStack) -> None:
+        with self._step("synthesize and deploy") as done:
+            bundle = _bundle(self.folder, self.sources)
+            made = opened.enter_context(
+                closing(
+                    Synthesis(
+                        self.folder / "cdk.out",
+                        root=self.folder / "project",
+                        environment=LOCAL,
+                    )
+                )
+            )
+            self.stack = opened.enter_context(
+                EmbeddedStack(
+                    project=self.project,
+                    assembly=made,
+                    folder=self.folder,
+                    start=None,
+                    bundle_root=bundle,
+                )
+            )
+            self.missing_secrets = put_secrets(
+                self.stack.cloud.client("secretsmanager"),
+                self.project.catalogue,
+                self.value_of,
+            )
+            done.append(f"{self.stack.deployment.total_resources} resources")
+
+    @contextmanager
+    def _step(self, what: str) -> Iterator[list[str]]:
+        began = time.monotonic()
+        outcome: list[str] = []
+        self.report(Step(what=what, seconds=0.0, outcome=""))
+        yield outcome
+        took = time.monotonic() - began
+        self.report(Step(what=what, seconds=took, outcome=", ".join(outcome)))
+
+    def _state_table(self) -> str:
+        return self.stack.deployment.function(FRESHNESS).environment["STATE_TABLE"]
+
+    def _runs(self, name: str) -> list[Run]:
+        table = StateTable(
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
+        )
+        return table.latest_runs(name, 100)
+
+    def _objects(self, name: str, run_id: str) -> list[dict[str, Any]]:
+        s3 = self.stack.cloud.client("s3")
+        key = f"runs/{name}/{run_id}.json"
+        found = s3.list_objects_v2(Bucket=self.stack.bucket(), Prefix=key)
+        if not found.get("KeyCount"):
+            return []
+        body = s3.get_object(Bucket=self.stack.bucket(), Key=key)["Body"].read()
+        return [{**item, "run_id": run_id} for item in json.loads(body)["objects"]]
+
+    def _count(self, table: str) -> int | None:
+        try:
+            return int(self.query(f"SELECT COUNT(*) FROM {table}").rows[0][0])
+        except Exception:  # noqa: BLE001 - what cannot be counted is not known
+            return None
+
+    def _relation(self, name: str) -> Rows | None:
+        relation = f"{self.database}.ANALYTICS.{sql_names.identifier(name)}"
+        try:
+            return self.query(f"SELECT * FROM {relation} LIMIT {SAMPLE_ROWS}")
+        except Exception:  # noqa: BLE001 - a relation that cannot be read is not shown
+            return None
+
+
+def _bundle(folder: Path, sources: Path) -> Path:
+    """What functions run from: the repository, or a copy with the user's sources."""
+    if sources == ROOT / "sources" or not sources.is_dir():
+        return ROOT
+    bundle = folder / "bundle"
+    shutil.copytree(ROOT / "lambdas", bundle / "lambdas")
+    shutil.copytree(sources, bundle / "sources")
+    return bundle
+
+
+def _pulled(runs: Sequence[Run], seconds: float) -> str:
+    if not runs:
+        return "no run came of it"
+    rows, requests = sum(run.rows for run in runs), sum(run.requests for run in runs)
+    failed = next((run for run in runs if run.error is not None), None)
+    if failed is not None and failed.error is not None:
+        return f"failed: {failed.error.kind.value}: {failed.error.message}"
+    rate = rows / seconds if seconds > 0 else 0.0
+    return f"{rows:,} rows in {requests} requests ({rate:,.0f} rows/s)"
