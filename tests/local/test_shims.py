@@ -271,7 +271,7 @@ def test_the_stand_in_alone_does_otherwise(
 
 def test_the_table_of_shims_is_written_from_the_rows() -> None:
     readme = Path(__file__).parents[2] / "local" / "aws" / "strict" / "README.md"
-    assert table() == readme.read_text()
+    assert table() == readme.read_text(), "it is not: run `make generate`"
 
 
 def test_a_completion_that_must_not_overwrite_is_refused(

@@ -25,6 +25,8 @@ from local.upstream import FLIGHTS, read_rows
 from tests.api_server import Answer, Asked, serving
 from tests.unit.cli.files import folders
 
+pytestmark = pytest.mark.long
+
 PAGE = 500
 MONTH = ["--from", "2013-01-01T00:00:00Z", "--to", "2013-02-01T00:00:00Z"]
 NAMES = ("id", *(column.name for column in FLIGHTS))

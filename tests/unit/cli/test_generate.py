@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cli.generate import MEANINGS, ROOT, documents, main, stale
+from cli.generate import COMMAND, MEANINGS, ROOT, documents, main, stale
 from lambdas.core.dataset import Api, Dataset
 from project.model_words import fields_of
 
@@ -14,7 +14,7 @@ from project.model_words import fields_of
 def test_schemas_and_reference_are_what_the_models_say(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert stale(ROOT) == []
+    assert stale(ROOT) == [], f"not what the models say: run `{COMMAND}`"
     assert main(["--check"]) == 0
     assert capsys.readouterr().out == ""
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.main import run
 from lambdas.core.dataset import Dataset
-from local.upstream import FLIGHTS, Row, Upstream, read_rows
 from project.yaml_files import load_catalogue
 from tests.api_server import Answer, Asked, answer_json, basic, serving
 
@@ -491,28 +489,3 @@ def test_an_api_without_records_ends_with_three(answer: Answer, place: Place) ->
     assert code == 3
     assert "127.0.0.1" in err
     assert place.written() == ""
-
-
-def test_datasettes_flights(place: Place, tmp_path: Path) -> None:
-    until = datetime(2013, 1, 3, tzinfo=UTC)
-    flights = list(read_rows("flights.csv.zip", FLIGHTS, until=until))
-    upstream = Upstream(tmp_path)
-    upstream.add("flights", FLIGHTS, flights)
-    upstream.release(until)
-    upstream.start()
-    try:
-        found = place.new(f"{upstream.base_url}nycflights/flights.json")
-        assert found["primary_key"] == ["id"]
-        assert found["cursor_path"] == "time_hour"
-        rows = place.works(len(flights))
-        assert place.pulled() == rows
-    finally:
-        upstream.close()
-    assert [one["id"] for one in rows] == [row[0] for row in upstream_rows(flights)]
-    endpoint = place.dataset().source.endpoint
-    assert endpoint is not None
-    assert endpoint.params["time_hour__gte"] == "{incremental.start_value}"
-
-
-def upstream_rows(flights: Sequence[Row]) -> list[tuple[object, ...]]:
-    return sorted((row.values for row in flights), key=lambda one: int(str(one[0])))

@@ -148,7 +148,7 @@ def test_rows_that_land_between_segments_are_asked_for_in_the_same_pull() -> Non
 
 @pytest.mark.parametrize("ahead", [False, True])
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

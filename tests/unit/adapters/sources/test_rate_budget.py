@@ -131,6 +131,7 @@ def test_two_who_share_wait_for_each_other(store: BucketStore) -> None:
     assert times[-1] - times[0] == pytest.approx(9 * 0.55, abs=0.2)
 
 
+@pytest.mark.long
 def test_four_threads_stay_within_one_budget_and_use_it() -> None:
     limit, store = RateLimit(requests=50), MemoryBuckets()
     times: list[float] = []
@@ -172,6 +173,7 @@ while time.time() < ends_at:
 """
 
 
+@pytest.mark.long
 def test_four_processes_stay_within_one_budget_and_use_it(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen(  # noqa: S603 - this interpreter, and the text above
