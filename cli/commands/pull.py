@@ -25,6 +25,7 @@ from lambdas.core.errors import BadInput
 from lambdas.core.pull.cursor import as_instant, sort_key
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.run import CursorValue, Run, RunStatus
+from project.fault import printable
 
 DONE, OUTSIDE_FAILED = 0, 3
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -215,6 +216,8 @@ def _print(result: PullResult, *, as_json: bool) -> None:
             )
         for item in result.quarantined:
             print(f"  {item.key}  {item.rows:,} records")
+        for warning in result.warnings:
+            print(f"warning: {printable(warning)}", file=sys.stderr)
         return
     error = run.error
     why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"
@@ -244,6 +247,7 @@ def run_document(result: PullResult) -> dict[str, object]:
         "error": {"kind": run.error.kind.value, "message": run.error.message}
         if run.error
         else None,
+        "warnings": list(result.warnings),
     }
 
 

@@ -67,6 +67,7 @@ def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
                 "error": {"kind": run.error.kind.value, "message": run.error.message}
                 if run.error
                 else None,
+                "warnings": list(run.warnings),
             }
             for run in runs
         ],
@@ -111,6 +112,7 @@ def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
         lines.append(
             f"the newest failed: {error.kind.value}: {printable(error.message)}"
         )
+    lines += [f"warning: {printable(one)}" for run in runs[:1] for one in run.warnings]
     return "\n".join(lines)
 
 

@@ -22,7 +22,7 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.landing.names import new_run_id, raw_key, whole_milliseconds
 from lambdas.core.loading.reload import GZIP
 from lambdas.core.pull.commit import Committer
-from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.pull.run import Manifest, Run, RunStatus
 from lambdas.core.sql import access, generation, names
 from local.scenarios.comparison import canonical, landed
 from local.stack import ROOT
@@ -114,14 +114,15 @@ def land(world: World, dataset: str, lines: list[bytes]) -> str:
         cursor_after=before.cursor.value,
         newest_key=key,
     )
-    committer.commit(
-        before,
-        run,
-        [pending],
-        before.cursor,
-        disposition=world.stack.project.catalogue[dataset].write_disposition,
+    manifest = Manifest(
+        dataset=dataset,
+        run_id=run_id,
+        objects=(pending,),
+        cursor_after=before.cursor,
+        write_disposition=world.stack.project.catalogue[dataset].write_disposition,
         answered_until=before.last_success_started_at,
     )
+    committer.commit(before, run, manifest)
     world.fabric.drain(world.now)
     return run_id
 

@@ -20,9 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
-from lambdas.core.columns.observed import Drift, Observed
 from lambdas.core.errors import (
     CatflapError,
     LandingError,
@@ -48,12 +46,14 @@ from lambdas.core.pull.run import (
     CursorPosition,
     DatasetState,
     Manifest,
-    PendingObject,
     Resume,
     Run,
     RunError,
     RunStatus,
 )
+
+READS = 20
+"""How often a state that moves on while it is read is read again."""
 
 EDGE_IN_STATE = 5_000
 """Hashes kept in the state item (80 KB of DynamoDB's 400); more go to an object."""
@@ -77,10 +77,11 @@ class Committer:
         Raises LandingError if a recorded run cannot be completed, RunBroken if it
         never can.
         """
-        while True:
+        for _ in range(READS):
             whole = self._with_edge(self._rolled_forward(dataset))
             if whole is not None:
                 return whole
+        raise _restless(dataset)
 
     def sweep(self) -> Sequence[str]:
         """Roll forward every recorded run, whether its dataset still exists or not.
@@ -113,51 +114,28 @@ class Committer:
 
     def _rolled_forward(self, dataset: str) -> DatasetState:
         state = self._state.read(dataset)
-        while state.committing is not None:
+        for _ in range(READS):
+            if state.committing is None:
+                return state
             state = self._roll_forward(state, state.committing)
-        return state
+        raise _restless(dataset)
 
-    def commit(
-        self,
-        before: DatasetState,
-        run: Run,
-        objects: Sequence[PendingObject],
-        cursor_after: CursorPosition,
-        *,
-        disposition: str,
-        answered_until: datetime | None,
-        resumed: Resume | None = None,
-        resume_after: Resume | None = None,
-        quarantined: Sequence[PendingObject] = (),
-        observed_after: Observed | None = None,
-        relation_changes: bool = False,
-        drift: Sequence[Drift] = (),
-    ) -> Run:
+    def commit(self, before: DatasetState, run: Run, manifest: Manifest) -> Run:
         """Make the rows of a run visible, and move the cursor.
 
-        `run` is complete but for its status and end. `resumed` is the long pull that it
-        went on with; `answered_until`, `resume_after` and `observed_after` are what the
-        state says of ticks, of a long pull and of the columns afterwards;
-        `relation_changes` if the dataset's relation is made of those. Raises
-        StateConflict, with nothing made visible, if another run was recorded since
-        `before` was read.
+        `run` is complete but for its status and end; `manifest` says what it has
+        uploaded and what the state says after it. Raises StateConflict, with nothing
+        made visible, if another run was recorded since `before` was read.
         """
-        manifest = Manifest(
-            dataset=run.dataset,
-            run_id=run.run_id,
-            objects=tuple(objects),
-            cursor_after=self._spilled(run, before.cursor, cursor_after),
-            write_disposition=disposition,
-            resume_after=self._spilled_resume(run, before.resume, resume_after),
-            answered_until=answered_until,
-            pull_id=resumed.pull_id if resumed else run.run_id,
-            segment=resumed.segments + 1 if resumed else 1,
-            quarantined=tuple(quarantined),
-            observed_after=observed_after,
-            relation_changes=relation_changes,
-            drift=tuple(drift),
+        manifest = dataclasses.replace(
+            manifest,
+            cursor_after=self._spilled(run, before.cursor, manifest.cursor_after),
+            resume_after=self._spilled_resume(
+                run, before.resume, manifest.resume_after
+            ),
         )
-        if not objects and not quarantined and disposition != "replace":
+        is_replaced = manifest.write_disposition == "replace"
+        if not manifest.objects and not manifest.quarantined and not is_replaced:
             # Nothing to make visible. A replaced table, though, must be told that it
             # is empty, or that its last segment was.
             landed = self._finished(run)
@@ -342,6 +320,13 @@ class Committer:
                 f"{key}, which is gone; restore it from the bucket's versions"
             )
         return dataclasses.replace(cursor, edge=edge_from_bytes(document))
+
+
+def _restless(dataset: str) -> StateConflict:
+    return StateConflict(
+        f"the state of {dataset} moved on {READS} times while it was read; another "
+        "pull of it is at work, and this one will be tried again"
+    )
 
 
 def _edge_keys(cursor: CursorPosition, resume: Resume | None) -> set[str]:

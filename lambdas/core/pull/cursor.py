@@ -312,6 +312,11 @@ class NewRows:
         return CursorPosition(value=self._best_value, edge=frozenset(self._edge))
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the rows that came."""
+        return ()
+
+    @property
     def can_stop_here(self) -> bool:
         """Whether all that comes later is at the cursor or after it, by declaration and
         without evidence against it, and the cursor has moved on, so that another pull
@@ -540,6 +545,7 @@ class EveryRow:
 
     exhausted: Literal[False] = False
     can_stop_here: Literal[False] = False
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, *, position: CursorPosition) -> None:
         self.position = position

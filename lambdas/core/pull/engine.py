@@ -37,10 +37,12 @@ from lambdas.core.pull.run import (
     CursorValue,
     DatasetState,
     Lane,
+    Manifest,
     PendingObject,
     Run,
     RunError,
     RunStatus,
+    bounded,
 )
 from lambdas.core.pull.segment import UNBOUNDED, Budget, begins_anew_at, may_be_stale
 from lambdas.core.pull.slice import Slice, at_attempt, has_landed, sliced
@@ -72,6 +74,11 @@ class PullResult:
     quarantined: tuple[PendingObject, ...] = ()
     continues: bool = False
     went_on: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the run although it landed."""
+        return self.run.warnings
 
 
 class Puller:
@@ -199,26 +206,9 @@ class Puller:
             if isinstance(error, Exception):
                 self._failed(transfer.run, RunErrorKind.INTERNAL, _sentence(error))
             raise
-        ending = StateAfter.of(dataset, before, transfer.run, transfer.cut, plan)
-        is_live = plan.is_live and before.lane is None
-        observed, drift = transfer.inspector.after(is_live=is_live)
+        run, manifest = commitment(dataset, before, plan, transfer, objects)
         try:
-            landed = self._committer.commit(
-                before,
-                dataclasses.replace(transfer.run, cursor_after=ending.cursor.value),
-                objects,
-                ending.cursor,
-                disposition=dataset.write_disposition,
-                answered_until=ending.answered_until,
-                resumed=plan.resumed,
-                resume_after=ending.resume,
-                quarantined=transfer.quarantined,
-                observed_after=observed,
-                relation_changes=is_live
-                and dataset.columns is None
-                and observed.columns != before.observed.columns,
-                drift=drift if before.lane is None else (),
-            )
+            landed = self._committer.commit(before, run, manifest)
         except StateConflict:
             transfer.abort()
             raise
@@ -315,6 +305,43 @@ class Puller:
         self._state.record_failed(failed)
         self._events.publish("pull.failed", failed_event(failed))
         return failed
+
+
+def commitment(
+    dataset: Dataset,
+    before: DatasetState,
+    plan: Plan,
+    transfer: Transfer,
+    objects: tuple[PendingObject, ...],
+) -> tuple[Run, Manifest]:
+    """A run that has read its pages, and what it is to commit."""
+    ending = StateAfter.of(dataset, before, transfer.run, transfer.cut, plan)
+    is_live = plan.is_live and before.lane is None
+    observed, drift = transfer.inspector.after(is_live=is_live)
+    run = dataclasses.replace(
+        transfer.run,
+        cursor_after=ending.cursor.value,
+        warnings=tuple(map(bounded, plan.rows.warnings)),
+    )
+    resumed = plan.resumed
+    manifest = Manifest(
+        dataset=run.dataset,
+        run_id=run.run_id,
+        objects=objects,
+        cursor_after=ending.cursor,
+        write_disposition=dataset.write_disposition,
+        resume_after=ending.resume,
+        answered_until=ending.answered_until,
+        pull_id=resumed.pull_id if resumed else run.run_id,
+        segment=resumed.segments + 1 if resumed else 1,
+        quarantined=transfer.quarantined,
+        observed_after=observed,
+        relation_changes=is_live
+        and dataset.columns is None
+        and observed.columns != before.observed.columns,
+        drift=tuple(drift) if before.lane is None else (),
+    )
+    return run, manifest
 
 
 def _sentence(error: Exception) -> str:

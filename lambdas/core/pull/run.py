@@ -23,6 +23,14 @@ from lambdas.core.errors import RunErrorKind
 
 CursorValue: TypeAlias = str | int | float
 
+LONGEST_TEXT = 2_000
+"""Characters of a sentence in a run's record, where an API may have written part."""
+
+
+def bounded(text: str) -> str:
+    """`text`, cut where a run's record ends it."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
 
 class RunStatus(StrEnum):
     """Where a run is in the commit protocol."""
@@ -115,19 +123,18 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunError:
-    """Why a run failed: a kind to decide by, a sentence to read."""
+    """Why a run failed: a kind to decide by, a sentence to read.
+
+    The sentence ends at `LONGEST_TEXT`: what an API answered may be any length, and the
+    failure has to be recorded.
+    """
 
     kind: RunErrorKind
     message: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """One visible object: rows, and compressed bytes."""
-
-    key: str
-    rows: int
-    size: int
+    def __post_init__(self) -> None:
+        """Cut the sentence."""
+        object.__setattr__(self, "message", bounded(self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +164,8 @@ class Run:
     `rows` as well."""
     lane: str | None = None
     """The backfill's slice that it is of, if any."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know of it although it landed, a sentence each."""
 
     @property
     def state_name(self) -> str:

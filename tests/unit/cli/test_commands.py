@@ -160,7 +160,7 @@ def test_pull_lands_everything_once_and_prints_the_run(
     assert list(document) == [
         "dataset", "run_id", "status", "rows", "bytes", "objects", "pages", "requests",
         "retries", "cursor_before", "cursor_after", "started_at", "finished_at",
-        "error",
+        "error", "warnings",
     ]  # fmt: skip
     assert document["status"] == "succeeded"
     assert document["rows"] == 60

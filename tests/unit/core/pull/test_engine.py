@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import itertools
 import json
@@ -23,7 +24,13 @@ from lambdas.core.pull.commit import EDGE_IN_STATE, Committer
 from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.ports import PageSource
-from lambdas.core.pull.run import CursorPosition, RunStatus
+from lambdas.core.pull.run import (
+    LONGEST_TEXT,
+    CursorPosition,
+    DatasetState,
+    RunError,
+    RunStatus,
+)
 from tests.datasets import a_dataset
 from tests.memory import (
     FakeClock,
@@ -302,3 +309,32 @@ def test_a_tick_older_than_the_last_success_is_done() -> None:
     assert not world.puller().is_done("cats", due)
     world.puller().pull(world.dataset)
     assert world.puller().is_done("cats", due)
+
+
+def test_what_an_api_answers_is_recorded_however_long_it_is() -> None:
+    error = RunError(kind=RunErrorKind.RESPONSE, message="x" * 1_000_000)
+    assert len(error.message) == LONGEST_TEXT
+    assert error.message.endswith("…")
+
+
+def test_a_state_that_never_rests_ends_in_a_sentence() -> None:
+    class Restless(MemoryState):
+        """Has always moved on since it was read."""
+
+        def read(self, dataset: str) -> DatasetState:
+            state = super().read(dataset)
+            moved = dataclasses.replace(state, version=state.version + 1)
+            self.states[dataset] = moved
+            return moved
+
+    state = Restless()
+    edge = CursorPosition(value=1, edge_key="manifests/cats/gone.edge")
+    state.states["cats"] = DatasetState(dataset="cats", cursor=edge)
+    committer = Committer(
+        landing=MemoryLanding(),
+        state=state,
+        events=MemoryEvents(),
+        clock=FakeClock(),
+    )
+    with pytest.raises(StateConflict, match="moved on 20 times"):
+        committer.read("cats")
