@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import gzip
 import json
 import socket
@@ -10,30 +11,16 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from dataclasses import dataclass
+
+from local import loopback
+from local.loopback import JSON, KeepingHandler, LoopbackServer
+
+Asked = loopback.Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request as the server saw it; header names are in lower case."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict[str, object]:
-        """The body as JSON, {} if there is none."""
-        document: dict[str, object] = json.loads(self.body or b"{}")
-        return document
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(loopback.Answer):
     """What the server answers. `fault` is `reset` (before a byte), `reset_mid_body`,
     `truncate` (fewer bytes than announced, then a clean close), `hang` (until the
     server stops), `dribble` (a byte every 50 ms), `dribble_head` (the same from the
@@ -41,11 +28,6 @@ class Answer:
     had been closed meanwhile). `interim` comes before the answer.
     """
 
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(
-        default_factory=lambda: {"Content-Type": "application/json"}
-    )
     fault: str | None = None
     chunked: bool = False
     interim: bytes = b""
@@ -59,7 +41,7 @@ def answer_json(document: object, /, **headers: str) -> Answer:
     return Answer(
         body=json.dumps(document).encode(),
         headers={
-            "Content-Type": "application/json",
+            **JSON,
             **{name.replace("_", "-"): value for name, value in headers.items()},
         },
     )
@@ -98,39 +80,15 @@ class ApiServer:
         return self.url.rstrip("/")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One connection. `app`, `asked`, `stopping` and `lock` come from `serving`."""
+class _Handler(KeepingHandler):
+    """One connection. `stopping` comes from `serving`."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    app: App
-    asked: list[Asked]
     stopping: threading.Event
-    lock: threading.Lock
     _has_answered = False
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        parts = urlsplit(self.path)
-        request = Asked(
-            method=self.command,
-            path=parts.path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-            headers={k.lower(): v for k, v in self.headers.items()},
-            body=self.rfile.read(length),
-        )
-        with self.lock:
-            self.asked.append(request)
-            answer = type(self).app(request)
+    def send(self, answer: loopback.Answer) -> None:
+        """Answer, or fail as the answer says."""
+        assert isinstance(answer, Answer)
         has_answered, self._has_answered = self._has_answered, True
         match answer.fault:
             case "reset":
@@ -143,19 +101,16 @@ class _Handler(BaseHTTPRequestHandler):
                 self.stopping.wait(30)
                 self.close_connection = True
             case _:
-                self._send_head(answer)
+                self.wfile.write(answer.interim)
+                self.send_head(answer)
                 self._send_body(answer)
 
-    def _send_head(self, answer: Answer) -> None:
-        self.wfile.write(answer.interim)
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if answer.chunked:
-            self.send_header("Transfer-Encoding", "chunked")
-        elif answer.status not in {204, 304}:
-            self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
+    def send_head(self, answer: loopback.Answer) -> None:
+        """Announce chunks where it answers in chunks."""
+        if isinstance(answer, Answer) and answer.chunked:
+            headers = {**answer.headers, "Transfer-Encoding": "chunked"}
+            answer = dataclasses.replace(answer, headers=headers)
+        super().send_head(answer)
 
     def _send_body(self, answer: Answer) -> None:
         body = answer.body
@@ -187,54 +142,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
-    def handle(self) -> None:
-        """Like the base, but a client that went away is no event."""
-        try:
-            super().handle()
-        except (OSError, ValueError):
-            self.close_connection = True
-
-    def finish(self) -> None:
-        """Like the base, on a connection that may be reset."""
-        try:
-            super().finish()
-        except (OSError, ValueError):
-            return
-
 
 @contextmanager
 def serving(app: App) -> Iterator[ApiServer]:
     """`app` on a free port of 127.0.0.1, one request at a time."""
     asked: list[Asked] = []
     stopping = threading.Event()
-    handler = type(
-        "Handler",
-        (_Handler,),
-        {
-            "app": staticmethod(app),
-            "asked": asked,
-            "stopping": stopping,
-            "lock": threading.Lock(),
-        },
-    )
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-    )
-    thread.start()
-    try:
-        yield ApiServer(
-            url=f"http://127.0.0.1:{server.server_address[1]}/",
-            asked=asked,
-            stopping=stopping,
-        )
-    finally:
-        stopping.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    lock = threading.Lock()
+
+    def one_at_a_time(request: Asked) -> Answer:
+        with lock:
+            asked.append(request)
+            return app(request)
+
+    handler = type("Handler", (_Handler,), {"stopping": stopping})
+    with LoopbackServer(one_at_a_time, handler=handler) as server:
+        try:
+            yield ApiServer(url=server.url, asked=asked, stopping=stopping)
+        finally:
+            stopping.set()
 
 
 def basic(user: str, password: str) -> str:

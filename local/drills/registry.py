@@ -65,8 +65,8 @@ def drills() -> tuple[Drill, ...]:
             broken="the API's server is stopped",
             mended="it is started again",
             cause="upstream_down",
-            break_it=lambda stage: stage.sources["cats"].stop(),
-            mend_it=lambda stage: stage.sources["cats"].start(),
+            break_it=lambda stage: stage.sources["cats"].server.stop(),
+            mend_it=lambda stage: stage.sources["cats"].server.start(),
         ),
         Drill(
             name="api_quiet",

@@ -7,13 +7,12 @@ It shows one row for each five minutes of simulated time, oldest first, from
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from local.loopback import JSON, Answer, Asked, LoopbackServer
 
 EVERY = timedelta(minutes=5)
 FIRST_TOKEN = "the-first-token"  # noqa: S105 - of an API of our own, on loopback
@@ -40,12 +39,10 @@ class Source:
         self.manners = Manners()
         self.token = FIRST_TOKEN
         self.is_held = False
-        self.port = 0
         self._rows: list[dict[str, object]] = []
         self._next = first
         self._cursor = cursor
-        self._server: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
+        self.server = LoopbackServer(self._answer)
 
     def release(self, now: datetime) -> None:
         """Let every row up to `now` appear, unless the source is held."""
@@ -65,42 +62,17 @@ class Source:
         last = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
         self._rows = [row for row in self._rows if str(row["seen_at"]) <= last]
 
-    @property
-    def base_url(self) -> str:
-        """Where it answers, with a slash at its end."""
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self) -> None:
-        """Listen; the port stays the same after a stop."""
-        source = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                given = parse_qs(urlsplit(self.path).query)
-                allowed = self.headers.get("Authorization") == f"Bearer {source.token}"
-                status, content = source.answer(given, allowed=allowed)
-                body = json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                for name, value in source.manners.headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+    def _answer(self, asked: Asked) -> Answer:
+        allowed = asked.headers.get("authorization") == f"Bearer {self.token}"
+        status, content = self.answer(asked.query, allowed=allowed)
+        return Answer(
+            status=status,
+            body=json.dumps(content).encode(),
+            headers={**JSON, **self.manners.headers},
         )
-        self._thread.start()
 
     def answer(
-        self, given: dict[str, list[str]], *, allowed: bool
+        self, given: Mapping[str, str], *, allowed: bool
     ) -> tuple[int, dict[str, Any]]:
         """Status and content for a request."""
         manners = self.manners
@@ -114,10 +86,10 @@ class Source:
         shown = [self._shown(row) for row in rows]
         return 200, {manners.selector: shown, "next": None}
 
-    def _asked(self, given: dict[str, list[str]]) -> list[dict[str, object]]:
+    def _asked(self, given: Mapping[str, str]) -> list[dict[str, object]]:
         if "newest" in given:
             return sorted(self._rows, key=lambda row: str(row["seen_at"]))[-1:]
-        since = given.get("since", [""])[0]
+        since = given.get("since", "")
         if self._cursor == "id":
             return [row for row in self._rows if int(str(row["id"])) >= int(since or 0)]
         return [row for row in self._rows if str(row["seen_at"]) >= since]
@@ -129,12 +101,3 @@ class Source:
             self.manners.event_field: row["seen_at"],
             "note": self.manners.note,
         }
-
-    def stop(self) -> None:
-        """Refuse connections, as a server that is down does."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        self._server = self._thread = None

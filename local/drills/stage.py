@@ -151,10 +151,10 @@ class Stage(Ground):
 
     def _open(self, opened: ExitStack) -> None:
         for source in self.sources.values():
-            source.start()
-            opened.callback(source.stop)
+            source.server.start()
+            opened.callback(source.server.stop)
         root, assembly = self._folder / "project", self._folder / "cdk.out"
-        urls = {name: source.base_url for name, source in self.sources.items()}
+        urls = {name: source.server.url for name, source in self.sources.items()}
         write_project(root, base_urls=urls)
         synthesize(assembly, root=root, environment=ENVIRONMENT)
         environment, catalogue = read_project(root, ENVIRONMENT)

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lambdas.adapters.state.incidents import IncidentTable
+from local.loopback import Answer, Asked, LoopbackServer
 from local.scenarios.replay import Replay
-from local.scenarios.status_page import StatusPage, page
+from local.scenarios.status_page import page
 from local.stack import ROOT, EmbeddedStack, Synthesis, read
 from local.upstream import new_york_flights
 
@@ -68,15 +69,17 @@ def serve(folder: Path, *, speed: float) -> None:
                 progress=_paced(speed),
             )
 
-            def render() -> str:
-                return page(
+            def render(_: Asked) -> Answer:
+                shown = page(
                     sorted(project.catalogue.datasets),
                     table.watches(),
                     table.incidents(),
                     now=replay.now,
                 )
+                headers = {"Content-Type": "text/html; charset=utf-8"}
+                return Answer(body=shown.encode(), headers=headers)
 
-            with StatusPage(render) as status:
+            with LoopbackServer(render) as status:
                 _say(status.url, stack)
                 replay.live()
 

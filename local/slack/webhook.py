@@ -5,13 +5,12 @@ that shows what was posted.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from local.loopback import Answer, Asked, LoopbackServer
 from local.slack.limits import MAX_BODY_BYTES, TEXT_CUT, refusal
 from local.slack.page import Post, page
 
@@ -28,32 +27,18 @@ class SlackLookAlike:
         self.all: list[Post] = []
         self.is_down = False
         self._now = now
-        look_alike = self
+        self._server = LoopbackServer(self._answer)
+        self._server.start()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length", "0"))
-                body = self.rfile.read(min(length, MAX_BODY_BYTES + 1))
-                status, word = look_alike.take(self.path, body)
-                self._answer(status, "text/plain", word.encode())
-
-            def do_GET(self) -> None:
-                shown = page(look_alike.all, refresh_s=_REFRESH_S)
-                self._answer(200, "text/html; charset=utf-8", shown.encode())
-
-            def _answer(self, status: int, kind: str, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """What was posted is kept; no access log."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+    def _answer(self, asked: Asked) -> Answer:
+        if asked.method == "POST":
+            status, word = self.take(asked.path, asked.body)
+            kind, body = "text/plain", word
+        else:
+            status, body = 200, page(self.all, refresh_s=_REFRESH_S)
+            kind = "text/html; charset=utf-8"
+        headers = {"Content-Type": kind}
+        return Answer(status=status, body=body.encode(), headers=headers)
 
     def take(self, path: str, body: bytes) -> tuple[int, str]:
         """Take or refuse a post: the status and the word that Slack answers."""
@@ -62,7 +47,7 @@ class SlackLookAlike:
         if path != _PATH:
             return 404, "no_service"
         try:
-            message = json.loads(body)
+            message = json.loads(body[: MAX_BODY_BYTES + 1])
         except ValueError:
             return 400, "invalid_payload"
         word = refusal(message)
@@ -81,7 +66,7 @@ class SlackLookAlike:
     @property
     def url(self) -> str:
         """Where a person looks."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+        return self._server.url
 
     @property
     def webhook_url(self) -> str:
@@ -98,6 +83,4 @@ class SlackLookAlike:
 
     def close(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()

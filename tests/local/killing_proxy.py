@@ -8,17 +8,18 @@ before that, and AWS never hears of it.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
-HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
+from local.loopback import Answer, Asked, KeepingHandler, LoopbackServer
+
+OF_ONE_HOP = {
+    *("connection", "expect", "keep-alive", "transfer-encoding"),
+    *("server", "date"),  # the server's own
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Call:
     body: bytes
 
 
-class KillingProxy:
+class KillingProxy(LoopbackServer):
     """Passes everything on; `arm` it to kill after the next call that fits."""
 
     def __init__(self, endpoint_url: str, *, kill: Callable[[], None]) -> None:
@@ -41,45 +42,7 @@ class KillingProxy:
         self._fits: Callable[[Call], bool] | None = None
         self._is_early = False
         self._lock = threading.Lock()
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_any(self) -> None:
-                proxy.pass_on(self)
-
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any  # noqa: N815 - the server's names
-
-            def handle(self) -> None:
-                with contextlib.suppress(ConnectionError):  # the caller is dead
-                    super().handle()
-
-            def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(self.pass_on, handler=KeepingHandler)
 
     @property
     def is_armed(self) -> bool:
@@ -95,28 +58,22 @@ class KillingProxy:
         """Kill after no call."""
         self._fits = None
 
-    def pass_on(self, request: BaseHTTPRequestHandler) -> None:
-        if "chunked" in request.headers.get("Transfer-Encoding", ""):
+    def pass_on(self, asked: Asked) -> Answer | None:
+        if "chunked" in asked.headers.get("transfer-encoding", ""):
             raise NotImplementedError("a body in chunks is not passed on")
-        body = request.rfile.read(int(request.headers.get("Content-Length", "0")))
-        headers = {
-            name: value
-            for name, value in request.headers.items()
-            if name.lower() not in HOP_BY_HOP
-        }
         call = Call(
-            method=request.command,
-            path=request.path,
-            target=request.headers.get("X-Amz-Target", ""),
-            body=body,
+            method=asked.method,
+            path=asked.target,
+            target=asked.headers.get("x-amz-target", ""),
+            body=asked.body,
         )
         if self._is_early and self._is_the_one(call):
             self._kill()
-            request.close_connection = True
-            return
+            return None
         there = http.client.HTTPConnection(str(self._there.hostname), self._there.port)
+        headers = _end_to_end(asked.headers.items())
         try:
-            there.request(request.command, request.path, body, headers)
+            there.request(asked.method, asked.target, asked.body, headers)
             answer = there.getresponse()
             content = answer.read()
         finally:
@@ -124,16 +81,12 @@ class KillingProxy:
         is_done = answer.status < 300 and not self._is_early
         if is_done and self._is_the_one(call):
             self._kill()
-            request.close_connection = True
-            return
-        request.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in {*HOP_BY_HOP, "content-length", "server", "date"}:
-                request.send_header(name, value)
-        length = answer.getheader("Content-Length") or str(len(content))
-        request.send_header("Content-Length", length)
-        request.end_headers()
-        request.wfile.write(content)
+            return None
+        return Answer(
+            status=answer.status,
+            headers=_end_to_end(answer.getheaders()),
+            body=content,
+        )
 
     def _is_the_one(self, call: Call) -> bool:
         with self._lock:
@@ -141,6 +94,10 @@ class KillingProxy:
                 return False
             self._fits = None
             return True
+
+
+def _end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in OF_ONE_HOP}
 
 
 def begun(call: Call) -> bool:

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import pytest
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing.names import QUARANTINE
 from lambdas.core.landing.quarantine import quarantined_from_line
+from local.loopback import Answer, Asked, LoopbackServer
 from local.stack import ROOT, EmbeddedStack, Project
 from project.environment_file import read_project
 from tests.datasets import a_dataset
@@ -33,7 +32,7 @@ class CatApi:
     """Answers each path with the records that a test has put there."""
 
     records: dict[str, list[dict[str, object]]] = field(default_factory=dict)
-    port: int = 0
+    url: str = ""
 
     def release(self, until: object) -> None:
         """Rows appear when a test says so."""
@@ -43,31 +42,17 @@ class CatApi:
 def api() -> Iterator[CatApi]:
     api = CatApi()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(api.records[self.path.strip("/")]).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(asked: Asked) -> Answer:
+        return Answer(body=json.dumps(api.records[asked.path.strip("/")]).encode())
 
-        def log_message(self, *args: object) -> None:
-            """Nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    api.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield api
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with LoopbackServer(answer) as server:
+        api.url = server.url
+        yield api
 
 
 def of_the_api(api: CatApi, name: str, **changes: object) -> Dataset:
     source: dict[str, Any] = {
-        "client": {"base_url": f"http://127.0.0.1:{api.port}/"},
+        "client": {"base_url": api.url},
         "endpoint": {
             "path": name,
             "paginator": {"type": "single_page"},

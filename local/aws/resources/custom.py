@@ -7,12 +7,9 @@ loopback (CloudFormation user guide, "Custom resource reference").
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from local.aws.intrinsics import stringified
 from local.aws.invoke import FunctionError
@@ -25,57 +22,10 @@ from local.aws.resources.registry import (
     Run,
     handles,
 )
+from local.loopback import Answer, Asked, LoopbackServer
 
 MAX_ANSWER_BYTES = 4096
 """Of a response (CloudFormation user guide, "Custom resource response objects")."""
-
-
-class ResponseListener:
-    """A URL that takes one answer."""
-
-    def __init__(self) -> None:
-        listener = self
-        self.body: bytes | None = None
-
-        class Handler(BaseHTTPRequestHandler):
-            """Keeps the body of a PUT."""
-
-            def do_PUT(self) -> None:
-                """Take the answer."""
-                length = int(self.headers.get("Content-Length") or 0)
-                listener.body = self.rfile.read(length)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:  # noqa: ANN401 - http.server's signature
-                """Say nothing."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.02},
-            daemon=True,
-        )
-
-    @property
-    def url(self) -> str:
-        """Where to PUT."""
-        return f"http://127.0.0.1:{self._server.server_port}/response"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def _delete(run: Run, existing: Existing) -> None:
@@ -136,11 +86,17 @@ def _ask(
         raise NotHandled(
             f"{address}: its ServiceToken `{token}` is no function of this deployment"
         )
-    with ResponseListener() as listener:
+    answers: list[bytes] = []
+
+    def take(asked: Asked) -> Answer:
+        answers.append(asked.body)
+        return Answer()
+
+    with LoopbackServer(take) as listener:
         event: dict[str, Any] = {
             "RequestType": request_type,
             "RequestId": str(uuid.uuid4()),
-            "ResponseURL": listener.url,
+            "ResponseURL": f"{listener.url}response",
             "ResourceType": type_name,
             "LogicalResourceId": logical_id,
             "StackId": run.arn("cloudformation", f"stack/{stack}/embedded"),
@@ -154,14 +110,14 @@ def _ask(
         try:
             run.host.invoke(function, event)
         except FunctionError as fault:
-            if listener.body is None:
+            if not answers:
                 raise DeployFailed(f"{address}: {fault}\n{fault.trace}") from fault
-        body = listener.body
-    if body is None:
+    if not answers:
         raise DeployFailed(
             f"{address}: {function.handler} returned without an answer to its "
             "ResponseURL: CloudFormation would wait for it for an hour"
         )
+    body = answers[-1]
     if len(body) > MAX_ANSWER_BYTES:
         raise DeployFailed(
             f"{address}: the answer has {len(body)} bytes, more than CloudFormation's "

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from lambdas.adapters import environment
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.sql import names
 from lambdas.warehouse.handler import handle
+from local.loopback import Answer, Asked, LoopbackServer
 from tests.local.snowflake.world import ADMIN_ROLE, DATABASE, World, dataset
 
 
@@ -31,8 +30,8 @@ class Context:
 class CloudFormation:
     """Takes one answer for each request."""
 
-    def __init__(self, port: int, answers: list[dict[str, Any]]) -> None:
-        self._url = f"http://127.0.0.1:{port}/answer"
+    def __init__(self, url: str, answers: list[dict[str, Any]]) -> None:
+        self._url = url
         self._answers = answers
 
     def request(self, kind: str, properties: dict[str, str]) -> dict[str, Any]:
@@ -56,16 +55,9 @@ def cloudformation(
 ) -> Iterator[CloudFormation]:
     answers: list[dict[str, Any]] = []
 
-    class Receiver(http.server.BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            answers.append(json.loads(body))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
+    def take(asked: Asked) -> Answer:
+        answers.append(json.loads(asked.body))
+        return Answer()
 
     file = tmp_path / "catalogue.json"
     file.write_text(
@@ -75,12 +67,8 @@ def cloudformation(
     for name, value in (variables | {"CATFLAP_CATALOGUE": str(file)}).items():
         monkeypatch.setenv(name, value)
     environment.catalogue.cache_clear()
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield CloudFormation(server.server_port, answers)
-        server.shutdown()
-        thread.join()
+    with LoopbackServer(take) as server:
+        yield CloudFormation(f"{server.url}answer", answers)
     environment.catalogue.cache_clear()
 
 

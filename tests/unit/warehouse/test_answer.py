@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from lambdas.core.errors import BadInput, DeliveryError, WarehouseUnreachable
 from lambdas.warehouse.answer import HttpAnswers, answered
 from lambdas.warehouse.provision import Provisioner
 from lambdas.warehouse.steps import take
+from local.loopback import Answer, Asked, LoopbackServer
 
 URL = "https://cloudformation.example.com/answer?signature=canary"
 LOGGER = Logger(service="test", level="CRITICAL")
@@ -131,61 +131,46 @@ def test_what_cloudformation_adds_is_no_fault() -> None:
         request_from_event(event(ResourceProperties={"Step": "integration"}))
 
 
-class _Bucket(http.server.BaseHTTPRequestHandler):
-    received: list[tuple[str | None, bytes]]
-    statuses: list[int]
+@dataclass(kw_only=True)
+class Bucket:
+    """A signed URL that answers with these statuses in turn."""
 
-    def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.received.append((self.headers["content-type"], body))
-        self.send_response(self.statuses.pop(0))
-        self.send_header("content-length", "0")
-        self.end_headers()
+    url: str = ""
+    received: list[tuple[str | None, bytes]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
 
-    def log_message(self, *_: object) -> None:
-        pass
+    def take(self, asked: Asked) -> Answer:
+        self.received.append((asked.headers.get("content-type"), asked.body))
+        return Answer(status=self.statuses.pop(0))
 
 
 @pytest.fixture
-def bucket() -> Iterator[tuple[type[_Bucket], str]]:
-    class Own(_Bucket):
-        received: list[tuple[str | None, bytes]] = []  # noqa: RUF012 - one per test
-        statuses: list[int] = []  # noqa: RUF012 - one per test
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Own) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield Own, f"http://127.0.0.1:{server.server_port}/a?signature=canary"
-        server.shutdown()
-        thread.join()
+def bucket() -> Iterator[Bucket]:
+    made = Bucket()
+    with LoopbackServer(made.take) as server:
+        made.url = f"{server.url}a?signature=canary"
+        yield made
 
 
-def test_an_answer_is_put_with_an_empty_content_type(
-    bucket: tuple[type[_Bucket], str],
-) -> None:
-    own, url = bucket
-    own.statuses.append(200)
+def test_an_answer_is_put_with_an_empty_content_type(bucket: Bucket) -> None:
+    bucket.statuses.append(200)
 
-    HttpAnswers().put(url, b"{}")
+    HttpAnswers().put(bucket.url, b"{}")
 
-    assert own.received == [("", b"{}")]
+    assert bucket.received == [("", b"{}")]
 
 
-def test_a_passing_fault_is_tried_again(bucket: tuple[type[_Bucket], str]) -> None:
-    own, url = bucket
-    own.statuses.extend([503, 200])
+def test_a_passing_fault_is_tried_again(bucket: Bucket) -> None:
+    bucket.statuses.extend([503, 200])
 
-    HttpAnswers().put(url, b"{}")
+    HttpAnswers().put(bucket.url, b"{}")
 
-    assert len(own.received) == 2
+    assert len(bucket.received) == 2
 
 
-def test_a_refusal_does_not_show_the_signed_url(
-    bucket: tuple[type[_Bucket], str],
-) -> None:
-    own, url = bucket
-    own.statuses.append(403)
+def test_a_refusal_does_not_show_the_signed_url(bucket: Bucket) -> None:
+    bucket.statuses.append(403)
 
     with pytest.raises(DeliveryError, match="403") as caught:
-        HttpAnswers().put(url, b"{}")
+        HttpAnswers().put(bucket.url, b"{}")
     assert "canary" not in str(caught.value)
