@@ -26,6 +26,18 @@ def synthesized(
     return synthesized_once(tmp_path_factory, worker=here["workerid"])
 
 
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto's AWS, for whatever client is made meanwhile."""
+    from moto import mock_aws  # noqa: PLC0415 - most need no AWS
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _process_is_left_as_it_was() -> Iterator[None]:
     """A test that leaves a variable, a folder or a silenced log behind fails itself,

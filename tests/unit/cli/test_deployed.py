@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from cli.deployed.environment import deployed, moment
 from cli.main import run
@@ -25,6 +22,7 @@ from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, advance
 from lambdas.core.names import MONITOR, state_table_name
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
+from tests.aws import a_state_table
 from tests.unit.cli.files import folders
 from tests.watched import a_verdict
 
@@ -64,45 +62,31 @@ class House:
 
 @pytest.fixture
 def house(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[House]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    aws: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> House:
+    del aws
     monkeypatch.setenv("CATFLAP_NOW", NOW.isoformat())
     monkeypatch.setenv("LOGNAME", "mia")
     datasets, apis = folders(tmp_path)
     environments = tmp_path / "environments"
     environments.mkdir()
     (environments / "dev.yaml").write_text(ENVIRONMENT)
-    with mock_aws():
-        # In the environment's region, which is not the shell's.
-        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
-        table = state_table_name("dev")
-        dynamodb.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
-        yield House(
-            state=IncidentTable(dynamodb=dynamodb, table=table),
-            runs=StateTable(dynamodb=dynamodb, table=table),
-            options=[
-                "--datasets",
-                str(datasets),
-                "--apis",
-                str(apis),
-                "--environments",
-                str(environments),
-            ],
-            capsys=capsys,
-        )
+    # In the environment's region, which is not the shell's.
+    table = state_table_name("dev")
+    dynamodb = a_state_table(table)
+    return House(
+        state=IncidentTable(dynamodb=dynamodb, table=table),
+        runs=StateTable(dynamodb=dynamodb, table=table),
+        options=[
+            *("--datasets", str(datasets)),
+            *("--apis", str(apis)),
+            *("--environments", str(environments)),
+        ],
+        capsys=capsys,
+    )
 
 
 def a_watch(name: str = "cats", state: str = "pass", **more: object) -> Watch:

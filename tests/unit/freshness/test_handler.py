@@ -11,13 +11,13 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from lambdas.adapters import clients, environment
 from lambdas.adapters.environment import SystemClock
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness import handler, wiring
+from tests.aws import a_state_table
 from tests.datasets import a_dataset
 from tests.watched import FakeTable, FakeWarehouse
 
@@ -28,11 +28,9 @@ PROMISE = {"error_after": {"count": 6, "period": "hour"}}
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def queue(aws: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The function's surroundings; gives the queue that reads both topics."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    del aws
     written = tmp_path / "catalogue.json"
     datasets = {"cats": a_dataset(freshness=PROMISE)}
     written.write_text(catalogue_to_json(Catalogue(datasets=datasets)))
@@ -40,47 +38,35 @@ def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     caches = (clients.client, environment.catalogue, wiring._secrets)
     for cache in caches:
         cache.cache_clear()
-    with mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName="state",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
+    a_state_table(region="us-east-1")
+    boto3.client("s3").create_bucket(Bucket="landing")
+    boto3.client("events").create_event_bus(Name="catflap")
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    topics = {}
+    for name in ("engineers", "stakeholders"):
+        topics[name] = sns.create_topic(Name=name)["TopicArn"]
+        sns.subscribe(
+            TopicArn=topics[name],
+            Protocol="sqs",
+            Endpoint=arn["Attributes"]["QueueArn"],
         )
-        boto3.client("s3").create_bucket(Bucket="landing")
-        boto3.client("events").create_event_bus(Name="catflap")
-        sns, sqs = boto3.client("sns"), boto3.client("sqs")
-        queue = sqs.create_queue(QueueName="q")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-        topics = {}
-        for name in ("engineers", "stakeholders"):
-            topics[name] = sns.create_topic(Name=name)["TopicArn"]
-            sns.subscribe(
-                TopicArn=topics[name],
-                Protocol="sqs",
-                Endpoint=arn["Attributes"]["QueueArn"],
-            )
-        known = FreshnessSettings(
-            snowflake_account="a",
-            snowflake_user="u",
-            snowflake_role="r",
-            snowflake_warehouse="w",
-            snowflake_database="DB",
-            state_table="state",
-            landing_bucket="landing",
-            event_bus="catflap",
-            engineers_topic_arn=topics["engineers"],
-            stakeholders_topic_arn=topics["stakeholders"],
-        )
-        for name, value in known.to_environment().items():
-            monkeypatch.setenv(name, value)
-        yield queue
+    known = FreshnessSettings(
+        snowflake_account="a",
+        snowflake_user="u",
+        snowflake_role="r",
+        snowflake_warehouse="w",
+        snowflake_database="DB",
+        state_table="state",
+        landing_bucket="landing",
+        event_bus="catflap",
+        engineers_topic_arn=topics["engineers"],
+        stakeholders_topic_arn=topics["stakeholders"],
+    )
+    for name, value in known.to_environment().items():
+        monkeypatch.setenv(name, value)
+    yield queue
     for cache in caches:
         cache.cache_clear()
 

@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 import urllib3
-from moto import mock_aws
 
 from lambdas.adapters.channels.bus import BusChannel
 from lambdas.adapters.channels.registry import REGISTRY, Tools, channels, routes
@@ -145,15 +144,6 @@ def test_a_secret_that_cannot_be_read_is_a_channel_that_is_down() -> None:
     refused = Terminal("`secret:slack` does not exist", kind=RunErrorKind.AUTH)
     with pytest.raises(ChannelDown, match="secret:slack"):
         channel(refused).deliver(a_letter())
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        yield
 
 
 @pytest.mark.usefixtures("aws")

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.s3 import models
 
 from lambdas.adapters.landing.bucket import LandingBucket
@@ -24,19 +22,17 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+def s3(aws: None, monkeypatch: pytest.MonkeyPatch) -> S3Client:
+    del aws
     # moto answers 500 to an unknown upload; restored with the fixture
     backend = models.S3Backend
     monkeypatch.setattr(
         backend, "complete_multipart_upload", backend.complete_multipart_upload
     )
     install_completed_once()
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="landing")
-        yield client
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="landing")
+    return client
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from cli.one_machine.folder_landing import FolderLanding
 from lambdas.adapters.landing.bucket import LandingBucket
@@ -18,21 +16,19 @@ from tests.memory import MemoryLanding
 @pytest.fixture(params=["memory", "folder", "bucket", "bucket with a prefix"])
 def landing(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[LandingZone]:
+) -> LandingZone:
     match request.param:
         case "memory":
-            yield MemoryLanding()
+            return MemoryLanding()
         case "folder":
-            yield FolderLanding(root=tmp_path)
+            return FolderLanding(root=tmp_path)
         case kind:
-            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-                monkeypatch.setenv(name, "testing")
             monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")
-            with mock_aws():
-                s3 = boto3.client("s3", region_name="us-east-1")
-                s3.create_bucket(Bucket="landing")
-                prefix = "team/" if "prefix" in kind else ""
-                yield LandingBucket(s3=s3, bucket="landing", prefix=prefix)
+            request.getfixturevalue("aws")
+            s3 = boto3.client("s3")
+            s3.create_bucket(Bucket="landing")
+            prefix = "team/" if "prefix" in kind else ""
+            return LandingBucket(s3=s3, bucket="landing", prefix=prefix)
 
 
 def test_names_come_in_order_and_after_the_one_given(landing: LandingZone) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from lambdas.adapters.landing.newest import LandedListing
 from lambdas.adapters.schedules import DeployedSchedules
@@ -34,6 +33,7 @@ from lambdas.core.loading.objects import LandedObjects
 from lambdas.core.pull.run import CursorPosition, DatasetState
 from lambdas.core.sql import generation
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
+from tests.aws import a_state_table
 from tests.datasets import a_dataset
 from tests.memory import FakeClock, MemoryState
 from tests.watched import (
@@ -305,15 +305,6 @@ def test_load_records_are_read_in_the_signals_words() -> None:
     assert found[0].name == "x.gz"
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        yield
-
-
 @pytest.mark.usefixtures("aws")
 def test_the_newest_day_is_listed_and_the_last_days_of_every_generation() -> None:
     s3 = boto3.client("s3")
@@ -369,19 +360,7 @@ def test_a_schedule_is_on_off_or_not_there() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_our_own_pulls_are_read_from_the_state_table() -> None:
-    dynamodb = boto3.client("dynamodb")
-    dynamodb.create_table(
-        TableName="state",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
+    dynamodb = a_state_table()
     history = StateTable(dynamodb=dynamodb, table="state")
     schedules = DeployedSchedules(scheduler=boto3.client("scheduler"), prefix=None)
     found = PullSource(history=history, schedules=schedules).collect(

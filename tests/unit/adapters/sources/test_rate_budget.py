@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from cli.one_machine.rate_files import RateFiles
 from lambdas.adapters.environment import SystemClock
@@ -36,6 +34,7 @@ from lambdas.core.errors import OverBudget, RunErrorKind
 from lambdas.core.source.rate_limit import full
 from tests.api_pull import PlannedClock, PlannedSecrets
 from tests.api_server import Answer, answer_json, in_turn, serving
+from tests.aws import a_state_table
 from tests.unit.core.source.test_rate_limit import most_in_a_window
 
 
@@ -63,36 +62,15 @@ class MemoryBuckets:
 
 
 @pytest.fixture(params=["memory", "files", "dynamodb"])
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[BucketStore]:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BucketStore:
     match request.param:
         case "memory":
-            yield MemoryBuckets()
+            return MemoryBuckets()
         case "files":
-            yield RateFiles(folder=tmp_path)
+            return RateFiles(folder=tmp_path)
         case _:
-            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-                monkeypatch.setenv(name, "testing")
-            with mock_aws():
-                yield RateTable(dynamodb=a_table(), table="state")
-
-
-def a_table() -> Any:
-    dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
-    dynamodb.create_table(
-        TableName="state",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
-    return dynamodb
+            request.getfixturevalue("aws")
+            return RateTable(dynamodb=a_state_table(), table="state")
 
 
 def a_budget(store: BucketStore, limit: RateLimit, clock: Any = None) -> SharedBudget:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from datetime import timedelta
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
@@ -26,6 +23,7 @@ from lambdas.core.incidents.notice import Notice, notices
 from lambdas.core.loading.repair import Problem, Repair, Repaired
 from lambdas.core.names import LOADING
 from lambdas.core.pull.run import LandedRun
+from tests.aws import a_state_table
 from tests.datasets import a_dataset
 from tests.watched import NOW, MemoryIncidents, a_verdict
 
@@ -34,27 +32,13 @@ Kept = tuple[IncidentTable, LoadTable]
 
 
 @pytest.fixture
-def dynamodb_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
-        dynamodb.create_table(
-            TableName="state",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
-        yield (
-            IncidentTable(dynamodb=dynamodb, table="state"),
-            LoadTable(dynamodb=dynamodb, table="state"),
-        )
+def dynamodb_state(aws: None) -> Kept:
+    del aws
+    dynamodb = a_state_table()
+    return (
+        IncidentTable(dynamodb=dynamodb, table="state"),
+        LoadTable(dynamodb=dynamodb, table="state"),
+    )
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

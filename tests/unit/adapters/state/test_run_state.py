@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from lambdas.adapters.state.columns import StoredColumns
 from lambdas.adapters.state.runs import StateTable
@@ -16,6 +13,7 @@ from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.errors import RunErrorKind, StateConflict
 from lambdas.core.pull.ports import RunState
 from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
+from tests.aws import a_state_table
 from tests.memory import MemoryState
 
 START = datetime(2013, 1, 1, 5, 0, 0, 123000, tzinfo=UTC)
@@ -37,29 +35,11 @@ RUN = Run(
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def state(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RunState]:
+def state(request: pytest.FixtureRequest) -> RunState:
     if request.param == "memory":
-        yield MemoryState()
-        return
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
-        dynamodb.create_table(
-            TableName="state",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
-        yield StateTable(dynamodb=dynamodb, table="state")
+        return MemoryState()
+    request.getfixturevalue("aws")
+    return StateTable(dynamodb=a_state_table(), table="state")
 
 
 def landed(before: DatasetState) -> tuple[DatasetState, Run]:
