@@ -1,179 +1,162 @@
-"""`catflap`: the commands, their options, and how each of them ends.
+"""`catflap`: finds the command that was asked for, and turns its end into an exit code.
 
 Exit codes: 0 done · 1 the thing asked about is not well · 2 bad input · 3 the outside
-failed · 130 interrupted. A command's work is in the module of its name, imported when
-it runs, so that `--help` and `diagnose` start at once.
+failed · 130 interrupted.
+
+Each command is one module of `cli.commands`: its first lines are the command's help,
+its function `run` takes the options. The module is imported when the command is called,
+so that `catflap --help` and `catflap diagnose --signals FILE` start at once.
 """
 
 from __future__ import annotations
 
+import ast
 import gc
+import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
-
-from cli import stack_commands
 
 if TYPE_CHECKING:
     from lambdas.core.errors import CatflapError
 
 BAD_INPUT, OUTSIDE_FAILED, INTERRUPTED = 2, 3, 130
+FOLDER = Path(__file__).with_name("commands")
 
 # A command's start is imports: a tenth of it would be looking for garbage among modules
 # that stay, and another twentieth pydantic's asking every package for a plugin.
 gc.set_threshold(50_000, 20, 100)
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
+
+@dataclass(slots=True)
+class Session:
+    """What a person asked of all commands."""
+
+    debug: bool = False
+
+    def show_traceback(self) -> None:
+        """The traceback of the error at hand, if a person asked for it."""
+        if self.debug:
+            traceback.print_exc()
+
+
+class Modules(Mapping[str, Any]):
+    """The commands by name; to ask for one imports its module."""
+
+    def __iter__(self) -> Iterator[str]:
+        """All names."""
+        return iter(
+            sorted(path.stem.replace("_", "-") for path in FOLDER.glob("[a-z]*.py"))
+        )
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(list(iter(self)))
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer hides its type
+        """The command; raises KeyError."""
+        if name not in list(iter(self)):
+            raise KeyError(name)
+        module = importlib.import_module(f"cli.commands.{name.replace('-', '_')}")
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        declared = alone.command(name, help=module.__doc__, context_settings=SETTINGS)
+        declared(module.run)
+        return typer.main.get_command(alone)
+
+
+class Commands(TyperGroup):
+    """All commands, none of them imported before it is called."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**{**settings, "commands": {}})
+        self.commands = Modules()  # type: ignore[assignment]  # nobody adds to it
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's context
+        """All names."""
+        del ctx
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - dito
+        """A line for each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, first_sentence(name)) for name in self.list_commands(ctx)]
+            )
+
+
+def first_sentence(name: str) -> str:
+    """What a command does, read from its file without running it."""
+    text = (FOLDER / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    end = text.index('"""', 3) + 3
+    return str(ast.literal_eval(text[:end])).split("\n\n")[0].replace("\n", " ")
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - for who asks
+
+        print(f"catflap {version('catflap')}")
+        raise typer.Exit
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="catflap",
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="The door your data comes home through, and the one who tells you when it "
-    "has not.",
+    context_settings=SETTINGS,
 )
-
-Datasets = Annotated[
-    Path, typer.Option("--datasets", metavar="DIR", help="Folder of datasets.")
-]
-Apis = Annotated[Path, typer.Option("--apis", metavar="DIR", help="Folder of APIs.")]
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")
-]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")]
-DATASETS, APIS = Path("datasets"), Path("apis")
 
 
 @app.callback()
-def catflap() -> None:
-    """The door your data comes home through."""
-
-
-@app.command()
-def check(
-    *, datasets: Datasets = DATASETS, apis: Apis = APIS, as_json: Json = False
-) -> int:
-    """Validate all YAML; every fault is one line on stderr.
-
-    Example: catflap check --datasets datasets --apis apis
-    """
-    from cli.commands.check import run  # noqa: PLC0415 - see the module's first lines
-
-    return run(datasets=datasets, apis=apis, as_json=as_json)
-
-
-@app.command()
-def new(
-    name: Name,
+def catflap(
+    context: typer.Context,
     *,
-    url: Annotated[
-        str, typer.Option("--from", metavar="URL", help="Where its records are.")
-    ],
-    token: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN", help="Proves who you are; - reads it from stdin."
-        ),
-    ] = None,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
-) -> int:
-    """Ask an API a page or two, and write the dataset they show.
-
-    Example: catflap new flights --from https://api.example.com/v1/flights
-    """
-    from cli.commands.new import run  # noqa: PLC0415 - see the module's first lines
-
-    return run(
-        name, url=url, token=token, datasets=datasets, apis=apis, as_json=as_json
-    )
-
-
-@app.command()
-def preview(
-    name: Name,
-    *,
-    limit: Annotated[int, typer.Option(min=0, help="Rows at most.")] = 10,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Rows are NDJSON with or without it.")
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
     ] = False,
-) -> int:
-    """Print a dataset's first rows as NDJSON; nothing is landed or remembered.
-
-    Example: catflap preview flights --limit 3
-    """
-    from cli.commands.preview import run  # noqa: PLC0415 - see the module's first lines
-
-    del as_json
-    return run(name, limit=limit, datasets=datasets, apis=apis)
-
-
-@app.command()
-def pull(
-    name: Name,
-    *,
-    to: Annotated[
-        str, typer.Option(metavar="URI", help="file:///folder or s3://bucket/prefix.")
-    ],
-    state: Annotated[
-        Path, typer.Option(metavar="FILE", help="Remembers the cursor and the runs.")
-    ],
-    until: Annotated[
-        str | None,
+    version: Annotated[
+        bool,
         typer.Option(
-            metavar="ISO", help="Pull what is new up to here, and no further."
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and exit.",
         ),
-    ] = None,
-    window: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="START END", help="Pull this past window; the cursor stays."
-        ),
-    ] = None,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
-) -> int:
-    """Pull what is new, with the engine and commit protocol of the Lambda.
-
-    Example: catflap pull flights --to file:///tmp/landing --state state.json
+    ] = False,
+) -> None:
+    """Pull APIs into Snowflake on schedule, and say where the data stopped when they
+    are late.
     """
-    from cli.commands.pull import run  # noqa: PLC0415 - see the module's first lines
-
-    return run(
-        name,
-        to=to,
-        state=state,
-        until=until,
-        window=window,
-        datasets=datasets,
-        apis=apis,
-        as_json=as_json,
-    )
-
-
-stack_commands.add_to(app)
+    del version  # its callback has printed it
+    context.obj.debug = debug
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line. Returns the exit code; never raises."""
-    from lambdas.core.errors import CatflapError  # noqa: PLC0415 - see above
-    from project.fault import printable  # noqa: PLC0415 - see above
+    from lambdas.core.errors import CatflapError  # noqa: PLC0415 - after the options
+    from project.fault import printable  # noqa: PLC0415 - after the options
 
+    session = Session()
+    # it may stand anywhere: whoever wants to know adds it at the end
+    rest = [one for one in arguments if one != "--debug"]
+    if len(rest) < len(arguments):
+        rest = ["--debug", *rest]
     try:
         # an interruption comes back as 130
-        code = app(list(arguments), prog_name="catflap", standalone_mode=False)
+        code = app(rest, prog_name="catflap", standalone_mode=False, obj=session)
         sys.stdout.flush()
     except TyperException as error:
         # those that typer raises know how to show themselves beside the usage
@@ -191,14 +174,14 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except CatflapError as error:
-        _trace()
+        session.show_traceback()
         print(*map(printable, str(error).split("\n")), sep="\n", file=sys.stderr)
         return exit_code_of(error)
     except Exception as error:  # noqa: BLE001 - a person is told, not shown a traceback
-        _trace()
+        session.show_traceback()
         print(
-            f"catflap failed in a way nobody foresaw: {type(error).__name__}; "
-            "CATFLAP_DEBUG=1 shows where",
+            f"catflap failed unexpectedly: {type(error).__name__}; run it again with "
+            "--debug to see where",
             file=sys.stderr,
         )
         return OUTSIDE_FAILED
@@ -207,19 +190,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def exit_code_of(error: CatflapError) -> int:
     """2 for what a person wrote, 3 for what the outside did."""
-    from lambdas.core.errors import BadInput  # noqa: PLC0415 - see above
+    from lambdas.core.errors import BadInput  # noqa: PLC0415 - after the options
 
     return BAD_INPUT if isinstance(error, BadInput) else OUTSIDE_FAILED
-
-
-def _trace() -> None:
-    """The traceback of the error at hand, if a developer asked for it."""
-    from lambdas.adapters.environment import variables  # noqa: PLC0415 - see above
-
-    if variables().get("CATFLAP_DEBUG"):
-        import traceback  # noqa: PLC0415 - see above
-
-        traceback.print_exc()
 
 
 def main() -> None:

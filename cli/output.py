@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from lambdas.adapters.environment import variables
 from project.fault import printable
 
+MINUTE_S = 60
 _COLOURS = {"pass": 32, "warn": 33, "error": 31, "unknown": 35}
 
 
@@ -30,21 +31,13 @@ def iso(at: datetime | None) -> str | None:
 
 
 def when(at: datetime | None) -> str:
-    """For people: to the minute, in UTC."""
+    """For people: to the minute, in UTC; `-` if it is not known."""
     return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 def age(at: datetime | None, now: datetime) -> str:
-    """`3 h 20 min`, `2 d 4 h`; `-` if it is not known."""
-    if at is None:
-        return "-"
-    minutes = int((now - at) / timedelta(minutes=1))
-    sign, minutes = ("-", -minutes) if minutes < 0 else ("", minutes)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{sign}{days} d {hours} h"
-    return f"{sign}{hours} h {minutes} min" if hours else f"{sign}{minutes} min"
+    """How long ago it was; what lies ahead is 0 s old. `-` if it is not known."""
+    return "-" if at is None else lasting(max(0.0, (now - at).total_seconds()))
 
 
 def percent(share: float | None) -> str:
@@ -55,9 +48,14 @@ def percent(share: float | None) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """`40 min`, `3 h 20 min`, `2 d 4 h`."""
-    now = datetime(2000, 1, 1, tzinfo=UTC)
-    return age(now, now + timedelta(seconds=seconds))
+    """`12.3 s`, `40 min`, `3 h 20 min`, `2 d 4 h`."""
+    if seconds < MINUTE_S:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    hours, minutes = divmod(int(seconds) // MINUTE_S, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def coloured(text: str, state: str) -> str:

@@ -49,6 +49,8 @@ class Fault:
     line: int
     key: str
     sentence: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{printable(self.file)}:{self.line}: {self.key}: {self.sentence}"
+        kind = "warning: " if self.is_warning else ""
+        return f"{printable(self.file)}:{self.line}: {self.key}: {kind}{self.sentence}"

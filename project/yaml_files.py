@@ -29,6 +29,7 @@ from project.model_words import (
     is_model,
     members,
 )
+from project.names import refuse_unknown
 from project.yaml_nodes import MAX_BYTES, YamlDocument, read_yaml
 
 M = TypeVar("M", bound=BaseModel)
@@ -47,6 +48,8 @@ ACCEPTED_TEXTS = {
 """What texts with a grammar of their own accept, where their rule does not say it."""
 
 _NAME_WORDS = NAMED[0][1]
+SUFFIXES = (".yaml", ".yml", ".YAML", ".Yaml", "")
+"""What a file may end in that was meant to be one of ours; "" is a folder."""
 
 
 class BadFiles(BadInput):
@@ -59,15 +62,21 @@ class BadFiles(BadInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFiles:
-    """What was read. `catalogue` is None if there are faults; `warnings` are of one
-    that is valid.
+    """What was read. `sound` holds the datasets that nothing is wrong with; `faulty`
+    the faults of each other one: its own, its API's and its parents'. `warnings` are of
+    sound ones.
     """
 
-    catalogue: Catalogue | None
+    sound: Catalogue
     apis: Mapping[str, Api]
     faults: tuple[Fault, ...]
-    files: int
-    warnings: tuple[Fault, ...] = ()
+    faulty: Mapping[str, tuple[Fault, ...]]
+    warnings: tuple[Fault, ...]
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """All datasets; None if anything at all is wrong."""
+        return None if self.faults else self.sound
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,6 +117,22 @@ def load_catalogue(datasets: Path, apis: Path) -> Catalogue:
     return written.catalogue
 
 
+def load_datasets(names: Iterable[str], *, datasets: Path, apis: Path) -> Catalogue:
+    """The sound datasets of two folders, the named ones among them.
+
+    Raises BadFiles with the faults of those that are named, BadInput if one is unknown;
+    what is wrong elsewhere is theirs to whom it belongs.
+    """
+    written = read_files(datasets, apis)
+    wrong: set[Fault] = set()
+    for name in names:
+        refuse_unknown(name, [*written.sound.datasets, *written.faulty], apis=apis)
+        wrong.update(written.faulty.get(name, ()))
+    if wrong:
+        raise BadFiles(sorted(wrong))
+    return written.sound
+
+
 def read_files(datasets: Path, apis: Path) -> ProjectFiles:
     """Read and check all files of two folders.
 
@@ -133,29 +158,66 @@ def read_files(datasets: Path, apis: Path) -> ProjectFiles:
     for file in (*api_files, *dataset_files):
         faults.extend(file.faults())
     known_apis = {name: api for name, api in api_models.items() if api is not None}
-    catalogue = None
-    warnings: list[Fault] = []
-    if not faults:
-        catalogue = Catalogue(
-            datasets={one.name: _resolved(one, known_apis) for one in models if one}
+    faulty = _faulty(faults, [one for one in models if one], datasets, apis)
+    sound = {
+        one.name: _resolved(one, known_apis)
+        for one in models
+        if one is not None and one.name not in faulty
+    }
+    warnings = [
+        Fault(
+            file=file.path,
+            line=file.document.line_of(one.key),
+            key=key_path(one.key),
+            sentence=printable(one.sentence),
+            is_warning=True,
         )
-        warnings = [
-            Fault(
-                file=file.path,
-                line=file.document.line_of(one.key),
-                key=key_path(one.key),
-                sentence=f"warning: {one.sentence}",
-            )
-            for file in dataset_files
-            for one in _warnings(catalogue[file.name])
-        ]
+        for file in dataset_files
+        if file.name in sound
+        for one in _warnings(sound[file.name])
+    ]
     return ProjectFiles(
-        catalogue=catalogue,
+        sound=Catalogue(datasets=sound),
         apis=known_apis,
         faults=tuple(sorted(set(faults))),
-        files=len(api_files) + len(dataset_files),
+        faulty=faulty,
         warnings=tuple(sorted(warnings)),
     )
+
+
+def _faulty(
+    faults: Iterable[Fault], models: Sequence[Dataset], datasets: Path, apis: Path
+) -> dict[str, tuple[Fault, ...]]:
+    """The faults that stop each dataset, by its name."""
+    by_file: dict[Path, list[Fault]] = {}
+    for fault in faults:
+        by_file.setdefault(Path(fault.file), []).append(fault)
+    known = {one.name: one for one in models}
+    names = {path.stem for path in by_file if path.parent == datasets}
+    found = {}
+    for name in names | known.keys():
+        files = _files_of(name, known, datasets, apis)
+        wrong = {fault for file in files for fault in by_file.get(file, ())}
+        if wrong:
+            found[name] = tuple(sorted(wrong))
+    return found
+
+
+def _files_of(
+    name: str, known: Mapping[str, Dataset], datasets: Path, apis: Path
+) -> set[Path]:
+    """Every file that a dataset is made of."""
+    files = {datasets / f"{name}{suffix}" for suffix in SUFFIXES}
+    dataset = known.get(name)
+    if dataset is None:
+        return files
+    client, parent = dataset.source.client, dataset.source.parent
+    if isinstance(client, str):
+        files |= {apis / f"{client}{suffix}" for suffix in SUFFIXES}
+    if parent is not None:
+        others = {key: one for key, one in known.items() if key != name}
+        files |= _files_of(parent.dataset, others, datasets, apis)
+    return files
 
 
 def _warnings(dataset: Dataset) -> Iterable[Finding]:

@@ -1,9 +1,11 @@
-"""`catflap backfill NAME --from … --to …`: a past window in slices, beside live pulls.
+"""Pull a past window in slices, beside the live pulls; the cursor stays.
 
-With `--landing` and `--state` the slices are pulled by this process, through the same
-engine; without them they are queued for the deployed pull function, and watched. What
-was asked for and how far each slice is stands in the state, so that the same command
-goes on where an earlier one ended.
+With --landing and --state this process pulls the slices; without them they are queued
+for the deployed pull function, and watched. The same command goes on where an earlier
+one ended, and pulls nothing twice.
+
+Example: catflap backfill flights --from 2013-01-01T00:00:00Z
+--to 2013-02-01T00:00:00Z --slice P1D
 """
 
 from __future__ import annotations
@@ -15,11 +17,23 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, Protocol
+from typing import Annotated, ParamSpec, Protocol
+
+import typer
 
 from cli.backfill.progress import STOPPED, Ended, View, as_document, as_text, failures
 from cli.commands.pull import cursor_value
-from cli.one_machine.wiring import dataset_named
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+    Name,
+)
 from lambdas.adapters.environment import SystemClock
 from lambdas.core.backfill.backfill import (
     Backfill,
@@ -35,6 +49,7 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.pull.run import DatasetState
 from lambdas.core.pull.slice import Slice
+from project.yaml_files import load_datasets
 
 DONE, OUTSIDE_FAILED, INTERRUPTED = 0, 3, 130
 _READS_ON = (
@@ -88,20 +103,45 @@ def _stoppable(work: Callable[Asked, int]) -> Callable[Asked, int]:
 
 @_stoppable
 def run(
-    name: str,
+    name: Name,
     *,
-    start: str,
-    end: str,
-    slice_length: str,
-    again: bool,
-    landing: str | None,
-    state: Path | None,
-    parallel: int,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    start: Annotated[
+        str, typer.Option("--from", metavar="ISO", help="Where the window begins.")
+    ],
+    end: Annotated[
+        str, typer.Option("--to", metavar="ISO", help="Where it ends, exclusive.")
+    ],
+    slice_length: Annotated[
+        str,
+        typer.Option(
+            "--slice",
+            metavar="P1D",
+            help="How much a slice covers: an ISO 8601 duration, or a number if the "
+            "cursor is a number.",
+        ),
+    ] = "P1D",
+    again: Annotated[
+        bool, typer.Option("--again", help="Pull slices again that have landed.")
+    ] = False,
+    landing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Pull the slices here, into file:///folder or s3://bucket/prefix.",
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --landing: the state of `pull`."),
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option(min=1, max=64, help="Slices at a time, with --landing.")
+    ] = 4,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Backfill, showing how far it is; returns 0, 3 if a slice failed, or 130.
 
@@ -112,7 +152,7 @@ def run(
             "--landing and --state belong together: with both, slices are pulled here; "
             "with neither, by the deployed pull function"
         )
-    dataset = dataset_named(name, datasets=datasets, apis=apis)
+    dataset = load_datasets([name], datasets=datasets, apis=apis)[name]
     wanted, cut = _wanted(dataset, start=start, end=end, slice_length=slice_length)
     opened: AbstractContextManager[tuple[BackfillState, SliceRunner]]
     if landing is not None and state is not None:

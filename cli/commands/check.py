@@ -1,4 +1,7 @@
-"""`catflap check`: all YAML is valid, or every fault on a line of its own."""
+"""Check all YAML: each fault and warning is a line on stderr.
+
+Example: catflap check --datasets datasets --apis apis
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from cli.options import APIS, DATASETS, Apis, Datasets, Json
 from cli.sandbox import SandboxFinding, look_at
 from lambdas.core.dataset import Catalogue
 from project.fault import Fault, key_path, printable
@@ -16,14 +20,16 @@ from project.yaml_nodes import read_yaml
 DONE, BAD_INPUT = 0, 2
 
 
-def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
+def run(
+    *, datasets: Datasets = DATASETS, apis: Apis = APIS, as_json: Json = False
+) -> int:
     """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
     0 (warnings or not) or 2.
     """
     written = read_files(datasets, apis)
     wrong = _python_faults(written, datasets)
     if wrong:
-        written = replace(written, catalogue=None, faults=(*written.faults, *wrong))
+        written = replace(written, faults=(*written.faults, *wrong))
     for fault in (*written.faults, *written.warnings):
         print(fault, file=sys.stderr)
     if as_json:
@@ -42,7 +48,7 @@ def run(*, datasets: Path, apis: Path, as_json: bool) -> int:
 
 def _python_faults(written: ProjectFiles, datasets: Path) -> list[Fault]:
     """What is wrong with Python sources, each imported once in a fence of its own."""
-    named = written.catalogue.datasets if written.catalogue is not None else {}
+    named = written.sound.datasets
     at = ("source", "python")
     wrong: list[Fault] = []
     looked: dict[str, SandboxFinding] = {}
@@ -64,7 +70,7 @@ def _python_faults(written: ProjectFiles, datasets: Path) -> list[Fault]:
 
 
 def _document(written: ProjectFiles) -> dict[str, object]:
-    names = written.catalogue.datasets if written.catalogue is not None else {}
+    names = written.sound.datasets
     return {
         "valid": written.catalogue is not None,
         "datasets": sorted(names),

@@ -1,5 +1,8 @@
-"""`catflap cost --estimate`: what checks and dynamic tables will cost, from the YAML
-alone.
+"""Estimate what checks and dynamic tables cost while every dataset is on time.
+
+Reads the YAML alone and asks nobody.
+
+Example: catflap cost --estimate
 """
 
 from __future__ import annotations
@@ -7,12 +10,24 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from lambdas.core.freshness.cost import Estimate, estimate
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
+from lambdas.core.errors import BadInput
+from lambdas.core.freshness import cost
 from project.environment_file import read_environment
 from project.yaml_files import load_catalogue
 
@@ -23,17 +38,24 @@ CREDITS_A_WAKE_UP = 1 / 60
 
 def run(
     *,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Estimate from the YAML.")
+    ] = False,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Print the estimate; returns 0. Raises BadInput for faulty YAML."""
+    if not estimate:
+        raise BadInput(
+            "what was spent cannot be reported yet; accepted: cost --estimate"
+        )
     known = read_environment(environments, environment)
     catalogue = load_catalogue(datasets, apis)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    found = estimate(
+    found = cost.estimate(
         catalogue.datasets,
         start=midnight,
         days=DAYS,
@@ -46,18 +68,18 @@ def run(
     return 0
 
 
-def _document(found: Estimate) -> dict[str, object]:
+def _document(found: cost.Estimate) -> dict[str, object]:
     return {
         **dataclasses.asdict(found),
         "warehouse_credits_a_month": _credits_a_month(found),
     }
 
 
-def _credits_a_month(found: Estimate) -> float:
+def _credits_a_month(found: cost.Estimate) -> float:
     return round(found.wake_ups_a_day * 30 * CREDITS_A_WAKE_UP, 2)
 
 
-def _table(found: Estimate) -> Table:
+def _table(found: cost.Estimate) -> Table:
     table = Table(
         title="Checks and refreshes, with every dataset on time", show_header=False
     )

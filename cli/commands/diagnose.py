@@ -1,9 +1,9 @@
-"""`catflap diagnose --signals FILE`: signals in, verdicts out, and no other I/O.
+"""Say where the data stopped: of a deployed dataset, or from signals in a file.
 
-The file (or `-`, standard input) holds one JSON document, over as many lines as it
-likes, or one document a line (NDJSON). Nothing is printed on stdout unless every
-document is valid: half an answer looks like a whole one to the script that reads it.
-All faults are listed, each with its line and key.
+FILE holds one JSON document, or one a line. Nothing is printed on stdout unless every
+document is valid; each fault is listed with its line and key.
+
+Example: catflap diagnose flights; catflap diagnose --signals signals.json
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+)
+from cli.output import when
 from lambdas.core.diagnosis.signals import Signals, signals_from_json
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.errors import BadInput
@@ -22,7 +35,49 @@ from project.fault import printable
 WELL, NOT_WELL, BAD_INPUT = 0, 1, 2
 
 
-def run(source: str, *, as_json: bool) -> int:
+def run(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A deployed dataset."),
+    ] = None,
+    *,
+    signals: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Signals instead of NAME; - is stdin."),
+    ] = None,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with FILE a verdict a line.")
+    ] = False,
+) -> int:
+    """Print verdicts; 0 if all are pass, 1 if not. Raises BadInput, NotReached."""
+    if signals is not None and name is None:
+        return of_file(signals, as_json=as_json)
+    if name is None or signals is not None:
+        came = "neither" if name is None else "both"
+        raise BadInput(f"one of NAME and --signals FILE is needed; {came} came")
+    from cli.deployed.diagnosis import judged  # noqa: PLC0415 - signals need no boto3
+
+    found = judged(
+        name,
+        environment=environment,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
+    )
+    if as_json:
+        collected = found.signals.model_dump(mode="json")
+        print(json.dumps({"signals": collected, "verdict": found.verdict.to_json()}))
+    else:
+        print(as_text(found.verdict))
+        print(signals_as_text(found.signals))
+    return exit_code([found.verdict])
+
+
+def of_file(source: str, *, as_json: bool) -> int:
     """Print a verdict for each document in the file `source`, or in stdin for `-`.
 
     Returns the exit code: 0 all pass, 1 any warn, error or unknown, 2 bad input.
@@ -37,37 +92,6 @@ def run(source: str, *, as_json: bool) -> int:
     for verdict in verdicts:
         print(as_json_line(verdict) if as_json else as_text(verdict))
     return exit_code(verdicts)
-
-
-def run_deployed(
-    name: str,
-    *,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
-) -> int:
-    """Print signals and verdict; 0 if it is pass, 1 if not.
-
-    Raises BadInput, BadFiles, NotReached.
-    """
-    from cli.deployed.diagnosis import judged  # noqa: PLC0415 - the pure one starts at once
-
-    found = judged(
-        name,
-        environment=environment,
-        environments=environments,
-        datasets=datasets,
-        apis=apis,
-    )
-    if as_json:
-        signals = found.signals.model_dump(mode="json")
-        print(json.dumps({"signals": signals, "verdict": found.verdict.to_json()}))
-    else:
-        print(as_text(found.verdict))
-        print(signals_as_text(found.signals))
-    return exit_code([found.verdict])
 
 
 def verdicts_of(text: str) -> list[Verdict]:
@@ -104,7 +128,7 @@ def as_json_line(verdict: Verdict) -> str:
 
 def as_text(verdict: Verdict) -> str:
     """The verdict for a person: a headline, and what is worth knowing under it."""
-    eta = None if verdict.eta is None else f"{verdict.eta:%Y-%m-%d %H:%M} UTC"
+    eta = None if verdict.eta is None else when(verdict.eta)
     told = sorted(audience.value for audience in verdict.tell)
     labelled = [
         ("cause", _cause(verdict)),

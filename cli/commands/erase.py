@@ -1,21 +1,39 @@
-"""`catflap erase NAME --key JSON`: one person's rows, wherever we keep them.
+"""Erase rows by primary key: landed objects, quarantine, table and view.
 
-The order: landed objects, quarantine, table. With the objects gone nothing can bring
-back into the table what is deleted there. Each step may be done again and finds what is
-left, so that an erasure that died is repeated with the same command.
+Only counts them unless --yes is given. Exits with 1 if rows are left whose key cannot
+be read. Time Travel, Fail-safe and backups keep what they keep: see docs/operations.md.
+
+Example: catflap erase customers --key 4711 --yes
 """
+
+# The order: landed objects, quarantine, table. With the objects gone nothing can bring
+# back into the table what is deleted there. Each step may be done again and finds what
+# is left, so that an erasure that died is repeated with the same command.
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cli.deployed.environment import now
-from cli.deployed.tools import RepairTools, dataset_of, repair_tools
+from cli.deployed.tools import RepairTools, repair_tools
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+    Name,
+)
 from lambdas.adapters.landing.versions import ErasableObjects, ObjectVersion
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
@@ -153,29 +171,38 @@ class _Eraser:
 
 
 def run(
-    name: str,
+    name: Name,
     *,
-    keys: Sequence[str],
-    yes: bool,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    key: Annotated[
+        list[str],
+        typer.Option(
+            metavar="JSON",
+            help="A primary key: its value, a list of its parts, or an object.",
+        ),
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Erase them; without it they are counted.")
+    ] = False,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Count the rows, or erase them with `yes`.
 
     Raises BadInput, NotReached, LandingError, WarehouseError.
     """
     with repair_tools(
-        environment,
+        [name],
+        environment=environment,
         environments=environments,
         datasets=datasets,
         apis=apis,
         as_admin=True,
     ) as known:
-        dataset = dataset_of(known, name)
-        wanted = keys_of(dataset, keys)
+        dataset = known.catalogue[name]
+        wanted = keys_of(dataset, key)
         _refuse_while_loading(known, dataset)
         found = _Found()
         eraser = _Eraser(

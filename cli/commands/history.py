@@ -1,6 +1,9 @@
-"""`catflap history [NAME]`: how late a dataset has been, and why.
+"""Show how late a dataset has been: attainment, error budget, incidents, causes.
 
-Only the state table is read. Without a name, the causes of all datasets are ranked.
+Reads the state table alone and wakes no warehouse. Without NAME it ranks the causes
+of all datasets.
+
+Example: catflap history flights --days 30
 """
 
 from __future__ import annotations
@@ -9,9 +12,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Annotated
 
-from cli.deployed.environment import declared_names, deployed, now, refuse_unknown
+import typer
+
+from cli.deployed.environment import deployed, now
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
 from cli.output import columns, iso, lasting, percent, when
 from lambdas.core.freshness.attainment import (
     Attainment,
@@ -25,6 +40,7 @@ from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.incidents.lateness import late_of
 from lambdas.core.names import MONITOR
+from project.names import declared, refuse_unknown
 
 DONE = 0
 WINDOWS = (7, 30)
@@ -52,13 +68,17 @@ class History:
 
 
 def run(
-    name: str | None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A dataset; without it, all are ranked."),
+    ] = None,
     *,
-    days: int,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    as_json: bool,
+    days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 90,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Print the last `days` of one dataset, or the causes of all."""
     reached = deployed(environment, environments=environments)
@@ -70,7 +90,7 @@ def run(
             _print_causes(_since(table.incidents(), first), days, as_json=as_json)
             return DONE
         watches = table.watches()
-        refuse_unknown(name, sorted({*watches, *declared_names(datasets)}))
+        refuse_unknown(name, {*watches, *declared(datasets)}, apis=apis)
         watch = watches.get(name)
         found = History(
             dataset=name,
@@ -159,7 +179,7 @@ def as_text(found: History) -> str:
             continue
         lines.append(
             f"last {days} days: promise kept {percent(one.share)} of due time; "
-            f"{lasting(one.warn_s)} to be warned of, {lasting(one.error_s)} in error; "
+            f"{lasting(one.warn_s)} in warn, {lasting(one.error_s)} in error; "
             f"{percent(max(0.0, one.left))} of the error budget "
             f"({lasting(one.budget_s)}) is left"
         )

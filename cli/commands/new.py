@@ -1,7 +1,9 @@
-"""`catflap new`: a dataset's file, and its API's, from one URL.
+"""Ask an API for a page or two, and write the dataset that they show.
 
-The API is asked a page or two; what they show is written, what they do not stands as a
-commented choice. A credential is never written: a `secret:` reference is.
+What they do not show stands in the file as a commented choice. A credential is never
+written: a `secret:` reference is.
+
+Example: catflap new flights --from https://api.example.com/v1/flights
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from pydantic import JsonValue
 
 from cli.new.guess import (
@@ -29,6 +33,7 @@ from cli.new.sample import EndpointProbe, RememberingApi, Sample
 from cli.new.text import DatasetDraft, api_text, dataset_text
 from cli.new.url import PastedUrl, free_name, taken_apart
 from cli.one_machine.environment_secrets import EnvironmentSecrets, variable_of
+from cli.options import APIS, DATASETS, Apis, Datasets, Json, Name
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
@@ -64,13 +69,18 @@ class GivenSecrets:
 
 
 def run(
-    name: str,
+    name: Name,
     *,
-    url: str,
-    token: str | None,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    url: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Where its records are.")
+    ],
+    token: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="A credential; - reads it from stdin."),
+    ] = None,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Ask, write, and say what was found. Returns 0.
 

@@ -1,46 +1,68 @@
-"""`catflap preview`: the first rows of a dataset, with nothing landed or remembered."""
+"""Print the first rows of a dataset as NDJSON; nothing is landed or remembered.
+
+Example: catflap preview flights --limit 3
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice
+from typing import Annotated
+
+import msgspec
+import typer
 
 from cli.one_machine.parents_first import PreviewedParents
-from cli.one_machine.wiring import catalogue_with, sources
+from cli.one_machine.wiring import sources
+from cli.options import APIS, DATASETS, Apis, Datasets, Name
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.adapters.sources.rate_budget import OwnBudgets
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.pull.cursor import NewRows, Window, plan_window
 from lambdas.core.pull.run import CursorPosition
+from project.fault import printable
+from project.yaml_files import load_datasets
 
 DONE = 0
 
 
-def run(name: str, *, limit: int, datasets: Path, apis: Path) -> int:
+def run(
+    name: Name,
+    *,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Print at most this many rows.")
+    ] = 10,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON list instead of NDJSON.")
+    ] = False,
+) -> int:
     """Print up to `limit` rows as NDJSON, each as the API wrote it, as a first pull
     would land them; the rows of a parent are asked for first. Raises UpstreamError.
     """
-    catalogue = catalogue_with(name, datasets=datasets, apis=apis)
-    if limit < 1:
+    catalogue = load_datasets([name], datasets=datasets, apis=apis)
+    rows = islice(_Preview(catalogue, datasets).rows(name), limit)
+    if as_json:
+        print("[", ",\n".join(map(as_line, rows)), "]", sep="")
         return DONE
-    preview = _Preview(catalogue, datasets)
-    left = limit
-    for page in preview.pages(catalogue[name]):
-        for record in page[:left]:
-            sys.stdout.buffer.write(record + b"\n")
-        sys.stdout.buffer.flush()
-        left -= len(page)
-        if left <= 0:
-            break
+    for row in rows:
+        print(as_line(row), flush=True)
     return DONE
+
+
+def as_line(record: bytes) -> str:
+    """A record on one line, every digit kept; no character of it moves a terminal."""
+    if b"\n" in record or b"\r" in record:
+        record = msgspec.json.format(record, indent=-1)
+    return printable(record.decode())
 
 
 class _Preview:
     """Rows as a first pull brings them, asked for only as far as they are looked at."""
 
-    def __init__(self, catalogue: Catalogue, datasets: Path) -> None:
+    def __init__(self, catalogue: Catalogue, datasets: Datasets) -> None:
         self._catalogue = catalogue
         clock = SystemClock()
         self._sources: ApiSources = sources(

@@ -1,5 +1,6 @@
-"""`catflap pull`: one complete pull through the engine of the Lambda, with a folder or
-a bucket as landing zone and a file as state.
+"""Pull what is new, with the engine and commit protocol of the Lambda.
+
+Example: catflap pull flights --to file:///tmp/landing --state state.json
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ import secrets
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
 from cli.one_machine.rate_files import RateFiles
-from cli.one_machine.wiring import catalogue_with, sources
+from cli.one_machine.wiring import sources
+from cli.options import APIS, DATASETS, Apis, Datasets, Json, Name
+from cli.output import iso
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
@@ -26,28 +32,42 @@ from lambdas.core.pull.cursor import as_instant, sort_key
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.run import CursorValue, Run, RunStatus
 from project.fault import printable
+from project.yaml_files import load_datasets
 
 DONE, OUTSIDE_FAILED = 0, 3
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def run(
-    name: str,
+    name: Name,
     *,
-    to: str,
-    state: Path,
-    until: str | None,
-    window: tuple[str, str] | None,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    to: Annotated[
+        str, typer.Option(metavar="URI", help="file:///folder or s3://bucket/prefix.")
+    ],
+    state: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Where the cursor and the runs are kept."),
+    ],
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="ISO", help="Pull what is new up to here, not further."),
+    ] = None,
+    window: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="START END", help="Pull this past window; the cursor stays."
+        ),
+    ] = None,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Pull, and print the run. Returns 0, or 3 if the run failed.
 
     Raises BadInput, StateConflict (another pull has the state), LandingError; a run
     that failed thereby is printed first.
     """
-    catalogue = catalogue_with(name, datasets=datasets, apis=apis)
+    catalogue = load_datasets([name], datasets=datasets, apis=apis)
     dataset = catalogue[name]
     start, end = _bounds(dataset, until=until, window=window)
     landing = landing_zone(to)
@@ -198,6 +218,8 @@ def _kind(option: str, text: str, timezone: str | None) -> str:
 
 def _print(result: PullResult, *, as_json: bool) -> None:
     run = result.run
+    for warning in result.warnings:
+        print(f"{run.dataset}: warning: {printable(warning)}", file=sys.stderr)
     if as_json:
         print(json.dumps(run_document(result)))
         return
@@ -216,12 +238,10 @@ def _print(result: PullResult, *, as_json: bool) -> None:
             )
         for item in result.quarantined:
             print(f"  {item.key}  {item.rows:,} records")
-        for warning in result.warnings:
-            print(f"warning: {printable(warning)}", file=sys.stderr)
         return
     error = run.error
     why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"
-    print(f"{run.dataset}: run {run.run_id} failed; {why}", file=sys.stderr)
+    print(f"{run.dataset}: run {run.run_id} failed; {printable(why)}", file=sys.stderr)
 
 
 def run_document(result: PullResult) -> dict[str, object]:
@@ -242,8 +262,8 @@ def run_document(result: PullResult) -> dict[str, object]:
         "retries": run.retries,
         "cursor_before": run.cursor_before,
         "cursor_after": run.cursor_after,
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
         "error": {"kind": run.error.kind.value, "message": run.error.message}
         if run.error
         else None,
@@ -251,9 +271,5 @@ def run_document(result: PullResult) -> dict[str, object]:
     }
 
 
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
-
-
 def _shown(value: CursorValue | None) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None else printable(str(value))

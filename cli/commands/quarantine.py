@@ -1,15 +1,29 @@
-"""`catflap quarantine NAME`: what was refused of a dataset, and why."""
+"""Count what was refused of a dataset, by reason; --rows prints the records.
+
+Example: catflap quarantine flights; catflap quarantine flights --rows > rows.ndjson
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 
-from cli.deployed.tools import dataset_of, repair_tools
+from cli.deployed.tools import repair_tools
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+    Name,
+)
 from cli.output import columns
 from lambdas.core.loading.replay import QuarantinedRow
 
@@ -17,23 +31,32 @@ DONE = 0
 
 
 def run(
-    name: str,
+    name: Name,
     *,
-    rows: bool,
-    limit: int,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    rows: Annotated[
+        bool,
+        typer.Option("--rows", help="Print records as NDJSON, for `replay --fixed`."),
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Print at most this many rows.")
+    ] = 1_000,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Print counts by reason; with `rows` the records themselves as NDJSON, in the
     form that `replay --fixed` takes.
     """
     with repair_tools(
-        environment, environments=environments, datasets=datasets, apis=apis
+        [name],
+        environment=environment,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
     ) as known:
-        dataset = dataset_of(known, name)
+        dataset = known.catalogue[name]
         if rows:
             for number, row in enumerate(known.replaying.rows(dataset)):
                 if number == limit:

@@ -1,4 +1,11 @@
-"""`catflap replay NAME …`: have loaded what was not, each thing exactly once."""
+"""Load what landed but did not load; safe to repeat.
+
+Without an option it resumes the pipe if it is paused, has it load the objects it was
+not notified of, lands again what failed to load, and queues dead letters again. Exits
+with 1 if something is left that needs a person.
+
+Example: catflap replay flights; catflap replay flights --fixed fixed.ndjson
+"""
 
 from __future__ import annotations
 
@@ -8,11 +15,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import typer
 
 from cli.deployed.environment import now
-from cli.deployed.tools import TRIES_BY_HAND, RepairTools, dataset_of, repair_tools
+from cli.deployed.tools import TRIES_BY_HAND, RepairTools, repair_tools
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
 from lambdas.adapters.redrive import DeadLetterQueue
 from lambdas.adapters.snowflake.load_history import load_records
 from lambdas.adapters.subscriptions import Subscriptions
@@ -104,16 +123,32 @@ class _OneDataset:
 
 
 def run(
-    asked: Sequence[str],
+    asked: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Names of datasets.")
+    ],
     *,
-    quarantined: bool,
-    fixed: Path | None,
-    dead_letters: bool,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    apis: Path,
-    as_json: bool,
+    quarantined: Annotated[
+        bool,
+        typer.Option(
+            "--quarantined", help="Land the rows in quarantine again, as they are."
+        ),
+    ] = False,
+    fixed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Land corrected rows: lines of `quarantine --rows`, `record` changed.",
+        ),
+    ] = None,
+    dead_letters: Annotated[
+        bool,
+        typer.Option("--dead-letters", help="Queue dead letters again, nothing else."),
+    ] = False,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Replay what the options say, or, without any, all but quarantined rows.
 
@@ -127,9 +162,13 @@ def run(
     records = None if fixed is None else _read_fixed(fixed)
     outcomes = []
     with repair_tools(
-        environment, environments=environments, datasets=datasets, apis=apis
+        asked,
+        environment=environment,
+        environments=environments,
+        datasets=datasets,
+        apis=apis,
     ) as known:
-        chosen = [dataset_of(known, name) for name in asked]
+        chosen = [known.catalogue[name] for name in asked]
         for dataset in chosen:
             outcome = ReplayOutcome(dataset=dataset.name)
             _say(f"{dataset.name}: looking at what has landed")

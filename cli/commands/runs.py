@@ -1,17 +1,31 @@
-"""`catflap runs NAME`: the newest pulls of a dataset, and where its cursor stands."""
+"""List the newest pulls of a dataset, and where its cursor stands.
+
+Example: catflap runs flights --limit 5
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 
-from cli.deployed.environment import declared_names, deployed, now, refuse_unknown
-from cli.output import columns, iso, when
+from cli.deployed.environment import deployed, now
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+    Limit,
+    Name,
+)
+from cli.output import columns, iso, lasting, when
 from lambdas.core.diagnosis.evidence import with_the_killed
 from lambdas.core.pull.run import DatasetState, Run, RunStatus
 from project.fault import printable
+from project.names import declared, refuse_unknown
 
 DONE = 0
 _STATUS = {RunStatus.LANDED: "succeeded", RunStatus.VOIDED: "failed"}
@@ -19,13 +33,14 @@ _STATUS = {RunStatus.LANDED: "succeeded", RunStatus.VOIDED: "failed"}
 
 
 def run(
-    name: str,
+    name: Name,
     *,
-    limit: int,
-    environment: str,
-    environments: Path,
-    datasets: Path,
-    as_json: bool,
+    limit: Limit = 20,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Print up to `limit` runs, the newest first."""
     reached = deployed(environment, environments=environments)
@@ -36,7 +51,7 @@ def run(
         runs = with_the_killed(table.latest_runs(name, limit), now=at)
         if state.version == 0 and not runs:
             watched = reached.incidents().watches()
-            refuse_unknown(name, [*watched, *declared_names(datasets)])
+            refuse_unknown(name, {*watched, *declared(datasets)}, apis=apis)
     print(json.dumps(as_document(state, runs)) if as_json else as_text(state, runs))
     return DONE
 
@@ -90,7 +105,9 @@ def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
             f"{run.quarantined:,}",
             f"{run.pages:,}",
             str(run.retries),
-            _took(run.started_at, run.finished_at),
+            "-"
+            if run.finished_at is None
+            else lasting((run.finished_at - run.started_at).total_seconds()),
             run.run_id,
         )
         for run in runs
@@ -114,7 +131,3 @@ def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
         )
     lines += [f"warning: {printable(one)}" for run in runs[:1] for one in run.warnings]
     return "\n".join(lines)
-
-
-def _took(start: datetime, end: datetime | None) -> str:
-    return "-" if end is None else f"{(end - start).total_seconds():.1f} s"

@@ -1,6 +1,9 @@
-"""`catflap status`: how every dataset is, from what the last check remembered.
+"""List every dataset: state, newest event, age, next deadline, open incident.
 
-Only the state table is read: asking wakes no warehouse, however often it is done.
+Reads the state table alone and wakes no warehouse. Exits with 1 if a dataset is warn,
+error or unknown, or if checks have stopped.
+
+Example: catflap status --env prod
 """
 
 from __future__ import annotations
@@ -9,16 +12,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.deployed.environment import declared_names, deployed, now
+from cli.deployed.environment import deployed, now
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
 from cli.output import age, coloured, columns, iso, percent, when
 from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
 from lambdas.core.freshness.attainment import attainment
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.names import MONITOR
+from project.names import declared
+from project.yaml_files import read_files
 
 if TYPE_CHECKING:
     from lambdas.adapters.state.incidents import IncidentTable
@@ -28,11 +42,14 @@ WELL, NOT_WELL = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One dataset; without a watch it was never looked at."""
+    """One dataset; without a watch no check has judged it. `is_faulty`: `catflap
+    check` has something to say about its file.
+    """
 
     name: str
     watch: Watch | None
     incident: Incident | None
+    is_faulty: bool = False
 
     @property
     def state(self) -> str:
@@ -65,14 +82,22 @@ class Status:
         return NOT_WELL if troubled else WELL
 
 
-def run(*, environment: str, environments: Path, datasets: Path, as_json: bool) -> int:
+def run(
+    *,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
     """Print the status; 1 if anything is warn, error or unknown, or checks stopped."""
     reached = deployed(environment, environments=environments)
     table = reached.incidents()
     with reached.reached():
         desk = table.desk()
         watches = desk.watches
-        names = sorted({*watches, *declared_names(datasets)})
+        faulty = read_files(datasets, apis).faulty if datasets.is_dir() else {}
+        names = sorted({*watches, *faulty, *declared(datasets)})
         status = Status(
             environment=environment,
             now=now(),
@@ -83,6 +108,7 @@ def run(*, environment: str, environments: Path, datasets: Path, as_json: bool) 
                     name=name,
                     watch=watches.get(name),
                     incident=_open_incident(watches.get(name), table),
+                    is_faulty=name in faulty,
                 )
                 for name in names
             ],
@@ -173,8 +199,10 @@ def _share(watch: Watch | None, days: int, now: datetime) -> float | None:
 def _told(row: Row) -> str:
     if row.incident is not None:
         return f"{row.incident.incident_id} ({row.incident.cause})"
+    if row.is_faulty:
+        return "- (its file has faults: catflap check)"
     if row.watch is None:
-        return "- (not looked at yet)"
+        return "- (not checked yet)"
     is_empty = row.watch.state == "pass" and not row.watch.first_load_over
     return "- (waits for its first rows)" if is_empty else "-"
 

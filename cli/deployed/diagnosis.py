@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from cli.deployed.environment import Deployed, deployed, now, refuse_unknown
+from cli.deployed.environment import Deployed, deployed, now
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.signals.judge import Judged
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
@@ -16,7 +16,7 @@ from lambdas.core.diagnosis.signals import Monitor
 from lambdas.core.freshness.watch import Watch, is_due, promise_hash
 from lambdas.core.incidents.notice import overdue
 from lambdas.core.incidents.ports import CheckState
-from project.yaml_files import load_catalogue
+from project.yaml_files import load_datasets
 
 
 def judged(
@@ -37,8 +37,7 @@ def judged(
     # Signing in takes as long as all the rest: it begins before anything is known.
     warehouse.warm()
     try:
-        catalogue = load_catalogue(datasets, apis)
-        refuse_unknown(name, sorted(catalogue.datasets))
+        catalogue = load_datasets([name], datasets=datasets, apis=apis)
         reach = SignalClients(aws=reached.aws, warehouse=warehouse, secrets=secrets)
         return _judged(name, catalogue, reached, reach, at=now())
     finally:

@@ -30,7 +30,6 @@ from lambdas.core.names import (
 from lambdas.core.settings import FreshnessSettings
 from project.environment import Environment
 from project.environment_file import read_environment
-from project.model_faults import nearest
 from stacks.constructs.login import login_settings
 
 if TYPE_CHECKING:
@@ -182,19 +181,3 @@ def moment(option: str, text: str) -> datetime:
             "as 2026-11-23T14:00:00Z"
         )
     return read.astimezone(UTC)
-
-
-def declared_names(datasets: Path) -> list[str]:
-    """The datasets that files declare, whatever stands in them."""
-    return sorted(path.stem for path in datasets.glob("*.yaml"))
-
-
-def refuse_unknown(name: str, known: list[str]) -> None:
-    """Raise BadInput unless there is a dataset called `name`."""
-    if name in known:
-        return
-    near = f"the nearest is `{nearest(name, sorted(known))}`" if known else "none is"
-    raise BadInput(
-        f"there is no dataset {name!r} here, deployed or declared; {near}. "
-        f"There: {', '.join(sorted(known)) or 'no dataset at all'}"
-    )

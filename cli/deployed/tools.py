@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.deployed.environment import Deployed, deployed, refuse_unknown
+from cli.deployed.environment import Deployed, deployed
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.landing.objects import StoredObjects
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.pipes import Pipes
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.state.loads import LoadTable
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue
 from lambdas.core.loading.reload import Reloader
 from lambdas.core.loading.replay import Replayer
-from project.yaml_files import load_catalogue
+from project.yaml_files import load_datasets
 
 TRIES_BY_HAND = 100
 """A person who says so may have a file tried as often as it takes."""
@@ -46,19 +46,20 @@ class RepairTools:
 
 @contextmanager
 def repair_tools(
-    environment: str,
+    names: Sequence[str],
     *,
+    environment: str,
     environments: Path,
     datasets: Path,
     apis: Path,
     as_admin: bool = False,
 ) -> Iterator[RepairTools]:
-    """The desk of an environment; signs out of Snowflake at the end.
+    """The tools of an environment for some datasets; signs out at the end.
 
     Where the shell does not say who asks, it is the environment's repairer, or its
     admin, who alone may delete rows. Raises BadInput, BadFiles, NotReached.
     """
-    catalogue = load_catalogue(datasets, apis)
+    catalogue = load_datasets(names, datasets=datasets, apis=apis)
     reached = deployed(environment, environments=environments)
     # The connector signs for a region, and asks only this variable for it.
     os.environ.setdefault("AWS_REGION", reached.environment.region)
@@ -104,9 +105,3 @@ def repair_tools(
             )
         finally:
             warehouse.close()
-
-
-def dataset_of(known: RepairTools, name: str) -> Dataset:
-    """One declared dataset. Raises BadInput."""
-    refuse_unknown(name, sorted(known.catalogue.datasets))
-    return known.catalogue.datasets[name]

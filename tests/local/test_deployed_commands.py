@@ -28,7 +28,9 @@ class Shell:
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self.monkeypatch.setenv("CATFLAP_NOW", self.world.now.isoformat())
         self.capfd.readouterr()
-        code = run([*arguments, *self.folders])
+        reads_the_project = arguments[0] != "incidents"
+        folders = self.folders if reads_the_project else self.folders[-2:]
+        code = run([*arguments, *folders])
         said = self.capfd.readouterr()
         return code, said.out, said.err
 

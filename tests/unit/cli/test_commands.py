@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import os
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from cli.main import run
+from cli.main import first_sentence, run
 from cli.one_machine.file_state import FileState
 from lambdas.core.errors import RunErrorKind
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
@@ -292,22 +294,21 @@ def test_a_second_pull_at_once_is_told_so(
     assert "another pull" in err
 
 
-def test_an_error_nobody_foresaw_is_one_line(
+def test_an_unexpected_error_is_one_line(
     project: list[str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(**_: object) -> int:
+    def broken(*_: object) -> int:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr("cli.commands.check.run", broken)
-    assert run(["check", *project]) == 3
+    monkeypatch.setattr("cli.commands.check._document", broken)
+    assert run(["check", *project, "--json"]) == 3
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1
     assert "ZeroDivisionError" in err
     assert CANARY not in err
-    monkeypatch.setenv("CATFLAP_DEBUG", "1")
-    assert run(["check", *project]) == 3
+    assert run(["check", *project, "--json", "--debug"]) == 3
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -380,3 +381,71 @@ def test_a_verdict_comes_from_standard_input() -> None:
     done = catflap("diagnose", "--signals", "-", stdin="{")
     assert done.returncode == 2
     assert done.stdout == ""
+
+
+def test_every_command_declares_itself_in_its_own_module(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = sorted(
+        path.stem.replace("_", "-")
+        for path in Path("cli/commands").glob("*.py")
+        if path.stem != "__init__"
+    )
+    assert run(["--help"]) == 0
+    listed = capsys.readouterr().out.split("Commands:\n")[1]
+    assert [
+        line.split()[0] for line in listed.splitlines() if line[2:3] != " "
+    ] == names
+    for name in names:
+        assert run([name, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert first_sentence(name) in " ".join(out.split())
+        assert f"Example: catflap {name}" in out
+
+
+def test_no_command_takes_an_option_that_it_does_not_use() -> None:
+    for path in Path("cli/commands").glob("[a-z]*.py"):
+        tree = ast.parse(path.read_text())
+        (declared,) = (
+            node
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef) and node.name == "run"
+        )
+        taken = {one.arg for one in (*declared.args.args, *declared.args.kwonlyargs)}
+        used = {
+            node.id
+            for line in declared.body
+            for node in ast.walk(line)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        assert taken <= used, path
+
+
+def test_the_version_is_the_one_that_is_installed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"catflap {version('catflap')}\n"
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["check", "--datasets", str(tmp_path / "nowhere")]
+    assert run(asked) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    for line in (["--debug", *asked], [*asked, "--debug"]):
+        assert run(line) == 2
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_completion_knows_the_commands(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "--install-completion", "bash"],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "bash completion installed" in done.stdout
+    assert list((tmp_path / ".bash_completions").glob("catflap*"))

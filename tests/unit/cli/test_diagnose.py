@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.diagnose import as_text, run, verdicts_of
+from cli.commands.diagnose import as_text, of_file, verdicts_of
 from lambdas.core.diagnosis.causes.rule import Stage
 from lambdas.core.errors import BadInput
 from tests.unit.core.diagnosis.signal_documents import BEHIND, HEALTHY, QUIET, changed
@@ -27,7 +27,7 @@ def test_a_pretty_printed_document_is_one_document(
 ) -> None:
     source = written(tmp_path, "\n" + json.dumps(HEALTHY, indent=2) + "\n")
 
-    assert run(source, as_json=True) == 0
+    assert of_file(source, as_json=True) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["state"] == "pass"
     assert printed.err == ""
@@ -39,7 +39,7 @@ def test_one_document_a_line_gives_one_verdict_a_line(
     documents = [HEALTHY, QUIET, BEHIND]
     source = written(tmp_path, "\n\n".join(map(json.dumps, documents)) + "\n")
 
-    assert run(source, as_json=True) == 1
+    assert of_file(source, as_json=True) == 1
     lines = capsys.readouterr().out.splitlines()
     causes = [json.loads(line)["cause"] for line in lines]
     assert causes == [None, "upstream_quiet", "pulled_nothing"]
@@ -51,7 +51,7 @@ def test_standard_input_is_read_for_a_dash(
     raw = io.BytesIO(b"\xef\xbb\xbf" + json.dumps(QUIET).encode())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(raw))
 
-    assert run("-", as_json=True) == 1
+    assert of_file("-", as_json=True) == 1
     assert json.loads(capsys.readouterr().out)["cause"] == "upstream_quiet"
 
 
@@ -62,7 +62,7 @@ def test_faults_of_all_documents_are_listed_and_no_verdict_is_printed(
     lines = [json.dumps(HEALTHY), json.dumps(bad), "{oops", "[]"]
     source = written(tmp_path, "\n".join(lines))
 
-    assert run(source, as_json=True) == 2
+    assert of_file(source, as_json=True) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     faults = printed.err.splitlines()
@@ -80,7 +80,7 @@ def test_faults_of_all_documents_are_listed_and_no_verdict_is_printed(
 def test_bad_input_ends_with_two(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(written(tmp_path, text), as_json=False) == 2
+    assert of_file(written(tmp_path, text), as_json=False) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "line 1: " in printed.err
@@ -105,8 +105,8 @@ def test_a_missing_file_and_foreign_bytes_are_bad_input(
     foreign = tmp_path / "latin1.json"
     foreign.write_bytes(b'{\n"dataset": "caf\xe9"}')
 
-    assert run(str(tmp_path / "none.json"), as_json=True) == 2
-    assert run(str(foreign), as_json=True) == 2
+    assert of_file(str(tmp_path / "none.json"), as_json=True) == 2
+    assert of_file(str(foreign), as_json=True) == 2
     assert "line 2: the text is not UTF-8" in capsys.readouterr().err
 
 
@@ -117,20 +117,20 @@ def test_a_line_separator_inside_a_string_ends_no_line(tmp_path: Path) -> None:
         )
     ] * 2
 
-    assert run(written(tmp_path, "\n".join(lines)), as_json=True) == 0
+    assert of_file(written(tmp_path, "\n".join(lines)), as_json=True) == 0
 
 
 def test_a_person_reads_cause_next_step_and_when_it_is_expected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(written(tmp_path, json.dumps(BEHIND)), as_json=False)
-    run(written(tmp_path, json.dumps(QUIET)), as_json=False)
+    of_file(written(tmp_path, json.dumps(BEHIND)), as_json=False)
+    of_file(written(tmp_path, json.dumps(QUIET)), as_json=False)
     printed = capsys.readouterr().out
 
     assert "pulled_nothing (pull): docs/runbooks/pulled_nothing.md" in printed
     assert "engineers, stakeholders (page)" in printed
     assert "not known yet" in printed
-    assert "2026-11-23 10:11 UTC" in printed
+    assert "2026-11-23 10:11Z" in printed
 
 
 def test_control_characters_never_reach_a_terminal(
@@ -139,7 +139,7 @@ def test_control_characters_never_reach_a_terminal(
     hostile = changed(
         BEHIND, {"load.status": "Load failed", "load.first_error": "\x1b[2J"}
     )
-    run(written(tmp_path, json.dumps(hostile)), as_json=False)
+    of_file(written(tmp_path, json.dumps(hostile)), as_json=False)
 
     assert "\x1b" not in capsys.readouterr().out
 

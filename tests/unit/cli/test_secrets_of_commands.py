@@ -92,6 +92,9 @@ ANSWERS: dict[str, App] = {
 }
 
 
+PULL = ["--debug", "pull", "cats", "--to", "land", "--state", "s.json"]
+
+
 def written_below(folder: Path) -> str:
     """Every file, as text, names included."""
     return "".join(
@@ -105,7 +108,6 @@ def written_below(folder: Path) -> str:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, in which the commands run and know the secret."""
     monkeypatch.setenv("CATFLAP_SECRET_C_K", SECRET)
-    monkeypatch.setenv("CATFLAP_DEBUG", "1")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -129,10 +131,10 @@ def test_no_command_writes_a_secret(
         text = json.dumps(api).replace("{origin}", server.origin)
         _write_dataset(project, server.url, json.loads(text), endpoint)
         codes = [
-            run(["check"]),
-            run(["preview", "cats"]),
-            run(["pull", "cats", "--to", "land", "--state", "s.json", "--json"]),
-            run(["pull", "cats", "--to", "land", "--state", "s.json"]),
+            run(["--debug", "check"]),
+            run(["--debug", "preview", "cats"]),
+            run([*PULL, "--json"]),
+            run(PULL),
         ]
         proof = "".join(map(echoed, server.asked)).replace(f"{SECRET} {ISSUED}", "")
     out, err = capfd.readouterr()

@@ -1,8 +1,9 @@
-"""Folders of YAML: all faults of all files at once, or a catalogue."""
+"""Folders of YAML: all faults at once, or a catalogue."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lambdas.core.dataset import Api
 from lambdas.core.errors import BadInput
-from project.yaml_files import BadFiles, load_catalogue, read_files
+from project.yaml_files import BadFiles, load_catalogue, load_datasets, read_files
 from tests.unit.cli.files import API, DATASET, changed, folders
 
 
@@ -146,7 +147,7 @@ def test_counting_pages_behind_a_cursor_is_warned_of(
     assert written.catalogue is not None
     assert [one.line for one in written.warnings] == ([warned] if warned else [])
     for one in written.warnings:
-        assert one.sentence.startswith("warning: a row that is deleted")
+        assert ": warning: a row that is deleted" in str(one)
 
 
 def test_a_warning_of_an_apis_paginator_stands_at_the_client(tmp_path: Path) -> None:
@@ -262,3 +263,57 @@ def test_no_value_raises_anything_but_faults(tmp_path: Path, value: object) -> N
         *folders(tmp_path, datasets={"cats.yaml": text}, apis={"cats.yaml": text})
     )
     assert written.faults
+
+
+def test_a_fault_stops_only_the_datasets_it_concerns(tmp_path: Path) -> None:
+    faulty = changed(DATASET, "count: 3", "count: 0")
+    child = changed(
+        changed(DATASET, "path: cats.json", 'path: "{parent.id}.json"'),
+        "source:\n",
+        "source:\n  parent: {dataset: dogs, fields: {id: id}}\n",
+    )
+    child = changed(child, '    params: {since: "{incremental.start_value}"}\n', "")
+    child = re.sub(r"    incremental:\n(      .*\n)+", "", child)
+    datasets, apis = folders(
+        tmp_path,
+        datasets={
+            "cats.yaml": DATASET,
+            "dogs.yaml": faulty,
+            "puppies.yaml": child,
+            "eels.yaml": changed(DATASET, "client: cats", "client: fish"),
+            "moles.yml": DATASET,
+        },
+        apis={"cats.yaml": API, "fish.yaml": "base_url: 7\n"},
+    )
+    written = read_files(datasets, apis)
+    assert sorted(written.sound.datasets) == ["cats"]
+    assert {name: len(faults) for name, faults in written.faulty.items()} == {
+        "dogs": 1,
+        "puppies": 1,
+        "eels": 1,
+        "moles": 1,
+    }
+    assert load_datasets(["cats"], datasets=datasets, apis=apis)["cats"].name == "cats"
+    for name in ("dogs", "puppies"):
+        with pytest.raises(BadFiles, match=r"dogs\.yaml:22: freshness\.warn_after"):
+            load_datasets(["cats", name], datasets=datasets, apis=apis)
+    with pytest.raises(BadFiles, match=r"fish\.yaml:1: base_url"):
+        load_datasets(["eels"], datasets=datasets, apis=apis)
+    with pytest.raises(BadFiles):
+        load_catalogue(datasets, apis)
+
+
+def test_a_name_that_is_not_known_is_looked_for_among_datasets_and_apis(
+    tmp_path: Path,
+) -> None:
+    datasets, apis = folders(tmp_path, apis={"nycflights.yaml": API, "cats.yaml": API})
+    for name, said in (
+        (
+            "cat",
+            'there is no dataset "cat"; the nearest name is `cats`; accepted',
+        ),
+        ("nycflights", '"nycflights" is an API, not a dataset; accepted: cats'),
+        ("nycflight", "the nearest name is the API `nycflights`; accepted: cats"),
+    ):
+        with pytest.raises(BadInput, match=re.escape(said)):
+            load_datasets([name], datasets=datasets, apis=apis)

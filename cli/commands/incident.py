@@ -1,0 +1,203 @@
+"""Show one incident, and record what you know about it.
+
+Example: catflap incident flights --ack --eta 2026-11-23T14:00:00Z --note "API down"
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cli.deployed.environment import Deployed, deployed, moment, now
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
+from cli.output import age, when
+from lambdas.adapters.channels.registry import routes
+from lambdas.adapters.environment import variables
+from lambdas.core.errors import BadInput, StateConflict
+from lambdas.core.incidents.context import IncidentContext, context_of, monitor_context
+from lambdas.core.incidents.human import Change, changed_by_hand, said_by
+from lambdas.core.incidents.incident import Incident, Recipient
+from lambdas.core.incidents.notice import notices
+from lambdas.core.names import MONITOR
+from project.fault import printable
+from project.yaml_files import load_datasets
+
+DONE = 0
+TRIES = 5
+"""A check may change the same incident at the same moment."""
+
+
+def run(
+    incident_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="An incident, or a dataset with an open one."
+        ),
+    ],
+    *,
+    ack: Annotated[bool, typer.Option("--ack", help="You take care of it.")] = False,
+    eta: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO",
+            help="When the data will be there; stakeholders are notified.",
+        ),
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option(metavar="CODE", help="What the cause really was.")
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A line for the next reader.")
+    ] = None,
+    fix: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The change that keeps it from recurring."),
+    ] = None,
+    resolve: Annotated[
+        bool,
+        typer.Option("--resolve", help="Close it; everyone who was notified hears."),
+    ] = False,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Print an incident, after it was changed as asked.
+
+    Raises BadInput if there is no such incident or the change cannot be, StateConflict
+    if checks keep changing it.
+    """
+    reached = deployed(environment, environments=environments)
+    change = Change(
+        by=_who(),
+        acknowledge=ack,
+        promised_for=None if eta is None else moment("--eta", eta),
+        cause=cause,
+        note=note,
+        fix_url=fix,
+        resolve=resolve,
+    )
+    is_change = change != Change(by=change.by)
+    with reached.reached():
+        incident, told = (
+            _change(reached, incident_id, change, datasets=datasets, apis=apis)
+            if is_change
+            else (_found(reached, incident_id), ())
+        )
+    if as_json:
+        print(json.dumps(as_document(incident)))
+        return DONE
+    print(as_text(incident, now()))
+    if told:
+        print(f"\nThe next check tells {', '.join(sorted(set(told)))}.")
+    return DONE
+
+
+def as_document(incident: Incident) -> dict[str, object]:
+    """For scripts: all that is kept of it, and whether it is open."""
+    document: dict[str, object] = msgspec.to_builtins(incident)
+    return {**document, "open": incident.resolved_at is None}
+
+
+def as_text(incident: Incident, at: datetime) -> str:
+    """For a person."""
+    human = incident.human
+    over = incident.resolved_at
+    state = f"over since {when(over)}" if over else f"open, {incident.state}"
+    labelled = [
+        ("opened", f"{when(incident.opened_at)} ({age(incident.opened_at, at)} ago)"),
+        ("cause", f"{incident.cause}: docs/runbooks/{incident.cause}.md"),
+        ("also", ", ".join(incident.also)),
+        ("from", incident.inhibited_by or ""),
+        ("with", ", ".join(incident.dependents)),
+        ("next", incident.next_step),
+        ("due", when(incident.expected_at) if incident.expected_at else ""),
+        ("ack", _by(human.acknowledged_by, human.acknowledged_at)),
+        ("really", human.cause or ""),
+        ("note", human.note or ""),
+        ("fix", human.fix_url or ""),
+        ("closed", human.resolved_by or ""),
+    ]
+    return "\n".join(
+        [
+            f"{incident.incident_id}  {state}",
+            printable(incident.headline),
+            *(f"        - {printable(line)}" for line in incident.evidence),
+            *(f"  {label:<7}{printable(text)}" for label, text in labelled if text),
+        ]
+    )
+
+
+def _who() -> str:
+    shell = variables()
+    return shell.get("LOGNAME") or shell.get("USER") or "somebody"
+
+
+def _by(who: str | None, at: datetime | None) -> str:
+    return "" if at is None else f"{who} has it since {when(at)}"
+
+
+def _found(reached: Deployed, incident_id: str) -> Incident:
+    """The incident of that id, or the open one of a dataset of that name."""
+    table = reached.incidents()
+    found = table.incident(incident_id) or table.open_incident(incident_id)
+    if found is None:
+        raise BadInput(
+            f"there is no incident {incident_id!r}, nor an open one of a dataset of "
+            "that name; `catflap incidents` lists them"
+        )
+    return found
+
+
+def _change(
+    reached: Deployed, incident_id: str, change: Change, *, datasets: Path, apis: Path
+) -> tuple[Incident, tuple[str, ...]]:
+    """The incident after the change, and who will be told."""
+    for _ in range(TRIES):
+        at = now()
+        before = _found(reached, incident_id)
+        transition = changed_by_hand(before, change, now=at)
+        after = transition.incident
+        if after is None or after is before:
+            return before, ()
+        told = (
+            notices(
+                transition,
+                said_by(after),
+                subject=_subject(after.dataset, datasets=datasets, apis=apis),
+                routes=routes(reached.settings),
+                now=at,
+            )
+            if transition.announcements
+            else ()
+        )
+        try:
+            reached.incidents().record(before, after, notices=told, watch=None)
+        except StateConflict:
+            continue
+        people = (notice.audience for notice in told)
+        return after, tuple(who.value for who in people if who is not Recipient.SYSTEMS)
+    raise StateConflict(
+        f"incident {incident_id} was changed {TRIES} times meanwhile; ask once more"
+    )
+
+
+def _subject(name: str, *, datasets: Path, apis: Path) -> IncidentContext:
+    if name == MONITOR:
+        return monitor_context()
+    return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])
