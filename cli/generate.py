@@ -239,9 +239,9 @@ from the rules by `{COMMAND}`.
 """
 _GROUPS = {
     Group.ALWAYS: "Bites as soon as there is data: the cause in any case",
-    Group.OURS: "Known to be stuck on our way, while the table lacks what upstream has",
-    Group.OURS_UNCONFIRMED: "The source is unknown, and our own side is seen to be at "
-    "fault",
+    Group.STUCK: "Stuck on our way, while the table lacks what upstream has",
+    Group.PASSING: "Passes by itself; only where nothing above holds",
+    Group.UNCONFIRMED: "The source is unknown, and our own side is seen to be at fault",
     Group.SOURCE: "The source",
     Group.REST: "Nothing else holds",
     Group.MONITOR: "The alerting itself",

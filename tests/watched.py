@@ -328,10 +328,7 @@ def a_verdict(
         "also": (),
         "eta": None,
     }
-    given = {**fields, **changes}
-    given.setdefault("lead", given["cause"])
-    given.setdefault("lead_stage", given["stage"])
-    return Verdict(**given)  # type: ignore[arg-type]  # fields by name
+    return Verdict(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name
 
 
 def a_letter(

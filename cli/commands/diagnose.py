@@ -29,7 +29,6 @@ from cli.output import when
 from lambdas.core.diagnosis.signals import Signals, signals_from_json
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.errors import BadInput
-from lambdas.core.incidents.incident import beside
 from project.fault import printable
 
 WELL, NOT_WELL, BAD_INPUT = 0, 1, 2
@@ -128,14 +127,13 @@ def as_json_line(verdict: Verdict) -> str:
 
 def as_text(verdict: Verdict) -> str:
     """The verdict for a person: a headline, and what is worth knowing under it."""
-    eta = None if verdict.eta is None else when(verdict.eta)
     told = sorted(audience.value for audience in verdict.tell)
     labelled = [
         ("cause", _cause(verdict)),
-        ("also", ", ".join(beside(verdict))),
+        ("also", ", ".join(verdict.also)),
         ("next", verdict.next_step),
         ("tell", ", ".join(told) + (" (page)" if verdict.page else "")),
-        ("due", eta or ("not known yet" if verdict.state.late else "")),
+        ("due", _expected(verdict)),
     ]
     lines = [f"{verdict.state.value.upper():<8}{verdict.headline}"]
     lines += [f"        - {sentence}" for sentence in verdict.evidence]
@@ -144,11 +142,21 @@ def as_text(verdict: Verdict) -> str:
 
 
 def _cause(verdict: Verdict) -> str:
-    """What headline and next step are about."""
-    if verdict.lead is None:
+    if verdict.cause is None:
         return ""
-    where = "" if verdict.lead_stage is None else f" ({verdict.lead_stage.value})"
-    return f"{verdict.lead}{where}: docs/runbooks/{verdict.lead}.md"
+    where = "" if verdict.stage is None else f" ({verdict.stage.value})"
+    return f"{verdict.cause}{where}: docs/runbooks/{verdict.cause}.md"
+
+
+def _expected(verdict: Verdict) -> str:
+    """When the data come; where nobody knows, when we ask again."""
+    if verdict.eta is not None:
+        return f"expected at {when(verdict.eta)}"
+    if verdict.next_look is not None:
+        return f"not known yet; we ask again at {when(verdict.next_look)}"
+    if verdict.late_at is not None:
+        return f"late at {when(verdict.late_at)} if nothing comes"
+    return "not known yet" if verdict.state.late else ""
 
 
 def _read(source: str) -> str:

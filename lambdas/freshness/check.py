@@ -228,7 +228,7 @@ class FreshnessCheck:
             kept = dataclasses.replace(kept, tally=with_late(kept.tally, after))
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
         pages = any(one.page for one in transition.announcements)
-        if pages and has_paged(desk, dataset.name, verdict.lead):
+        if pages and has_paged(desk, dataset.name, verdict.cause):
             transition = waking_nobody(transition)
         told = notices(
             transition,

@@ -43,16 +43,22 @@ class Assessment:
     event_newest: datetime | None
     load_newest: datetime | None
     upstream_newest: datetime | None
+    upstream_empty: bool
+    landed_at: datetime | None
+    """When the newest object landed."""
     caught_up: bool
+    """The table has what upstream has."""
     upstream_has_more: bool
     source_unknown: bool
     files_wait: bool
+    no_files_wait: bool
+    """Shown, not merely not known: neither this nor `files_wait` may hold."""
     past_grace: bool
     """The files that wait have had their load grace."""
     overdue_at: datetime | None
     """When the newest file landed that waits past its grace, as far as is known."""
-    within_grace: bool
-    """The newest landed object is no older than the load grace."""
+    keeps_failing: bool
+    """A pull is running, and those right before it failed."""
     pipe_stopped: bool
 
     @property
@@ -65,14 +71,23 @@ class Assessment:
         """The dataset's newest pull."""
         return self.signals.pull.last_run
 
-    @property
-    def landed_at(self) -> datetime | None:
-        """When the newest object landed."""
-        return self.signals.landing.newest_object_at
-
     def age_s(self, moment: datetime | None) -> float | None:
         """Seconds from `moment` to now; negative if it lies ahead."""
         return seconds_between(moment, self.now)
+
+    @property
+    def late_s(self) -> float | None:
+        """Seconds since the promise was broken; None where no time says it."""
+        policy = self.signals.policy
+        if policy.expected_by is not None:
+            return self.age_s(policy.expected_by)
+        limits = [
+            limit
+            for limit in (policy.warn_after_s, policy.error_after_s)
+            if limit is not None
+        ]
+        age = self.age_s(self.newest)
+        return None if age is None else age - min(limits, default=0)
 
 
 def later(first: datetime | None, second: datetime | None) -> bool:
@@ -83,6 +98,11 @@ def later(first: datetime | None, second: datetime | None) -> bool:
 def over(value: float | None, limit: float | None) -> bool:
     """`value` > `limit`, both being known."""
     return value is not None and limit is not None and value > limit
+
+
+def within(value: float | None, limit: float | None) -> bool:
+    """`value` <= `limit`, both being known."""
+    return value is not None and limit is not None and value <= limit
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
@@ -106,75 +126,89 @@ def after(moment: datetime | None, *seconds: float | None) -> datetime | None:
     return moment
 
 
-def situation(signals: Signals) -> Assessment:
+FAILED_BEFORE = 2
+"""So many failed pulls right before one that is running: it hangs, or fails again."""
+
+
+def assess(signals: Signals) -> Assessment:
     """Read the signals. Pure; every time in them is aware."""
     policy, table, landing = signals.policy, signals.table, signals.landing
     event_newest = _not_ahead(table.newest_event_at, signals)
     load_newest = _not_ahead(table.newest_loaded_at, signals)
     newest = load_newest if policy.clock == "load" else event_newest
-    clock_known = policy.clock is not None
-    if not clock_known:
-        # Without a clock neither time may stand for the promise's own.
-        newest = None
-        clock_known = event_newest is None and load_newest is None
 
     upstream = signals.upstream
-    upstream_newest = upstream.newest_event_at if upstream.probe == "ok" else None
-    # `empty` is taken as it comes: a collector sets it only if it has probed.
-    empty = upstream.empty is True
-    caught_up = empty or (
-        upstream_newest is not None
-        and event_newest is not None
-        and upstream_newest <= event_newest
+    asked = upstream.probe == "ok"
+    upstream_empty = (
+        asked and upstream.empty is True and upstream.newest_event_at is None
     )
+    upstream_newest = (
+        _not_ahead(upstream.newest_event_at, signals)
+        if asked and upstream.empty is not True
+        else None
+    )
+    has_no_more = event_newest is not None and not later(upstream_newest, event_newest)
+    caught_up = upstream_empty or (upstream_newest is not None and has_no_more)
 
-    landed_at, grace = landing.newest_object_at, policy.load_grace_s
+    landed_at = None if landing.empty is True else landing.newest_object_at
+    loaded_at = signals.load.last_loaded_at
     unloaded = over(landing.unloaded, 0)
-    landed_age = seconds_between(landed_at, signals.now)
-    in_time_known = landed_age is not None and grace is not None
-    # Where pulls come faster than the grace, the newest object is always young: then
-    # those that wait behind it are overdue all the same, if the collector says so.
-    past_grace = over(landed_age, grace) if in_time_known else unloaded
-    overdue_at = (past_grace and landed_at) or landing.overdue_at
+    files_wait = (
+        later(landed_at, loaded_at)
+        or (landed_at is not None and signals.load.status == "none")
+        or unloaded
+    )
+    all_loaded = None not in {landed_at, loaded_at} and not later(landed_at, loaded_at)
+    is_old = over(seconds_between(landed_at, signals.now), policy.load_grace_s)
     return Assessment(
         signals=signals,
-        state=_state(signals, newest) if clock_known else State.UNKNOWN,
+        state=_state(signals, newest),
         newest=newest,
         event_newest=event_newest,
         load_newest=load_newest,
         upstream_newest=upstream_newest,
+        upstream_empty=upstream_empty,
+        landed_at=landed_at,
         caught_up=caught_up,
         upstream_has_more=not caught_up
-        and _passes_the_cursor(signals, upstream_newest, event_newest),
-        source_unknown=upstream_newest is None and not empty,
-        files_wait=later(landed_at, signals.load.last_loaded_at)
-        or (landed_at is not None and signals.load.status == "none")
-        or unloaded,
-        # `unloaded` counts objects that are past grace by its own meaning: it decides
-        # where the newest object's age cannot.
-        past_grace=past_grace or landing.overdue_at is not None,
-        overdue_at=overdue_at,
-        within_grace=in_time_known and not over(landed_age, grace),
+        and _has_more(signals, upstream_newest, event_newest, files_wait=files_wait),
+        source_unknown=upstream_newest is None and not upstream_empty,
+        files_wait=files_wait,
+        no_files_wait=not files_wait and (all_loaded or landing.empty is True),
+        # Where pulls come faster than the grace, the newest object is always young:
+        # those that wait behind it are overdue all the same, if the collector says so.
+        past_grace=is_old or landing.overdue_at is not None or unloaded,
+        overdue_at=landed_at if is_old else landing.overdue_at,
+        keeps_failing=signals.pull.last_run.status == "running"
+        and (signals.pull.failures_in_row or 0) >= FAILED_BEFORE,
         pipe_stopped=signals.pipe.state not in {None, "RUNNING", "unreadable"},
     )
 
 
 def _not_ahead(moment: datetime | None, signals: Signals) -> datetime | None:
-    """A table's time, if it is not beyond now + skew: one row a year ahead must not
-    make a table fresh for a year. Without a known skew, nothing ahead is believed.
+    """A time, if it is not beyond now + skew: one row a year ahead must not make a
+    table fresh, or a source newer, for a year.
     """
     ahead = seconds_between(signals.now, moment)
-    return None if over(ahead, signals.policy.skew_s or 0) else moment
+    return None if over(ahead, signals.policy.skew_s) else moment
 
 
-def _passes_the_cursor(
-    signals: Signals, upstream_newest: datetime | None, event_newest: datetime | None
+def _has_more(
+    signals: Signals,
+    upstream_newest: datetime | None,
+    event_newest: datetime | None,
+    *,
+    files_wait: bool,
 ) -> bool:
-    if signals.pull.cursor_at is not None:
-        return later(upstream_newest, signals.pull.cursor_at)
-    if signals.table.row_count == 0:
-        return upstream_newest is not None
-    return later(upstream_newest, event_newest)
+    """Whether upstream has what was not pulled, by the cursor; where that cannot be
+    compared, by the table, unless files that wait would explain what is missing there.
+    """
+    pull = signals.pull
+    if pull.cursor_at is not None and pull.cursor_by != "other":
+        return later(upstream_newest, pull.cursor_at)
+    if files_wait or upstream_newest is None:
+        return False
+    return later(upstream_newest, event_newest) or signals.table.row_count == 0
 
 
 def _state(signals: Signals, newest: datetime | None) -> State:

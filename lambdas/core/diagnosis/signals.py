@@ -75,17 +75,22 @@ class Policy(Section):
     """The promise. `clock` says by which of the table's times it is judged.
 
     `expected_by` and `expected_since` are set together for a deadline: by the first
-    there shall be data no older than the second.
+    there shall be data no older than the second. `late_at`: when the table would be
+    late if nothing came. `quiet_s`: quiet time that the thresholds were extended by,
+    for the newest row there is.
     """
 
-    clock: Literal["event", "load"] | None = None
+    clock: Literal["event", "load"] = "event"
     warn_after_s: Seconds | None = None
     error_after_s: Seconds | None = None
-    skew_s: Seconds | None = None
-    load_grace_s: Seconds | None = None
+    skew_s: Seconds = 300
+    load_grace_s: Seconds = 900
     expected_by: Time | None = None
     expected_since: Time | None = None
     in_quiet_time: Flag | None = None
+    page_on: Literal["error", "warn", "never"] = "error"
+    late_at: Time | None = None
+    quiet_s: Seconds | None = None
 
 
 class Upstream(Section):
@@ -107,13 +112,22 @@ class LastRun(Section):
 
 
 class Pull(Section):
-    """The cursor, the schedule and the last run."""
+    """The cursor, the schedule and the last run.
+
+    `rereads`: each pull brings rows that were there before, by its nature. `cursor_by`:
+    whether the cursor is the event time, so that the two can be compared; null means it
+    is. `failures_in_row`: failed runs in a row, up to the last one or right before one
+    that is running.
+    """
 
     cursor_at: Time | None = None
     schedule_enabled: Flag | None = None
     last_due_at: Time | None = None
     next_due_at: Time | None = None
     usual_run_s: Seconds | None = None
+    rereads: Flag | None = None
+    cursor_by: Literal["event", "other"] | None = None
+    failures_in_row: Count | None = None
     last_run: LastRun = LastRun()
 
 
@@ -184,6 +198,15 @@ class Monitor(Section):
     stuck_runs: tuple[str, ...] | None = None
 
 
+class Deployment(Section):
+    """Where the dataset is deployed, so that a next step can be pasted; nothing is
+    decided by it.
+    """
+
+    environment: str | None = None
+    landing_bucket: str | None = None
+
+
 class Signals(Section):
     """All of them."""
 
@@ -197,6 +220,7 @@ class Signals(Section):
     pipe: Pipe = Pipe()
     table: Table = Table()
     monitor: Monitor = Monitor()
+    deployment: Deployment = Deployment()
 
 
 _ACCEPTED = {

@@ -6,20 +6,9 @@ see it. `diagnose` decides which. It is pure, and it claims only what a signal s
 what is not known is neither fine nor broken.
 
 Where the decision had a choice
-- A word of `situation` that is negated ("not caught up", "the pipe is not stopped",
-  "no files wait") is true unless the word is shown; a single signal that is negated
-  ("did not succeed", "failed otherwise") has to be known.
-- `upstream.empty` counts whatever the probe's result; `newest_event_at` only if `ok`.
-- "Past grace" is decided by the newest object's age, or by `landing.unloaded` where
-  that age or the grace is not known.
-- A row ahead of now + skew is as good as none: with a known row count the table is
-  late. Without a known skew, nothing ahead of now is believed.
-- Without a known clock the table cannot be judged, unless it has neither time.
-- Faults of ours while the table has all that upstream has are named beside the cause
-  and page nobody, whether files wait or not.
-- A republish is quiet, too: `upstream_quiet` then stands beside the cause.
-- A rule of group C pages only as the cause, and is named after those of group B.
-- Notes join every state, unknown included.
+- How late a dataset is, is told from the moment at which its promise was broken; its
+  age stands in the evidence.
+- `run_stuck`, of ours, stands last among the monitor's own codes.
 - Times are written with their offset (`+00:00`), as `datetime.isoformat` does.
 """
 
@@ -30,25 +19,30 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from lambdas.core.diagnosis.assessment import Assessment, State, situation
+from lambdas.core.diagnosis.assessment import Assessment, State, assess
 from lambdas.core.diagnosis.causes import (
     ALWAYS,
     MONITOR,
     NOTES,
-    OURS,
-    OURS_UNCONFIRMED,
+    PASSING,
     REST,
     RULES,
     SOURCE,
+    STUCK,
+    UNCONFIRMED,
 )
-from lambdas.core.diagnosis.causes.phrases import table
+from lambdas.core.diagnosis.causes.phrases import lateness, table
 from lambdas.core.diagnosis.causes.rule import Audience, Broken, Rule, Stage
 from lambdas.core.diagnosis.signals import Signals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is to be said about a dataset at one moment."""
+    """What is to be said about a dataset at one moment.
+
+    `eta` is when the data are next expected, `next_look` when the source is next asked.
+    `at_risk`: not late yet, and known to be broken; `late_at` is when it would be late.
+    """
 
     dataset: str
     state: State
@@ -60,11 +54,10 @@ class Verdict:
     evidence: tuple[str, ...]
     next_step: str
     also: tuple[str, ...]
-    eta: datetime | None
-    lead: str | None
-    """What to act on: the cause, or, where only another code pages, that one. The
-    headline and the next step are about it."""
-    lead_stage: Stage | None
+    eta: datetime | None = None
+    next_look: datetime | None = None
+    at_risk: bool = False
+    late_at: datetime | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values, keys in their fixed order, times with their offset."""
@@ -79,92 +72,97 @@ class Verdict:
             "evidence": [*self.evidence],
             "next_step": self.next_step,
             "also": [*self.also],
-            "eta": None if self.eta is None else self.eta.isoformat(),
+            "eta": _iso(self.eta),
+            "next_look": _iso(self.next_look),
+            "at_risk": self.at_risk,
+            "late_at": _iso(self.late_at),
         }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """The rules that hold: the cause first in `explaining`, if there is one.
+    """The rules that hold, in the order of the table: the cause first, if there is one.
 
-    `bystanders` are faults of ours that do not explain the lateness.
+    `bystanders` are faults of ours that do not explain the lateness; `paging` those
+    whose word on paging counts even where they are not the cause.
     """
 
     explaining: tuple[Rule, ...] = ()
     bystanders: tuple[Rule, ...] = ()
     paging: tuple[Rule, ...] = ()
-    """Those whose word on paging counts even where they are not the cause."""
 
 
 def diagnose(signals: Signals) -> Verdict:
     """The verdict on one dataset. Pure; never raises on valid signals."""
-    seen = situation(signals)
-    found = _late(seen) if seen.state.late else _Found()
+    seen = assess(signals)
     monitor = _holding(MONITOR, seen)
-    notes = _holding(NOTES, seen)
-    ranked = found.explaining[:1] + tuple(
-        sorted(found.explaining[1:] + found.bystanders, key=_RANK.__getitem__)
+    found = _late(seen) if seen.state.late else _Found()
+    risks = () if monitor or seen.state is not State.PASS else _risks(seen)
+    ranked = (
+        found.explaining[:1]
+        + _in_order(found.explaining[1:] + found.bystanders)
+        + risks
     )
-    said = ranked + monitor + notes
-    cause = (ranked + monitor)[0] if ranked or monitor else None
+    said = ranked + monitor + _holding(NOTES, seen)
+    cause = next(iter(ranked + monitor), None)
     also = said if cause is None else said[1:]
-
-    eta = None if cause is None else cause.eta(seen)
-    paging = (() if cause is None else (cause,)) + found.paging + monitor
-    page = any(rule.pages.on(seen.state) for rule in paging)
-    lead = _lead(seen, cause, found.paging)
+    paging = () if risks else ranked[:1] + found.paging + monitor
+    page = any(rule.wakes(seen) for rule in paging)
     return Verdict(
         dataset=signals.dataset,
         state=seen.state,
         cause=None if cause is None else cause.code,
         stage=None if cause is None else cause.stage,
         page=page,
-        tell=_tell(seen, cause, page=page),
-        headline=_headline(seen, lead),
+        tell=_tell(seen, cause, page=page or bool(found.bystanders), risk=bool(risks)),
+        headline=_headline(seen, cause, risk=bool(risks)),
         evidence=_evidence(seen, said),
-        next_step="nothing has to be done" if lead is None else lead.next_step(seen),
+        next_step="nothing has to be done" if cause is None else cause.next_step(seen),
         also=tuple(rule.code for rule in also),
-        eta=eta if eta is not None and eta > seen.now else None,
-        lead=None if lead is None else lead.code,
-        lead_stage=None if lead is None else lead.stage,
+        eta=None if cause is None else _ahead(cause.eta(seen), seen),
+        next_look=_next_look(seen, cause),
+        at_risk=bool(risks),
+        late_at=signals.policy.late_at if risks else None,
     )
 
 
-def _lead(
-    seen: Assessment, cause: Rule | None, paging: tuple[Rule, ...]
-) -> Rule | None:
-    """What to act on: the first that pages of what explains the lateness."""
-    if cause is None or cause.pages.on(seen.state):
-        return cause
-    return next((rule for rule in paging if rule.pages.on(seen.state)), cause)
+_RANK: dict[str, int] = {}
+for _place, _rule in enumerate(RULES):
+    # a rule of part C stands where the one of its code in part B does
+    _RANK.setdefault(_rule.code, _place)
 
 
-_RANK = {rule: rank for rank, rule in enumerate(RULES)}
+def _in_order(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(sorted(rules, key=lambda rule: _RANK[rule.code]))
 
 
 def _late(seen: Assessment) -> _Found:
     always = _holding(ALWAYS, seen)
-    ours = () if seen.caught_up else _holding(OURS, seen)
-    unconfirmed = () if ours else _holding(OURS_UNCONFIRMED, seen)
-    explaining = always + ours + unconfirmed + _holding(SOURCE, seen)
+    stuck = () if seen.caught_up else _holding(STUCK, seen)
+    is_passing = not (seen.caught_up or always or stuck)
+    passing = _holding(PASSING, seen) if is_passing else ()
+    unconfirmed = () if stuck or passing else _holding(UNCONFIRMED, seen)
+    ours = always + stuck + unconfirmed
+    explaining = _in_order(ours + passing + _holding(SOURCE, seen))
     return _Found(
         explaining=explaining or _holding(REST, seen)[:1],
-        bystanders=tuple(rule for rule in OURS if _stands_by(rule, seen)),
-        paging=always + ours,
+        bystanders=tuple(rule for rule in STUCK if _stands_by(rule, seen)),
+        paging=ours,
     )
+
+
+def _risks(seen: Assessment) -> tuple[Rule, ...]:
+    """What will make it late, and does not yet."""
+    rules = ALWAYS if seen.caught_up else ALWAYS + STUCK
+    return tuple(rule for rule in rules if rule.is_risk(seen))
 
 
 def _holding(rules: tuple[Rule, ...], seen: Assessment) -> tuple[Rule, ...]:
-    return tuple(rule for rule in rules if _holds(rule, seen))
-
-
-def _holds(rule: Rule, seen: Assessment) -> bool:
-    if not (rule.given.holds(seen) and rule.fault(seen)):
-        return False
-    unless = rule.unless
-    return unless is None or not any(
-        unless(other) and _holds(other, seen) for other in OURS
-    )
+    return tuple(rule for rule in rules if rule.holds(seen))
 
 
 def _stands_by(rule: Rule, seen: Assessment) -> bool:
@@ -178,27 +176,43 @@ def _stands_by(rule: Rule, seen: Assessment) -> bool:
             return (seen.caught_up or not seen.files_wait) and rule.fault(seen)
 
 
-def _tell(seen: Assessment, cause: Rule | None, *, page: bool) -> frozenset[Audience]:
-    told = frozenset() if cause is None else cause.tell
+def _ahead(moment: datetime | None, seen: Assessment) -> datetime | None:
+    return moment if moment is not None and moment > seen.now else None
+
+
+def _next_look(seen: Assessment, cause: Rule | None) -> datetime | None:
+    pull = seen.signals.pull
+    if cause is None or not cause.asks_again or pull.schedule_enabled is False:
+        return None
+    return _ahead(pull.next_due_at, seen)
+
+
+def _tell(
+    seen: Assessment, cause: Rule | None, *, page: bool, risk: bool
+) -> frozenset[Audience]:
+    if risk:
+        return frozenset({Audience.ENGINEERS})
+    tell = frozenset() if cause is None else cause.tell
     if page:
-        told |= {Audience.ENGINEERS}
+        tell |= {Audience.ENGINEERS}
     if seen.state.late:
-        told |= {Audience.STAKEHOLDERS}
-    return told
+        tell |= {Audience.STAKEHOLDERS}
+    return tell
 
 
-def _headline(seen: Assessment, cause: Rule | None) -> str:
+def _headline(seen: Assessment, cause: Rule | None, *, risk: bool) -> str:
+    """Dataset, how late, why."""
     dataset = seen.signals.dataset
+    why = "" if cause is None else f": {cause.headline(seen)}"
     match seen.state:
         case State.UNKNOWN:
-            said = f"{dataset} could not be judged"
+            return f"{dataset} cannot be judged{why}"
         case State.PASS if cause is None:
-            return f"{dataset} keeps its promise: {table(seen)}"
+            return f"{dataset} is on time: {table(seen)}"
         case State.PASS:
-            said = f"{dataset} keeps its promise"
+            return f"{dataset} {'at risk' if risk else 'is on time'}{why}"
         case State.WARN | State.ERROR:
-            said = f"{dataset} is late ({table(seen)})"
-    return said if cause is None else f"{said}: {cause.headline(seen)}"
+            return f"{dataset} {lateness(seen)}{why}"
 
 
 def _evidence(seen: Assessment, said: tuple[Rule, ...]) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ def awaiting(verdict: Verdict, *, until: datetime) -> Verdict:
         next_step="nothing has to be done",
         also=(),
         eta=until,
-        lead=None,
-        lead_stage=None,
+        next_look=None,
+        at_risk=False,
+        late_at=None,
     )

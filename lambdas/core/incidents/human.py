@@ -101,8 +101,6 @@ def said_by(incident: Incident) -> Verdict:
         next_step=incident.next_step,
         also=incident.also,
         eta=incident.eta,
-        lead=incident.cause,
-        lead_stage=stage,
     )
 
 

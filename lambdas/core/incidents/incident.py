@@ -308,7 +308,7 @@ def _opened(
     incident = dataclasses.replace(
         fresh,
         late_since=now if late else None,
-        causes=(str(verdict.lead),),
+        causes=(str(verdict.cause),),
         paged_for=_paged_for(verdict) if verdict.page else (),
         paged_at=now if verdict.page else None,
     )
@@ -324,7 +324,7 @@ def _changed(
     has_news: bool,
     repeat: timedelta,
 ) -> Transition:
-    cause = str(verdict.lead)
+    cause = str(verdict.cause)
     late = verdict.state.late
     worse = _SEVERITY[verdict.state] > _SEVERITY[before.state]
     # A cause that comes back, as some do with every tick of a schedule, is no news.
@@ -382,13 +382,7 @@ def _paged_for(verdict: Verdict) -> tuple[str, ...]:
     A cause may page for what stands behind it: the next pull would bring the rows, and
     the pipe is stopped. When that becomes the cause itself, it wakes nobody again.
     """
-    return (str(verdict.lead), *beside(verdict))
-
-
-def beside(verdict: Verdict) -> tuple[str, ...]:
-    """Every code of the verdict but the one that leads."""
-    codes = ([] if verdict.cause is None else [verdict.cause]) + [*verdict.also]
-    return tuple(str(code) for code in codes if code != verdict.lead)
+    return (str(verdict.cause), *verdict.also)
 
 
 def _is_reminder_due(
@@ -451,15 +445,14 @@ def _said(
     return {
         "changed_at": now,
         "state": str(verdict.state),
-        "cause": verdict.lead,
-        "stage": None if verdict.lead_stage is None else str(verdict.lead_stage),
+        "cause": verdict.cause,
+        "stage": None if verdict.stage is None else str(verdict.stage),
         "page": verdict.page,
         "headline": verdict.headline,
         "evidence": tuple(verdict.evidence),
         "next_step": verdict.next_step,
-        "also": beside(verdict),
-        # What the cause would bring does not come while something else is in its way.
-        "eta": verdict.eta if verdict.lead == verdict.cause else None,
+        "also": verdict.also,
+        "eta": verdict.eta,
         "newest_at": newest_at,
     }
 

@@ -46,9 +46,6 @@ def loading_verdict(troubles: Sequence[Problem]) -> Verdict:
         + (f" · and {more} more" if more > 0 else "")
         or "nothing has to be done",
         also=codes[1:],
-        eta=None,
-        lead=None if first is None else first.code,
-        lead_stage=None if first is None else Stage.LOAD,
     )
 
 

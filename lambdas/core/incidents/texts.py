@@ -11,7 +11,7 @@ from datetime import datetime
 
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
-from lambdas.core.incidents.incident import Incident, NoticeKind, beside, in_plain_words
+from lambdas.core.incidents.incident import Incident, NoticeKind, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block, local_time
 from lambdas.core.names import LOADING, MONITOR
 
@@ -37,7 +37,7 @@ def engineers_message(
     blind = kind is NoticeKind.BLIND
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
     stage = ("monitor" if blind else incident.stage) or "not known"
-    also = beside(verdict)
+    also = verdict.also
     lead = {
         NoticeKind.REMINDER: "Still open: ",
         NoticeKind.CHANGED: "Changed: ",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import sys
@@ -11,9 +10,16 @@ from pathlib import Path
 import pytest
 
 from cli.commands.diagnose import as_text, of_file, verdicts_of
-from lambdas.core.diagnosis.causes.rule import Stage
+from lambdas.core.diagnosis.signals import signals_from_json
+from lambdas.core.diagnosis.verdict import diagnose
 from lambdas.core.errors import BadInput
-from tests.unit.core.diagnosis.signal_documents import BEHIND, HEALTHY, QUIET, changed
+from tests.unit.core.diagnosis.signal_documents import (
+    BEHIND,
+    HEALTHY,
+    QUIET,
+    ago,
+    changed,
+)
 
 
 def written(folder: Path, text: str) -> str:
@@ -130,7 +136,7 @@ def test_a_person_reads_cause_next_step_and_when_it_is_expected(
     assert "pulled_nothing (pull): docs/runbooks/pulled_nothing.md" in printed
     assert "engineers, stakeholders (page)" in printed
     assert "not known yet" in printed
-    assert "2026-11-23 10:11Z" in printed
+    assert "we ask again at 2026-11-23 09:55Z" in printed
 
 
 def test_control_characters_never_reach_a_terminal(
@@ -144,16 +150,10 @@ def test_control_characters_never_reach_a_terminal(
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_the_cause_shown_is_what_the_headline_and_the_next_step_are_about() -> None:
-    (well,) = verdicts_of(json.dumps(HEALTHY))
-    paged_for_another = dataclasses.replace(
-        well,
-        cause="pull_due",
-        stage=Stage.PULL,
-        also=("pipe_stopped",),
-        lead="pipe_stopped",
-        lead_stage=Stage.LOAD,
-    )
-    shown = as_text(paged_for_another)
-    assert "cause pipe_stopped (load): docs/runbooks/pipe_stopped.md" in shown
-    assert "also  pull_due" in shown
+def test_a_person_reads_when_it_is_expected_or_when_we_ask_again() -> None:
+    quiet = as_text(diagnose(signals_from_json(json.dumps(QUIET))))
+    assert "we ask again at 2026-11-23 09:55Z" in quiet
+    failed = {"pull.last_run.status": "failed", "pull.last_run.error": "auth"}
+    at_risk = changed(HEALTHY, {**failed, "policy.late_at": ago(-7200)})
+    shown = as_text(diagnose(signals_from_json(json.dumps(at_risk))))
+    assert "late at 2026-11-23 11:00Z if nothing comes" in shown

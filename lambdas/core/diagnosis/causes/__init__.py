@@ -10,15 +10,20 @@ from lambdas.core.diagnosis.causes import beyond, loading, pulling
 from lambdas.core.diagnosis.causes.rule import Rule
 
 ALWAYS: tuple[Rule, ...] = pulling.ALWAYS
-OURS: tuple[Rule, ...] = pulling.OURS + loading.OURS
-OURS_UNCONFIRMED: tuple[Rule, ...] = pulling.OURS_UNCONFIRMED
+STUCK: tuple[Rule, ...] = pulling.STUCK + loading.STUCK
+PASSING: tuple[Rule, ...] = (
+    pulling.PULL_RUNNING,
+    loading.LOAD_PENDING,
+    pulling.PULL_DUE,
+)
+UNCONFIRMED: tuple[Rule, ...] = pulling.UNCONFIRMED
 SOURCE: tuple[Rule, ...] = beyond.SOURCE
 REST: tuple[Rule, ...] = beyond.REST
 MONITOR: tuple[Rule, ...] = beyond.MONITOR
 NOTES: tuple[Rule, ...] = beyond.NOTES
 
 RULES: tuple[Rule, ...] = (
-    ALWAYS + OURS + OURS_UNCONFIRMED + SOURCE + REST + MONITOR + NOTES
+    ALWAYS + STUCK + PASSING + UNCONFIRMED + SOURCE + REST + MONITOR + NOTES
 )
 BY_CODE: dict[str, Rule] = {rule.code: rule for rule in reversed(RULES)}
 """The first rule of each code."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from lambdas.core.diagnosis.assessment import Assessment, State, over, seconds_between
+from lambdas.core.diagnosis.assessment import (
+    Assessment,
+    State,
+    over,
+    seconds_between,
+    within,
+)
 from lambdas.core.diagnosis.causes import phrases as say
-from lambdas.core.diagnosis.causes.pulling import next_pull_eta
 from lambdas.core.diagnosis.causes.rule import (
     BOTH,
     ENGINEERS,
@@ -24,11 +29,8 @@ def _down(seen: Assessment) -> bool:
     probe = seen.signals.upstream.probe
     if probe in {"unreachable", "error_body"}:
         return True
-    return (
-        probe in {None, "failed", "not_probed"}
-        and seen.run.status == "failed"
-        and seen.run.error in {"timeout", "http"}
-    )
+    failed = seen.run.status == "failed" and seen.run.error in {"timeout", "http"}
+    return probe in {None, "failed", "not_probed"} and (failed or seen.keeps_failing)
 
 
 def _down_says(seen: Assessment) -> str:
@@ -36,9 +38,26 @@ def _down_says(seen: Assessment) -> str:
         case "unreachable":
             return "the API cannot be reached"
         case "error_body":
-            return "the API answers with an error in place of data"
+            return "the API answers with an error"
+        case _ if seen.keeps_failing:
+            return "the API does not answer our pulls"
+        case _ if seen.run.error == "timeout":
+            return "the API did not answer in time"
         case _:
-            return f"the API did not answer our last pull (`{seen.run.error}`)"
+            return "the API answered with an error"
+
+
+def _republished(seen: Assessment) -> bool:
+    return (
+        seen.caught_up
+        and seen.signals.pull.rereads is False
+        and seen.run.status == "succeeded"
+        and over(seen.run.rows, 0)
+        and over(
+            seconds_between(seen.event_newest, seen.run.started_at),
+            seen.signals.policy.warn_after_s,
+        )
+    )
 
 
 # D: the source -----------------------------------------------------------------------
@@ -47,25 +66,14 @@ UPSTREAM_REPUBLISHED = Rule(
     stage=Stage.UPSTREAM,
     group=Group.SOURCE,
     holds_when=(
-        "the table has what upstream has, and the last pull brought rows more than "
-        "warn_after later than the newest event: the same data again"
+        "the table has what upstream has, and the last pull brought rows that it had "
+        "not asked for again, more than warn_after later than the newest event"
     ),
-    fault=lambda seen: (
-        seen.caught_up
-        and seen.run.status == "succeeded"
-        and over(seen.run.rows, 0)
-        and over(
-            seconds_between(seen.event_newest, seen.run.started_at),
-            seen.signals.policy.warn_after_s,
-        )
-    ),
+    fault=_republished,
     pages=Pages.NO,
     tell=BOTH,
-    eta=next_pull_eta,
-    headline=lambda seen: (
-        f"upstream sent {say.counted(seen.run.rows or 0, 'row')} again, none newer "
-        f"than {say.at(seen.event_newest)}"
-    ),
+    asks_again=True,
+    headline=lambda _: "the source sent its old rows again",
     evidence=(say.upstream, say.run, say.cursor),
     next_step=lambda seen: (
         "ask the source's owner whether this is meant; compare `catflap preview "
@@ -77,22 +85,18 @@ UPSTREAM_QUIET = Rule(
     code="upstream_quiet",
     stage=Stage.UPSTREAM,
     group=Group.SOURCE,
-    holds_when="the table has what upstream has",
-    fault=lambda seen: seen.caught_up,
+    holds_when="the table has what upstream has, and nothing was published again",
+    fault=lambda seen: seen.caught_up and not _republished(seen),
     pages=Pages.NO,
     tell=STAKEHOLDERS,
-    eta=next_pull_eta,
+    asks_again=True,
     headline=lambda seen: (
-        "upstream holds nothing at all"
-        if seen.upstream_newest is None
-        else f"upstream has published nothing since {say.at(seen.upstream_newest)}, "
-        "and we have all of it"
+        "the source is empty" if seen.upstream_empty else "the source has nothing newer"
     ),
     evidence=(say.upstream, say.cursor, say.run, say.schedule),
-    next_step=lambda seen: (
-        "nothing has to be done on our side; tell the source's owner, or record the "
-        "next date they name with `catflap incident ID --eta ISO` (`catflap status` "
-        f"shows the incident of {say.name_of(seen)})"
+    next_step=lambda _: (
+        "nothing has to be done on our side; ask the source's owner when there will "
+        "be more"
     ),
     plain="The source has published nothing new; we have all that there is.",
 )
@@ -102,18 +106,19 @@ UPSTREAM_DOWN = Rule(
     group=Group.SOURCE,
     holds_when=(
         "the probe is `unreachable` or `error_body`, or it is not known and the last "
-        "pull failed with `timeout` or `http`"
+        "pull failed with `timeout` or `http`, or pulls keep failing"
     ),
     fault=_down,
     pages=Pages.ON_ERROR,
     tell=BOTH,
+    asks_again=True,
     headline=_down_says,
     evidence=(say.upstream, say.run, say.cursor),
     next_step=lambda seen: (
         f"try it with `catflap preview {say.name_of(seen)} --limit 1` and look at the "
         "source's status page; the next pull catches up by itself"
     ),
-    plain="The source cannot be reached at the moment.",
+    plain="The source does not answer.",
 )
 
 # E: the rest -------------------------------------------------------------------------
@@ -129,15 +134,12 @@ UNCONFIRMED = Rule(
     fault=lambda seen: seen.run.status == "succeeded" and seen.run.rows == 0,
     pages=Pages.ON_ERROR,
     tell=BOTH,
-    headline=lambda _: (
-        "our side looks healthy and the last pull found nothing new, but the source "
-        "could not be asked whether there is more"
-    ),
+    asks_again=True,
+    headline=lambda _: "we cannot tell if there is newer",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
-        f"ask the source itself with `catflap preview {say.name_of(seen)}`; give "
-        f"datasets/{say.name_of(seen)}.yaml a freshness.probe, so that the next "
-        "verdict knows"
+        f"look at the source yourself: `catflap preview {say.name_of(seen)}`; declare "
+        f"a freshness.probe in {say.file_of(seen)}, so that we can tell next time"
     ),
     plain="We found nothing new and could not confirm whether there is anything.",
 )
@@ -149,7 +151,7 @@ UNKNOWN = Rule(
     fault=lambda _: True,
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda _: "what is known does not show why",
+    headline=lambda _: "the cause is not known",
     evidence=(
         say.upstream,
         say.cursor,
@@ -161,10 +163,10 @@ UNKNOWN = Rule(
         say.counts,
     ),
     next_step=lambda seen: (
-        f"collect the signals again with `catflap diagnose {say.name_of(seen)}`: what "
-        "is not known there is where to look"
+        f"collect the signals again with {say.command(seen, 'diagnose')}: start with "
+        "what it could not find out"
     ),
-    plain="We do not know the reason yet and are looking into it.",
+    plain="We do not know the reason yet.",
 )
 
 # the third place: the alerting itself ------------------------------------------------
@@ -174,14 +176,13 @@ MONITOR_BLIND = Rule(
     group=Group.MONITOR,
     holds_when="the table could not be read, so that its state is unknown",
     fault=lambda seen: seen.state is State.UNKNOWN,
-    pages=Pages.YES,
+    pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
-    headline=say.table,
+    headline=say.unread,
     evidence=(say.checks,),
     next_step=lambda seen: (
-        f"read it as the freshness role does: `SELECT COUNT(*) FROM "
-        f"{say.table_of(seen)}`; if it is refused, deploy the warehouse stack, which "
-        "grants SELECT, and look at `catflap access`"
+        f"read it yourself: `SELECT COUNT(*) FROM {say.table_of(seen)}`; if the table "
+        "or the grant is missing, deploy the warehouse stack, which makes both"
     ),
     plain="We cannot see at the moment whether the data is fresh.",
 )
@@ -195,7 +196,7 @@ MONITOR_MISREAD = Rule(
     ),
     fault=lambda seen: (
         seen.state is State.PASS
-        and _within(seen.age_s(seen.newest), seen.signals.policy.warn_after_s)
+        and within(seen.age_s(seen.newest), seen.signals.policy.warn_after_s)
         and over(
             seen.age_s(seen.signals.monitor.evaluated_newest_at),
             seen.signals.policy.warn_after_s,
@@ -203,15 +204,11 @@ MONITOR_MISREAD = Rule(
     ),
     pages=Pages.NO,
     tell=BOTH,
-    headline=lambda seen: (
-        "the data is fresh, but the last check judged "
-        f"{say.at(seen.signals.monitor.evaluated_newest_at)}: a false alarm"
-    ),
+    headline=lambda _: "the last check misread its age",
     evidence=(say.checks,),
     next_step=lambda seen: (
-        "check which column and zone are judged: freshness.loaded_at_field and "
-        f"incremental.timezone in datasets/{say.name_of(seen)}.yaml; then `catflap "
-        f"diagnose {say.name_of(seen)}`"
+        "correct what is read: freshness.loaded_at_field and incremental.timezone in "
+        f"{say.file_of(seen)}; then {say.command(seen, 'diagnose')}"
     ),
     plain="The data is fresh; an alert that said otherwise was wrong.",
 )
@@ -227,18 +224,17 @@ MONITOR_LATE = Rule(
             CHECKS_MISSED * seen.signals.monitor.check_every_s,
         )
     ),
-    pages=Pages.YES,
+    pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
     headline=lambda seen: (
-        f"the last check was {say.ago(seen, seen.signals.monitor.last_check_at)}: the "
-        "alerting itself has stopped"
+        f"no check for {say.roughly(seen.age_s(seen.signals.monitor.last_check_at))}"
     ),
     evidence=(say.checks,),
     next_step=lambda _: (
-        "look at the freshness function's errors and its schedule: `aws logs tail "
-        "/aws/lambda/<freshness function> --since 1h`, `aws scheduler list-schedules`"
+        "look at the freshness function's errors in CloudWatch Logs and at its "
+        "schedule in EventBridge Scheduler"
     ),
-    plain="Our checks have stopped; we are restarting them.",
+    plain="Our checks had stopped.",
 )
 NOTICE_UNDELIVERED = Rule(
     code="notice_undelivered",
@@ -246,16 +242,16 @@ NOTICE_UNDELIVERED = Rule(
     group=Group.MONITOR,
     holds_when="notices wait to be delivered",
     fault=lambda seen: over(seen.signals.monitor.undelivered_notices, 0),
-    pages=Pages.YES,
+    pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
     headline=lambda seen: (
-        f"{say.counted(seen.signals.monitor.undelivered_notices or 0, 'notice')} "
-        "could not be delivered"
+        f"{say.few(seen.signals.monitor.undelivered_notices or 0)} messages could "
+        "not be sent"
     ),
     evidence=(say.checks,),
     next_step=lambda _: (
-        "check Slack's webhook secret and the topics' subscriptions; each check tries "
-        "again, `catflap incidents` shows what was to be said"
+        "check the channel's secret and the topics' subscriptions; each check tries "
+        "again, and `catflap incidents` shows what was not told"
     ),
     plain="Some of our notices may not have reached you.",
 )
@@ -269,25 +265,21 @@ RUN_STUCK = Rule(
         "its manifest is gone, or it is committing for over an hour"
     ),
     fault=lambda seen: bool(seen.signals.monitor.stuck_runs),
-    pages=Pages.YES,
+    pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
     headline=lambda seen: (
-        f"{say.counted(len(seen.signals.monitor.stuck_runs or ()), 'recorded run')} "
-        "cannot be completed, and the datasets are not pulled until it is"
+        f"{say.counted(len(seen.signals.monitor.stuck_runs or ()), 'run')} cannot be "
+        "completed"
     ),
     evidence=(lambda seen: "; ".join(seen.signals.monitor.stuck_runs or ()) or None,),
-    next_step=lambda _: (
+    next_step=lambda seen: (
         "restore what is missing from the bucket's versions (`aws s3api "
-        "list-object-versions --bucket <landing bucket> --prefix manifests/`); each "
-        "check then completes the run by itself. What cannot be restored has to be "
-        "pulled again; `catflap runs NAME` shows the run's window"
+        f"list-object-versions --bucket {say.bucket_of(seen)} --prefix manifests/`); "
+        "the next check then completes the run. Pull again what cannot be restored; "
+        "until then these datasets are not pulled"
     ),
-    plain="Part of the data we fetched could not be stored; we are looking into it.",
+    plain="Part of the data we fetched could not be stored.",
 )
-
-
-def _within(value: float | None, limit: float | None) -> bool:
-    return value is not None and limit is not None and value <= limit
 
 
 # notes -------------------------------------------------------------------------------
@@ -300,13 +292,35 @@ FUTURE_ROWS = Rule(
     pages=Pages.NO,
     tell=frozenset(),
     headline=lambda seen: (
-        f"{say.counted(seen.signals.table.future_rows or 0, 'row')} ahead of the clock"
+        f"{say.few(seen.signals.table.future_rows or 0)} rows of the future"
     ),
     evidence=(say.counts,),
     next_step=lambda seen: (
         f"look at them: `SELECT MAX(_EVENT_AT) FROM {say.table_of(seen)}`"
     ),
     plain="Some rows carry dates in the future.",
+)
+UPSTREAM_AHEAD = Rule(
+    code="upstream_ahead",
+    stage=Stage.UPSTREAM,
+    group=Group.NOTE,
+    holds_when="upstream's newest record lies ahead of now + skew; it is not counted",
+    fault=lambda seen: (
+        seen.signals.upstream.probe == "ok"
+        and over(
+            seconds_between(seen.now, seen.signals.upstream.newest_event_at),
+            seen.signals.policy.skew_s,
+        )
+    ),
+    pages=Pages.NO,
+    tell=frozenset(),
+    headline=lambda _: "a record upstream is of the future",
+    evidence=(say.upstream_ahead,),
+    next_step=lambda seen: (
+        "declare a freshness.probe that leaves such records out, in "
+        f"{say.file_of(seen)}"
+    ),
+    plain="The source holds a record with a date in the future.",
 )
 STALE_EVENTS = Rule(
     code="stale_events",
@@ -319,17 +333,16 @@ STALE_EVENTS = Rule(
     fault=lambda seen: (
         seen.signals.policy.clock == "load"
         and seen.state is State.PASS
+        and within(seen.age_s(seen.load_newest), seen.signals.policy.error_after_s)
         and over(seen.age_s(seen.event_newest), seen.signals.policy.error_after_s)
     ),
     pages=Pages.NO,
     tell=frozenset(),
-    headline=lambda seen: (
-        f"rows were loaded, but the newest event is of {say.at(seen.event_newest)}"
-    ),
+    headline=lambda _: "what was loaded last is old",
     evidence=(lambda seen: f"the newest event is of {say.at(seen.event_newest)}",),
     next_step=lambda seen: (
         "judge the dataset by event time: freshness.loaded_at_field in "
-        f"datasets/{say.name_of(seen)}.yaml"
+        f"{say.file_of(seen)}"
     ),
     plain="What was loaded last is old data.",
 )
@@ -343,4 +356,4 @@ MONITOR = (
     NOTICE_UNDELIVERED,
     RUN_STUCK,
 )
-NOTES = (FUTURE_ROWS, STALE_EVENTS)
+NOTES = (FUTURE_ROWS, UPSTREAM_AHEAD, STALE_EVENTS)

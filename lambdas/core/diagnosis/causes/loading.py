@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lambdas.core.diagnosis.assessment import Assessment, after, later, over
+from lambdas.core.diagnosis.assessment import (
+    Assessment,
+    after,
+    later,
+    over,
+    within,
+)
 from lambdas.core.diagnosis.causes import phrases as say
 from lambdas.core.diagnosis.causes.rule import (
     BOTH,
@@ -15,6 +21,7 @@ from lambdas.core.diagnosis.causes.rule import (
     Pages,
     Rule,
     Stage,
+    at_once,
 )
 
 
@@ -90,49 +97,56 @@ def _resume(seen: Assessment) -> str:
     pipe = say.pipe_of(seen)
     if seen.signals.pipe.state == "PAUSED":
         return (
-            f"unless it is meant to be: `catflap replay {say.name_of(seen)}` resumes "
+            f"unless it is paused on purpose, {say.command(seen, 'replay')} resumes "
             "it and loads what waits; or by hand: "
             f"`ALTER PIPE {pipe} SET PIPE_EXECUTION_PAUSED = FALSE` (after two weeks "
             f"of pause `SELECT SYSTEM$PIPE_FORCE_RESUME('{pipe}', "
             "'staleness_check_override')`)"
         )
     return (
-        f"{_pipe_status(seen)} names the error; mend it, deploy the warehouse stack, "
+        f"{_pipe_status(seen)} names the error; fix it, deploy the warehouse stack, "
         f"then `ALTER PIPE {pipe} SET PIPE_EXECUTION_PAUSED = FALSE`"
     )
+
+
+def _stopped(seen: Assessment) -> str:
+    """In a word; the whole state is in the evidence."""
+    first = (seen.signals.pipe.state or "").partition("_")[0].lower()
+    known = {"paused", "stopped", "stalled"}
+    spoken = {"read": "read-only", "failing": "failing over"}
+    return spoken.get(first) or (first if first in known else "not running")
 
 
 NAME_REUSED = Rule(
     code="name_reused",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     holds_when="a loaded name was written again: Snowpipe will not read it twice",
     fault=lambda seen: seen.signals.landing.rewritten is True,
     pages=Pages.YES,
     tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda _: (
-        "an object was written again under a name that is already loaded, and "
-        "Snowpipe does not read a name twice"
-    ),
+    risk=at_once,
+    headline=lambda _: "a loaded file was overwritten",
     evidence=(say.landing, say.load),
     next_step=lambda seen: (
-        f"land it under new names: `catflap replay {say.name_of(seen)}`; then find "
-        "who writes to the landing zone besides catflap with `catflap access`"
+        f"land it under new names: {say.command(seen, 'replay')}; then find who "
+        f"else writes to {say.landing_of(seen)} with `catflap access`"
     ),
     plain="A file was replaced, and our warehouse passes over replaced files.",
 )
 PIPE_STOPPED = Rule(
     code="pipe_stopped",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.FILES_WAIT,
     holds_when="the pipe is neither RUNNING nor unreadable",
     fault=lambda seen: seen.pipe_stopped,
     pages=Pages.YES,
     tell=BOTH,
     broken=Broken.WHEN_IDLE_TOO,
-    headline=lambda seen: f"files wait, and the pipe is {seen.signals.pipe.state}",
+    risk=at_once,
+    headline=lambda seen: f"the pipe is {_stopped(seen)}",
     evidence=(say.pipe, say.landing, say.load),
     next_step=_resume,
     plain="Loading into the warehouse is stopped; the data waits to be loaded.",
@@ -140,27 +154,25 @@ PIPE_STOPPED = Rule(
 LOAD_FAILED = Rule(
     code="load_failed",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     holds_when="the newest load is `Load failed`",
     fault=lambda seen: seen.signals.load.status == "Load failed",
     pages=Pages.YES,
     tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda seen: (
-        f"the newest file failed to load: "
-        f"{seen.signals.load.first_error or 'no error is recorded'}"
-    ),
+    risk=at_once,
+    headline=lambda _: "the newest file failed to load",
     evidence=(say.load, say.landing, say.pipe),
     next_step=lambda seen: (
-        f"read the errors: {_copy_history(seen)}; mend the cause, then `catflap "
-        f"replay {say.name_of(seen)}` lands it again under new names"
+        f"read the errors: {_copy_history(seen)}; fix the cause, then land it again: "
+        f"{say.command(seen, 'replay')}"
     ),
     plain="The newest data could not be loaded into the warehouse.",
 )
 LOAD_PARTIAL = Rule(
     code="load_partial",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     holds_when=(
         "the newest load is `Partially loaded`, or fewer rows were loaded than parsed"
     ),
@@ -168,46 +180,21 @@ LOAD_PARTIAL = Rule(
     pages=Pages.YES,
     tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda seen: (
-        "the newest file was loaded only in part"
-        if seen.signals.load.rows_loaded is None
-        or seen.signals.load.rows_parsed is None
-        else "the newest file was loaded only in part: "
-        f"{say.counted(seen.signals.load.rows_loaded, 'row')} of "
-        f"{seen.signals.load.rows_parsed:,} that were read"
-    ),
+    risk=at_once,
+    headline=lambda _: "the newest file loaded only in part",
     evidence=(say.load, say.counts),
     next_step=lambda seen: (
-        "the next look lands what was left out, and puts into quarantine what is "
-        f"refused; by hand: `catflap replay {say.name_of(seen)}`. Then see who made "
-        f"the pipe anew: `DESC PIPE {say.pipe_of(seen)}` must say ON_ERROR = SKIP_FILE"
+        "the next check loads what was left out, and quarantines the rows that "
+        f"Snowflake refuses; by hand: {say.command(seen, 'replay')}. Then see who "
+        f"replaced the pipe: `DESC PIPE {say.pipe_of(seen)}` must say ON_ERROR = "
+        "SKIP_FILE"
     ),
     plain="Only a part of the newest data could be loaded into the warehouse.",
-)
-LOAD_PENDING = Rule(
-    code="load_pending",
-    stage=Stage.LOAD,
-    group=Group.OURS,
-    given=Given.FILES_WAIT,
-    holds_when="the newest landed within the grace, and the pipe is not stopped",
-    fault=lambda seen: seen.within_grace and not seen.pipe_stopped,
-    pages=Pages.NO,
-    tell=STAKEHOLDERS,
-    eta=_pending_eta,
-    headline=lambda seen: (
-        f"the data landed {say.ago(seen, seen.landed_at)} and is about to be loaded"
-    ),
-    evidence=(say.landing, say.pipe, say.load),
-    next_step=lambda seen: (
-        f"nothing has to be done; `catflap diagnose {say.name_of(seen)}` after the "
-        "grace says whether it came"
-    ),
-    plain="The data has arrived and is about to be loaded.",
 )
 PIPE_BACKLOG = Rule(
     code="pipe_backlog",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.FILES_WAIT,
     holds_when="they are past the grace, and the pipe is RUNNING with pending files",
     fault=lambda seen: _overdue(seen) and over(seen.signals.pipe.pending_files, 0),
@@ -215,14 +202,12 @@ PIPE_BACKLOG = Rule(
     tell=BOTH,
     eta=_backlog_eta,
     headline=lambda seen: (
-        f"the pipe has a backlog of "
-        f"{say.counted(seen.signals.pipe.pending_files or 0, 'file')}"
+        f"{say.few(seen.signals.pipe.pending_files or 0)} files queue in the pipe"
     ),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
         f"watch it shrink with {_pipe_status(seen)}; if it does not, look for a "
-        "backfill or for many small objects with "
-        f"`catflap runs {say.name_of(seen)}`"
+        f"backfill or for many small objects with {say.command(seen, 'runs')}"
     ),
     plain="More data than usual is being loaded; it takes longer.",
 )
@@ -234,17 +219,13 @@ def _either(seen: Assessment, said: str) -> str:
     """
     if seen.signals.pipe.covers_newest_key is not None:
         return said
-    return (
-        "the newest object never reached the pipe's work: either nobody told the pipe "
-        "(not_notified: event, topic or queue), or it does not cover the object "
-        "(not_forwarded: prefix or pattern)"
-    )
+    return "a lost event or a wrong pipe prefix"
 
 
 NOT_NOTIFIED = Rule(
     code="not_notified",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.FILES_WAIT,
     holds_when=(
         "they are past the grace, the pipe is RUNNING with nothing pending and "
@@ -254,23 +235,21 @@ NOT_NOTIFIED = Rule(
     fault=_not_notified,
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda seen: _either(
-        seen,
-        "files landed and the pipe was not told: the bucket's event, the topic or the "
-        "queue is broken",
-    ),
+    risk=at_once,
+    headline=lambda seen: _either(seen, "the pipe was not told of new files"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
-        "check `aws s3api get-bucket-notification-configuration --bucket <bucket>` "
-        "and the `landed` topic's subscriptions and policy; then `ALTER PIPE "
-        f"{say.pipe_of(seen)} REFRESH` loads what waits"
+        f"load what waits: {say.command(seen, 'replay')}; then check the event "
+        "notifications of the landing bucket "
+        f"(`aws s3api get-bucket-notification-configuration --bucket "
+        f"{say.bucket_of(seen)}`) and the `landed` topic's subscriptions"
     ),
     plain="The data has arrived, but loading it was not set off.",
 )
 NOT_FORWARDED = Rule(
     code="not_forwarded",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.FILES_WAIT,
     holds_when=(
         "as before, but the pipe does not cover the newest key (or that is not known, "
@@ -279,10 +258,8 @@ NOT_FORWARDED = Rule(
     fault=_not_forwarded,
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda seen: _either(
-        seen,
-        "files landed outside of what the pipe covers: its prefix or pattern is wrong",
-    ),
+    risk=at_once,
+    headline=lambda seen: _either(seen, "the pipe's prefix misses new files"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
         f"compare `DESC PIPE {say.pipe_of(seen)}` with the newest key; deploy the "
@@ -290,28 +267,39 @@ NOT_FORWARDED = Rule(
     ),
     plain="The data has arrived where our loading does not look for it.",
 )
+_EXPLAINED = (
+    NAME_REUSED,
+    PIPE_STOPPED,
+    LOAD_FAILED,
+    LOAD_PARTIAL,
+    PIPE_BACKLOG,
+    NOT_NOTIFIED,
+    NOT_FORWARDED,
+)
 LOAD_UNSEEN = Rule(
     code="load_unseen",
     stage=Stage.LOAD,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.FILES_WAIT,
     holds_when="they are past the grace, and no other cause of the load stage holds",
-    fault=lambda seen: seen.past_grace,
-    unless=lambda other: other.stage is Stage.LOAD and other.code != "load_unseen",
+    fault=lambda seen: (
+        seen.past_grace and not any(rule.holds(seen) for rule in _EXPLAINED)
+    ),
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda _: "files wait past their grace, and nothing says why",
+    risk=at_once,
+    headline=lambda _: "landed files have not been loaded",
     evidence=(say.landing, say.pipe, say.load),
     next_step=lambda seen: (
         f"look for yourself: {_pipe_status(seen)} and {_copy_history(seen)}; `ALTER "
         f"PIPE {say.pipe_of(seen)} REFRESH` loads what no record names"
     ),
-    plain="The data has arrived but has not been loaded; we are looking into it.",
+    plain="The data has arrived but has not been loaded.",
 )
 ROWS_DELETED = Rule(
     code="rows_deleted",
     stage=Stage.TABLE,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.NO_FILES_WAIT,
     holds_when="the table has fewer rows than at the check before",
     fault=lambda seen: over(
@@ -320,22 +308,19 @@ ROWS_DELETED = Rule(
     pages=Pages.YES,
     tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda seen: (
-        f"rows are gone: {seen.signals.table.row_count or 0:,} now, "
-        f"{seen.signals.table.previous_row_count or 0:,} at the check before"
-    ),
+    headline=lambda _: "rows were deleted from the table",
     evidence=(say.counts, say.load),
     next_step=lambda seen: (
         "find the statement in `SNOWFLAKE.ACCOUNT_USAGE.QUERY_HISTORY`, and bring the "
         f"rows back with time travel: `CREATE TABLE … CLONE {say.table_of(seen)} "
         "AT (OFFSET => -3600)`"
     ),
-    plain="Rows were removed from the table; we are bringing them back.",
+    plain="Rows were removed from the table.",
 )
 EVENT_TIME_MISSING = Rule(
     code="event_time_missing",
     stage=Stage.TABLE,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.NO_FILES_WAIT,
     holds_when="the promise is judged by event time, and rows have none",
     fault=lambda seen: (
@@ -345,29 +330,36 @@ EVENT_TIME_MISSING = Rule(
     pages=Pages.YES,
     tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda seen: (
-        f"{say.counted(seen.signals.table.null_event_rows or 0, 'row')} came without "
-        "a usable event time"
-    ),
+    headline=lambda _: "new rows have no usable event time",
     evidence=(say.counts, say.load),
     next_step=lambda seen: (
         f"look at them: `SELECT PAYLOAD FROM {say.table_of(seen)} WHERE _EVENT_AT IS "
         "NULL LIMIT 5`, then correct freshness.loaded_at_field in "
-        f"datasets/{say.name_of(seen)}.yaml"
+        f"{say.file_of(seen)}"
     ),
     plain="New rows came without a date, so we cannot tell how fresh they are.",
 )
 
-OURS = (
-    NAME_REUSED,
-    PIPE_STOPPED,
-    LOAD_FAILED,
-    LOAD_PARTIAL,
-    LOAD_PENDING,
-    PIPE_BACKLOG,
-    NOT_NOTIFIED,
-    NOT_FORWARDED,
-    LOAD_UNSEEN,
-    ROWS_DELETED,
-    EVENT_TIME_MISSING,
+# B2: passes by itself ----------------------------------------------------------------
+LOAD_PENDING = Rule(
+    code="load_pending",
+    stage=Stage.LOAD,
+    group=Group.PASSING,
+    given=Given.FILES_WAIT,
+    holds_when="the newest landed within the grace",
+    fault=lambda seen: within(
+        seen.age_s(seen.landed_at), seen.signals.policy.load_grace_s
+    ),
+    pages=Pages.NO,
+    tell=STAKEHOLDERS,
+    eta=_pending_eta,
+    headline=lambda _: "its data has landed and is loading",
+    evidence=(say.landing, say.pipe, say.load),
+    next_step=lambda seen: (
+        "nothing has to be done; if it is late still after that, "
+        f"{say.command(seen, 'diagnose')} says why"
+    ),
+    plain="The data has arrived and is about to be loaded.",
 )
+
+STUCK = (*_EXPLAINED, LOAD_UNSEEN, ROWS_DELETED, EVENT_TIME_MISSING)

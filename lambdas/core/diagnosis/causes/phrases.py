@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from lambdas.core.diagnosis.assessment import Assessment, State
+from lambdas.core.diagnosis.assessment import Assessment
+from lambdas.core.names import schedule_prefix
 
 _GENERATION = re.compile(r"raw/[a-z][a-z0-9_]*/g(\d+)/")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -42,6 +43,30 @@ def ago(seen: Assessment, moment: datetime | None) -> str:
     return f"{lasting(age)} ago" if age >= 0 else f"in {lasting(age)}"
 
 
+_HEADLINE_UNITS = (("day", 86_400, 2 * 86_400), ("h", 3_600, 2 * 3_600))
+_MANY = 1_000_000_000
+
+
+def roughly(seconds: float | None) -> str:
+    """`26 h`, `12 days`, `45 min`: one unit, for a headline."""
+    if seconds is None:
+        return "an unknown time"
+    for name, size, least in _HEADLINE_UNITS:
+        if seconds >= least:
+            return f"{int(seconds // size):,} {name}{'s' if name == 'day' else ''}"
+    return f"{int(seconds // 60)} min" if seconds >= 60 else f"{int(seconds)} s"  # noqa: PLR2004 - a minute
+
+
+def few(number: int) -> str:
+    """`1,234`, in at most 11 characters."""
+    return f"{number:,}" if number < _MANY else "over a billion"
+
+
+def clock(moment: datetime | None) -> str:
+    """`13:05 UTC`, for a headline."""
+    return "last due" if moment is None else f"{moment:%H:%M} UTC"
+
+
 def counted(number: float, noun: str) -> str:
     """`1 file`, `3 files`, `1,234,567 rows`."""
     shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
@@ -55,6 +80,54 @@ def name_of(seen: Assessment) -> str:
     """
     name = seen.signals.dataset
     return name if _NAME.fullmatch(name) else "NAME"
+
+
+def command(seen: Assessment, verb: str, arguments: str = "") -> str:
+    """A command of catflap about the dataset, to be pasted."""
+    environment = seen.signals.deployment.environment
+    env = f"--env {environment}" if environment else ""
+    words = ("catflap", verb, name_of(seen), arguments, env)
+    return f"`{' '.join(filter(None, words))}`"
+
+
+def pull_now(seen: Assessment) -> str:
+    """To have the deployed dataset pulled."""
+    return f"pull it now: {command(seen, 'pull')}"
+
+
+def file_of(seen: Assessment) -> str:
+    """Where the dataset is declared."""
+    return f"datasets/{name_of(seen)}.yaml"
+
+
+def schedule_of(seen: Assessment) -> str:
+    """The name of its schedule in AWS."""
+    environment = seen.signals.deployment.environment
+    if environment is None:
+        return f"of {name_of(seen)}"
+    return f"`{schedule_prefix(environment)}{name_of(seen)}`"
+
+
+def bucket_of(seen: Assessment) -> str:
+    """The landing bucket, or what to put in its place."""
+    return seen.signals.deployment.landing_bucket or "LANDING_BUCKET"
+
+
+def landing_of(seen: Assessment) -> str:
+    """Where its objects land."""
+    return f"s3://{bucket_of(seen)}/raw/{name_of(seen)}/"
+
+
+def window_of(seen: Assessment) -> str:
+    """From the newest row that is there until now, for a backfill."""
+    since = seen.event_newest or seen.signals.pull.cursor_at
+    start = "START" if since is None else since.isoformat()
+    return f"--from {start} --to {seen.now.isoformat()}"
+
+
+def believed(seen: Assessment) -> str:
+    """The newest event time of the table, as a cursor's value."""
+    return "VALUE" if seen.event_newest is None else seen.event_newest.isoformat()
 
 
 def table_of(seen: Assessment) -> str:
@@ -75,22 +148,50 @@ def table(seen: Assessment) -> str:
     return f"{_newest(seen)}; {_promise(seen)}"
 
 
+def lateness(seen: Assessment) -> str:
+    """`26 h late`, by the promise; without a time to say it by, why there is none."""
+    late = seen.late_s
+    if late is None or seen.newest is None:
+        rows = seen.signals.table.row_count
+        return "late, no rows yet" if rows == 0 else "late, no row with a usable time"
+    return f"{roughly(max(0, late))} late"
+
+
+_UNREAD = {
+    "missing": "its table does not exist",
+    "denied": "we may not read its table",
+    "error": "reading its table failed",
+}
+
+
+def unread(seen: Assessment) -> str:
+    """Why it could not be judged."""
+    if seen.signals.table.read != "ok":
+        return _UNREAD.get(seen.signals.table.read or "", "its table was not read")
+    return "its newest row is not known"
+
+
 def _newest(seen: Assessment) -> str:
-    read, rows = seen.signals.table.read, seen.signals.table.row_count
-    if read != "ok":
-        return f"the table could not be read ({read or 'not known why'})"
+    rows = seen.signals.table.row_count
+    if seen.newest is None and (seen.signals.table.read != "ok" or rows is None):
+        return unread(seen)
     if seen.newest is not None:
         kind = " (by load time)" if seen.signals.policy.clock == "load" else ""
-        age = seen.age_s(seen.newest) or 0
-        old = f"{lasting(age)} old" if age >= 0 else f"{lasting(age)} ahead"
-        return f"newest row {at(seen.newest)}{kind}, {old}"
-    if seen.signals.policy.clock is None and (seen.event_newest or seen.load_newest):
-        return "by which clock the table is judged is not known"
-    if rows is None:
-        return "neither a newest row nor a row count is known"
+        return f"newest row {at(seen.newest)}{kind}, {_age(seen)}"
     if rows == 0:
         return "no rows yet"
-    return f"no row with a usable time among {counted(rows, 'row')}"
+    return f"no row with a usable time among {counted(rows or 0, 'row')}"
+
+
+def _age(seen: Assessment) -> str:
+    """In due time where the calendar's quiet time counts."""
+    age = seen.age_s(seen.newest) or 0
+    quiet = seen.signals.policy.quiet_s
+    if age < 0:
+        return f"{lasting(age)} ahead"
+    if not quiet or quiet > age:
+        return f"{lasting(age)} old"
+    return f"{lasting(age - quiet)} of due time old, {lasting(age)} on the clock"
 
 
 def _promise(seen: Assessment) -> str:
@@ -100,22 +201,38 @@ def _promise(seen: Assessment) -> str:
         return f"promised by {at(policy.expected_by)}: data since {since}"
     if policy.in_quiet_time is True:
         return "nothing is due at this time"
-    in_error = seen.state is State.ERROR or policy.warn_after_s is None
-    limit = policy.error_after_s if in_error else policy.warn_after_s
-    if limit is None:
+    limits = [x for x in (policy.warn_after_s, policy.error_after_s) if x is not None]
+    if not limits:
         return "no age is promised"
-    return f"promised within {lasting(limit)}"
+    return f"promised within {lasting(min(limits) - (policy.quiet_s or 0))}"
 
 
 # evidence ----------------------------------------------------------------------------
 def upstream(seen: Assessment) -> str:
     """What the probe said."""
-    probe = seen.signals.upstream
     if seen.upstream_newest is not None:
-        return f"upstream's newest record is of {at(seen.upstream_newest)}"
-    if probe.empty is True:
-        return "upstream was probed and holds nothing at all"
-    return f"upstream's newest is not known (probe: {probe.probe or 'not known'})"
+        return f"the source's newest record is of {at(seen.upstream_newest)}"
+    if seen.upstream_empty:
+        return "the source was asked and holds nothing at all"
+    asked = _ASKED.get(seen.signals.upstream.probe or "")
+    return f"what the source has is not known{f': {asked}' if asked else ''}"
+
+
+_ASKED = {
+    "ok": "its answer does not show it",
+    "unreachable": "it could not be reached",
+    "denied": "it refused to answer",
+    "throttled": "our quota was used up",
+    "error_body": "it answered with an error",
+    "failed": "asking it failed",
+    "not_probed": "it was not asked",
+}
+
+
+def upstream_ahead(seen: Assessment) -> str:
+    """A record that is of the future."""
+    moment = seen.signals.upstream.newest_event_at
+    return f"the source's newest record is of {at(moment)}, which is yet to come"
 
 
 def cursor(seen: Assessment) -> str | None:
@@ -149,6 +266,9 @@ def run(seen: Assessment) -> str | None:
         return "the dataset has never been pulled"
     how = {"succeeded": "succeeded", "failed": "failed", "running": "is running"}
     words = [f"the last pull {how[last.status]}"]
+    failures = seen.signals.pull.failures_in_row or 0
+    if last.status == "running" and failures:
+        words.append(f"after {counted(failures, 'pull')} that failed")
     if last.error is not None:
         words.append(f"with `{last.error}`")
     if last.rows is not None and last.status == "succeeded":
@@ -167,8 +287,7 @@ def landing(seen: Assessment) -> str | None:
         landed.newest_object_at
         and f"the newest object landed {at(landed.newest_object_at)}"
         + (f" as {landed.newest_key}" if landed.newest_key else ""),
-        landed.unloaded
-        and f"{counted(landed.unloaded, 'object')} past grace without a load record",
+        landed.unloaded and f"{counted(landed.unloaded, 'object')} not loaded in time",
         landed.rewritten and "an object's name was written a second time",
     ]
     return "; ".join(part for part in known if part) or None

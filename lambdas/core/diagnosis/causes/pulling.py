@@ -21,11 +21,22 @@ from lambdas.core.diagnosis.causes.rule import (
     Pages,
     Rule,
     Stage,
+    at_once,
 )
+
+_OF_OTHER_CAUSES = frozenset({"auth", "throttled", "schema", "response"})
+FAILURES_AT_RISK = 3
+"""One failed pull is retried by itself; after so many in a row it is told."""
 
 
 def _failed_with(seen: Assessment, *kinds: str) -> bool:
     return seen.run.status == "failed" and seen.run.error in kinds
+
+
+def _failed(seen: Assessment) -> bool:
+    """With an error that is no cause of its own, or again and again."""
+    is_plain = seen.run.status == "failed" and seen.run.error not in _OF_OTHER_CAUSES
+    return is_plain or seen.keeps_failing
 
 
 def _probe_says(seen: Assessment, result: str) -> bool:
@@ -37,9 +48,11 @@ def _probe_says(seen: Assessment, result: str) -> bool:
     }
 
 
-def next_pull_eta(seen: Assessment) -> datetime | None:
+def _next_pull_eta(seen: Assessment) -> datetime | None:
     """When the next pull's rows can be in the table."""
     pull, grace = seen.signals.pull, seen.signals.policy.load_grace_s
+    if pull.schedule_enabled is False:
+        return None
     return after(pull.next_due_at, pull.usual_run_s or 0, grace)
 
 
@@ -48,17 +61,10 @@ def _running_eta(seen: Assessment) -> datetime | None:
     return after(seen.run.started_at, usual, grace)
 
 
-def _wake(seen: Assessment) -> str:
-    return (
-        f"`aws sqs send-message` to the pulls queue with group {say.name_of(seen)} "
-        f'and body {{"dataset": "{say.name_of(seen)}", "reason": "manual"}}'
-    )
-
-
-def _newer_upstream(seen: Assessment) -> str:
-    if seen.upstream_newest is None:
-        return "what upstream has is not known"
-    return f"upstream has data up to {say.at(seen.upstream_newest)}"
+def _is_overdue(seen: Assessment) -> bool:
+    """A pull that is running has had its usual time, or nobody knows how long."""
+    expected = _running_eta(seen)
+    return expected is None or expected <= seen.now
 
 
 # A: bites as soon as there is data ---------------------------------------------------
@@ -73,13 +79,14 @@ CREDENTIALS_REJECTED = Rule(
     fault=lambda seen: _failed_with(seen, "auth") or _probe_says(seen, "denied"),
     pages=Pages.YES,
     tell=BOTH,
+    risk=at_once,
     headline=lambda _: "the API rejects our credentials",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
-        "renew the API's secret in Secrets Manager, prove it with `catflap preview "
-        f"{say.name_of(seen)} --limit 1`, then pull: {_wake(seen)}"
+        "renew the API's secret in Secrets Manager, check it with "
+        f"`catflap preview {say.name_of(seen)} --limit 1`, then {say.pull_now(seen)}"
     ),
-    plain="The source no longer lets us in; we are renewing our access.",
+    plain="The source rejects our access.",
 )
 QUOTA_EXHAUSTED = Rule(
     code="quota_exhausted",
@@ -94,13 +101,13 @@ QUOTA_EXHAUSTED = Rule(
     ),
     pages=Pages.ON_ERROR,
     tell=BOTH,
-    headline=lambda _: "the API throttles us: our quota is used up",
+    headline=lambda _: "our quota at the API is used up",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
-        f"see who spends the quota with `catflap runs {say.name_of(seen)}`, then "
-        "lower `rate_limit` in apis/, pull less often, or ask the API's owner for more"
+        f"see what uses the quota with {say.command(seen, 'runs')}; then lower "
+        "`rate_limit` of its API, pull less often, or ask the API's owner for more"
     ),
-    plain="The source limits how much we may fetch, and we have reached the limit.",
+    plain="We have reached the limit of what the source lets us fetch.",
 )
 RESPONSE_CHANGED = Rule(
     code="response_changed",
@@ -110,16 +117,15 @@ RESPONSE_CHANGED = Rule(
     fault=lambda seen: _failed_with(seen, "schema", "response"),
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda seen: (
-        f"the API's answer no longer fits: the last pull failed with `{seen.run.error}`"
-    ),
+    risk=at_once,
+    headline=lambda _: "the API's answer has changed",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
-        f"look at an answer with `catflap preview {say.name_of(seen)} --limit 1`, fit "
-        f"datasets/{say.name_of(seen)}.yaml (data_selector, columns, contract), run "
+        f"look at an answer with `catflap preview {say.name_of(seen)} --limit 1`, "
+        f"correct {say.file_of(seen)} (data_selector, columns, contract), run "
         "`catflap check`, deploy"
     ),
-    plain="The source changed the form of its data; we are adapting to it.",
+    plain="The source changed the form of its data.",
 )
 CURSOR_AHEAD = Rule(
     code="cursor_ahead",
@@ -132,118 +138,110 @@ CURSOR_AHEAD = Rule(
     ),
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda seen: (
-        f"the cursor stands at {say.at(seen.signals.pull.cursor_at)}, ahead of the "
-        "clock: no new record can pass it"
-    ),
+    risk=at_once,
+    headline=lambda _: "our cursor lies in the future",
     evidence=(say.cursor, say.run, say.upstream),
     next_step=lambda seen: (
-        "set the cursor back to the newest true record, then fetch what was skipped "
-        f"with `catflap backfill {say.name_of(seen)} --from ISO --to ISO`"
+        "set the cursor back to the newest true record: "
+        f"{say.command(seen, 'reset', f'--cursor {say.believed(seen)}')}"
     ),
     plain="A wrong date in the source's data made us skip what came after it.",
 )
 
-# B: known to be stuck on our way -----------------------------------------------------
+# B1: known to be stuck on our way ----------------------------------------------------
 SCHEDULE_DISABLED = Rule(
     code="schedule_disabled",
     stage=Stage.PULL,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.UPSTREAM_HAS_MORE,
     holds_when="the schedule is off",
     fault=lambda seen: seen.signals.pull.schedule_enabled is False,
     pages=Pages.YES,
     tell=BOTH,
+    risk=at_once,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda seen: f"{_newer_upstream(seen)}, and our schedule is switched off",
+    headline=lambda _: "its schedule is switched off",
     evidence=(say.schedule, say.upstream, say.cursor, say.run),
     next_step=lambda seen: (
-        "switch the schedule on again: `aws scheduler get-schedule --name "
-        f"catflap-<env>-{say.name_of(seen)}`, then `aws scheduler update-schedule … "
-        "--state ENABLED`"
+        f"switch the schedule {say.schedule_of(seen)} on again, in EventBridge "
+        "Scheduler or by a deploy; if it is off on purpose, write `schedule.paused` "
+        f"into {say.file_of(seen)}"
     ),
     plain="Our regular fetch of this data is switched off.",
-)
-PULL_RUNNING = Rule(
-    code="pull_running",
-    stage=Stage.PULL,
-    group=Group.OURS,
-    given=Given.UPSTREAM_HAS_MORE,
-    holds_when="a pull is running, and nothing is stuck behind it",
-    fault=lambda seen: seen.run.status == "running",
-    unless=lambda other: other.stage is not Stage.PULL,
-    pages=Pages.ON_ERROR,
-    tell=BOTH,
-    eta=_running_eta,
-    headline=lambda seen: (
-        f"{_newer_upstream(seen)}, and a pull is running since "
-        f"{say.at(seen.run.started_at)}"
-    ),
-    evidence=(say.run, say.upstream, say.cursor),
-    next_step=lambda seen: (
-        f"watch it with `catflap runs {say.name_of(seen)}`; if it has outlived the "
-        "function's time limit, its message returns and the pull is resumed"
-    ),
-    plain="We are fetching the data right now.",
 )
 PULL_NOT_RUN = Rule(
     code="pull_not_run",
     stage=Stage.PULL,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.UPSTREAM_HAS_MORE,
     holds_when=(
-        "no pull was ever made or the last one began before it was last due, which is "
-        "longer ago than the grace"
+        "the last pull that was due is over the grace ago, and none was ever made, or "
+        "the last one ended and began before it"
     ),
     fault=lambda seen: (
-        (
-            seen.run.status == "never"
-            or later(seen.signals.pull.last_due_at, seen.run.started_at)
-        )
-        and over(
+        over(
             seen.age_s(seen.signals.pull.last_due_at), seen.signals.policy.load_grace_s
+        )
+        and (
+            seen.run.status == "never"
+            or (
+                seen.run.status in {"succeeded", "failed"}
+                and later(seen.signals.pull.last_due_at, seen.run.started_at)
+            )
         )
     ),
     pages=Pages.YES,
     tell=BOTH,
+    risk=at_once,
     broken=Broken.WHEN_CAUGHT_UP,
     headline=lambda seen: (
-        f"{_newer_upstream(seen)}, and the pull that was due at "
-        f"{say.at(seen.signals.pull.last_due_at)} did not begin"
+        f"the {say.clock(seen.signals.pull.last_due_at)} pull did not start"
     ),
     evidence=(say.schedule, say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
-        "look at the pulls queue, its dead letters and the pull function's throttles; "
-        f"`catflap replay {say.name_of(seen)}` redrives dead letters, or pull now: "
-        f"{_wake(seen)}"
+        f"{say.pull_now(seen)}; if that does not start either, look at the pull "
+        f"function's errors and throttles; {say.command(seen, 'replay')} sends dead "
+        "letters again"
     ),
     plain="Our regular fetch of this data did not start.",
 )
-_FAILED_KINDS = ("timeout", "http", "internal")
+
+
+def _failure(seen: Assessment) -> str:
+    failures = seen.signals.pull.failures_in_row or 0
+    if failures > 1:
+        return f"the last {failures:,} pulls failed"
+    kinds = {"timeout": " (timeout)", "http": " (HTTP error)"}
+    kinds["internal"] = " (internal error)"
+    return f"its pull failed{kinds.get(seen.run.error or '', '')}"
+
+
 PULL_FAILED = Rule(
     code="pull_failed",
     stage=Stage.PULL,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.UPSTREAM_HAS_MORE,
-    holds_when="the last pull failed with `timeout`, `http` or `internal`",
-    fault=lambda seen: _failed_with(seen, *_FAILED_KINDS),
+    holds_when=(
+        "the last pull failed with none of `auth`, `throttled`, `schema`, `response`, "
+        "or one is running after two or more failed"
+    ),
+    fault=_failed,
     pages=Pages.YES,
     tell=BOTH,
+    risk=lambda seen: (seen.signals.pull.failures_in_row or 0) >= FAILURES_AT_RISK,
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda seen: (
-        f"{_newer_upstream(seen)}, and the last pull failed with `{seen.run.error}`"
-    ),
+    headline=_failure,
     evidence=(say.run, say.upstream, say.cursor, say.schedule),
     next_step=lambda seen: (
-        f"read the error with `catflap runs {say.name_of(seen)}`, try the API with "
-        f"`catflap preview {say.name_of(seen)}`, then pull: {_wake(seen)}"
+        f"read the error with {say.command(seen, 'runs')}, try the API with "
+        f"`catflap preview {say.name_of(seen)} --limit 1`, then {say.pull_now(seen)}"
     ),
-    plain="Our last fetch of this data failed; we are on it.",
+    plain="Our last fetch of this data failed.",
 )
 PULLED_NOTHING = Rule(
     code="pulled_nothing",
     stage=Stage.PULL,
-    group=Group.OURS,
+    group=Group.STUCK,
     given=Given.UPSTREAM_HAS_MORE,
     holds_when=(
         "the last pull succeeded with 0 rows, though upstream's newest record was "
@@ -258,50 +256,19 @@ PULLED_NOTHING = Rule(
     ),
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda seen: (
-        f"{_newer_upstream(seen)}, and the pull that began afterwards, at "
-        f"{say.at(seen.run.started_at)}, found 0 rows"
-    ),
+    headline=lambda _: "the last pull missed newer records",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
-        f"compare `catflap preview {say.name_of(seen)}` with the probe: the cursor's "
-        "parameter, its format or time zone, the data_selector or a filter hides the "
-        "rows"
+        f"compare `catflap preview {say.name_of(seen)}` with the source: the cursor's "
+        "parameter, its format or time zone, the data_selector or a filter in "
+        f"{say.file_of(seen)} hides the rows"
     ),
     plain="The source has newer data, but our fetch came back empty.",
-)
-PULL_DUE = Rule(
-    code="pull_due",
-    stage=Stage.PULL,
-    group=Group.OURS,
-    given=Given.UPSTREAM_HAS_MORE,
-    holds_when=(
-        "it is later than the start of the last pull, which succeeded, while no pull "
-        "is overdue: the next one will fetch it"
-    ),
-    fault=lambda seen: (
-        seen.run.status == "succeeded"
-        and later(seen.upstream_newest, seen.run.started_at)
-    ),
-    unless=lambda other: other.code == "pull_not_run",
-    pages=Pages.NO,
-    tell=STAKEHOLDERS,
-    eta=next_pull_eta,
-    headline=lambda seen: (
-        f"upstream published {say.at(seen.upstream_newest)} only after our last pull "
-        "began; the next pull will fetch it"
-    ),
-    evidence=(say.upstream, say.run, say.schedule, say.cursor),
-    next_step=lambda seen: (
-        "nothing has to be done; if the source is late every day, move the schedule "
-        f"or the promise in datasets/{say.name_of(seen)}.yaml"
-    ),
-    plain="The source published late; our next regular fetch will bring it.",
 )
 NOT_LANDED = Rule(
     code="not_landed",
     stage=Stage.LANDING,
-    group=Group.OURS,
+    group=Group.STUCK,
     holds_when=(
         "the last pull succeeded with rows, and nothing landed since it began: the "
         "newest object is older, or the landing zone is empty"
@@ -316,47 +283,93 @@ NOT_LANDED = Rule(
     ),
     pages=Pages.YES,
     tell=BOTH,
-    headline=lambda seen: (
-        f"the last pull says it brought {say.counted(seen.run.rows or 0, 'row')}, but "
-        "nothing has landed since it began"
-    ),
+    risk=at_once,
+    headline=lambda _: "pulled rows did not reach S3",
     evidence=(say.run, say.landing),
     next_step=lambda seen: (
-        f"find the run with `catflap runs {say.name_of(seen)}` and its objects with "
-        f"`aws s3 ls --recursive s3://<bucket>/raw/{say.name_of(seen)}/`; if they are "
-        f"gone, fetch the window again with `catflap backfill {say.name_of(seen)} "
-        "--from ISO --to ISO`"
+        f"look for the run's objects: {say.command(seen, 'runs')} and `aws s3 ls "
+        f"--recursive {say.landing_of(seen)}`; if they are gone, fetch the window "
+        f"again: {say.command(seen, 'backfill', say.window_of(seen))}"
     ),
     plain="The data was fetched, but it did not reach our storage.",
 )
-INTERNAL_FAILURE = Rule(
-    code="pull_failed",
+
+# B2: passes by itself ----------------------------------------------------------------
+PULL_RUNNING = Rule(
+    code="pull_running",
     stage=Stage.PULL,
-    group=Group.OURS_UNCONFIRMED,
-    given=Given.SOURCE_UNKNOWN,
-    holds_when="the last pull failed with `internal`",
-    fault=lambda seen: _failed_with(seen, "internal"),
-    pages=Pages.YES,
+    group=Group.PASSING,
+    given=Given.UPSTREAM_HAS_MORE,
+    holds_when="a pull is running, and those before it did not fail",
+    fault=lambda seen: seen.run.status == "running" and not seen.keeps_failing,
+    pages=Pages.ON_ERROR,
+    pages_once=_is_overdue,
     tell=BOTH,
-    headline=PULL_FAILED.headline,
-    evidence=PULL_FAILED.evidence,
-    next_step=PULL_FAILED.next_step,
-    plain=PULL_FAILED.plain,
+    eta=_running_eta,
+    headline=lambda seen: (
+        "a pull takes longer than usual" if _is_overdue(seen) else "a pull is running"
+    ),
+    evidence=(say.run, say.upstream, say.cursor),
+    next_step=lambda seen: (
+        f"watch it with {say.command(seen, 'runs')}; a pull that is killed at its "
+        "function's time limit is resumed by itself"
+    ),
+    plain="We are fetching the data right now.",
+)
+PULL_DUE = Rule(
+    code="pull_due",
+    stage=Stage.PULL,
+    group=Group.PASSING,
+    given=Given.UPSTREAM_HAS_MORE,
+    holds_when=(
+        "it is later than the start of the last pull, which succeeded: the next one "
+        "will fetch it"
+    ),
+    fault=lambda seen: (
+        seen.run.status == "succeeded"
+        and later(seen.upstream_newest, seen.run.started_at)
+    ),
+    pages=Pages.NO,
+    tell=STAKEHOLDERS,
+    eta=_next_pull_eta,
+    headline=lambda _: "the next pull will fetch it",
+    evidence=(say.upstream, say.run, say.schedule, say.cursor),
+    next_step=lambda seen: (
+        "nothing has to be done; if the source is late every day, move the schedule "
+        f"or the promise in {say.file_of(seen)}"
+    ),
+    plain="The source published late; our next regular fetch will bring it.",
+)
+
+# C: the source is unknown, and our own side is seen to be at fault -------------------
+UNSURE_FAILED = PULL_FAILED.with_source_unknown(
+    holds_when=(
+        "the last pull failed with `internal`, or the probe is `ok` and pulls fail as "
+        "above"
+    ),
+    fault=lambda seen: (
+        _failed_with(seen, "internal")
+        or (seen.signals.upstream.probe == "ok" and _failed(seen))
+    ),
+)
+_UNSURE = (
+    SCHEDULE_DISABLED.with_source_unknown(),
+    PULL_NOT_RUN.with_source_unknown(),
+    UNSURE_FAILED,
+)
+UNSURE_RUNNING = PULL_RUNNING.with_source_unknown(
+    holds_when="a pull is running, those before it did not fail, and none of the above",
+    fault=lambda seen: (
+        PULL_RUNNING.fault(seen) and not any(rule.holds(seen) for rule in _UNSURE)
+    ),
 )
 
 ALWAYS = (CREDENTIALS_REJECTED, QUOTA_EXHAUSTED, RESPONSE_CHANGED, CURSOR_AHEAD)
-OURS = (
+STUCK = (
     SCHEDULE_DISABLED,
-    PULL_RUNNING,
     PULL_NOT_RUN,
     PULL_FAILED,
     PULLED_NOTHING,
-    PULL_DUE,
     NOT_LANDED,
 )
-OURS_UNCONFIRMED = (
-    SCHEDULE_DISABLED.with_source_unknown(),
-    PULL_RUNNING.with_source_unknown(),
-    PULL_NOT_RUN.with_source_unknown(),
-    INTERNAL_FAILURE,
-)
+UNCONFIRMED = (*_UNSURE, UNSURE_RUNNING)

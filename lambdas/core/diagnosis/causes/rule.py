@@ -38,12 +38,25 @@ class Pages(StrEnum):
     """Whether a cause wakes somebody."""
 
     YES = "yes"
+    """On error always, on a warning where the policy asks for it."""
     ON_ERROR = "on error"
     NO = "no"
+    IN_ANY_STATE = "in any state"
+    """The alerting itself."""
 
-    def on(self, state: State) -> bool:
-        """Whether it does in this state."""
-        return self is Pages.YES or (self is Pages.ON_ERROR and state is State.ERROR)
+    def on(self, state: State, page_on: str) -> bool:
+        """Whether it does in this state, if the policy pages on `page_on`."""
+        if page_on == "never":
+            return False
+        match self:
+            case Pages.IN_ANY_STATE:
+                return True
+            case Pages.YES if state is State.WARN:
+                return page_on == "warn"
+            case Pages.YES | Pages.ON_ERROR:
+                return state is State.ERROR
+            case Pages.NO:
+                return False
 
 
 class Group(StrEnum):
@@ -51,10 +64,12 @@ class Group(StrEnum):
 
     ALWAYS = "A"
     """Bites as soon as there is data: the cause in any case."""
-    OURS = "B"
+    STUCK = "B1"
     """Known to be stuck on our way; only if not caught up."""
-    OURS_UNCONFIRMED = "C"
-    """The source is unknown, our side is at fault; only if nothing of B holds."""
+    PASSING = "B2"
+    """Passes by itself; only if not caught up, and nothing of A and B1 holds."""
+    UNCONFIRMED = "C"
+    """The source is unknown, our side is at fault; only if nothing of B is said."""
     SOURCE = "D"
     """The source itself."""
     REST = "E"
@@ -86,7 +101,7 @@ class Given(StrEnum):
             case Given.FILES_WAIT:
                 return seen.files_wait
             case Given.NO_FILES_WAIT:
-                return not seen.files_wait
+                return seen.no_files_wait
 
 
 class Broken(StrEnum):
@@ -97,6 +112,11 @@ class Broken(StrEnum):
     WHEN_IDLE_TOO = "when caught up, or when no files wait"
 
 
+HEADLINE = 35
+"""Characters of a rule's headline: with a dataset's name of 30 characters and how late
+it is, the cause ends within the first 90."""
+
+Fault: TypeAlias = Callable[[Assessment], bool]
 Sentence: TypeAlias = Callable[[Assessment], str]
 Evidence: TypeAlias = Callable[[Assessment], str | None]
 """A sentence with the values in it, or None where nothing is known to say."""
@@ -110,20 +130,25 @@ def _never_known(_: Assessment) -> None:
     return None
 
 
+def at_once(_: Assessment) -> bool:
+    """A condition that needs nothing more."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
     """One cause.
 
-    `fault` is the condition without `given`; `unless` picks the rules of group B that
-    must not hold. `headline` is a clause after "late: "; `plain` says the same in one
-    line to people who only use the data. `eta` is None unless a signal carries it.
+    `fault` is the condition without `given`. `headline` is a clause after "late: ", of
+    at most `HEADLINE` characters; `plain` says the same in one line to people who only
+    use the data. `eta` is None unless a signal carries it.
     """
 
     code: str
     stage: Stage | None
     group: Group
     holds_when: str
-    fault: Callable[[Assessment], bool]
+    fault: Fault
     pages: Pages
     tell: frozenset[Audience]
     headline: Sentence
@@ -131,13 +156,43 @@ class Rule:
     next_step: Sentence
     plain: str
     given: Given = Given.NOTHING
-    unless: Callable[[Rule], bool] | None = None
+    pages_once: Fault = at_once
+    """What has to hold besides, before it pages."""
     broken: Broken = Broken.UNNAMED
+    risk: Fault | None = None
+    """When it puts a dataset that is on time at risk; None is never."""
     eta: Callable[[Assessment], datetime | None] = _never_known
+    asks_again: bool = False
+    """Whether the next pull is when we know more."""
 
-    def with_source_unknown(self) -> Rule:
-        """The same fault as a cause while nobody knows what upstream has."""
-        return replace(self, group=Group.OURS_UNCONFIRMED, given=Given.SOURCE_UNKNOWN)
+    def holds(self, seen: Assessment) -> bool:
+        """Whether the signals show it."""
+        return self.given.holds(seen) and self.fault(seen)
+
+    def is_risk(self, seen: Assessment) -> bool:
+        """Whether it is known to make the dataset late, which it is not yet."""
+        return self.risk is not None and self.holds(seen) and self.risk(seen)
+
+    def wakes(self, seen: Assessment) -> bool:
+        """Whether it pages, where it holds."""
+        page_on = seen.signals.policy.page_on
+        return self.pages.on(seen.state, page_on) and self.pages_once(seen)
+
+    def with_source_unknown(
+        self, *, fault: Fault | None = None, holds_when: str = ""
+    ) -> Rule:
+        """The same cause while nobody knows what upstream has, shown by its own fault
+        or by another. When data come is then for nobody to say.
+        """
+        return replace(
+            self,
+            group=Group.UNCONFIRMED,
+            given=Given.SOURCE_UNKNOWN,
+            fault=fault or self.fault,
+            holds_when=holds_when or self.holds_when,
+            eta=_never_known,
+            risk=None,
+        )
 
     @property
     def condition(self) -> str:

@@ -36,6 +36,8 @@ HEALTHY: Document = {
         "expected_by": None,
         "expected_since": None,
         "in_quiet_time": False,
+        "page_on": "error",
+        "late_at": None,
     },
     "upstream": {"probe": "ok", "newest_event_at": ago(600), "empty": None},
     "pull": {
@@ -44,6 +46,9 @@ HEALTHY: Document = {
         "last_due_at": ago(300),
         "next_due_at": ago(-3300),
         "usual_run_s": 60,
+        "rereads": False,
+        "cursor_by": "event",
+        "failures_in_row": 0,
         "last_run": {
             "status": "succeeded",
             "started_at": ago(300),
@@ -174,6 +179,8 @@ _CHOICES: dict[str, list[Any]] = {
     "policy.expected_by": [None, None, None, *_TIMES],
     "policy.expected_since": _TIMES,
     "policy.in_quiet_time": [False, False, False, True],
+    "policy.page_on": ["error", "warn", "never"],
+    "policy.late_at": _TIMES,
     "upstream.probe": [
         "ok", "ok", "ok", "unreachable", "denied", "throttled", "error_body",
         "failed", "not_probed",
@@ -185,6 +192,9 @@ _CHOICES: dict[str, list[Any]] = {
     "pull.last_due_at": _TIMES,
     "pull.next_due_at": _TIMES,
     "pull.usual_run_s": [0, 60, 1800],
+    "pull.rereads": [False, False, True],
+    "pull.cursor_by": ["event", "other"],
+    "pull.failures_in_row": [0, 1, 2, 3],
     "pull.last_run.status": ["succeeded", "failed", "running", "never"],
     "pull.last_run.started_at": _TIMES,
     "pull.last_run.rows": _COUNTS,

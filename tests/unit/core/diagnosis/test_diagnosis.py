@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.core.diagnosis.causes import BY_CODE, OURS, RULES, plain_words
-from lambdas.core.diagnosis.causes.rule import Group
+from lambdas.core.diagnosis.assessment import assess
+from lambdas.core.diagnosis.causes import BY_CODE, RULES, STUCK, plain_words
+from lambdas.core.diagnosis.causes.rule import HEADLINE, Group
 from lambdas.core.diagnosis.signals import signals_from_json
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from tests.unit.core.diagnosis.signal_documents import (
@@ -266,12 +267,6 @@ def test_random_documents_read_the_same_by_a_flat_reading(seeds: range) -> None:
 NEARLY: list[tuple[str, Document, Document, str]] = [
     ("cursor at now + skew", BEHIND, {"pull.cursor_at": ago(-300)}, "unknown"),
     (
-        "no skew is known",
-        BEHIND,
-        {"pull.cursor_at": ago(-YEAR), "policy.skew_s": None},
-        "unknown",
-    ),
-    (
         "the probe is denied, the pull succeeded",
         BEHIND,
         {"upstream.probe": "denied"},
@@ -281,12 +276,6 @@ NEARLY: list[tuple[str, Document, Document, str]] = [
         "the probe is denied, nothing is known of pulls",
         BEHIND,
         {"upstream.probe": "denied", "pull": ...},
-        "unknown",
-    ),
-    (
-        "the failed run does not say how",
-        BEHIND,
-        {"pull.last_run.status": "failed"},
         "unknown",
     ),
     (
@@ -324,12 +313,6 @@ NEARLY: list[tuple[str, Document, Document, str]] = [
         LANDED,
         {"pipe.state": "unreadable"},
         "load_unseen",
-    ),
-    (
-        "grace is not known",
-        LANDED,
-        {"policy.load_grace_s": None},
-        "unknown",
     ),
     (
         "when anything was forwarded is not known",
@@ -420,7 +403,7 @@ PAIRS: list[tuple[Document, Document, list[str], bool]] = [
         ["credentials_rejected", "schedule_disabled"],
         True,
     ),
-    # A cause that pages nobody on warn, and one of group B beside it that does.
+    # On a warning nothing pages, unless the policy asks for it.
     (
         BEHIND,
         {
@@ -430,19 +413,38 @@ PAIRS: list[tuple[Document, Document, list[str], bool]] = [
             "load.status": "Load failed",
         },
         ["quota_exhausted", "load_failed"],
-        True,
+        False,
     ),
-    # …and one of group C that is no reason of its own to page.
     (
         BEHIND,
         {
             "policy.error_after_s": None,
+            "policy.page_on": "warn",
+            "pull.last_run.status": "failed",
+            "pull.last_run.error": "throttled",
+            "load.status": "Load failed",
+        },
+        ["quota_exhausted", "load_failed"],
+        True,
+    ),
+    # A code of group C pages beside its cause, as those of A and B1 do.
+    (
+        BEHIND,
+        {
+            "policy.error_after_s": None,
+            "policy.page_on": "warn",
             "upstream.probe": "not_probed",
             "pull.schedule_enabled": False,
             "pull.last_run.status": "failed",
             "pull.last_run.error": "throttled",
         },
         ["quota_exhausted", "schedule_disabled"],
+        True,
+    ),
+    (
+        BEHIND,
+        {"policy.page_on": "never", "monitor.undelivered_notices": 1},
+        ["pulled_nothing", "notice_undelivered"],
         False,
     ),
     # Group C is silent while anything of B holds.
@@ -461,16 +463,54 @@ PAIRS: list[tuple[Document, Document, list[str], bool]] = [
         ["load_failed"],
         True,
     ),
+    # What passes by itself is not said while something is stuck.
     (
         BEHIND,
         {"upstream.newest_event_at": ago(100), "load.rows_loaded": 1},
-        ["pull_due", "load_partial"],
+        ["load_partial"],
         True,
     ),
     (
         LANDED,
         {"landing.newest_object_at": ago(600), "landing.rewritten": True},
-        ["name_reused", "load_pending"],
+        ["name_reused"],
+        True,
+    ),
+    (
+        LANDED,
+        {
+            "landing.newest_object_at": ago(600),
+            "pull.last_run.status": "failed",
+            "pull.last_run.error": "auth",
+        },
+        ["credentials_rejected"],
+        True,
+    ),
+    # A hides B2, not C.
+    (
+        BEHIND,
+        {
+            "upstream.probe": "denied",
+            "pull.last_run": {"status": "running", "started_at": ago(60)},
+        },
+        ["credentials_rejected", "pull_running"],
+        True,
+    ),
+    # An API that hangs is "running" most of the time.
+    (
+        BEHIND,
+        {"pull.last_run": {"status": "running"}, "pull.failures_in_row": 2},
+        ["pull_failed"],
+        True,
+    ),
+    (
+        BEHIND,
+        {
+            **NO_PROBE,
+            "pull.last_run": {"status": "running"},
+            "pull.failures_in_row": 2,
+        },
+        ["upstream_down"],
         True,
     ),
     (
@@ -580,7 +620,7 @@ def test_of_several_faults_the_first_is_the_cause_and_the_rest_are_named(
             {"table.newest_event_at": ago(LATE), "policy.in_quiet_time": True},
             "pass",
         ),
-        ({"policy.clock": None}, "unknown"),
+        ({"policy.clock": None}, "pass"),
         ({"policy.expected_by": ago(0), "policy.expected_since": ago(600)}, "pass"),
         ({"policy.expected_by": ago(0), "policy.expected_since": ago(599)}, "error"),
         ({"policy.expected_by": ago(-1), "policy.expected_since": ago(0)}, "pass"),
@@ -603,8 +643,10 @@ def test_the_state_follows_the_promise(changes: Document, state: str) -> None:
 def test_headline_and_evidence_hold_the_values() -> None:
     verdict = verdict_on(QUIET)
 
-    assert "newest row 2026-11-22 20:00 UTC, 13 h old" in verdict.headline
-    assert "promised within 6 h" in verdict.headline
+    assert verdict.headline == "cat_data 10 h late: the source has nothing newer"
+    assert verdict.evidence[0] == (
+        "newest row 2026-11-22 20:00 UTC, 13 h old; promised within 3 h"
+    )
     assert any("0 rows" in sentence for sentence in verdict.evidence)
 
 
@@ -612,7 +654,7 @@ def test_an_unknown_coverage_names_both_explanations_in_the_headline() -> None:
     lost = {"pipe.covers_newest_key": None, "pipe.last_forwarded_at": ago(9000)}
     for received in (ago(9000), ago(60)):
         headline = verdict_on(LANDED, {**lost, "pipe.last_received_at": received})
-        for word in ("topic", "queue", "prefix", "pattern"):
+        for word in ("event", "prefix"):
             assert word in headline.headline
 
 
@@ -633,10 +675,21 @@ def test_an_unknown_coverage_names_both_explanations_in_the_headline() -> None:
             {"upstream.newest_event_at": ago(100), "pull.usual_run_s": None},
             ago(-3300 - 900),
         ),
-        (QUIET, {}, ago(-3300 - 60 - 900)),
-        (QUIET, {"pull.next_due_at": None}, None),
-        (QUIET, {"pull.next_due_at": ago(2 * HOUR)}, None),
-        (QUIET, {"policy.load_grace_s": None}, None),
+        (
+            BEHIND,
+            {"upstream.newest_event_at": ago(100), "pull.schedule_enabled": None},
+            ago(-3300 - 60 - 900),
+        ),
+        (
+            BEHIND,
+            {
+                **NO_PROBE,
+                "pull.last_run": {"status": "running", "started_at": ago(60)},
+                "pull.usual_run_s": 120,
+            },
+            None,
+        ),
+        (QUIET, {}, None),
         (LANDED, {"landing.newest_object_at": ago(600)}, ago(-300)),
         (LANDED, {"landing.newest_object_at": ago(900)}, None),
         (LANDED, {"pipe.pending_files": 12, "pipe.files_per_minute": 3}, ago(-240)),
@@ -649,6 +702,86 @@ def test_an_eta_is_given_only_where_a_signal_carries_it(
     start: Document, changes: Document, eta: str | None
 ) -> None:
     assert verdict_on(start, changes).to_json()["eta"] == eta
+
+
+@pytest.mark.parametrize(
+    ("start", "changes", "next_look"),
+    [
+        (QUIET, {}, ago(-3300)),
+        (QUIET, {"pull.next_due_at": None}, None),
+        (QUIET, {"pull.next_due_at": ago(2 * HOUR)}, None),
+        (QUIET, {"pull.schedule_enabled": False}, None),
+        (BEHIND, NO_PROBE, ago(-3300)),
+        (BEHIND, {"upstream.probe": "unreachable"}, ago(-3300)),
+        (BEHIND, {}, None),
+        (HEALTHY, {}, None),
+    ],
+)
+def test_when_we_ask_again_is_said_where_the_source_decides(
+    start: Document, changes: Document, next_look: str | None
+) -> None:
+    verdict = verdict_on(start, changes).to_json()
+
+    assert verdict["next_look"] == next_look
+    assert verdict["eta"] is None
+
+
+@pytest.mark.parametrize(
+    ("started", "usual", "page"),
+    [(60, 120, False), (1020, 120, True), (1019, 120, False), (60, None, True)],
+)
+def test_a_pull_that_runs_wakes_nobody_before_its_usual_time_is_over(
+    started: int,
+    usual: int | None,
+    page: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    running = {
+        "pull.last_run": {"status": "running", "started_at": ago(started)},
+        "pull.usual_run_s": usual,
+    }
+    for source in ({}, NO_PROBE):
+        verdict = verdict_on(BEHIND, {**running, **source})
+        assert (verdict.cause, verdict.page) == ("pull_running", page)
+
+
+# at risk -----------------------------------------------------------------------------
+FRESH_AND_FAILED = {"pull.last_run.status": "failed", "pull.last_run.error": "http"}
+BEHIND_IN_TIME = changed(
+    HEALTHY,
+    {"upstream.newest_event_at": ago(30), "policy.late_at": ago(-2 * HOUR)},
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({"pull.last_run.status": "failed", "pull.last_run.error": "auth"}, True),
+        ({"pull.last_run.status": "failed", "pull.last_run.error": "throttled"}, False),
+        ({**FRESH_AND_FAILED, "pull.failures_in_row": 2}, False),
+        ({**FRESH_AND_FAILED, "pull.failures_in_row": 3}, True),
+        ({"pull.schedule_enabled": False}, True),
+        ({"pull.schedule_enabled": False, "policy.in_quiet_time": True}, True),
+        ({"load.status": "Load failed"}, True),
+        ({"load.status": "Load failed", "upstream.newest_event_at": ago(600)}, False),
+        ({"table.row_count": 1}, False),
+        ({**NO_PROBE, "pull.schedule_enabled": False}, False),
+        ({"pipe.state": "PAUSED"}, False),
+        ({"load.status": "Load failed", "monitor.undelivered_notices": 1}, False),
+    ],
+)
+def test_what_is_broken_is_told_before_it_is_late(
+    changes: Document,
+    codes: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    verdict = verdict_on(BEHIND_IN_TIME, changes)
+
+    assert verdict.state.value == "pass"
+    assert verdict.at_risk is codes
+    if codes:
+        assert [*verdict.tell] == ["engineers"]
+        assert not verdict.page
+        assert verdict.to_json()["late_at"] == ago(-2 * HOUR)
+        assert verdict.headline.startswith("cat_data at risk: ")
 
 
 # what others get wrong ---------------------------------------------------------------
@@ -704,6 +837,9 @@ def test_the_same_data_again_is_not_taken_for_an_empty_answer() -> None:
              "load.last_loaded_at": ago(200)}  # fmt: skip
 
     assert verdict_on(QUIET, again).cause == "upstream_republished"
+    for asked_for in (True, None):
+        verdict = verdict_on(QUIET, {**again, "pull.rereads": asked_for})
+        assert verdict.cause == "upstream_quiet"
     assert verdict_on(QUIET).cause == "upstream_quiet"
 
 
@@ -719,7 +855,7 @@ def test_a_verdict_has_the_keys_of_the_contract_in_their_order() -> None:
 
     assert list(verdict) == [
         "dataset", "state", "cause", "stage", "page", "tell", "headline", "evidence",
-        "next_step", "also", "eta",
+        "next_step", "also", "eta", "next_look", "at_risk", "late_at",
     ]  # fmt: skip
     assert json.loads(json.dumps(verdict)) == verdict
 
@@ -740,6 +876,36 @@ def test_no_sentence_pastes_a_value_that_is_not_known() -> None:
         assert "None" not in " ".join(said), f"seed {seed}"
 
 
+LONGEST = "a" * 30
+
+
+def test_no_headline_is_cut_before_its_cause() -> None:
+    """`[page] `, the longest name, how late, and the cause, in 90 characters."""
+    shown = set()
+    for _, start, changes in ROWS:
+        document = changed(start, {**changes, "dataset": LONGEST})
+        if start is not HEALTHY and document["table"]["newest_event_at"]:
+            document["policy"]["warn_after_s"] = 0
+        verdict = verdict_on(document)
+        shown.add(verdict.cause)
+        assert len(f"[page] {verdict.headline}") <= 90, verdict.headline
+    assert shown == {rule.code for rule in RULES if rule.group is not Group.NOTE}
+
+
+def test_each_cause_says_another_thing_in_few_characters() -> None:
+    said: dict[str, set[str]] = {}
+    for seed in range(6_000):
+        seen = assess(signals_from_json(json.dumps(random_document(seed))))
+        for rule in RULES:
+            if rule.holds(seen):
+                said.setdefault(rule.code, set()).add(rule.headline(seen))
+    for code, headlines in said.items():
+        assert max(map(len, headlines)) <= HEADLINE, (code, max(headlines, key=len))
+        for other, others in said.items():
+            either = {code, other} == {"not_notified", "not_forwarded"}
+            assert code == other or either or not headlines & others, (code, other)
+
+
 def test_a_hostile_name_never_gets_into_a_command() -> None:
     for _, start, changes in ROWS:
         verdict = verdict_on(start, {**changes, "dataset": "x'; DROP TABLE y; --"})
@@ -747,7 +913,7 @@ def test_a_hostile_name_never_gets_into_a_command() -> None:
 
 
 def test_group_b_stands_in_the_order_of_the_stages() -> None:
-    stages = list(dict.fromkeys(rule.stage.value for rule in OURS if rule.stage))
+    stages = list(dict.fromkeys(rule.stage.value for rule in STUCK if rule.stage))
 
     assert stages == ["pull", "landing", "load", "table"]
 
@@ -766,15 +932,15 @@ FREQUENT = changed(
 
 
 def test_wiring_that_died_pages_though_the_newest_object_is_always_young() -> None:
-    unsaid = verdict_on(FREQUENT)
-    assert (unsaid.cause, unsaid.page) == ("load_pending", False)
-    told = verdict_on(changed(FREQUENT, {"landing.overdue_at": ago(3600)}))
-    assert (told.cause, told.lead, told.page) == ("load_pending", "not_notified", True)
-    assert "the pipe was not told" in told.headline
+    overdue = verdict_on(changed(FREQUENT, {"landing.overdue_at": ago(3600)}))
+    assert (overdue.cause, overdue.page) == ("not_notified", True)
+    assert "the pipe was not told" in overdue.headline
     astray = {"landing.overdue_at": ago(3600), "pipe.covers_newest_key": False}
-    assert verdict_on(changed(FREQUENT, astray)).lead == "not_forwarded"
+    assert verdict_on(changed(FREQUENT, astray)).cause == "not_forwarded"
     behind = {"landing.overdue_at": ago(3600), "pipe.pending_files": 3}
-    assert verdict_on(changed(FREQUENT, behind)).lead == "pipe_backlog"
+    assert verdict_on(changed(FREQUENT, behind)).cause == "pipe_backlog"
+    unsaid = verdict_on(FREQUENT)
+    assert (unsaid.cause, unsaid.page) == ("load_unseen", True)
 
 
 def test_what_was_forwarded_after_it_landed_was_not_left_unsaid() -> None:
@@ -784,4 +950,4 @@ def test_what_was_forwarded_after_it_landed_was_not_left_unsaid() -> None:
             {"landing.overdue_at": ago(3600), "pipe.last_forwarded_at": ago(3599)},
         )
     )
-    assert (told.cause, told.page) == ("load_pending", False)
+    assert (told.cause, told.page) == ("load_unseen", True)

@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lambdas.core.diagnosis.causes import BY_CODE
+from lambdas.core.diagnosis.assessment import assess
+from lambdas.core.diagnosis.causes import ALWAYS, BY_CODE, PASSING, STUCK
 from lambdas.core.diagnosis.causes.rule import Group
 from lambdas.core.diagnosis.signals import signals_from_json
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
@@ -44,14 +45,13 @@ NEEDS: dict[str, list[set[str]]] = {
     "credentials_rejected": [{"pull.last_run.status"}],
     "quota_exhausted": [{"pull.last_run.status"}],
     "response_changed": [{"pull.last_run.status", "pull.last_run.error"}],
-    "cursor_ahead": [{"pull.cursor_at", "policy.skew_s"}],
+    "cursor_ahead": [{"pull.cursor_at"}],
     "schedule_disabled": [{"pull.schedule_enabled"}],
     "pull_running": [{"pull.last_run.status"}],
     "pull_not_run": [
-        {"pull.last_due_at", "policy.load_grace_s", "pull.last_run.status"},
-        {"pull.last_due_at", "policy.load_grace_s", "pull.last_run.started_at"},
+        {"pull.last_due_at", "pull.last_run.status"},
     ],
-    "pull_failed": [{"pull.last_run.status", "pull.last_run.error"}],
+    "pull_failed": [{"pull.last_run.status"}],
     "pulled_nothing": [
         {
             "upstream.probe", "upstream.newest_event_at", "pull.last_run.status",
@@ -75,7 +75,7 @@ NEEDS: dict[str, list[set[str]]] = {
     "pipe_stopped": [{"pipe.state"}],
     "load_failed": [{"load.status"}],
     "load_partial": [{"load.status"}, {"load.rows_parsed", "load.rows_loaded"}],
-    "load_pending": [{"landing.newest_object_at", "policy.load_grace_s"}],
+    "load_pending": [{"landing.newest_object_at"}],
     "pipe_backlog": [{"pipe.state", "pipe.pending_files"}],
     "not_notified": [
         {
@@ -92,25 +92,26 @@ NEEDS: dict[str, list[set[str]]] = {
         for extra in ("pipe.covers_newest_key", "pipe.last_received_at")
     ],
     "load_unseen": [
-        {"landing.newest_object_at", "policy.load_grace_s"},
+        {"landing.newest_object_at"},
         {"landing.unloaded"},
         {"landing.overdue_at"},
     ],
     "rows_deleted": [{"table.row_count", "table.previous_row_count"}],
-    "event_time_missing": [{"policy.clock", "table.null_event_rows"}],
+    "event_time_missing": [{"table.null_event_rows"}],
     "upstream_republished": [
         {
             "pull.last_run.status", "pull.last_run.rows", "table.newest_event_at",
-            "pull.last_run.started_at", "policy.warn_after_s",
+            "pull.last_run.started_at", "policy.warn_after_s", "pull.rereads",
         }
     ],
     "upstream_quiet": [
         {"upstream.probe", "upstream.newest_event_at", "table.newest_event_at"},
-        {"upstream.empty"},
+        {"upstream.probe", "upstream.empty"},
     ],
     "upstream_down": [
         {"upstream.probe"},
         {"pull.last_run.status", "pull.last_run.error"},
+        {"pull.last_run.status", "pull.failures_in_row"},
     ],
     "unconfirmed": [{"pull.last_run.status", "pull.last_run.rows"}],
     "unknown": [set()],
@@ -120,6 +121,7 @@ NEEDS: dict[str, list[set[str]]] = {
     "notice_undelivered": [{"monitor.undelivered_notices"}],
     "run_stuck": [{"monitor.stuck_runs"}],
     "future_rows": [{"table.future_rows"}],
+    "upstream_ahead": [{"upstream.probe", "upstream.newest_event_at"}],
     "stale_events": [
         {"policy.clock", "policy.error_after_s", "table.newest_event_at"}
     ],
@@ -153,7 +155,7 @@ def test_what_cannot_be_read_is_never_late(document: Document) -> None:
         verdict = verdict_on(changed(document, {"table.read": read}))
         assert verdict.state.value == "unknown"
         assert verdict.cause == "monitor_blind"
-        assert verdict.page
+        assert verdict.page or document.get("policy", {}).get("page_on") == "never"
 
 
 @UNHURRIED
@@ -241,7 +243,6 @@ def test_everything_unknown_but_the_lateness_is_unknown() -> None:
     )
 
     assert (verdict.state.value, verdict.cause, verdict.also) == ("warn", "unknown", ())
-    assert verdict.page
     assert verdict.stage is None
 
 
@@ -257,10 +258,28 @@ def test_no_code_is_named_twice_and_the_rest_only_alone(document: Document) -> N
 
 @UNHURRIED
 @given(documents)
-def test_an_eta_lies_ahead(document: Document) -> None:
+def test_an_eta_lies_ahead_and_none_is_given_where_the_source_decides(
+    document: Document,
+) -> None:
     verdict = verdict_on(document)
 
     assert verdict.eta is None or verdict.eta > NOW
+    assert verdict.next_look is None or verdict.next_look > NOW
+    assert None in {verdict.eta, verdict.next_look}
+    if verdict.cause is not None and verdict.cause.startswith("upstream_"):
+        assert verdict.eta is None
+
+
+@UNHURRIED
+@given(documents)
+def test_what_passes_by_itself_is_never_the_cause_beside_what_does_not(
+    document: Document,
+) -> None:
+    verdict = verdict_on(document)
+
+    if verdict.state.late and verdict.cause in {rule.code for rule in PASSING}:
+        seen = assess(signals_from_json(json.dumps(document)))
+        assert not any(rule.holds(seen) for rule in ALWAYS + STUCK)
 
 
 @UNHURRIED
