@@ -227,6 +227,15 @@ class EmbeddedStack:
     ) -> None:
         self._opened.close()
 
+    def update(self, project: Project, templates: Path) -> list[str]:
+        """Deploy again; the addresses that changed. Only while nothing is in flight."""
+        self.project = project
+        self._write_catalogue()
+        # Lambda keeps no environment of a function whose code was changed.
+        self.host.recycle()
+        deploy(self.cloud, templates, host=self.host, previous=self.deployment)
+        return list(self.deployment.changed)
+
     def set_clock(self, now: datetime) -> None:
         """Let it be `now` everywhere. Only while nothing is in flight."""
         self.cloud.set_clock(now)
@@ -246,6 +255,7 @@ class EmbeddedStack:
             protocol=where.scheme,
             host=where.hostname,
             port=where.port,
+            database=self.project.environment.snowflake.database,
             session_parameters={"CLIENT_TELEMETRY_ENABLED": False},
         )
         try:
@@ -319,8 +329,7 @@ class EmbeddedStack:
         self.slack = SlackLookAlike()
         opened.callback(self.slack.close)
         self._prepare_account()
-        catalogue = self._folder / "catalogue.json"
-        catalogue.write_text(catalogue_to_json(self.project.catalogue))
+        catalogue = self._write_catalogue()
         self.host = Functions(
             self.cloud,
             bundle_root=self._bundle_root,
@@ -336,6 +345,11 @@ class EmbeddedStack:
         self.deployment = deploy(self.cloud, templates, host=self.host)
         self.topics = self._topic_reader()
         self.fabric = self._fabric()
+
+    def _write_catalogue(self) -> Path:
+        path = self._folder / "catalogue.json"
+        path.write_text(catalogue_to_json(self.project.catalogue))
+        return path
 
     def _prepare_account(self) -> None:
         slack = self.project.environment.slack

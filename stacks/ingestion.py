@@ -12,7 +12,7 @@ from aws_cdk import App, Duration
 from aws_cdk import aws_sqs as sqs
 
 from lambdas.core.dataset import Catalogue
-from lambdas.core.names import backfills_queue_name
+from lambdas.core.names import backfills_queue_name, pulls_queue_name
 from lambdas.core.settings import PullSettings
 from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
@@ -74,7 +74,9 @@ class IngestionStack(CatflapStack):
             engineers=notifications.engineers,
             fifo=True,
         )
-        self.pulls = self._queue("Pulls", dead_pulls, name=None)
+        self.pulls = self._queue(
+            "Pulls", dead_pulls, name=pulls_queue_name(environment.name)
+        )
         self.backfills = self._queue(
             "Backfills", dead_backfills, name=backfills_queue_name(environment.name)
         )

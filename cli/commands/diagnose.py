@@ -59,14 +59,10 @@ def run(
         came = "neither" if name is None else "both"
         raise BadInput(f"one of NAME and --signals FILE is needed; {came} came")
     from cli.deployed.diagnosis import judged  # noqa: PLC0415 - signals need no boto3
+    from cli.deployed.environment import deployed  # noqa: PLC0415 - as above
 
-    found = judged(
-        name,
-        environment=environment,
-        environments=environments,
-        datasets=datasets,
-        apis=apis,
-    )
+    reached = deployed(environment, environments=environments)
+    found = judged(name, reached, datasets=datasets, apis=apis)
     if as_json:
         collected = found.signals.model_dump(mode="json")
         print(json.dumps({"signals": collected, "verdict": found.verdict.to_json()}))

@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from cli.deployed.environment import Deployed, deployed, now
+from cli.deployed.environment import Deployed, now
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.signals.judge import Judged
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
@@ -19,15 +19,12 @@ from lambdas.core.incidents.ports import CheckState
 from project.yaml_files import load_datasets
 
 
-def judged(
-    name: str, *, environment: str, environments: Path, datasets: Path, apis: Path
-) -> Judged:
+def judged(name: str, reached: Deployed, *, datasets: Path, apis: Path) -> Judged:
     """Collect the signals of `name` and judge them.
 
     Raises BadInput, BadFiles, NotReached. A signal that could not be collected is not
     known, and a line on stderr says why.
     """
-    reached = deployed(environment, environments=environments)
     # The connector signs for a region, and asks only this variable for it.
     os.environ.setdefault("AWS_REGION", reached.environment.region)
     secrets = SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager"))

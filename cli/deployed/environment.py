@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from cli.deployed.local import LOCAL, LocalStack
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.errors import BadInput, CatflapError
 from lambdas.core.names import (
@@ -122,7 +123,19 @@ class Deployed:
 
 
 def deployed(name: str, *, environments: Path) -> Deployed:
-    """The environment called `name`. Raises BadInput, BadFiles."""
+    """The environment called `name`; `local` is the embedded stack that is up.
+
+    Raises BadInput, BadFiles.
+    """
+    if name == LOCAL:
+        stack = LocalStack.read()
+        stack.enter()
+        return reached_in(stack.environments, LOCAL)
+    return reached_in(environments, name)
+
+
+def reached_in(environments: Path, name: str) -> Deployed:
+    """The environment of a folder. Raises BadInput, BadFiles."""
     environment = read_environment(environments, name)
     return Deployed(
         environment=environment, settings=settings_of(environment, variables())

@@ -16,6 +16,11 @@ def state_table_name(environment: str) -> str:
     return f"catflap-{environment}-state"
 
 
+def pulls_queue_name(environment: str) -> str:
+    """The queue that wakes the pull function: by schedule, or by a person."""
+    return f"catflap-{environment}-pulls.fifo"
+
+
 def backfills_queue_name(environment: str) -> str:
     """The queue that feeds backfills' slices to the pull function."""
     return f"catflap-{environment}-backfills.fifo"

@@ -265,6 +265,15 @@ class FunctionHost:
             with self._lock:
                 self._idle[function.arn].append(process)
 
+    def recycle(self) -> None:
+        """End every idle process: the next invocation begins a new one."""
+        with self._lock:
+            idle = [process for found in self._idle.values() for process in found]
+            self._idle.clear()
+            self._all = [process for process in self._all if process not in idle]
+        for process in idle:
+            process.stop()
+
     def pids(self, function: DeployedFunction) -> list[int]:
         """The processes of a function that are running."""
         with self._lock:

@@ -101,6 +101,8 @@ class EmbeddedSnowflake:
             stdout=subprocess.PIPE,
             env=environment | self._keys,
             text=True,
+            # An interruption at the terminal is its parent's, who ends it in order.
+            start_new_session=True,
         )
         assert self._child.stdout is not None
         line = self._child.stdout.readline()

@@ -18,8 +18,9 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
+from lambdas.core.pull.engine import PullResult
 from lambdas.core.pull.message import PullRequest
-from lambdas.core.pull.run import Run
+from lambdas.core.pull.run import PendingObject, Run, RunStatus
 from lambdas.core.sql import names as sql_names
 from local.aws.poller import queue_url
 from local.inbox import Mail
@@ -65,8 +66,7 @@ class TriedDataset:
     """What became of one dataset."""
 
     dataset: Dataset
-    runs: tuple[Run, ...]
-    objects: tuple[dict[str, Any], ...]
+    results: tuple[PullResult, ...]
     rows_in_table: int | None
     rows_in_relation: int | None
     relation: Rows | None
@@ -80,7 +80,13 @@ class TriedDataset:
     @property
     def rows_landed(self) -> int:
         """Rows that its runs landed."""
-        return sum(run.rows for run in self.runs)
+        return sum(result.run.rows for result in self.results)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its newest run failed, or it has none."""
+        newest = self.results[0].run.status if self.results else RunStatus.FAILED
+        return newest is not RunStatus.LANDED
 
 
 @dataclass(kw_only=True)
@@ -113,8 +119,20 @@ class Trial:
     ) -> None:
         self._opened.close()
 
+    def deploy(self, project: Project, folder: Path) -> list[str]:
+        """Deploy a changed project, laid out in `folder`; the addresses that changed.
+
+        Raises SynthFailedError, DeployFailed.
+        """
+        with closing(
+            Synthesis(folder / "cdk.out", root=folder / "project", environment=LOCAL)
+        ) as made:
+            changed = self.stack.update(project, made.folder())
+        self.project = project
+        return changed
+
     def now(self) -> datetime:
-        """The trial's time."""
+        """The real time."""
         return datetime.now(UTC)
 
     def wake(self, name: str) -> None:
@@ -148,14 +166,14 @@ class Trial:
             function = self.stack.deployment.function(FRESHNESS)
             self.stack.fabric.invoke_later(function, {"due_at": None}, at=now)
             self.stack.fabric.drain(now)
-            sent = self.read_messages()
+            sent = self.read_messages(now)
             count = len(sent)
             done.append(f"{count} message{'' if count == 1 else 's'}")
 
-    def read_messages(self) -> list[SentMessage]:
+    def read_messages(self, now: datetime) -> list[SentMessage]:
         """What was told since the last time."""
         sent = [
-            SentMessage(at=self.now(), channel="sns", mail=mail)
+            SentMessage(at=now, channel="sns", mail=mail)
             for mail in self.stack.topics.read()
         ]
         self.messages.extend(sent)
@@ -164,13 +182,11 @@ class Trial:
     def tried(self, name: str) -> TriedDataset:
         """What became of a dataset so far."""
         dataset = self.project.catalogue.datasets[name]
-        runs = tuple(self._runs(name))
-        relation = self._relation(name)
         return TriedDataset(
             dataset=dataset,
-            runs=runs,
-            objects=tuple(
-                item for run in runs for item in self._objects(name, run.run_id)
+            results=tuple(
+                PullResult(run=run, objects=self._objects(name, run.run_id))
+                for run in self._runs(name)
             ),
             rows_in_table=self._count(
                 f"{self.database}.RAW.{sql_names.identifier(name)}"
@@ -178,9 +194,23 @@ class Trial:
             rows_in_relation=self._count(
                 f"{self.database}.ANALYTICS.{sql_names.identifier(name)}"
             ),
-            relation=relation,
+            relation=self._relation(name),
             watch=self.incident_table().watches().get(name),
         )
+
+    def variables(self) -> dict[str, str]:
+        """What a process needs to ask this stack as its administrator."""
+        access_key, secret_key = self.stack.cloud.administrator_keys()
+        return {
+            "AWS_ENDPOINT_URL": self.stack.cloud.endpoint_url,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
+            "AWS_DEFAULT_REGION": self.stack.cloud.region,
+            **self.stack.snowflake.environment(),
+            # Its login stands for an administrator's; the reader's is its function's.
+            "SNOWFLAKE_USER": "ADMINISTRATOR",
+            "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
+        }
 
     def incidents(self) -> list[Incident]:
         """All incidents, open or not."""
@@ -248,14 +278,23 @@ class Trial:
         )
         return table.latest_runs(name, 100)
 
-    def _objects(self, name: str, run_id: str) -> list[dict[str, Any]]:
+    def _objects(self, name: str, run_id: str) -> tuple[PendingObject, ...]:
         s3 = self.stack.cloud.client("s3")
         key = f"runs/{name}/{run_id}.json"
         found = s3.list_objects_v2(Bucket=self.stack.bucket(), Prefix=key)
         if not found.get("KeyCount"):
-            return []
+            return ()
         body = s3.get_object(Bucket=self.stack.bucket(), Key=key)["Body"].read()
-        return [{**item, "run_id": run_id} for item in json.loads(body)["objects"]]
+        return tuple(
+            PendingObject(
+                key=one["key"],
+                upload_id="completed",
+                parts=(),
+                rows=one["rows"],
+                size=one["bytes"],
+            )
+            for one in json.loads(body)["objects"]
+        )
 
     def _count(self, table: str) -> int | None:
         try:

@@ -19,7 +19,7 @@ from typing import IO
 
 FOLDER = Path(".catflap")
 """Below the working directory; git does not see it."""
-_OWNER, _KEPT = "owner.json", "kept"
+OWNER, _KEPT = "owner.json", "kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def workspace(root: Path, *, now: datetime, keep: bool) -> Iterator[Path]:
     (root / ".gitignore").write_text("*\n")
     path = root.resolve() / f"try-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}"
     path.mkdir()
-    with (path / _OWNER).open("w") as owner:
+    with (path / OWNER).open("w") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
         json.dump({"pid": os.getpid(), "started_at": now.isoformat()}, owner)
         owner.flush()
@@ -69,7 +69,7 @@ def remove(leftover: Leftover) -> None:
 def is_in_use(path: Path) -> bool:
     """Whether the process that made a workspace is alive."""
     try:
-        with (path / _OWNER).open("r+") as owner:
+        with (path / OWNER).open("r+") as owner:
             return not _is_free(owner)
     except OSError:
         return False
@@ -85,7 +85,7 @@ def _is_free(owner: IO[str]) -> bool:
 
 def _described(path: Path) -> Leftover:
     try:
-        said = json.loads((path / _OWNER).read_text())
+        said = json.loads((path / OWNER).read_text())
     except (OSError, ValueError):
         said = {}
     return Leftover(

@@ -41,6 +41,10 @@ class StatementCursor(Protocol):
     def execute(self, command: str, params: Sequence[object] | None = None) -> object:
         """Run a statement."""
 
+    @property
+    def description(self) -> Sequence[Sequence[object]] | None:
+        """The columns of the statement run last, each beginning with its name."""
+
     def fetchall(self) -> list[tuple[object, ...]]:
         """All rows of the statement run last."""
 
@@ -130,6 +134,12 @@ class SnowflakeWarehouse:
         Raises WarehouseUnreachable if nothing is known of what was asked,
         ObjectMissing, AccessRefused, or WarehouseError for every other refusal.
         """
+        return self.ask(statement, parameters)[1]
+
+    def ask(
+        self, statement: str, parameters: Sequence[object] = ()
+    ) -> tuple[list[str], list[tuple[object, ...]]]:
+        """As `query`: the names of the columns, and the rows."""
         try:
             return self._run(statement, parameters)
         except _SessionGone:
@@ -148,13 +158,14 @@ class SnowflakeWarehouse:
 
     def _run(
         self, statement: str, parameters: Sequence[object]
-    ) -> list[tuple[object, ...]]:
+    ) -> tuple[list[str], list[tuple[object, ...]]]:
         connection = self._connected()
         self.statements += 1
         try:
             with closing(connection.cursor()) as cursor:
                 cursor.execute(statement, tuple(parameters) or None)
-                return [tuple(row) for row in cursor.fetchall()]
+                names = [str(column[0]) for column in cursor.description or ()]
+                return names, [tuple(row) for row in cursor.fetchall()]
         except Exception as error:
             raise _translated(error, statement) from error
 

@@ -53,6 +53,8 @@ class FakeAccount:
         if isinstance(self.script[0], Exception):
             raise self.script.pop(0)  # type: ignore[misc]  # checked a line above
 
+    description = (("ANSWER", 0),)
+
     def fetchall(self) -> Any:
         return self.script.pop(0)
 

@@ -1,0 +1,50 @@
+"""Ask the warehouse, as the role that reads the tables.
+
+Example: catflap sql "select carrier, count(*) from analytics.flights group by 1"
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.deployed.environment import deployed
+from cli.options import ENVIRONMENTS, Env, Environments, Json
+from cli.rows import rows_as_json, rows_as_table
+from lambdas.adapters.secrets import SecretsManagerSecrets
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+
+DONE = 0
+
+
+def run(
+    statement: Annotated[
+        str, typer.Argument(metavar="SQL", help="One statement; reading is allowed.")
+    ],
+    *,
+    env: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    as_json: Json = False,
+) -> int:
+    """Print the answer. Raises BadInput, BadFiles, NotReached, WarehouseError."""
+    reached = deployed(env, environments=environments)
+    # The connector signs for a region, and asks only this variable for it.
+    os.environ.setdefault("AWS_REGION", reached.environment.region)
+    warehouse = SnowflakeWarehouse(
+        settings=reached.settings,
+        secrets=SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager")),
+        connector=snowflake_connector,
+    )
+    with closing(warehouse), reached.reached():
+        names, rows = warehouse.ask(statement)
+    if as_json:
+        print(json.dumps(rows_as_json(names, rows)))
+        return DONE
+    Console(highlight=False).print(rows_as_table(names, rows))
+    print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
+    return DONE
