@@ -127,10 +127,8 @@ class IngestionStack(CatflapStack):
         read_secrets(pull.role, secret_names(catalogue))
         landing.bus.grant_put_events_to(pull.role)
 
-    def _queue(
-        self, construct_id: str, dead: DeadLetters, *, name: str | None
-    ) -> sqs.Queue:
-        """A queue that feeds the pull function; named if somebody has to find it."""
+    def _queue(self, construct_id: str, dead: DeadLetters, *, name: str) -> sqs.Queue:
+        """A queue that feeds the pull function; commands find it by its name."""
         return sqs.Queue(
             self,
             construct_id,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
 from cli.deployed.environment import Deployed
-from lambdas.core.landing.names import RUNS
 from lambdas.core.names import pulls_queue_name
-from lambdas.core.pull.engine import PullResult
 from lambdas.core.pull.message import PullRequest
-from lambdas.core.pull.run import PendingObject, Run, RunStatus
+from lambdas.core.pull.run import Run, RunStatus
 
 ENDED = frozenset({RunStatus.LANDED, RunStatus.FAILED, RunStatus.VOIDED})
 EVERY_S = 1.0
@@ -48,31 +45,6 @@ def wake(name: str, reached: Deployed) -> Iterator[Run | None]:
             if run is not None and run.status in ENDED and not _goes_on(reached, name):
                 return
             time.sleep(EVERY_S)
-
-
-def result_of(run: Run, reached: Deployed) -> PullResult:
-    """A run with the objects that it landed, as its file in the landing zone says."""
-    if run.status is not RunStatus.LANDED or not run.objects:
-        return PullResult(run=run)
-    with reached.reached():
-        answer = reached.aws("s3").get_object(
-            Bucket=reached.settings.landing_bucket,
-            Key=f"{RUNS}{run.dataset}/{run.run_id}.json",
-        )
-        listed = json.loads(answer["Body"].read())["objects"]
-    return PullResult(
-        run=run,
-        objects=tuple(
-            PendingObject(
-                key=one["key"],
-                upload_id="completed",
-                parts=(),
-                rows=one["rows"],
-                size=one["bytes"],
-            )
-            for one in listed
-        ),
-    )
 
 
 def _goes_on(reached: Deployed, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Dataset
@@ -20,7 +20,7 @@ from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.pull.engine import PullResult
 from lambdas.core.pull.message import PullRequest
-from lambdas.core.pull.run import PendingObject, Run, RunStatus
+from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.sql import names as sql_names
 from local.aws.poller import queue_url
 from local.inbox import Mail
@@ -182,10 +182,11 @@ class Trial:
     def tried(self, name: str) -> TriedDataset:
         """What became of a dataset so far."""
         dataset = self.project.catalogue.datasets[name]
+        s3 = self.stack.cloud.client("s3")
         return TriedDataset(
             dataset=dataset,
             results=tuple(
-                PullResult(run=run, objects=self._objects(name, run.run_id))
+                result_of(run, s3=s3, bucket=self.stack.bucket())
                 for run in self._runs(name)
             ),
             rows_in_table=self._count(
@@ -277,24 +278,6 @@ class Trial:
             dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
         )
         return table.latest_runs(name, 100)
-
-    def _objects(self, name: str, run_id: str) -> tuple[PendingObject, ...]:
-        s3 = self.stack.cloud.client("s3")
-        key = f"runs/{name}/{run_id}.json"
-        found = s3.list_objects_v2(Bucket=self.stack.bucket(), Prefix=key)
-        if not found.get("KeyCount"):
-            return ()
-        body = s3.get_object(Bucket=self.stack.bucket(), Key=key)["Body"].read()
-        return tuple(
-            PendingObject(
-                key=one["key"],
-                upload_id="completed",
-                parts=(),
-                rows=one["rows"],
-                size=one["bytes"],
-            )
-            for one in json.loads(body)["objects"]
-        )
 
     def _count(self, table: str) -> int | None:
         try:
