@@ -1,6 +1,10 @@
 """Pull what is new, with the engine and commit protocol of the Lambda.
 
+Into a folder or a bucket from this machine, or by waking the deployed dataset.
+
 Example: catflap pull flights --to file:///tmp/landing --state state.json
+
+Example: catflap pull flights --env prod
 """
 
 from __future__ import annotations
@@ -15,15 +19,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from cli.deployed.environment import Deployed, deployed
+from cli.deployed.wake import ENDED, PATIENCE, wake
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
 from cli.one_machine.rate_files import RateFiles
 from cli.one_machine.wiring import sources
-from cli.options import APIS, DATASETS, Apis, Datasets, Json, Name
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Environments,
+    Json,
+    Name,
+)
 from cli.output import iso
 from lambdas.adapters.environment import SystemClock
+from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
 from lambdas.core.dataset import Dataset, Incremental
@@ -42,12 +59,20 @@ def run(
     name: Name,
     *,
     to: Annotated[
-        str, typer.Option(metavar="URI", help="file:///folder or s3://bucket/prefix.")
-    ],
+        str | None,
+        typer.Option(metavar="URI", help="file:///folder or s3://bucket/prefix."),
+    ] = None,
     state: Annotated[
-        Path,
+        Path | None,
         typer.Option(metavar="FILE", help="Where the cursor and the runs are kept."),
-    ],
+    ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option("--env", metavar="NAME", help="Wake the deployed dataset."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="With --env: wait for its run.")
+    ] = True,
     until: Annotated[
         str | None,
         typer.Option(metavar="ISO", help="Pull what is new up to here, not further."),
@@ -60,13 +85,25 @@ def run(
     ] = None,
     datasets: Datasets = DATASETS,
     apis: Apis = APIS,
+    environments: Environments = ENVIRONMENTS,
     as_json: Json = False,
 ) -> int:
     """Pull, and print the run. Returns 0, or 3 if the run failed.
 
-    Raises BadInput, StateConflict (another pull has the state), LandingError; a run
-    that failed thereby is printed first.
+    Raises BadInput, StateConflict (another pull has the state), LandingError,
+    NotReached; a run that failed thereby is printed first.
     """
+    if environment is not None:
+        if to or state or until or window:
+            raise BadInput("--env wakes what is deployed; leave the other options away")
+        load_datasets([name], datasets=datasets, apis=apis)
+        reached = deployed(environment, environments=environments)
+        return _wake(name, reached, wait=wait, as_json=as_json)
+    if to is None or state is None:
+        raise BadInput(
+            "--to URI and --state FILE say where a pull on this machine lands; "
+            f"`catflap pull {name} --env NAME` wakes a deployed dataset"
+        )
     catalogue = load_datasets([name], datasets=datasets, apis=apis)
     dataset = catalogue[name]
     start, end = _bounds(dataset, until=until, window=window)
@@ -111,6 +148,31 @@ def run(
             raise
     _print(result, as_json=as_json)
     return DONE if result.run.status is RunStatus.LANDED else OUTSIDE_FAILED
+
+
+def _wake(name: str, reached: Deployed, *, wait: bool, as_json: bool) -> int:
+    """Queue a pull of a deployed dataset; its run, unless nobody waits for it."""
+    progress = wake(name, reached)
+    newest = next(progress)
+    if not wait:
+        print(f"{name}: the pull is queued", file=sys.stderr if as_json else sys.stdout)
+        return DONE
+    with Console(stderr=True).status(f"{name}: queued") as status:
+        for newest in progress:
+            if newest is not None:
+                status.update(f"{name}: run {newest.run_id} is {newest.status.value}")
+    if newest is None or newest.status not in ENDED:
+        print(
+            f"{name}: no run has ended within {PATIENCE}; `catflap runs {name} --env "
+            f"{reached.environment.name}` shows what there is",
+            file=sys.stderr,
+        )
+        return OUTSIDE_FAILED
+    with reached.reached():
+        bucket = reached.settings.landing_bucket
+        result = result_of(newest, s3=reached.aws("s3"), bucket=bucket)
+    _print(result, as_json=as_json)
+    return DONE if newest.status is RunStatus.LANDED else OUTSIDE_FAILED
 
 
 def _refuse_doubles(dataset: Dataset, start: CursorValue, state: FileState) -> None:

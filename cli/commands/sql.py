@@ -27,12 +27,12 @@ def run(
         str, typer.Argument(metavar="SQL", help="One statement; reading is allowed.")
     ],
     *,
-    env: Env = "dev",
+    environment: Env = "dev",
     environments: Environments = ENVIRONMENTS,
     as_json: Json = False,
 ) -> int:
     """Print the answer. Raises BadInput, BadFiles, NotReached, WarehouseError."""
-    reached = deployed(env, environments=environments)
+    reached = deployed(environment, environments=environments)
     # The connector signs for a region, and asks only this variable for it.
     os.environ.setdefault("AWS_REGION", reached.environment.region)
     warehouse = SnowflakeWarehouse(

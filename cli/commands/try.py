@@ -22,10 +22,10 @@ from rich.status import Status
 from rich.table import Table
 
 from cli.commands.diagnose import as_text
-from cli.commands.incidents import as_document
+from cli.commands.incident import as_document
 from cli.commands.pull import run_document
 from cli.deployed.diagnosis import judged
-from cli.deployed.environment import Deployed, reached_in, refuse_unknown
+from cli.deployed.environment import Deployed, reached_in
 from cli.deployed.local import FILE, LOCAL, LocalStack
 from cli.one_machine.environment_secrets import variable_of
 from cli.options import APIS, DATASETS, ENVIRONMENTS, Apis, Datasets, Environments, Json
@@ -34,14 +34,15 @@ from cli.rows import rows_as_json, rows_as_table
 from lambdas.adapters.environment import variables
 from lambdas.core.errors import CatflapError
 from local.aws.resources.registry import DeployFailed
-from local.scenarios.status_page import StatusPage, page
+from local.loopback import Answer, Asked, LoopbackServer
+from local.scenarios.status_page import page
 from local.stack import SynthFailedError
 from local.trial.live import FileWatch, TrialClock, live
 from local.trial.project import ProjectFolders, chosen, lay_out
 from local.trial.trial import Rows, Step, Trial, TriedDataset
 from local.trial.workspace import FOLDER, OWNER, leftovers, remove, workspace
 from project.fault import printable
-from project.yaml_files import load_catalogue
+from project.yaml_files import load_catalogue, load_datasets
 
 WELL, NOT_WELL = 0, 1
 
@@ -85,9 +86,11 @@ def run(
     if clean:
         return _clean()
     folders = ProjectFolders(datasets=datasets, apis=apis, environments=environments)
-    catalogue = load_catalogue(datasets, apis)
-    for name in names or ():
-        refuse_unknown(name, sorted(catalogue.datasets))
+    catalogue = (
+        load_datasets(names, datasets=datasets, apis=apis)
+        if names
+        else load_catalogue(datasets, apis)
+    )
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     _sweep(console)
     began = datetime.now(UTC)
@@ -139,14 +142,16 @@ def _stay(
     clock = TrialClock(start=began, began_at=began)
     table = trial.incident_table()
 
-    def render() -> str:
-        return page(names, table.watches(), table.incidents(), now=clock.now())
+    def render(_: Asked) -> Answer:
+        shown = page(names, table.watches(), table.incidents(), now=clock.now())
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        return Answer(body=shown.encode(), headers=html)
 
     def redeploy() -> None:
         console.print(_redeployed(trial, folders, names, folder), markup=False)
 
     watch = FileWatch((folders.datasets, folders.apis, folders.environments))
-    with StatusPage(render) as status:
+    with LoopbackServer(render) as status:
         pages = {"status page": status.url, "Slack look-alike": trial.stack.slack.url}
         stack = _local_stack(trial, folder, clock, pages)
         stack.write()
@@ -176,7 +181,7 @@ def _redeployed(
 ) -> str:
     """Deploy the changed files; what came of it, in a line."""
     try:
-        catalogue = load_catalogue(folders.datasets, folders.apis)
+        catalogue = load_datasets(names, datasets=folders.datasets, apis=folders.apis)
         made = folder / f"deploy-{len(list(folder.glob('deploy-*'))) + 1}"
         project = lay_out(made / "project", folders, catalogue, names)
         changed = trial.deploy(project, made)
