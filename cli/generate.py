@@ -31,7 +31,7 @@ from project.model_words import (
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "make generate"
 
-# Paginators and auth carry no descriptions: their keys are dlt's and say it themselves,
+# Paginators carry no descriptions: their keys are dlt's and say it themselves,
 # all but these.
 MEANINGS = {
     "next_url_path": "where in an answer the next page's URL stands",
@@ -55,17 +55,6 @@ MEANINGS = {
     "page_param": "the parameter that takes the number; `page` if absent",
     "page_body_path": "where in the body the number goes, instead",
     "maximum_page": "the number at which to end",
-    "token": "a secret: `secret:NAME#KEY`",
-    "name": "the header, parameter or cookie that takes the key",
-    "api_key": "a secret: `secret:NAME#KEY`",
-    "location": "where the key goes",
-    "username": "the user",
-    "password": "a secret: `secret:NAME#KEY`",
-    "access_token_url": "where tokens are given",
-    "client_id": "who asks",
-    "client_secret": "a secret: `secret:NAME#KEY`",
-    "access_token_request_data": "sent beside the grant: scope, audience",
-    "default_token_expiration": "seconds a token lasts if its answer does not say",
     "type": "which one it is",
 }
 
@@ -90,8 +79,9 @@ editor, begin a file with
 
 A text `secret:NAME#KEY` is the member KEY of the secret NAME in Secrets Manager; on
 your own machine it is the variable `CATFLAP_SECRET_<NAME>_<KEY>`, in upper case, with
-`_` for every other character. Secrets in plain text are refused unless the API is on
-loopback.
+`_` for every other character. Secrets in plain text are refused, told by their name
+(`api_key`, `X-Auth-Token`) or shape (`ghp_…`, `Bearer …`), in auth, headers, params,
+JSON bodies, paths and options alike, unless the API is on loopback.
 """
 
 

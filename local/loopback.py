@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
@@ -120,9 +121,18 @@ class KeepingHandler(Handler):
 
 
 class LoopbackServer:
-    """`app` on 127.0.0.1 while it is started; after a stop its port stays the same."""
+    """`app` on 127.0.0.1 while it is started; after a stop its port stays the same.
+    With `tls` it speaks https.
+    """
 
-    def __init__(self, app: App, *, handler: type[Handler] = Handler) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        handler: type[Handler] = Handler,
+        tls: SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self._handler = type("Handler", (handler,), {"app": staticmethod(app)})
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
@@ -131,11 +141,15 @@ class LoopbackServer:
     @property
     def url(self) -> str:
         """Where it answers, with a slash at its end."""
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
         """Listen."""
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True
+            )
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.port = self._server.server_port

@@ -6,11 +6,17 @@ EventBridge Scheduler see, so it is short.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from lambdas.core.dataset import Catalogue
+from lambdas.core.dataset import Catalogue, to_json_value
+from lambdas.core.http.auth import references_in
+from lambdas.core.http.destinations import Destinations, secret_name
+from lambdas.core.http.urls import is_private_enough, origin_of
+from lambdas.core.rules.api import origin_faults
 
 MAX_NAME = 7
 """`catflap-<environment>-<dataset>` names a schedule, which ends at 64 characters; a
@@ -20,6 +26,16 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]
 """An unquoted Snowflake identifier, as Snowflake stores it."""
 
 SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+
+
+def _is_origin(text: str) -> str:
+    if urlsplit(text).path not in {"", "/"} or not is_private_enough(text):
+        message = "is no origin; accepted: such as https://api.example.com"
+        raise ValueError(message)
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_is_origin)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -117,6 +133,24 @@ class Environment(_Model):
     )
     log_retention_days: Literal[7, 14, 30, 90, 180, 365] = 30
     tags: dict[str, str] = {}
+    allowed_origins: dict[SecretName, tuple[Origin, ...]] = Field(
+        default={},
+        description="a secret's name to the origins it may be sent to; absent = any",
+    )
+
+    def allowed_origins_json(self, catalogue: Catalogue | None = None) -> str:
+        """As functions read them; with a catalogue only those that it needs, since a
+        function's variables end at 4 KB.
+        """
+        value = None if catalogue is None else to_json_value(catalogue)
+        named = {secret_name(one) for one in references_in(value)}
+        return json.dumps(
+            {
+                name: sorted(map(origin_of, origins))
+                for name, origins in sorted(self.allowed_origins.items())
+                if catalogue is None or name in named
+            }
+        )
 
     def faults_of(self, catalogue: Catalogue) -> list[str]:
         """What does not fit between the environment and the datasets, as sentences."""
@@ -126,4 +160,16 @@ class Environment(_Model):
             f"of environments/{self.name}.yaml; known teams: {known}"
             for name, dataset in sorted(catalogue.datasets.items())
             if dataset.owner.team not in self.teams
+        ] + [
+            f"datasets/{name}.yaml: source.client: {sentence}"
+            for name, dataset in sorted(catalogue.datasets.items())
+            for sentence in origin_faults(dataset, self._destinations())
         ]
+
+    def _destinations(self) -> Destinations:
+        return Destinations(
+            allowed_origins={
+                name: frozenset(map(origin_of, origins))
+                for name, origins in self.allowed_origins.items()
+            }
+        )

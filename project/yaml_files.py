@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from lambdas.core.dataset import NAME_PATTERN, Api, Catalogue, Dataset
 from lambdas.core.errors import BadInput
-from lambdas.core.rules.api import api_findings
+from lambdas.core.rules.api import api_findings, client_findings
 from lambdas.core.rules.dataset import dataset_findings, not_there, reference_findings
 from lambdas.core.rules.fan_out import family_findings
 from lambdas.core.rules.findings import Finding
@@ -340,6 +340,7 @@ def _checked_dataset(
     client = dataset.source.client
     api = apis.get(client) if isinstance(client, str) else client
     findings += paging_findings(dataset, api)
+    findings += client_findings(dataset, api)
     if isinstance(client, str) and client not in apis:
         near = f" (the nearest is `{nearest(client, sorted(apis))}`)" if apis else ""
         sentence = not_there(client, list(apis))

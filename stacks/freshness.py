@@ -23,7 +23,9 @@ from stacks.constructs.grants import (
     look_at_schedules,
     publish_notices,
     read_secrets,
+    renewed_names,
     secret_names,
+    write_secrets,
 )
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.constructs.login import login_secrets, login_settings
@@ -79,6 +81,7 @@ class FreshnessStack(CatflapStack):
                 slack_secret=slack,
                 schedule_prefix=schedule_prefix(environment.name),
                 check_every_s=environment.check_every_minutes * 60,
+                allowed_origins=environment.allowed_origins_json(bundle.catalogue),
             ),
             timeout=Duration.minutes(min(15, max(5, environment.check_every_minutes))),
             memory_mib=512,
@@ -102,6 +105,7 @@ class FreshnessStack(CatflapStack):
             *([slack] if slack else []),
         }
         read_secrets(role, sorted(secrets))
+        write_secrets(role, renewed_names(bundle.catalogue))
         wake_every(
             self,
             "Check",

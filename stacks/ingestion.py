@@ -18,7 +18,14 @@ from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import LOCK, Bundle
 from stacks.constructs.dead_letters import DeadLetters
-from stacks.constructs.grants import keep_runs, land_objects, read_secrets, secret_names
+from stacks.constructs.grants import (
+    keep_runs,
+    land_objects,
+    read_secrets,
+    renewed_names,
+    secret_names,
+    write_secrets,
+)
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
@@ -93,6 +100,7 @@ class IngestionStack(CatflapStack):
                 pulls_queue_url=self.pulls.queue_url,
                 backfills_queue_url=self.backfills.queue_url,
                 event_bus=landing.bus.event_bus_name,
+                allowed_origins=environment.allowed_origins_json(catalogue),
             ),
             timeout=PULL_TIMEOUT,
             memory_mib=PULL_MEMORY_MIB,
@@ -125,6 +133,7 @@ class IngestionStack(CatflapStack):
         land_objects(pull.role, landing)
         keep_runs(pull.role, landing.state)
         read_secrets(pull.role, secret_names(catalogue))
+        write_secrets(pull.role, renewed_names(catalogue))
         landing.bus.grant_put_events_to(pull.role)
 
     def _queue(self, construct_id: str, dead: DeadLetters, *, name: str) -> sqs.Queue:

@@ -7,6 +7,7 @@ import dataclasses
 import gzip
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,8 +145,8 @@ class _Handler(KeepingHandler):
 
 
 @contextmanager
-def serving(app: App) -> Iterator[ApiServer]:
-    """`app` on a free port of 127.0.0.1, one request at a time."""
+def serving(app: App, *, tls: ssl.SSLContext | None = None) -> Iterator[ApiServer]:
+    """`app` on a free port of 127.0.0.1, one request at a time; https with `tls`."""
     asked: list[Asked] = []
     stopping = threading.Event()
     lock = threading.Lock()
@@ -156,7 +157,7 @@ def serving(app: App) -> Iterator[ApiServer]:
             return app(request)
 
     handler = type("Handler", (_Handler,), {"stopping": stopping})
-    with LoopbackServer(one_at_a_time, handler=handler) as server:
+    with LoopbackServer(one_at_a_time, handler=handler, tls=tls) as server:
         try:
             yield ApiServer(url=server.url, asked=asked, stopping=stopping)
         finally:

@@ -162,6 +162,9 @@ def settings_of(
         "slack_secret": environment.slack.secret if environment.slack else None,
         "schedule_prefix": schedule_prefix(environment.name),
         "check_every_s": environment.check_every_minutes * 60,
+        "allowed_origins": environment.allowed_origins_json(),
+        # A probe from here may ask this machine.
+        "aws_endpoint_url": "",
     }
     said = {key: shell[key.upper()] for key in FROM_THE_SHELL if shell.get(key.upper())}
     try:

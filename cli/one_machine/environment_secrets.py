@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import Lock
 
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.rules.api import SECRET_PREFIX
+from lambdas.core.http.auth import SECRET, AccessToken
+from lambdas.core.ports import Clock
+
+LOG = logging.getLogger("catflap.secrets")
 
 _REFERENCE = re.compile(r"secret:(?P<name>[^#\s]+)#(?P<key>\S+)")
 
@@ -16,13 +21,15 @@ class EnvironmentSecrets:
 
     def __init__(self, *, variables: Mapping[str, str]) -> None:
         self._variables = variables
+        self._renewing = Lock()
+        self._fetched: dict[str, tuple[str, AccessToken]] = {}
 
     def value(self, reference: str) -> str:
         """What `reference` stands for; a text without the prefix is itself.
 
         Raises UpstreamError(kind=auth) naming the variable that is missing.
         """
-        if not reference.startswith(SECRET_PREFIX):
+        if not reference.startswith(SECRET):
             return reference
         match = _REFERENCE.fullmatch(reference)
         if match is None:
@@ -37,6 +44,43 @@ class EnvironmentSecrets:
                 kind=RunErrorKind.AUTH,
             )
         return self._variables[name]
+
+    def renewed(
+        self,
+        reference: str,
+        *,
+        refused: str | None,
+        fetch: Callable[[str], AccessToken],
+        clock: Clock,
+        within_s: float,
+    ) -> AccessToken:
+        """As `TokenKeeper`, for as long as this object lives: no variable of a shell
+        can be written back, which a warning says.
+        """
+        del within_s
+        with self._renewing:
+            sent, known = self._fetched.get(reference, ("", None))
+            if known and known.value != refused and not known.is_due(clock.now()):
+                return known
+            sent = sent or self.value(reference)
+            token = fetch(sent)
+            latest = token.refresh_token or sent
+            if latest != sent:
+                LOG.warning(
+                    "the API gave a new refresh token for `%s`, and the variable %s "
+                    "cannot be written back: this command goes on with the new one, "
+                    "the next one may be refused. A deployed pull stores it in "
+                    "Secrets Manager",
+                    reference,
+                    _variable(reference),
+                )
+            self._fetched[reference] = (latest, token)
+            return token
+
+
+def _variable(reference: str) -> str:
+    match = _REFERENCE.fullmatch(reference)
+    return variable_of(match["name"], match["key"]) if match else reference
 
 
 def variable_of(name: str, key: str) -> str:

@@ -6,14 +6,16 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from lambdas.adapters.refresh_tokens import StoredTokens
 from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
+from lambdas.core.http.auth import SECRET, AccessToken
+from lambdas.core.ports import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-PREFIX = "secret:"
 _REFERENCE = re.compile(r"secret:(?P<name>[^#\s]+)(?:#(?P<key>\S+))?")
 _PASSING = frozenset({
     "InternalServiceError", "InternalServiceErrorException", "ThrottlingException",
@@ -39,7 +41,7 @@ class SecretsManagerSecrets:
 
         Raises UpstreamError(kind=auth) naming the reference, never its value.
         """
-        if not reference.startswith(PREFIX):
+        if not reference.startswith(SECRET):
             return reference
         match = _REFERENCE.fullmatch(reference)
         if match is None:
@@ -50,6 +52,33 @@ class SecretsManagerSecrets:
     def forget(self) -> None:
         """Read every secret anew when it is next asked for."""
         self._texts.clear()
+
+    def renewed(
+        self,
+        reference: str,
+        *,
+        refused: str | None,
+        fetch: Callable[[str], AccessToken],
+        clock: Clock,
+        within_s: float,
+    ) -> AccessToken:
+        """As `TokenKeeper`; the object that `reference` names is written back."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - as in `_read`
+
+        match = _REFERENCE.fullmatch(reference)
+        if match is None or match["key"] is None:
+            raise _auth(f"`{reference}` is not of the form secret:NAME#KEY")
+        if self._client is None:
+            self._client = self._make_client()
+        stored = StoredTokens(
+            client=self._client, name=match["name"], key=match["key"], clock=clock
+        )
+        try:
+            return stored.renewed(refused=refused, fetch=fetch, within_s=within_s)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            action = "PutSecretValue" if "Put" in error.operation_name else None
+            raise _refused(code, match["name"], reference, action) from None
 
     def _text(self, name: str, reference: str) -> str:
         if name not in self._texts:
@@ -82,7 +111,9 @@ class SecretsManagerSecrets:
         return text
 
 
-def _refused(code: str, name: str, reference: str) -> UpstreamError:
+def _refused(
+    code: str, name: str, reference: str, action: str | None = None
+) -> UpstreamError:
     if code == "ResourceNotFoundException":
         return _auth(
             f"the secret {name} of `{reference}` does not exist in this account and "
@@ -90,8 +121,9 @@ def _refused(code: str, name: str, reference: str) -> UpstreamError:
         )
     if code in {"AccessDeniedException", "AccessDenied"}:
         return _auth(
-            f"this function may not read the secret {name} of `{reference}` "
-            "(secretsmanager:GetSecretValue); deploy again, so that its role names it"
+            f"this function may not {'write' if action else 'read'} the secret {name} "
+            f"of `{reference}` (secretsmanager:{action or 'GetSecretValue'}); deploy "
+            "again, so that its role names it"
         )
     if code in _PASSING:
         return Transient(

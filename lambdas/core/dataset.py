@@ -90,6 +90,11 @@ class Api(Model):
         description="what is tried again: 429, 5xx, resets and timeouts",
     )
     timeout: float = Field(default=60, gt=0, description="seconds, a request")
+    ca: str | None = Field(
+        default=None,
+        description="`secret:NAME#KEY`: the certificates (PEM) of a private CA, which "
+        "alone is trusted then",
+    )
 
 
 class ResponseAction(Model):
@@ -101,8 +106,9 @@ class ResponseAction(Model):
     content: str | None = Field(
         default=None, description="a text that the answer holds"
     )
-    action: Literal["ignore", "retry", "fail"] = Field(
-        description="what is done; an ignored answer has no rows"
+    action: Literal["ignore", "retry", "fail", "renew"] = Field(
+        description="what is done; an ignored answer has no rows, `renew` fetches "
+        "another token and asks once more"
     )
 
 

@@ -7,12 +7,14 @@ Nothing here reads `os.environ`; that is `lambdas.adapters.environment`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lambdas.core.errors import BadInput
+from lambdas.core.http.destinations import Destinations
 
 
 class FunctionSettings(BaseModel):
@@ -69,7 +71,26 @@ class SnowflakeSettings(FunctionSettings):
     embedded stack); in the spirit of `AWS_ENDPOINT_URL`."""
 
 
-class PullSettings(FunctionSettings):
+class UpstreamSettings(FunctionSettings):
+    """A function that asks upstream."""
+
+    allowed_origins: str = "{}"
+    """JSON: names of secrets to the origins that they may be sent to."""
+    aws_endpoint_url: str | None = None
+    """Set by whoever runs a function on their own machine. In AWS it is absent, and
+    nothing of ours listens on loopback."""
+
+    @property
+    def destinations(self) -> Destinations:
+        """Where requests and secrets may go."""
+        allowed: dict[str, list[str]] = json.loads(self.allowed_origins)
+        return Destinations(
+            allowed_origins={name: frozenset(all_) for name, all_ in allowed.items()},
+            loopback=self.aws_endpoint_url is not None,
+        )
+
+
+class PullSettings(UpstreamSettings):
     """The pull function."""
 
     state_table: str
@@ -79,7 +100,7 @@ class PullSettings(FunctionSettings):
     event_bus: str
 
 
-class FreshnessSettings(SnowflakeSettings):
+class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     """The freshness function."""
 
     state_table: str

@@ -102,6 +102,7 @@ def worker(context: LambdaContext) -> Worker:
                     random=random.random,
                 ),
                 parents=LandedParents(landing=landing),
+                destinations=known.destinations,
             ),
             random=secrets.token_bytes,
             budget=Budget(

@@ -14,7 +14,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from pydantic import JsonValue
 
-from lambdas.core.dataset import Catalogue, to_json_value
+from lambdas.core.dataset import Api, Catalogue, to_json_value
+from lambdas.core.http.auth import TokenAuth
+from lambdas.core.http.destinations import secret_name
 from lambdas.core.landing.names import MANIFESTS, QUARANTINE, RAW, RUNS
 from stacks.constructs.nag import acknowledge, acknowledge_keys_below
 
@@ -51,15 +53,37 @@ def _secret_names_in(value: JsonValue) -> Iterator[str]:
                 yield from _secret_names_in(element)
 
 
+def renewed_names(catalogue: Catalogue) -> list[str]:
+    """The names of secrets whose refresh tokens are written back, sorted."""
+    return sorted(
+        {
+            secret_name(api.auth.kept_in)
+            for dataset in catalogue.datasets.values()
+            if isinstance(api := dataset.source.client, Api)
+            and isinstance(api.auth, TokenAuth)
+            and api.auth.kept_in is not None
+        }
+    )
+
+
+def write_secrets(role: iam.Role, names: list[str]) -> None:
+    """Store another value of exactly the secrets called `names`."""
+    _on_secrets(role, "WriteSecrets", "secretsmanager:PutSecretValue", names)
+
+
 def read_secrets(role: iam.Role, names: list[str]) -> None:
     """Read exactly the secrets called `names`."""
+    _on_secrets(role, "ReadSecrets", "secretsmanager:GetSecretValue", names)
+
+
+def _on_secrets(role: iam.Role, sid: str, action: str, names: list[str]) -> None:
     if not names:
         return
     stack = Stack.of(role)
     role.add_to_policy(
         iam.PolicyStatement(
-            sid="ReadSecrets",
-            actions=["secretsmanager:GetSecretValue"],
+            sid=sid,
+            actions=[action],
             # Secrets Manager ends a secret's ARN with a dash and six characters.
             resources=[
                 stack.format_arn(

@@ -44,6 +44,8 @@ UNNAMED = {
     "event_bus",
     "engineers_topic_arn",
     "stakeholders_topic_arn",
+    # where whoever asks stands
+    "aws_endpoint_url",
     # what the settings say themselves
     "load_grace_s",
     "skew_s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
 from project.environment import Environment
 from project.environment_file import read_project
-from stacks.constructs.grants import secret_names
+from stacks.constructs.grants import renewed_names, secret_names
 from tests.stacks.catalogues import catalogue_of
 
 
@@ -48,6 +49,10 @@ def test_every_environment_of_the_repository_is_valid() -> None:
          "private_key_secret"),
         ("keep_data: false", "keep_data: maybe", "keep_data"),
         ("log_retention_days: 14", "log_retention_days: 15", "log_retention_days"),
+        ("keep_data: false", 'allowed_origins: {cats: ["api.example.com"]}',
+         "is no origin; accepted: such as https://api.example.com"),
+        ("keep_data: false", 'allowed_origins: {cats: ["https://a.example.com/v1"]}',
+         "is no origin"),
     ],
 )  # fmt: skip
 def test_a_fault_names_its_key(project: Path, old: str, new: str, told: str) -> None:
@@ -85,6 +90,57 @@ def test_secrets_are_found_wherever_they_stand_and_only_there() -> None:
     source = {"client": api, "endpoint": {"path": "x", "params": {"k": "secret:p#q"}}}
     catalogue = catalogue_of(["cats", "dogs"], beside={"source": source})
     assert secret_names(catalogue) == ["headers", "p", "team/token"]
+
+
+def renewing() -> Catalogue:
+    auth = {
+        "type": "oauth2_refresh_token",
+        "access_token_url": "https://door.example.com/token",
+        "client_id": "x",
+        "client_secret": "secret:door#secret",
+        "refresh_token": "secret:door/refresh#token",
+    }
+    api = {
+        "base_url": "https://api.example.com/",
+        "headers": {"x": "secret:headers#key"},
+        "auth": auth,
+    }
+    source = {"client": api, "endpoint": {"path": "x"}}
+    return catalogue_of(["cats"], beside={"source": source})
+
+
+def test_only_the_secrets_of_refresh_tokens_are_written() -> None:
+    assert renewed_names(renewing()) == ["door/refresh"]
+    assert renewed_names(catalogue_of(["cats"])) == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "origin", "is_refused"),
+    [
+        ("headers", "https://api.example.com", False),
+        ("headers", "https://door.example.com", True),
+        ("door", "https://door.example.com", False),
+        ("door/refresh", "https://api.example.com", True),
+        ("elsewhere", "https://nobody.example.com", False),
+    ],
+)
+def test_a_secret_that_would_go_where_it_may_not_is_a_fault(
+    secret: str, origin: str, *, is_refused: bool
+) -> None:
+    environment, _ = read_project(app.ROOT, "dev")
+    strict = environment.model_copy(update={"allowed_origins": {secret: (origin,)}})
+    found = strict.faults_of(renewing())
+    assert bool(found) == is_refused
+    assert all(f"the secret {secret} is not sent to" in one for one in found)
+
+
+def test_a_function_is_told_the_origins_of_the_secrets_that_it_reads() -> None:
+    environment, _ = read_project(app.ROOT, "dev")
+    named = {"door": ("https://door.example.com/",), "cats": ("https://c.example.com",)}
+    told = environment.model_copy(update={"allowed_origins": named})
+    assert json.loads(told.allowed_origins_json(renewing())) == {
+        "door": ["https://door.example.com:443"]
+    }
 
 
 @given(text=st.text(max_size=40))

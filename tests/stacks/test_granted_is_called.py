@@ -34,6 +34,7 @@ ACTIONS_OF_CALL = {
     "put_events": {"events:PutEvents"},
     "put_item": {"dynamodb:PutItem"},
     "put_object": {"s3:PutObject"},
+    "put_secret_value": {"secretsmanager:PutSecretValue"},
     "query": {"dynamodb:Query"},
     "send_message": {"sqs:SendMessage"},
     "transact_write_items": set(),  # its parts, below
@@ -81,13 +82,16 @@ LOGGED = {
     "xray:PutTraceSegments",
 }
 
+_SECRETS = {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
 NEVER_READ = {
     # With workload identity there is no key to read, and so no grant.
-    "warehouse": {"secretsmanager:GetSecretValue"},
+    "warehouse": _SECRETS,
     # It shares the landing bucket's adapter, and drops no manifests.
-    "repair": {"secretsmanager:GetSecretValue", "s3:DeleteObject"},
+    "repair": {*_SECRETS, "s3:DeleteObject"},
     # No dataset of the repository needs a secret.
-    "pull": {"secretsmanager:GetSecretValue"},
+    "pull": _SECRETS,
+    # It reads Slack's, and no dataset has a refresh token.
+    "freshness": {"secretsmanager:PutSecretValue"},
 }
 
 

@@ -78,10 +78,8 @@ def _hasty(api: Api) -> Api:
 
 
 def _read_secrets(http: HttpApi, endpoint: Endpoint) -> None:
-    resolve = http.secrets.value
-    secrets_in(http.api, endpoint, resolve)
-    if http.api.auth is not None:
-        http.api.auth.secrets(resolve)
+    secrets_in(http.api, endpoint, http.secrets.value)
+    http.read_auth()
 
 
 def _ask(

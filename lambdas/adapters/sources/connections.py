@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import http.client
 import io
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from lambdas.core.errors import RunErrorKind, Terminal
 
 if TYPE_CHECKING:
     import socket
@@ -123,10 +126,26 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _Tls
 
 
+def _trusting(ca: str) -> ssl.SSLContext:
+    try:
+        # a variable of one line writes the breaks as \n
+        return ssl.create_default_context(cadata=ca.replace("\\n", "\n"))
+    except (ssl.SSLError, ValueError):
+        raise Terminal(
+            "`ca` holds no certificate in PEM (-----BEGIN CERTIFICATE-----); store "
+            "the private CA's own there",
+            kind=RunErrorKind.AUTH,
+        ) from None
+
+
 class Connections(PoolManager):
     """Kept connections, by origin. No proxy of the environment is used."""
 
-    def __init__(self, *, kept: int) -> None:
-        """`kept` is how many stay open to one host."""
-        super().__init__(retries=False, maxsize=kept)
+    def __init__(self, *, kept: int, ca: str | None = None) -> None:
+        """`kept` is how many stay open to one host; `ca` is PEM, trusted alone.
+
+        Raises Terminal if `ca` holds no certificate.
+        """
+        context = None if ca is None else _trusting(ca)
+        super().__init__(retries=False, maxsize=kept, ssl_context=context)
         self.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}

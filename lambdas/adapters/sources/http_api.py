@@ -6,9 +6,9 @@ socket, the clock and the secrets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from lambdas.adapters.sources.rate_budget import OwnBudgets
 from lambdas.adapters.sources.transport import MAX_BODY_BYTES, Transport
@@ -20,7 +20,15 @@ from lambdas.core.errors import (
     Transient,
     UpstreamError,
 )
-from lambdas.core.http.auth import AccessToken, BaseAuth, OAuth2ClientCredentials
+from lambdas.core.http.auth import (
+    SECRET,
+    AccessToken,
+    BaseAuth,
+    Resolve,
+    TokenAuth,
+    TokenKeeper,
+)
+from lambdas.core.http.destinations import ANYWHERE, Destinations
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.urls import is_private_enough, origin_of, public_url, redact
 from lambdas.core.ports import Clock, RateBudget, Secrets
@@ -28,6 +36,7 @@ from lambdas.core.source.response import (
     MAX_REDIRECTS,
     Disposition,
     GiveUp,
+    TokenRefused,
     judge,
     next_try,
     redirected,
@@ -40,7 +49,8 @@ class HttpApi:
     `deadline_s` is a moment of `clock.monotonic()`: no wait reaches past it, and no
     request is given longer. `random` gives numbers in [0, 1) for the jitter.
     `known_secrets` are blanked out of messages, beside those of `api.auth`. Without a
-    `budget` that others share, it keeps one of its own.
+    `budget` that others share, it keeps one of its own. Nothing is sent elsewhere than
+    `destinations` allows.
     """
 
     def __init__(
@@ -54,9 +64,11 @@ class HttpApi:
         known_secrets: frozenset[str] = frozenset(),
         max_body_bytes: int = MAX_BODY_BYTES,
         budget: RateBudget | None = None,
+        destinations: Destinations = ANYWHERE,
     ) -> None:
         self.api = api
-        self.secrets = secrets
+        self.secrets = _Noted(secrets)
+        """What resolves references, for whatever is sent to base_url."""
         self.requests = 0
         self.retries = 0
         self._clock = clock
@@ -65,15 +77,22 @@ class HttpApi:
         self._hidden = frozenset(known_secrets)
         self._hides_auth = False
         self._token: AccessToken | None = None
+        self._refused: str | None = None
+        self._keeper = secrets
+        self._destinations = destinations
         self._budget = budget or OwnBudgets(clock=clock).of(api)
         # requests may be under way side by side: one of them fetches the token, and
         # what is counted is counted once
         self._preparing, self._counting = Lock(), Lock()
-        self._transport = Transport(max_body_bytes=max_body_bytes)
+        self._max_body_bytes = max_body_bytes
+        self._made: Transport | None = None
 
     def hide(self, secrets: frozenset[str]) -> None:
         """Blank these out of every message from now on."""
         self._hidden = self._hidden | secrets
+
+    def _hide(self, text: str) -> str:
+        return redact(text, self._hidden)
 
     def public(self, url: str) -> str:
         """`url` as a message may show it."""
@@ -113,8 +132,8 @@ class HttpApi:
                 token = self._prepare()
                 answer = self._follow(request, actions, origin, into, token)
             except UpstreamError as error:
-                is_401 = isinstance(error, _Unauthorized)
-                if is_401 and not renewed and self._renews():
+                is_refused = isinstance(error, TokenRefused)
+                if is_refused and not renewed and self._renews():
                     renewed = True
                     self._drop(token)
                     self._count_retry()
@@ -163,8 +182,9 @@ class HttpApi:
         token: AccessToken | None,
     ) -> HttpResponse | None:
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._send(self._proven(request, token), into)
-            verdict = judge(response, actions, self._clock.now())
+            proven = self._proven(request, token)
+            response = self._send(proven, self.secrets.references, into)
+            verdict = judge(response, actions, self._clock.now(), self._hide)
             match verdict:
                 case Disposition.TAKE:
                     return response
@@ -173,9 +193,6 @@ class HttpApi:
                 case Disposition.REDIRECT:
                     request = redirected(request, response, origin)
                 case UpstreamError():
-                    is_401 = response.status == 401  # noqa: PLR2004 - Unauthorized
-                    if is_401 and not isinstance(verdict, Transient):
-                        raise _Unauthorized(str(verdict), kind=verdict.kind)
                     raise verdict
         raise Terminal(
             f"redirects more than {MAX_REDIRECTS} times; correct base_url or path",
@@ -186,7 +203,12 @@ class HttpApi:
         auth = self.api.auth
         if auth is None:
             return request
-        return auth.prove(request, self.secrets.value, token)
+        return auth.prove(request, self._resolve_for(auth), token)
+
+    def _resolve_for(self, auth: BaseAuth) -> Resolve:
+        """What a token is fetched with goes to access_token_url alone."""
+        is_elsewhere = isinstance(auth, TokenAuth)
+        return self._keeper.value if is_elsewhere else self.secrets.value
 
     def _prepare(self) -> AccessToken | None:
         """Know what to blank out, and have an access token where one is needed."""
@@ -200,45 +222,85 @@ class HttpApi:
     def _drop(self, token: AccessToken | None) -> None:
         """Have another token fetched, unless somebody did so meanwhile."""
         with self._preparing:
-            if self._token is token:
-                self._token = None
+            if token is not None and self._token is token:
+                self._token, self._refused = None, token.value
 
     def _prepare_for(self, auth: BaseAuth) -> None:
-        if not self._hides_auth:
-            self._hidden = self._hidden | auth.secrets(self.secrets.value)
-            self._hides_auth = True
-        if isinstance(auth, OAuth2ClientCredentials) and (
+        self._hide_auth(auth)
+        if isinstance(auth, TokenAuth) and (
             self._token is None or self._token.is_due(self._clock.now())
         ):
-            self._token = self._fetch_token(auth)
+            self._token = self._new_token(auth)
             self._hidden = self._hidden | {self._token.value}
 
-    def _renews(self) -> bool:
-        return isinstance(self.api.auth, OAuth2ClientCredentials)
+    def read_auth(self) -> None:
+        """Read the secrets of auth, and have messages hide them. Raises UpstreamError
+        for what cannot be read.
+        """
+        if self.api.auth is not None:
+            self._hide_auth(self.api.auth)
 
-    def _fetch_token(self, auth: OAuth2ClientCredentials) -> AccessToken:
+    def _hide_auth(self, auth: BaseAuth) -> None:
+        if not self._hides_auth:
+            self._hidden = self._hidden | auth.secrets(self._resolve_for(auth))
+            self._hides_auth = True
+
+    def _renews(self) -> bool:
+        return isinstance(self.api.auth, TokenAuth)
+
+    def _new_token(self, auth: TokenAuth) -> AccessToken:
+        """Fetched, or what another pull fetched where they share a refresh token."""
+        reference = auth.kept_in
+        if reference is None:
+            return self._fetch_token(auth, None)
+
+        def fetch(refresh_token: str) -> AccessToken:
+            return self._fetch_token(auth, refresh_token)
+
+        if not isinstance(self._keeper, TokenKeeper):
+            return fetch(self._keeper.value(reference))
+        return self._keeper.renewed(
+            reference,
+            refused=self._refused,
+            fetch=fetch,
+            clock=self._clock,
+            within_s=self._deadline_s - self._clock.monotonic(),
+        )
+
+    def _fetch_token(self, auth: TokenAuth, refresh_token: str | None) -> AccessToken:
         """By the body first; a server that refuses that is asked by HTTP Basic."""
-        response: HttpResponse | None = None
+        if refresh_token is not None:
+            self._hidden = self._hidden | {refresh_token}
         where = self.public(auth.access_token_url)
         if not is_private_enough(auth.access_token_url):
             raise _PlacedTerminal(
                 f"access_token_url {where} must be https (http only on loopback)",
                 kind=RunErrorKind.AUTH,
             )
-        for client in ("body", "basic"):
-            response = self._send(auth.token_request(self.secrets.value, client=client))
-            if response.status not in {400, 401}:
-                break
-        verdict = judge(response, (), self._clock.now()) if response else None
+        response = self._ask_for_token(auth, refresh_token, "body")
+        is_known = b"invalid_grant" in response.body
+        if response.status in {400, 401} and not is_known:
+            response = self._ask_for_token(auth, refresh_token, "basic")
+        verdict = judge(response, (), self._clock.now(), self._hide)
         match verdict:
-            case Disposition.TAKE if response is not None:
-                return auth.read_token(response, self._clock.now())
+            case Disposition.TAKE:
+                token = auth.read_token(response, self._clock.now())
+                self._hidden = self._hidden | {token.refresh_token or token.value}
+                return token
             case UpstreamError():
                 is_transient = isinstance(verdict, Transient)
                 kind = verdict.kind if is_transient else RunErrorKind.AUTH
                 placed = _PlacedTransient if is_transient else _PlacedTerminal
+                anew = (
+                    ""
+                    if is_transient or auth.kept_in is None
+                    else (
+                        f"; authorize again, and store the new refresh token in "
+                        f"`{auth.kept_in}`"
+                    )
+                )
                 raise placed(
-                    f"the token request to {where} {verdict}",
+                    f"the token request to {where} {verdict}{anew}",
                     kind=kind,
                     retry_after_s=verdict.retry_after_s,
                 )
@@ -248,8 +310,28 @@ class HttpApi:
             kind=RunErrorKind.AUTH,
         )
 
-    def _send(self, request: HttpRequest, into: BinaryIO | None = None) -> HttpResponse:
-        """One request within the budget and the time. Raises UpstreamError."""
+    def _ask_for_token(
+        self,
+        auth: TokenAuth,
+        refresh_token: str | None,
+        client: Literal["body", "basic"],
+    ) -> HttpResponse:
+        request = auth.token_request(
+            self._keeper.value, client=client, refresh_token=refresh_token
+        )
+        return self._send(request, auth.references())
+
+    def _send(
+        self,
+        request: HttpRequest,
+        references: Collection[str],
+        into: BinaryIO | None = None,
+    ) -> HttpResponse:
+        """One request, with these secrets in it, within the budget and the time.
+
+        Raises UpstreamError.
+        """
+        self._destinations.refuse(request.url, references)
         self._budget.wait(within_s=self._deadline_s - self._clock.monotonic())
         left = self._deadline_s - self._clock.monotonic()
         if left <= 0:
@@ -262,13 +344,33 @@ class HttpApi:
         if into is not None:
             into.seek(0)
             into.truncate()
-        return self._transport.send(
+        return self._transport().send(
             request, timeout_s=min(self.api.timeout, left), into=into
         )
 
+    def _transport(self) -> Transport:
+        with self._counting:
+            if self._made is None:
+                ca = self.api.ca
+                self._made = Transport(
+                    max_body_bytes=self._max_body_bytes,
+                    ca=None if ca is None else self._keeper.value(ca),
+                )
+            return self._made
 
-class _Unauthorized(Terminal):
-    """A 401: with OAuth2 a new token may mend it, once."""
+
+class _Noted:
+    """Secrets, and which of them have been asked for."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self.references: set[str] = set()
+
+    def value(self, reference: str) -> str:
+        """As `Secrets.value`."""
+        if reference.startswith(SECRET):
+            self.references.add(reference)
+        return self._secrets.value(reference)
 
 
 class _Placed:

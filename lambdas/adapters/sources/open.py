@@ -14,6 +14,7 @@ from lambdas.adapters.sources.python_source import PythonPages
 from lambdas.adapters.sources.rate_budget import Budgets
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
+from lambdas.core.http.destinations import ANYWHERE, Destinations
 from lambdas.core.ports import Clock, Secrets
 from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import PageSource
@@ -47,6 +48,9 @@ class ApiSources:
 
     parents: Parents = _NO_PARENTS
     """Where the rows of a parent are read."""
+
+    destinations: Destinations = ANYWHERE
+    """Where requests and secrets may go."""
 
     root: Path = ROOT
     """The folder that holds `sources/`."""
@@ -110,4 +114,5 @@ class ApiSources:
             random=random.random,
             deadline_s=self.deadline_s,
             budget=self.budgets.of(api) if self.budgets is not None else None,
+            destinations=self.destinations,
         )

@@ -38,11 +38,17 @@ logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
 class Transport:
-    """Sends requests as they are: no redirect, no second try, no proof added."""
+    """Sends requests as they are: no redirect, no second try, no proof added.
 
-    def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    With `ca`, certificates in PEM, no other authority is trusted. Raises Terminal if
+    there is none in it.
+    """
+
+    def __init__(
+        self, *, max_body_bytes: int = MAX_BODY_BYTES, ca: str | None = None
+    ) -> None:
         self._max_body_bytes = max_body_bytes
-        self._pool = Connections(kept=CONNECTIONS)
+        self._pool = Connections(kept=CONNECTIONS, ca=ca)
 
     def send(
         self, request: HttpRequest, *, timeout_s: float, into: BinaryIO | None = None

@@ -63,6 +63,7 @@ def sources(known: FreshnessSettings, reach: SignalClients) -> Sources:
             random=random.random,
             deadline_s=clock.monotonic() + PROBE_S,
             budget=budgets.of(api),
+            destinations=known.destinations,
         )
 
     schedules = DeployedSchedules(

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection
 from functools import lru_cache
+from ipaddress import ip_address
 from urllib.parse import (
     parse_qsl,
     quote,
@@ -58,6 +59,21 @@ def is_private_enough(url: str) -> bool:
         return False
     parts = urlsplit(url)
     return parts.scheme.lower() == "https" or parts.hostname in _LOOPBACK
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` stays on this machine, by the host that it names."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
 
 
 def join(base_url: str, path: str) -> str:
@@ -176,7 +192,8 @@ def redact(text: str, secrets: Collection[str]) -> str:
             html.escape(secret),
         }:
             text = text.replace(form, BLANK)
-            for end in range(len(form) - 1, _SHORTEST_SECRET, -1):
+            cut = range(len(form) - 1, _SHORTEST_SECRET, -1) if "…" in text else ()
+            for end in cut:
                 text = text.replace(f"{form[:end]}…", f"{BLANK}…")
         text = _however_encoded(secret).sub(BLANK, text)
     return text

@@ -1,8 +1,4 @@
-"""The rules of an API that types cannot say: URLs, headers, secrets.
-
-Plain text may only prove who we are to this machine: everywhere else it stands in
-Secrets Manager, since a file in a repository is read by everybody.
-"""
+"""The rules of an API that types cannot say: URLs, headers, references to secrets."""
 
 from __future__ import annotations
 
@@ -12,26 +8,26 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from lambdas.core.dataset import Api
+from lambdas.core.dataset import Api, Dataset
+from lambdas.core.errors import Terminal
 from lambdas.core.http.auth import (
-    ApiKeyAuth,
-    Auth,
-    BearerAuth,
-    HttpBasicAuth,
-    OAuth2ClientCredentials,
+    HEADER_NAME,
+    SECRET,
+    BaseAuth,
+    TokenAuth,
+    references_in,
 )
+from lambdas.core.http.destinations import Destinations
 from lambdas.core.http.urls import is_private_enough, origin_of
 from lambdas.core.rules.findings import Finding, Location
+from lambdas.core.rules.plain_secrets import (
+    HOW_IT_IS_WRITTEN,
+    plain_in_api,
+    plain_in_dataset,
+)
 
-SECRET_PREFIX = "secret:"  # noqa: S105 - a prefix, no secret
 # names: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
 _SECRET = re.compile(r"secret:[A-Za-z0-9/_+=.@-]{1,512}#[A-Za-z0-9_.-]{1,256}")
-_HOW_IT_IS_WRITTEN = "accepted: secret:NAME#KEY"
-_SENSITIVE_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"}
-)
-# https://www.rfc-editor.org/rfc/rfc9110#name-field-names
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def api_findings(api: Api) -> list[Finding]:
@@ -40,8 +36,46 @@ def api_findings(api: Api) -> list[Finding]:
         *url_findings(("base_url",), api.base_url),
         *header_findings(("headers",), api.headers),
         *secret_findings(("headers",), dict(api.headers)),
-        *_auth_findings(api),
+        *([] if api.auth is None else _auth_findings(api.auth)),
+        *_ca_findings(api.ca),
+        *plain_in_api(api),
     ]
+
+
+def client_findings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
+    """What does not fit between a dataset and its API, if that can be read."""
+    yield from plain_in_dataset(dataset, api)
+    endpoint = dataset.source.endpoint
+    if api is None or endpoint is None or isinstance(api.auth, TokenAuth):
+        return
+    for index, action in enumerate(endpoint.response_actions):
+        if action.action == "renew":
+            yield Finding(
+                key=("source", "endpoint", "response_actions", index, "action"),
+                sentence="renews a token, and the API's auth fetches none; accepted: "
+                "an auth of a type that begins with oauth2_, or another action",
+                because=(("source", "client"),),
+            )
+
+
+def origin_faults(dataset: Dataset, destinations: Destinations) -> Iterator[str]:
+    """The secrets of a dataset that an environment does not let go where they are
+    sent, as sentences.
+    """
+    api, endpoint = dataset.source.client, dataset.source.endpoint
+    if not isinstance(api, Api) or api.base_url.startswith(SECRET):
+        return
+    auth = api.auth
+    by_auth = auth.references() if auth is not None else frozenset()
+    urls = [] if auth is None else list(auth.urls().values())
+    sent = endpoint.model_dump(mode="json") if endpoint is not None else {}
+    below = {*references_in(dict(api.headers)), *references_in(sent)}
+    asked = below if urls else {*below, *by_auth}
+    for url, references in ((api.base_url, asked), *((url, by_auth) for url in urls)):
+        try:
+            destinations.refuse(url, references)
+        except Terminal as refusal:
+            yield str(refusal)
 
 
 def url_findings(key: Location, url: str) -> Iterator[Finding]:
@@ -77,7 +111,7 @@ def header_findings(key: Location, headers: dict[str, str]) -> Iterator[Finding]
     """Headers whose name or value cannot be sent."""
     seen: set[str] = set()
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
+        if not HEADER_NAME.fullmatch(name):
             yield Finding(
                 key=(*key, name),
                 sentence="is no name of a header; accepted: letters, digits and -",
@@ -99,11 +133,11 @@ def header_findings(key: Location, headers: dict[str, str]) -> Iterator[Finding]
 def secret_findings(key: Location, value: JsonValue) -> Iterator[Finding]:
     """Every text below `key` that begins like a reference to a secret and is none."""
     if isinstance(value, str):
-        if value.startswith(SECRET_PREFIX) and not _SECRET.fullmatch(value):
+        if value.startswith(SECRET) and not _SECRET.fullmatch(value):
             yield Finding(
                 key=key,
                 sentence="begins with `secret:` and is no reference to a secret; "
-                f"{_HOW_IT_IS_WRITTEN}",
+                f"{HOW_IT_IS_WRITTEN}",
             )
     elif isinstance(value, dict):
         for name, below in value.items():
@@ -113,58 +147,21 @@ def secret_findings(key: Location, value: JsonValue) -> Iterator[Finding]:
             yield from secret_findings((*key, index), below)
 
 
-def _proofs(auth: Auth) -> dict[str, str]:
-    """The values of an auth that nobody else may know, by key."""
-    match auth:
-        case BearerAuth():
-            return {"token": auth.token}
-        case ApiKeyAuth():
-            return {"api_key": auth.api_key}
-        case HttpBasicAuth():
-            return {"password": auth.password}
-        case OAuth2ClientCredentials():
-            return {"client_secret": auth.client_secret}
+def _auth_findings(auth: BaseAuth) -> Iterator[Finding]:
+    yield from secret_findings(("auth",), auth.model_dump(mode="json"))
+    for key, url in auth.urls().items():
+        yield from url_findings(("auth", key), url)
+    for key, sentence in auth.faults():
+        yield Finding(key=("auth", key), sentence=sentence)
 
 
-def _auth_findings(api: Api) -> Iterator[Finding]:
-    """A plain secret is only accepted where it does not leave this machine."""
-    auth = api.auth
-    upstreams = [api.base_url]
-    if auth is not None:
-        yield from secret_findings(("auth",), auth.model_dump(mode="json"))
-    if isinstance(auth, OAuth2ClientCredentials):
-        yield from url_findings(("auth", "access_token_url"), auth.access_token_url)
-        upstreams.append(auth.access_token_url)
-    if isinstance(auth, ApiKeyAuth) and not _HEADER_NAME.fullmatch(auth.name):
+def _ca_findings(ca: str | None) -> Iterator[Finding]:
+    if ca is not None and not _SECRET.fullmatch(ca):
         yield Finding(
-            key=("auth", "name"),
-            sentence="is no name of a header, parameter or cookie; accepted: letters, "
-            "digits and -",
+            key=("ca",),
+            sentence=f"is no reference to a secret; {HOW_IT_IS_WRITTEN}, whose value "
+            "is the certificate in PEM",
         )
-    if all(_is_loopback(url) for url in upstreams):
-        return
-    plain = (
-        {("auth", key): value for key, value in _proofs(auth).items()} if auth else {}
-    )
-    for name, value in api.headers.items():
-        if name.lower() in _SENSITIVE_HEADERS:
-            plain["headers", name] = value
-    for key, value in plain.items():
-        if not value.startswith(SECRET_PREFIX):
-            yield Finding(
-                key=key,
-                sentence="is a secret in plain text, put it in Secrets Manager; "
-                f"{_HOW_IT_IS_WRITTEN} (plain text on loopback only)",
-                because=(("base_url",), ("auth", "access_token_url")),
-            )
-
-
-def _is_loopback(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return is_private_enough(parts._replace(scheme="http").geturl())
-    except ValueError:
-        return False
 
 
 def path_findings(key: Location, path: str) -> Iterator[Finding]:

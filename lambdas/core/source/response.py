@@ -5,7 +5,7 @@ Decided by the dataset's own `response_actions` first, then by HTTP (RFC 9110).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,16 +18,22 @@ from lambdas.core.http.urls import follow
 from lambdas.core.records.documents import excerpt
 
 MAX_REDIRECTS = 5
+_QUOTED_FROM = 16_384
+"""Bytes of a body that a message may quote from."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _OK = range(200, 300)
-_FORBIDDEN, _TOO_MANY = 403, 429
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 
 NOT_READY = ResponseAction(status_code=202, action="retry")
 """Where rows are asked for, 202 (Accepted) means that they are being made. Behind a
 dataset's own actions."""
 _SERVER_ERRORS = range(500, 600)
+
+
+class TokenRefused(Terminal):
+    """A new token may mend it, once, where auth fetches tokens."""
 
 
 class Disposition(Enum):
@@ -39,12 +45,16 @@ class Disposition(Enum):
 
 
 def judge(
-    response: HttpResponse, actions: Sequence[ResponseAction], now: datetime
+    response: HttpResponse,
+    actions: Sequence[ResponseAction],
+    now: datetime,
+    hide: Callable[[str], str] = str,
 ) -> Disposition | UpstreamError:
     """What to do, or the error it is: Transient is worth another try.
 
     Of `actions` the first that fits by status and by content decides. Messages hold no
-    URL: who asked knows it.
+    URL: who asked knows it. `hide` blanks secrets out of what they quote, before it is
+    cut: the beginning of a secret is not known for one.
     """
     for action in actions:
         if action.status_code not in {None, response.status}:
@@ -53,16 +63,19 @@ def judge(
             continue
         if action.status_code is None and action.content is None:
             continue
-        return _decided(action, response, now)
+        return _decided(action, response, now, hide)
     if response.status in _OK:
         return Disposition.TAKE
     if response.status in _REDIRECTS and response.headers.get("location"):
         return Disposition.REDIRECT
-    return _error(response, now)
+    return _error(response, now, hide)
 
 
 def _decided(
-    action: ResponseAction, response: HttpResponse, now: datetime
+    action: ResponseAction,
+    response: HttpResponse,
+    now: datetime,
+    hide: Callable[[str], str],
 ) -> Disposition | UpstreamError:
     why = " and ".join(
         part
@@ -88,10 +101,16 @@ def _decided(
                 kind=kind,
                 retry_after_s=retry_after(response, now),
             )
+        case "renew":
+            return TokenRefused(
+                f"answered {response.status}, and a response_action renews the token "
+                f"on {why}: {_quoted(response, hide)}",
+                kind=RunErrorKind.AUTH,
+            )
         case "fail":
             return Terminal(
                 f"answered {response.status}, and a response_action fails on {why}: "
-                f"{excerpt(response.body)}",
+                f"{_quoted(response, hide)}",
                 kind=kind,
             )
 
@@ -108,10 +127,17 @@ def _kind(status: int) -> RunErrorKind:
     return RunErrorKind.HTTP
 
 
-def _error(response: HttpResponse, now: datetime) -> UpstreamError:
+def _quoted(response: HttpResponse, hide: Callable[[str], str]) -> str:
+    text = response.body[:_QUOTED_FROM].decode("utf-8", "replace")
+    return excerpt(hide(text).encode())
+
+
+def _error(
+    response: HttpResponse, now: datetime, hide: Callable[[str], str]
+) -> UpstreamError:
     status, kind = response.status, _kind(response.status)
     wait = retry_after(response, now)
-    said = excerpt(response.body)
+    said = _quoted(response, hide)
     message = f"answered {status}" + (f": {said}" if said else "")
     # a 403 with Retry-After, or with a budget that is used up, is how GitHub and
     # others throttle
@@ -129,7 +155,8 @@ def _error(response: HttpResponse, now: datetime) -> UpstreamError:
         405: "; check method",
         406: "; check the Accept header",
     }.get(status, "")
-    return Terminal(message + advice, kind=kind)
+    tree = TokenRefused if status == _UNAUTHORIZED else Terminal
+    return tree(message + advice, kind=kind)
 
 
 def retry_after(response: HttpResponse, now: datetime) -> float | None:

@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 
+from lambdas.adapters.sources.http_api import HttpApi
+from lambdas.core.dataset import Api, Endpoint
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, Transient
+from lambdas.core.http.destinations import Destinations
 from lambdas.core.http.message import HttpRequest
-from tests.api_pull import AUTHS, CANARY, GOOD, NONE_NEEDED, Pull, failing
+from lambdas.core.http.urls import origin_of
+from lambdas.core.records.documents import _EXCERPT
+from lambdas.core.source.request import base_request
+from tests.api_pull import (
+    AUTHS,
+    CANARY,
+    GOOD,
+    NONE_NEEDED,
+    PlannedClock,
+    Pull,
+    failing,
+)
 from tests.api_server import Answer, Asked, answer_json, in_turn, serving
 
 
@@ -216,3 +231,69 @@ def test_the_request_can_be_made_without_pages_as_a_probe_does() -> None:
     assert response is not None
     assert (response.status, response.body) == (200, b'[{"id": 1}]')
     assert response.headers["content-type"] == "application/json"
+
+
+class TwoSecrets:
+    def value(self, reference: str) -> str:
+        return f"CANARY-{reference}" if reference.startswith("secret:") else reference
+
+
+def asking(base_url: str, token_url: str, allowed: dict[str, str]) -> HttpApi:
+    auth = {
+        "type": "oauth2_client_credentials",
+        "access_token_url": token_url,
+        "client_id": "x",
+        "client_secret": "secret:door#secret",
+    }
+    headers = {"X-Key": "secret:cats#key"}
+    document = {"base_url": base_url, "auth": auth, "headers": headers}
+    return HttpApi(
+        api=Api.model_validate_json(json.dumps(document)),
+        secrets=TwoSecrets(),
+        clock=PlannedClock(),
+        random=lambda: 0.0,
+        deadline_s=900,
+        destinations=Destinations(
+            allowed_origins={k: frozenset({origin_of(v)}) for k, v in allowed.items()}
+        ),
+    )
+
+
+def fetched(http: HttpApi) -> None:
+    base = base_request(
+        http.api, Endpoint(path="cats"), values={}, resolve=http.secrets.value
+    )
+    http.fetch(base)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+@pytest.mark.parametrize("secret", ["door", "cats"])
+def test_a_secret_is_sent_to_the_origins_that_its_environment_allows(
+    secret: str, *, fits: bool
+) -> None:
+    token = answer_json({"access_token": "CANARY-a"})
+    with serving(in_turn(token)) as door, serving(in_turn(GOOD)) as api:
+        right = {"door": door.url, "cats": api.url}
+        wrong = {"door": api.url, "cats": door.url}
+        http = asking(
+            api.url,
+            f"{door.url}token",
+            {secret: right[secret]} if fits else {secret: wrong[secret]},
+        )
+        if fits:
+            fetched(http)
+            assert (len(door.asked), len(api.asked)) == (1, 1)
+            return
+        with pytest.raises(Terminal, match=f"the secret {secret} is not sent") as no:
+            fetched(http)
+        assert no.value.kind is RunErrorKind.AUTH
+        assert api.asked == []
+        assert len(door.asked) == (0 if secret == "door" else 1)
+
+
+@pytest.mark.parametrize("cut_at", range(1, len(CANARY) + 1))
+def test_a_secret_that_a_quote_would_cut_is_blanked_out_whole(cut_at: int) -> None:
+    body = b"x" * (_EXCERPT - cut_at) + CANARY.encode() + b"y" * 500
+    with serving(in_turn(Answer(status=400, body=body))) as server:
+        pull = Pull(server, {}, api={"auth": AUTHS["bearer"][0]})
+        assert CANARY[:3] not in str(pull.fails(Terminal))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+
+DIGEST = '''
+
+class SignedAuth(BaseAuth):
+    """A signature made of the path."""
+
+    type: Literal["signed"]
+    key: Proof
+    header: str = Field(default="X-Signature", description="where the signature goes")
+
+    def prove(
+        self, request: HttpRequest, resolve: Resolve, token: AccessToken | None
+    ) -> HttpRequest:
+        """With the signature."""
+        return _with_header(request, self.header, resolve(self.key)[::-1])
+
+
+'''
+
+QUESTIONS = """
+import json, sys
+from pathlib import Path
+from cli.generate import documents
+from lambdas.core.http.message import HttpRequest
+from project.yaml_files import read_files
+
+root = Path(sys.argv[1])
+read = read_files(root / "datasets", root / "apis")
+asked = HttpRequest(method="GET", url="https://a/", params={}, headers={})
+auth = read.apis["signed"].auth
+print(json.dumps({
+    "faults": [str(fault) for fault in read.faults],
+    "sent": dict(auth.prove(asked, lambda _: "abc", None).headers),
+    "hidden": sorted(auth.secrets(lambda _: "abc")),
+    **{path.name: text for path, text in documents().items()},
+}))
+"""
+
+
+@pytest.mark.long
+def test_an_auth_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
+    for package in ("lambdas", "project", "cli"):
+        shutil.copytree(
+            ROOT / package,
+            tmp_path / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    auth = tmp_path / "lambdas/core/http/auth.py"
+    text = auth.read_text()
+    before, name, after = text.partition("@runtime_checkable\nclass TokenKeeper")
+    auth.write_text(before.rstrip() + DIGEST + name + after)
+    (tmp_path / "apis").mkdir()
+    (tmp_path / "datasets").mkdir()
+    for name, key in (("signed", "secret:cats#key"), ("plain", "CANARY")):
+        (tmp_path / f"apis/{name}.yaml").write_text(
+            f"base_url: https://api.example.com/\nauth: {{type: signed, key: {key}}}\n"
+        )
+    asked = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", QUESTIONS, str(tmp_path)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+    told = json.loads(asked.stdout)
+    assert told["sent"] == {"X-Signature": "cba"}
+    assert told["hidden"] == ["abc"]
+    (fault,) = told["faults"]
+    assert "apis/plain.yaml:2: auth.key: is a secret in plain text" in fault
+    assert "`auth` of type `signed`" in told["datasets.md"]
+    assert "where the signature goes" in told["datasets.md"]
+    schema = json.loads(told["api.schema.json"])
+    assert "SignedAuth" in schema["$defs"]
