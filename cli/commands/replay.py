@@ -43,8 +43,9 @@ from lambdas.core.loading.refusal import why_refused
 from lambdas.core.loading.repair import Problem, Repaired, RetryState
 from lambdas.core.loading.status import HISTORY_REACH
 from lambdas.core.pull.run import LandedRun
+from lambdas.core.repair.case import RepairContext
 from lambdas.core.repair.notifications import LandingNotifications
-from lambdas.core.repair.reconciler import Reconciler
+from lambdas.core.repair.reconciler import reconcile
 from lambdas.core.sql import generation, names
 from project.fault import printable
 
@@ -275,7 +276,7 @@ def _reconcile(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> 
     channel_known = Subscriptions(
         sns=known.reached.aws("sns"), topic_arn=_topic_of(known)
     )
-    result = Reconciler(
+    context = RepairContext(
         catalogue=Catalogue(datasets={dataset.name: dataset}),
         database=settings.snowflake_database,
         watch=watch,
@@ -283,13 +284,14 @@ def _reconcile(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> 
         warehouse=known.warehouse,
         history=history,
         stored=known.stored,
-        relanding=known.relanding,
-        wiring=LandingNotifications(bucket=known.stored, topic=channel_known),
+        reloader=known.relanding,
+        notifications=LandingNotifications(bucket=known.stored, topic=channel_known),
         grace=timedelta(0),
         every=timedelta(minutes=1),
         max_attempts=TRIES_BY_HAND,
-        has_time=lambda: True,
-    ).run(now=moment)
+        now=moment,
+    )
+    result = reconcile(context, has_time=lambda: True)
     outcome.refreshed, outcome.landed_again = result.refreshed, result.landed_again
     outcome.settled = result.settled
     outcome.troubles = [

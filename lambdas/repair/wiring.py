@@ -1,8 +1,7 @@
-"""The look, made from the function's settings; its clients live with the process."""
+"""What a check works with; its clients live with the process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -19,12 +18,10 @@ from lambdas.adapters.subscriptions import Subscriptions
 from lambdas.core.loading.objects import LoadRecord
 from lambdas.core.loading.reload import TRIES_AS_IT_IS, Reloader
 from lambdas.core.loading.status import MAX_ATTEMPTS
+from lambdas.core.repair.case import RepairContext
 from lambdas.core.repair.notifications import LandingNotifications
-from lambdas.core.repair.reconciler import Reconciler
 from lambdas.core.settings import RepairSettings
 
-RESERVE = timedelta(seconds=60)
-"""Kept back from the function's time: no dataset is begun in it."""
 RECORDS = 10_000
 """Of a table's history, at most."""
 
@@ -39,8 +36,8 @@ def warehouse() -> SnowflakeWarehouse:
     )
 
 
-def reconciler(remaining: Callable[[], timedelta]) -> Reconciler:
-    """The look for one invocation; `remaining` is the function's time that is left."""
+def context(*, now: datetime) -> RepairContext:
+    """What one check asks and changes."""
     known = settings(RepairSettings)
     database = known.snowflake_database
     stored = StoredObjects(s3=client("s3"), bucket=known.landing_bucket)
@@ -49,7 +46,7 @@ def reconciler(remaining: Callable[[], timedelta]) -> Reconciler:
     def history(dataset: str, since: datetime) -> list[LoadRecord]:
         return load_records(warehouse(), database, dataset, since, limit=RECORDS)
 
-    return Reconciler(
+    return RepairContext(
         catalogue=catalogue(),
         database=database,
         watch=LoadTable(dynamodb=client("dynamodb"), table=known.state_table),
@@ -57,15 +54,15 @@ def reconciler(remaining: Callable[[], timedelta]) -> Reconciler:
         warehouse=warehouse(),
         history=history,
         stored=stored,
-        relanding=Reloader(
+        reloader=Reloader(
             landing=landing, stored=stored, tries_as_it_is=TRIES_AS_IT_IS
         ),
-        wiring=LandingNotifications(
+        notifications=LandingNotifications(
             bucket=stored,
             topic=Subscriptions(sns=client("sns"), topic_arn=known.landed_topic_arn),
         ),
         grace=timedelta(seconds=known.load_grace_s),
         every=timedelta(seconds=known.check_every_s),
         max_attempts=MAX_ATTEMPTS,
-        has_time=lambda: remaining() > RESERVE,
+        now=now,
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 
 from lambdas.core.landing.names import file_name, run_prefix
 from lambdas.core.loading.objects import LoadRecord
-from lambdas.core.loading.reload import LandingReader
 from lambdas.core.loading.status import (
     MAX_REFRESHES,
     REFRESH_REACH,
@@ -20,8 +18,8 @@ from lambdas.core.loading.status import (
     since_when,
 )
 from lambdas.core.pull.run import LandedRun
-from lambdas.core.repair.case import Case, History, PipeControl, RepairCounts
-from lambdas.core.repair.next_check import NextCheck
+from lambdas.core.repair.case import NOTHING_DONE, Case, RepairContext, RepairCounts
+from lambdas.core.repair.next_check import over, rest, soon
 from lambdas.core.repair.problems import Problems
 from lambdas.core.repair.reload import ObjectReload
 from lambdas.core.repair.settle import Settlement
@@ -33,98 +31,97 @@ class ByHistory:
     """Holds what landed against what was loaded, and has the rest loaded once."""
 
     def __init__(
-        self,
-        *,
-        database: str,
-        pipes: PipeControl,
-        history: History,
-        stored: LandingReader,
-        grace: timedelta,
-        again: ObjectReload,
-        settling: Settlement,
-        next_look: NextCheck,
-        troubles: Problems,
-        tally: RepairCounts,
+        self, context: RepairContext, settlement: Settlement, problems: Problems
     ) -> None:
-        self._database = database
-        self._pipes = pipes
-        self._history = history
-        self._stored = stored
-        self._grace = grace
-        self._again = again
-        self._settling = settling
-        self._next_look = next_look
-        self._troubles = troubles
-        self._tally = tally
+        self._context = context
+        self._settlement = settlement
+        self._problems = problems
+        self._reload = ObjectReload(context, problems)
 
     def judge(
-        self, case: Case, late: Sequence[LandedRun], pipe: PipeNow, now: datetime
-    ) -> None:
+        self, case: Case, late: Sequence[LandedRun], pipe: PipeNow
+    ) -> RepairCounts:
         """Settle the late runs that are loaded, and see to the others."""
-        self._tally.histories += 1
-        records: dict[str, LoadRecord] = {}
-        for record in self._history(case.dataset, since_when(late, now=now)):
-            records.setdefault(record.name, record)
+        records = self._records(case.dataset, late)
         missing: list[StoredObject] = []
-        is_whole = True
-        landed_again = self._tally.landed_again
+        counts = RepairCounts(histories=1)
         for run in late:
-            found = self._stored.below(run_prefix(run.newest_key))
-            objects = awaited_of(run, found)
-            loads = loads_of(objects, records, now=now, grace=self._grace)
-            is_left = self._again.failed(case, run, loads, now)
-            missing += loads.missing
-            is_left = is_left or bool(loads.waiting or loads.missing)
-            if not is_left and self._settling.run_files_are_loaded(run, now):
-                told = (
-                    *case.refreshed(run, [item.key for item in objects], now),
-                    *self._again.story(run, objects, loads, now),
-                )
-                self._settling.settle(run, told)
-            else:
-                is_whole = False
+            found, done = self._settled(case, run, records)
+            missing += found
+            counts += done
         if missing:
-            self._bring(case, missing, pipe, now)
-        elif is_whole and len(late) == len(case.runs):
-            self._next_look.over(case, now)
-        elif self._tally.landed_again > landed_again:
-            self._next_look.soon(case, now)
+            return counts + self._bring(case, missing, pipe)
+        if counts.settled == len(case.runs):
+            return counts + over(self._context, case)
+        if counts.landed_again:
+            soon(self._context, case)
         else:
-            self._next_look.rest(case, now)
+            rest(self._context, case)
+        return counts
+
+    def _records(
+        self, dataset: str, late: Sequence[LandedRun]
+    ) -> dict[str, LoadRecord]:
+        """The newest record of each name."""
+        since = since_when(late, now=self._context.now)
+        records: dict[str, LoadRecord] = {}
+        for record in self._context.history(dataset, since):
+            records.setdefault(record.name, record)
+        return records
+
+    def _settled(
+        self, case: Case, run: LandedRun, records: Mapping[str, LoadRecord]
+    ) -> tuple[tuple[StoredObject, ...], RepairCounts]:
+        """Settle a run that is loaded; what of it is missing, and what was done."""
+        context = self._context
+        objects = awaited_of(run, context.stored.below(run_prefix(run.newest_key)))
+        loads = loads_of(objects, records, now=context.now, grace=context.grace)
+        is_left, counts = self._reload.failed(case, run, loads)
+        if is_left or loads.waiting or loads.missing:
+            return loads.missing, counts
+        are_loaded, done = self._settlement.run_files(run)
+        counts += done
+        if are_loaded:
+            keys = [item.key for item in objects]
+            repaired = (
+                *case.refreshed(run, keys, context.now),
+                *self._reload.story(run, objects, loads),
+            )
+            context.watch.settle(run, repaired)
+            counts += RepairCounts(settled=1)
+        return loads.missing, counts
 
     def _bring(
-        self,
-        case: Case,
-        missing: Sequence[StoredObject],
-        pipe: PipeNow,
-        now: datetime,
-    ) -> None:
+        self, case: Case, missing: Sequence[StoredObject], pipe: PipeNow
+    ) -> RepairCounts:
         """Have what no record names loaded, without a second load of anything."""
+        context, counts = self._context, NOTHING_DONE
         if not pipe.is_running:
-            self._troubles.stopped(case, pipe, now)
+            self._problems.stopped(case, pipe)
             # what says so next time wakes the warehouse
-            self._next_look.rest(case, now)
-            return
-        refreshes = case.look_from(now).refreshes
-        young = [item for item in missing if now - item.modified_at < REFRESH_REACH]
+            rest(context, case)
+            return counts
+        young = [
+            item for item in missing if context.now - item.modified_at < REFRESH_REACH
+        ]
         for item in missing:
             if item not in young:
-                self._again.beyond_refresh(case, item, now)
-        if young and refreshes >= MAX_REFRESHES:
-            self._troubles.add(
+                counts += self._reload.beyond_refresh(case, item)
+        is_in_vain = case.retry_from(context.now).refreshes >= MAX_REFRESHES
+        if young and is_in_vain:
+            self._problems.add(
                 "load_unseen",
-                case,
-                now,
-                f"{len(young)} files are not loaded, and REFRESH does not bring them",
-                f"compare `DESC PIPE {case.pipe(self._database)}` with "
+                case.dataset,
+                f"{len(young)} files are not loaded, and REFRESH does not load them",
+                f"compare `DESC PIPE {context.pipe(case)}` with "
                 f"{young[0].key}; deploy the warehouse stack",
             )
-        if not young or refreshes >= MAX_REFRESHES:
-            self._next_look.rest(case, now)
-            return
+        if not young or is_in_vain:
+            rest(context, case)
+            return counts
         days, after = refresh_bounds(young)
-        taken = self._pipes.refresh(case.pipe(self._database), days, after)
-        self._tally.refreshed += taken
-        LOG.info("%s: REFRESH told the pipe of %s files", case.dataset, taken)
-        self._troubles.look_at_wiring(pipe, now)
-        self._next_look.after_refresh(case, {file_name(one.key) for one in young}, now)
+        taken = context.pipes.refresh(context.pipe(case), days, after)
+        LOG.info("%s: REFRESH queued %s files for the pipe", case.dataset, taken)
+        self._problems.check_notifications(pipe)
+        soon(context, case, refreshed=[file_name(one.key) for one in young])
+        return counts + RepairCounts(refreshed=taken)

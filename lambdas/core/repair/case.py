@@ -1,17 +1,22 @@
-"""What is awaited: the runs of a dataset that one pipe has still to load."""
+"""What a check works on and with: runs that one pipe has still to load, and all that
+is asked about them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 
+from lambdas.core.dataset import Catalogue
 from lambdas.core.landing.names import file_name, raw_name
 from lambdas.core.loading.objects import LoadRecord
-from lambdas.core.loading.repair import Repair, Repaired, RetryState
+from lambdas.core.loading.reload import LandingReader, Reloader
+from lambdas.core.loading.repair import LoadWatch, Repair, Repaired, RetryState
 from lambdas.core.loading.status import PipeNow
+from lambdas.core.ports import Warehouse
 from lambdas.core.pull.run import LandedRun
 from lambdas.core.sql import names
 
@@ -19,13 +24,13 @@ from lambdas.core.sql import names
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """The runs of a dataset that are awaited from one pipe, and what is remembered of
-    the looks at it.
+    earlier checks of it.
     """
 
     dataset: str
     generation: int
     runs: tuple[LandedRun, ...]
-    look: RetryState | None
+    retry: RetryState | None
 
     @property
     def name(self) -> str:
@@ -34,27 +39,23 @@ class Case:
 
     @property
     def due_at(self) -> datetime:
-        """When it is to be looked at, or since when it waits for its first look."""
-        return self.look.next_at if self.look else self.runs[0].landed_at
+        """When it is to be checked, or since when it waits for its first check."""
+        return self.retry.next_at if self.retry else self.runs[0].landed_at
 
     def is_due(self, now: datetime) -> bool:
         """Whether it does not rest."""
-        return self.look is None or self.look.next_at <= now
+        return self.retry is None or self.retry.next_at <= now
 
-    def pipe(self, database: str) -> str:
-        """The pipe that loads it."""
-        return names.pipe(database, self.dataset, self.generation)
-
-    def look_from(self, now: datetime) -> RetryState:
-        """What is remembered of it, or a first look."""
-        return self.look or RetryState(dataset=self.name, next_at=now)
+    def retry_from(self, now: datetime) -> RetryState:
+        """What is remembered of it, or a first check."""
+        return self.retry or RetryState(dataset=self.name, next_at=now)
 
     def refreshed(
         self, run: LandedRun, keys: Sequence[str], now: datetime
     ) -> tuple[Repaired, ...]:
         """What REFRESH did for a run, if it did anything."""
-        told_of = set(self.look.refreshed if self.look is not None else ())
-        files = tuple(key for key in keys if file_name(key) in told_of)
+        known = set(self.retry.refreshed if self.retry is not None else ())
+        files = tuple(key for key in keys if file_name(key) in known)
         if not files:
             return ()
         repaired = Repaired(
@@ -67,7 +68,9 @@ class Case:
         return (repaired,)
 
 
-def cases_of(runs: Iterable[LandedRun], looks: Mapping[str, RetryState]) -> list[Case]:
+def cases_of(
+    runs: Iterable[LandedRun], retries: Mapping[str, RetryState]
+) -> list[Case]:
     """The runs by their pipes, in order."""
 
     def pipe_of(run: LandedRun) -> tuple[str, int]:
@@ -80,15 +83,15 @@ def cases_of(runs: Iterable[LandedRun], looks: Mapping[str, RetryState]) -> list
             dataset=dataset,
             generation=generation,
             runs=tuple(group),
-            look=looks.get(f"{dataset}.g{generation}"),
+            retry=retries.get(f"{dataset}.g{generation}"),
         )
         for (dataset, generation), group in groupby(ordered, key=pipe_of)
     ]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepairCounts:
-    """Counted by whoever does it."""
+    """What was done, in figures; they add up."""
 
     settled: int = 0
     histories: int = 0
@@ -97,9 +100,21 @@ class RepairCounts:
     pruned: int = 0
     failed: int = 0
 
+    def __add__(self, other: RepairCounts) -> RepairCounts:
+        """Both together."""
+        return RepairCounts(
+            **{
+                one.name: getattr(self, one.name) + getattr(other, one.name)
+                for one in fields(RepairCounts)
+            }
+        )
+
+
+NOTHING_DONE = RepairCounts()
+
 
 class PipeControl(Protocol):
-    """What pipes say, and what they are told."""
+    """What pipes report, and what they are asked to do."""
 
     def now(self, pipe: str) -> PipeNow:
         """What a pipe reports of itself. Raises WarehouseError."""
@@ -123,3 +138,30 @@ class NotificationPath(Protocol):
 
 History = Callable[[str, datetime], Sequence[LoadRecord]]
 """(dataset, since) to the loads of its table, the newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairContext:
+    """All that one check asks and changes, and its limits.
+
+    A run is late after `grace`; the function checks `every` so long; `max_attempts` is
+    how often an object is reloaded before a person has to see to it.
+    """
+
+    catalogue: Catalogue
+    database: str
+    watch: LoadWatch
+    pipes: PipeControl
+    warehouse: Warehouse
+    history: History
+    stored: LandingReader
+    reloader: Reloader
+    notifications: NotificationPath
+    grace: timedelta
+    every: timedelta
+    max_attempts: int
+    now: datetime
+
+    def pipe(self, case: Case) -> str:
+        """The pipe that loads a case."""
+        return names.pipe(self.database, case.dataset, case.generation)

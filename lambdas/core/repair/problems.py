@@ -1,17 +1,16 @@
-"""What a person has to see to, and what of it stands from one look to the next."""
+"""What a person has to see to, and what of it stands from one check to the next."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 
 from lambdas.core.errors import CatflapError
 from lambdas.core.loading.repair import Problem
 from lambdas.core.loading.status import PipeNow
-from lambdas.core.repair.case import Case, NotificationPath, PipeControl
+from lambdas.core.repair.case import Case, RepairContext
 from lambdas.core.sql import names
 from lambdas.core.sql import repair as repairing
 
@@ -19,100 +18,87 @@ LOG = logging.getLogger("catflap.repair")
 
 
 class Problems:
-    """The troubles that stand after one look."""
+    """The problems that stand after one check."""
 
     def __init__(
-        self, *, database: str, pipes: PipeControl, wiring: NotificationPath
+        self,
+        context: RepairContext,
+        before: Sequence[Problem],
+        *,
+        resting: AbstractSet[str],
     ) -> None:
-        self._database = database
-        self._pipes = pipes
-        self._wiring = wiring
-        self._before: Mapping[str, Problem] = {}
+        """Problems of datasets that are not checked this time stand as they are."""
+        self._context = context
+        self._before = {problem.name: problem for problem in before}
         self._standing: dict[str, Problem] = {}
+        for problem in before:
+            if problem.dataset in resting:
+                self._standing[problem.name] = problem
+            elif problem.dataset is None:
+                self._keep_notifications(problem)
 
     @property
     def standing(self) -> list[Problem]:
         """All that stand by now."""
         return list(self._standing.values())
 
-    def begin(self, before: Sequence[Problem], *, resting: AbstractSet[str]) -> None:
-        """Troubles of datasets that are not looked at this time stand as they are."""
-        self._before = {trouble.name: trouble for trouble in before}
-        for trouble in before:
-            if trouble.dataset in resting:
-                self._standing[trouble.name] = trouble
-            elif trouble.dataset is None:
-                self._keep_wiring(trouble)
-
     def stand(self, dataset: str) -> None:
-        """What could not be looked at stands as it did."""
-        for trouble in self._before.values():
-            if trouble.dataset == dataset:
-                self._standing[trouble.name] = trouble
+        """What could not be checked stands as it did."""
+        for problem in self._before.values():
+            if problem.dataset == dataset:
+                self._standing[problem.name] = problem
 
     def add(
-        self, code: str, case: Case, now: datetime, sentence: str, next_step: str
+        self, code: str, dataset: str | None, sentence: str, next_step: str
     ) -> None:
-        """Something is wrong with a case; since when is kept."""
-        self._add(code, case.dataset, sentence, next_step, now)
+        """Something is wrong with a dataset, or with all; since when is kept."""
+        problem = Problem(
+            code=code,
+            dataset=dataset,
+            sentence=sentence,
+            next_step=next_step,
+            since=self._context.now,
+        )
+        known = self._before.get(problem.name)
+        if known is not None:
+            problem = dataclasses.replace(problem, since=known.since)
+        self._standing[problem.name] = problem
 
-    def unreadable(self, case: Case, now: datetime) -> None:
+    def unreadable(self, case: Case) -> None:
         """Its pipe does not answer."""
         self.add(
             "load_unseen",
-            case,
-            now,
+            case.dataset,
             "its pipe cannot be read, and what landed was not seen loaded",
-            f"ask `SELECT SYSTEM$PIPE_STATUS('{case.pipe(self._database)}')`; deploy "
+            f"ask `SELECT SYSTEM$PIPE_STATUS('{self._context.pipe(case)}')`; deploy "
             "the warehouse stack if the pipe is gone",
         )
 
-    def stopped(self, case: Case, pipe: PipeNow, now: datetime) -> None:
+    def stopped(self, case: Case, pipe: PipeNow) -> None:
         """Somebody may have paused it on purpose: it is never resumed from here."""
-        name = case.pipe(self._database)
+        name = self._context.pipe(case)
         self.add(
             "pipe_stopped",
-            case,
-            now,
+            case.dataset,
             f"files wait, and the pipe {name} is {pipe.state}",
             f"unless it is meant to be: `catflap replay {case.dataset}` resumes it and "
             f"loads what waits; or by hand: `{repairing.resume_pipe(name)}`",
         )
 
-    def look_at_wiring(self, pipe: PipeNow, now: datetime) -> None:
-        """Files were missed: whether anything still tells the pipes of them."""
-        gone = self._wiring.missing(pipe.channel)
+    def check_notifications(self, pipe: PipeNow) -> None:
+        """Files were missed: whether anything still notifies the pipes."""
+        gone = self._context.notifications.missing(pipe.channel)
         if gone is not None:
-            self._add("not_notified", None, *gone, now)
+            self.add("not_notified", None, *gone)
 
-    def _keep_wiring(self, trouble: Problem) -> None:
-        """What concerns all is looked at each time, until it is mended."""
+    def _keep_notifications(self, problem: Problem) -> None:
+        """What concerns all is checked each time, until it is mended."""
         try:
-            pipe = self._pipes.now(names.runs_pipe(self._database))
-            gone = self._wiring.missing(pipe.channel)
+            pipe = self._context.pipes.now(names.runs_pipe(self._context.database))
+            gone = self._context.notifications.missing(pipe.channel)
         except CatflapError as error:
-            LOG.warning("what tells the pipes is not known: %s", error)
-            self._standing[trouble.name] = trouble
+            LOG.warning("whether the pipes are notified is not known: %s", error)
+            self._standing[problem.name] = problem
             return
         if gone is not None:
-            self._standing[trouble.name] = trouble
-
-    def _add(
-        self,
-        code: str,
-        dataset: str | None,
-        sentence: str,
-        next_step: str,
-        now: datetime,
-    ) -> None:
-        trouble = Problem(
-            code=code,
-            dataset=dataset,
-            sentence=sentence,
-            next_step=next_step,
-            since=now,
-        )
-        known = self._before.get(trouble.name)
-        if known is not None:
-            trouble = dataclasses.replace(trouble, since=known.since)
-        self._standing[trouble.name] = trouble
+            self._standing[problem.name] = problem

@@ -1,21 +1,23 @@
-"""What failed to load lands again under a new name, or is given up to a person."""
+"""What failed to load is reloaded under a new name, or left to a person."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 from lambdas.core.errors import CatflapError
 from lambdas.core.landing.names import raw_name, unmarked_key
 from lambdas.core.loading.objects import LoadRecord
-from lambdas.core.loading.reload import Reloader
 from lambdas.core.loading.repair import Repair, Repaired
 from lambdas.core.loading.status import HISTORY_REACH, Failed, RunLoads, StoredObject
-from lambdas.core.ports import Warehouse
 from lambdas.core.pull.run import LandedRun
-from lambdas.core.repair.case import Case, PipeControl, RepairCounts
+from lambdas.core.repair.case import (
+    NOTHING_DONE,
+    Case,
+    RepairContext,
+    RepairCounts,
+)
 from lambdas.core.repair.problems import Problems
 from lambdas.core.sql import names
 from lambdas.core.sql import repair as repairing
@@ -24,148 +26,134 @@ LOG = logging.getLogger("catflap.repair")
 
 
 class ObjectReload:
-    """Lands objects again, never one of which a row may be in the table."""
+    """Reloads objects, never one of which a row may be in the table."""
 
-    def __init__(
-        self,
-        *,
-        database: str,
-        pipes: PipeControl,
-        warehouse: Warehouse,
-        relanding: Reloader,
-        max_attempts: int,
-        troubles: Problems,
-        tally: RepairCounts,
-    ) -> None:
-        """`max_attempts`: how often an object lands again before a person looks."""
-        self._database = database
-        self._pipes = pipes
-        self._warehouse = warehouse
-        self._relanding = relanding
-        self._max_attempts = max_attempts
-        self._troubles = troubles
-        self._tally = tally
+    def __init__(self, context: RepairContext, problems: Problems) -> None:
+        self._context = context
+        self._problems = problems
 
     def failed(
-        self, case: Case, run: LandedRun, loads: RunLoads, now: datetime
-    ) -> bool:
-        """Land again what failed; whether anything of it is still to be loaded."""
-        is_left = False
+        self, case: Case, run: LandedRun, loads: RunLoads
+    ) -> tuple[bool, RepairCounts]:
+        """Reload what failed: whether anything of it is still to be loaded, and how
+        many objects were reloaded.
+        """
+        is_left, counts = False, NOTHING_DONE
         for failed in loads.failed:
-            is_left = self._one(case, run, failed, now) or is_left
-        return is_left
+            waits, done = self._one(case, run, failed)
+            is_left, counts = is_left or waits, counts + done
+        return is_left, counts
 
-    def beyond_refresh(self, case: Case, item: StoredObject, now: datetime) -> None:
-        """Land again what REFRESH does not reach, if it was never loaded for certain:
+    def beyond_refresh(self, case: Case, item: StoredObject) -> RepairCounts:
+        """Reload what REFRESH does not reach, if it was never loaded for certain:
         the history reaches back so far, this pipe is older, and no row is of it.
         """
-        made_at = self._pipes.created_at(case.pipe(self._database))
+        made_at = self._context.pipes.created_at(self._context.pipe(case))
         failed = _never_loaded(item)
         is_certain = (
-            now - item.modified_at < HISTORY_REACH
+            self._context.now - item.modified_at < HISTORY_REACH
             and made_at is not None
             and made_at < item.modified_at
             and self._doubt(case.dataset, failed) is None
         )
         if not is_certain:
-            self._troubles.add(
+            self._problems.add(
                 "load_unseen",
-                case,
-                now,
+                case.dataset,
                 f"{item.key} landed on {item.modified_at:%Y-%m-%d}, and nothing shows "
                 "whether it was ever loaded",
                 "compare its rows with the table; load it by hand only if none is "
                 "there: a second load would double them",
             )
-            return
-        self._relanding.land_again(failed)
-        self._tally.landed_again += 1
+            return NOTHING_DONE
+        self._context.reloader.land_again(failed)
+        return RepairCounts(landed_again=1)
 
     def story(
         self,
         run: LandedRun,
         objects: Sequence[StoredObject],
         loads: RunLoads,
-        now: datetime,
     ) -> tuple[Repaired, ...]:
-        """What was landed again for a run that is loaded now, if anything was."""
-        again = _sources_of_again(objects, loads)
-        if not again:
+        """What was reloaded for a run that is loaded now, if anything was."""
+        reloaded = _reloaded(objects, loads)
+        if not reloaded:
             return ()
         repaired = Repaired(
             dataset=run.dataset,
             run_id=run.run_id,
             repair=Repair.LANDED_AGAIN,
-            at=now,
-            files=tuple(again),
-            rows=sum(self._relanding.rows_of(key) for key in again),
+            at=self._context.now,
+            files=tuple(reloaded),
+            rows=sum(self._context.reloader.rows_of(key) for key in reloaded),
             refused=tuple(
-                one for key in again for one in self._relanding.refused_of(key)
+                one
+                for key in reloaded
+                for one in self._context.reloader.refused_of(key)
             ),
         )
         return (repaired,)
 
-    def _one(self, case: Case, run: LandedRun, failed: Failed, now: datetime) -> bool:
-        if failed.attempt >= self._max_attempts:
-            self._given_up(case, failed, "it was tried too often", now)
-            return True
+    def _one(
+        self, case: Case, run: LandedRun, failed: Failed
+    ) -> tuple[bool, RepairCounts]:
+        if failed.attempt >= self._context.max_attempts:
+            self._given_up(case, failed, "it was tried too often")
+            return True, NOTHING_DONE
         doubt = self._doubt(case.dataset, failed)
         if doubt is not None:
-            self._given_up(case, failed, doubt, now)
-            return True
+            self._given_up(case, failed, doubt)
+            return True, NOTHING_DONE
         try:
-            landed = self._relanding.land_again(failed)
+            landed = self._context.reloader.land_again(failed)
         except CatflapError as error:
-            self._given_up(case, failed, str(error), now)
-            return True
-        self._relanding.amend(run.newest_key)
-        self._tally.landed_again += 1
+            self._given_up(case, failed, str(error))
+            return True, NOTHING_DONE
+        self._context.reloader.amend(run.newest_key)
         LOG.info(
-            "%s landed again with %s rows, %s in quarantine",
+            "%s was reloaded: %s rows, and %s in quarantine",
             failed.source.key,
             landed.rows,
             landed.refused,
         )
-        return landed.key is not None
+        return landed.key is not None, RepairCounts(landed_again=1)
 
     def _doubt(self, dataset: str, failed: Failed) -> str | None:
-        """Why not to land it again: the table has not just the rows that the history
+        """Why not to reload it: the table has not just the rows that the history
         says were loaded of it.
         """
         expected = {failed.name_of(attempt): rows for attempt, rows in failed.loaded}
         tried = [failed.name_of(attempt) for attempt in range(failed.attempt + 1)]
-        statement = repairing.rows_of_files(self._database, dataset, tried)
+        statement = repairing.rows_of_files(self._context.database, dataset, tried)
         found = {
-            str(name): counts for name, *counts in self._warehouse.query(statement)
+            str(name): counts
+            for name, *counts in self._context.warehouse.query(statement)
         }
         if found == {name: [rows] * 3 for name, rows in expected.items() if rows}:
             return None
         if not expected:
-            return "rows of it are in the table"
-        return (
-            "what the table has of it are not the rows that were loaded by the history"
-        )
+            return "the table has rows of it"
+        return "the table's rows of it are not those that the load history reports"
 
-    def _given_up(self, case: Case, failed: Failed, why: str, now: datetime) -> None:
-        table = names.raw_table(self._database, case.dataset)
+    def _given_up(self, case: Case, failed: Failed, why: str) -> None:
+        table = names.raw_table(self._context.database, case.dataset)
         if failed.loaded:
-            self._troubles.add(
+            self._problems.add(
                 "load_partial",
-                case,
-                now,
-                f"{failed.source.key} was loaded in part and is not repaired by "
-                f"itself: {why}",
+                case.dataset,
+                f"{failed.source.key} was loaded in part and cannot be repaired "
+                f"automatically: {why}",
                 f"compare its rows with {table}, by _FILE and _ROW, and load by hand "
-                "what is missing: landing it again might double the rest",
+                "what is missing: a reload might double the rest",
             )
             return
-        self._troubles.add(
+        self._problems.add(
             "load_failed",
-            case,
-            now,
-            f"{failed.source.key} fails to load and is not repaired by itself: {why}",
+            case.dataset,
+            f"{failed.source.key} fails to load and cannot be repaired "
+            f"automatically: {why}",
             f"COPY_HISTORY of {table} holds its error; mend "
-            f"the cause, then `catflap replay {case.dataset}` lands it again",
+            f"the cause, then `catflap replay {case.dataset}` reloads it",
         )
 
 
@@ -188,7 +176,7 @@ def _never_loaded(item: StoredObject) -> Failed:
     )
 
 
-def _sources_of_again(objects: Sequence[StoredObject], loads: RunLoads) -> list[str]:
+def _reloaded(objects: Sequence[StoredObject], loads: RunLoads) -> list[str]:
     parts = {
         name.first
         for item in objects

@@ -17,8 +17,9 @@ from lambdas.core.loading.reload import Reloader
 from lambdas.core.loading.repair import Problem, Repair, Repaired, RetryState
 from lambdas.core.loading.status import MAX_REFRESHES, PipeNow, StoredObject
 from lambdas.core.pull.run import LandedRun
+from lambdas.core.repair.case import RepairContext
 from lambdas.core.repair.notifications import LandingNotifications
-from lambdas.core.repair.reconciler import Reconciler, RepairResult
+from lambdas.core.repair.reconciler import RepairResult, reconcile
 from tests.datasets import a_dataset
 from tests.memory import MemoryLanding
 
@@ -202,7 +203,7 @@ class House:
     ) -> RepairResult:
         self.time += after
         names = {run.dataset for run in self.watch.landed()} | {"cats"}
-        return Reconciler(
+        context = RepairContext(
             catalogue=Catalogue(
                 datasets={name: a_dataset(name=name) for name in names}
             ),
@@ -212,13 +213,14 @@ class House:
             warehouse=self.snowflake,
             history=self.snowflake.history,
             stored=self,
-            relanding=Reloader(landing=self.landing, stored=self, tries_as_it_is=2),
-            wiring=LandingNotifications(bucket=self, topic=self),
+            reloader=Reloader(landing=self.landing, stored=self, tries_as_it_is=2),
+            notifications=LandingNotifications(bucket=self, topic=self),
             grace=GRACE,
             every=TICK,
             max_attempts=3,
-            has_time=has_time,
-        ).run(now=self.time)
+            now=self.time,
+        )
+        return reconcile(context, has_time=has_time)
 
     def codes(self) -> list[str]:
         return sorted(self.watch.stand)
