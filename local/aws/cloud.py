@@ -197,12 +197,6 @@ class Cloud:
         )["Credentials"]
         return taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"]
 
-    def role_session(
-        self, role_arn: str, *, principal: str, name: str
-    ) -> boto3.Session:
-        """A session of a role, as `role_keys`."""
-        return self._session(*self.role_keys(role_arn, principal=principal, name=name))
-
     def role_client(self, role_arn: str, service: str, *, principal: str) -> Any:  # noqa: ANN401 - as above
         """A client with a role's credentials; one per role and service is kept."""
         owner = f"{principal} as {role_arn}"

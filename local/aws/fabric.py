@@ -205,11 +205,6 @@ class Fabric:
         self._numbers += 1
         heapq.heappush(self._events, _Event(at, self._numbers, function, payload))
 
-    @property
-    def waiting_events(self) -> int:
-        """Asynchronous invocations that wait for their time."""
-        return len(self._events)
-
     def _fire(self, schedule: DeployedSchedule, due: datetime, now: datetime) -> None:
         self.counters.wake_ups += 1
         target = schedule.target

@@ -25,20 +25,6 @@ FIRST_RUN = timedelta(minutes=15)
 """How long a first pull may take, as nobody knows yet: a function's longest."""
 
 
-def is_awaiting_first_load(
-    dataset: Dataset,
-    signals: Signals,
-    before: Watch | None,
-    *,
-    schedule_created_at: datetime | None = None,
-) -> bool:
-    """Whether the table is empty, as it has always been, and nothing was due yet."""
-    until = awaited_until(
-        dataset, signals, before, schedule_created_at=schedule_created_at
-    )
-    return until is not None and signals.now < until
-
-
 def awaited_until(
     dataset: Dataset,
     signals: Signals,

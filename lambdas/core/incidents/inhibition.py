@@ -27,9 +27,6 @@ class Inhibition:
     of: Mapping[str, tuple[str, ...]]
 
 
-NOBODY = Inhibition(by={}, of={})
-
-
 def lineage(catalogue: Catalogue) -> Lineage:
     """What the datasets of a catalogue are made from; one that is made from none is
     left out.

@@ -9,7 +9,7 @@ replays next, and two who replay at once do not both land a row.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -222,11 +222,3 @@ def _gzipped(receipts: Iterable[Receipt]) -> bytes:
         compressor.compress(_to_json.encode(one) + b"\n") for one in receipts
     )
     return body + compressor.flush()
-
-
-def reasons_of(rows: Sequence[QuarantinedRow]) -> dict[str, int]:
-    """How many rows there are for each reason, the most frequent first."""
-    counted: dict[str, int] = {}
-    for row in rows:
-        counted[row.item.reason] = counted.get(row.item.reason, 0) + 1
-    return dict(sorted(counted.items(), key=lambda one: -one[1]))

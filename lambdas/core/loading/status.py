@@ -92,17 +92,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLoads:
-    """What became of the objects of one run."""
+    """The objects of one run that are not loaded."""
 
-    loaded: tuple[str, ...] = ()
     waiting: tuple[StoredObject, ...] = ()
     missing: tuple[StoredObject, ...] = ()
     failed: tuple[Failed, ...] = ()
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left to load."""
-        return not (self.waiting or self.missing or self.failed)
 
 
 def loads_whole_files(copy: str) -> bool:
@@ -130,7 +124,7 @@ def loads_of(
     now: datetime,
     grace: timedelta,
 ) -> RunLoads:
-    """What became of `objects`, all of one run, by the records of their names.
+    """Which of `objects`, all of one run, are not loaded, by their names' records.
 
     An object and what landed again for it are one: loaded if either is.
     """
@@ -139,7 +133,6 @@ def loads_of(
         name = raw_name(item.key)
         if name is not None:
             groups.setdefault(name.first, []).append((name, item))
-    loaded: list[str] = []
     waiting: list[StoredObject] = []
     missing: list[StoredObject] = []
     failed: list[Failed] = []
@@ -153,8 +146,8 @@ def loads_of(
         (_, first), (newest, latest) = group[0], group[-1]
         record = records.get(file_name(latest.key))
         if "Loaded" in statuses.values():
-            loaded.append(next(k for k, one in statuses.items() if one == "Loaded"))
-        elif record is None:
+            continue
+        if record is None:
             is_late = now - latest.modified_at > grace
             (missing if is_late else waiting).append(latest)
         elif record.status in {_UNDER_WAY, "unknown"}:
@@ -174,7 +167,6 @@ def loads_of(
                 )
             )
     return RunLoads(
-        loaded=tuple(loaded),
         waiting=tuple(waiting),
         missing=tuple(missing),
         failed=tuple(failed),

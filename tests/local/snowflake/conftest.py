@@ -55,16 +55,14 @@ def standing(cloud: Cloud) -> Iterator[tuple[World, dict[str, str]]]:
         RoleName="catflap-test-functions",
         AssumeRolePolicyDocument=_trust({"Service": "lambda.amazonaws.com"}),
     )["Role"]["Arn"]
-    session = cloud.role_session(
+    access_key, secret_key, token = cloud.role_keys(
         function_role, principal="lambda.amazonaws.com", name="test"
     )
-    credentials = session.get_credentials()
-    assert credentials is not None
     with EmbeddedSnowflake.beside(cloud) as own, pytest.MonkeyPatch.context() as patch:
         shell = {
-            "AWS_ACCESS_KEY_ID": credentials.access_key,
-            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
-            "AWS_SESSION_TOKEN": str(credentials.token),
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
+            "AWS_SESSION_TOKEN": str(token),
             "AWS_REGION": cloud.region,
             **own.environment(),
         }

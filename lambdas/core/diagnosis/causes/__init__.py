@@ -27,8 +27,3 @@ RULES: tuple[Rule, ...] = (
 )
 BY_CODE: dict[str, Rule] = {rule.code: rule for rule in reversed(RULES)}
 """The first rule of each code."""
-
-
-def plain_words(code: str) -> str:
-    """Why, in one line, for people who only use the data. KeyError if no such code."""
-    return BY_CODE[code].plain

@@ -15,7 +15,6 @@ from lambdas.core.freshness.assess import Limits, table_signals, watch_after
 from lambdas.core.freshness.first_load import (
     awaited_until,
     awaiting,
-    is_awaiting_first_load,
 )
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.pull.run import DatasetState
@@ -126,10 +125,8 @@ def test_a_dataset_that_ever_had_rows_is_never_given_time(
         signals = read(table, watch, now=now, usual_s=usual_s)
         had_rows = had_rows or bool(table.row_count)
         created_at = None if created is None else now + created * MINUTE
-        waits = is_awaiting_first_load(
-            cats(), signals, watch, schedule_created_at=created_at
-        )
         moment = awaited_until(cats(), signals, watch, schedule_created_at=created_at)
+        waits = moment is not None and now < moment
         assert not (waits and had_rows)
         assert not (waits and table.read != "ok")
         watch = watch_after(
