@@ -14,37 +14,35 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
 from cli.commands.diagnose import as_text
 from cli.commands.incident import as_document
 from cli.commands.pull import run_document
 from cli.deployed.diagnosis import judged
-from cli.deployed.environment import Deployed, reached_in
-from cli.deployed.local import FILE, LOCAL, LocalStack
+from cli.deployed.environment import Deployed
+from cli.deployed.local import LOCAL
 from cli.one_machine.environment_secrets import variable_of
 from cli.options import APIS, DATASETS, ENVIRONMENTS, Apis, Datasets, Environments, Json
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
+from cli.trial.progress import Progress
+from cli.trial.stay import Standing, page_of, reached_of
+from cli.trial.times import Times, times_of
 from lambdas.adapters.environment import variables
-from lambdas.core.errors import CatflapError
-from local.aws.resources.registry import DeployFailed
-from local.loopback import Answer, Asked, LoopbackServer
-from local.scenarios.status_page import page
-from local.stack import SynthFailedError
-from local.trial.live import FileWatch, TrialClock, live
+from local.trial.live import UpstreamClocks, live_through
 from local.trial.project import ProjectFolders, chosen, lay_out
-from local.trial.trial import Rows, Step, Trial, TriedDataset
-from local.trial.workspace import FOLDER, OWNER, leftovers, remove, workspace
+from local.trial.trial import Rows, Trial, TriedDataset
+from local.trial.workspace import FOLDER, leftovers, remove, workspace
 from project.fault import printable
 from project.yaml_files import load_catalogue, load_datasets
 
 WELL, NOT_WELL = 0, 1
+PAGE, INBOX = "page.html", "inbox.html"
 
 Names = Annotated[
     list[str] | None,
@@ -68,13 +66,32 @@ Stay = Annotated[
         "--stay", help="Stay up until Ctrl-C; other commands take --env local."
     ),
 ]
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="P1D",
+        help="Let the schedules live through so long; for APIs that follow a clock.",
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(metavar="ISO", help="When that time begins; without, now."),
+]
+Speed = Annotated[
+    float,
+    typer.Option(min=0.1, max=3600, help="With --stay: so many times as fast."),
+]
 
 
 def run(
     names: Names = None,
     *,
+    lasting: For = None,
+    start: Start = None,
     sql: Sql = None,
     stay: Stay = False,
+    speed: Speed = 1.0,
     keep: Keep = False,
     clean: Clean = False,
     datasets: Datasets = DATASETS,
@@ -85,6 +102,7 @@ def run(
     """Returns 0 if all is well, 1 if not. Raises BadInput, BadFiles."""
     if clean:
         return _clean()
+    times = times_of(lasting, start, speed, stay=stay)
     folders = ProjectFolders(datasets=datasets, apis=apis, environments=environments)
     catalogue = (
         load_datasets(names, datasets=datasets, apis=apis)
@@ -97,98 +115,66 @@ def run(
     with workspace(FOLDER, now=began, keep=keep) as folder:
         wanted = chosen(catalogue, names or ())
         project = lay_out(folder / "project", folders, catalogue, wanted)
+        clocks = UpstreamClocks(project)
+        if times.start is not None:
+            clocks.refuse_others()
+            clocks.set(times.start)
         with (
-            _Progress(console) as progress,
+            Progress(console) as progress,
             Trial(
                 project=project,
                 folder=folder,
                 sources=folders.sources,
                 value_of=_secret,
                 report=progress.report,
+                start=times.start,
             ) as trial,
         ):
             for name, key in trial.missing_secrets:
                 variable = variable_of(name, key)
                 progress.say(f"{variable} is not set: export {variable}=…")
-            for name in wanted:
-                trial.wake(name)
-            trial.check()
+            _live(trial, wanted, times, clocks, progress)
             progress.stop()
-            outcome = _Outcome(trial, wanted, sql or (), began=began, folder=folder)
-            outcome.judge(datasets, apis)
-            if keep:
-                trial.stack.slack.write(folder / "inbox.html")
-            if stay:
-                outcome.show(console)
-                return _stay(console, trial, folders, wanted, folder)
-            if as_json:
-                print(json.dumps(outcome.document(kept=keep)))
+            clock = times.clock(speed)
+            outcome = Outcome(trial, wanted, sql or (), began=began, ended=clock.now())
+            reached = reached_of(trial, clock)
+            outcome.judge(reached, datasets=datasets, apis=apis)
+            trial.stack.slack.write(FOLDER / INBOX)
+            (FOLDER / PAGE).write_text(page_of(trial, wanted, now=clock.now()))
+            if as_json and not stay:
+                files = {"page": str(FOLDER / PAGE), "inbox": str(FOLDER / INBOX)}
+                print(json.dumps(outcome.document(files)))
             else:
                 outcome.show(console)
-        if keep:
-            console.print(f"\nKept {folder}; `catflap try --clean` removes it.")
+            if stay:
+                Standing(
+                    trial=trial,
+                    folders=folders,
+                    names=wanted,
+                    clock=clock,
+                    clocks=clocks,
+                    console=console,
+                ).until_interrupted()
+                return WELL
+    if keep:
+        console.print(f"\nKept {folder}; `catflap try --clean` removes it.")
     return WELL if outcome.is_well else NOT_WELL
 
 
-def _stay(
-    console: Console,
+def _live(
     trial: Trial,
-    folders: ProjectFolders,
     names: Sequence[str],
-    folder: Path,
-) -> int:
-    """Let schedules tick until Ctrl-C."""
-    began = datetime.now(UTC)
-    clock = TrialClock(start=began, began_at=began)
-    table = trial.incident_table()
-
-    def render(_: Asked) -> Answer:
-        shown = page(names, table.watches(), table.incidents(), now=clock.now())
-        html = {"Content-Type": "text/html; charset=utf-8"}
-        return Answer(body=shown.encode(), headers=html)
-
-    def redeploy() -> None:
-        console.print(_redeployed(trial, folders, names, folder), markup=False)
-
-    watch = FileWatch((folders.datasets, folders.apis, folders.environments))
-    with LoopbackServer(render) as status:
-        pages = {"status page": status.url, "Slack look-alike": trial.stack.slack.url}
-        stack = _local_stack(trial, folder, clock, pages)
-        stack.write()
-        console.print()
-        for name, url in pages.items():
-            console.print(f"{name + ':':<18}{url}", markup=False)
-        console.print(
-            "In another terminal every command takes --env local, such as\n"
-            f"  catflap status --env local\n  catflap pull {names[0]} --env local\n"
-            "Ctrl-C ends it."
-        )
-        try:
-            for sent in live(trial, clock, redeploy=redeploy, watch=watch):
-                for one in sent:
-                    headline = printable(one.mail.subject)
-                    at = f"{one.at:%H:%M}"
-                    console.print(f"{at} {one.mail.audience}: {headline}", markup=False)
-        except KeyboardInterrupt:
-            console.print("ended")
-        finally:
-            FILE.unlink(missing_ok=True)
-    return WELL
-
-
-def _redeployed(
-    trial: Trial, folders: ProjectFolders, names: Sequence[str], folder: Path
-) -> str:
-    """Deploy the changed files; what came of it, in a line."""
-    try:
-        catalogue = load_datasets(names, datasets=folders.datasets, apis=folders.apis)
-        made = folder / f"deploy-{len(list(folder.glob('deploy-*'))) + 1}"
-        project = lay_out(made / "project", folders, catalogue, names)
-        changed = trial.deploy(project, made)
-    except (CatflapError, SynthFailedError, DeployFailed) as error:
-        return f"The changed YAML is not deployed:\n{error}"
-    what = ", ".join(changed) or "nothing but the datasets"
-    return f"Deployed the changed YAML: {what}"
+    times: Times,
+    clocks: UpstreamClocks,
+    progress: Progress,
+) -> None:
+    """Pull each dataset once and judge, or let the schedules do it."""
+    if times.end is not None:
+        progress.through(live_through(trial, clocks, end=times.end), times)
+    elif times.start is None:
+        for name in names:
+            trial.wake(name)
+        trial.check()
 
 
 def _secret(name: str, key: str) -> str | None:
@@ -200,6 +186,8 @@ def _clean() -> int:
     for one in found:
         remove(one)
         print(f"removed {one.path}")
+    for name in (PAGE, INBOX):
+        (FOLDER / name).unlink(missing_ok=True)
     if not found:
         print("nothing is left of earlier ones")
     return WELL
@@ -217,40 +205,7 @@ def _sweep(console: Console) -> None:
             )
 
 
-class _Progress:
-    """A line for each step, and a spinner beside the one that goes on."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status: Status | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def report(self, step: Step) -> None:
-        """A step begins, or it is done."""
-        self.stop()
-        if step.seconds:
-            self.say(f"  {step.what:<28}{step.outcome}  ({step.seconds:.1f} s)")
-        elif self._console.is_terminal:
-            self._status = self._console.status(f"{step.what} …")
-            self._status.start()
-
-    def say(self, text: str) -> None:
-        """A line."""
-        self._console.print(printable(text), markup=False)
-
-    def stop(self) -> None:
-        """No step goes on."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
-
-
-class _Outcome:
+class Outcome:
     """What came of a trial, for a person and for a script."""
 
     def __init__(
@@ -260,11 +215,11 @@ class _Outcome:
         queries: Sequence[str],
         *,
         began: datetime,
-        folder: Path,
+        ended: datetime,
     ) -> None:
         self._trial = trial
         self._began = began
-        self._folder = folder
+        self._ended = ended
         self._tried = [trial.tried(name) for name in names]
         self._answers = [(query, _asked(trial, query)) for query in queries]
         self._verdicts: dict[str, str] = {}
@@ -276,23 +231,20 @@ class _Outcome:
             one.state == "pass" and not one.has_failed for one in self._tried
         ) and all(not isinstance(answer, str) for _, answer in self._answers)
 
-    def judge(self, datasets: Path, apis: Path) -> None:
+    def judge(self, reached: Deployed, *, datasets: Path, apis: Path) -> None:
         """Say where the data stopped, of what is not well."""
         ill = [one for one in self._tried if one.state != "pass" or one.has_failed]
-        if not ill:
-            return
-        reached = _reached(self._trial, self._folder)
         for one in ill:
             name = one.dataset.name
             found = judged(name, reached, datasets=datasets, apis=apis)
             self._verdicts[name] = as_text(found.verdict)
 
-    def document(self, *, kept: bool) -> dict[str, object]:
-        """For scripts (CONTRACT: `try --json`)."""
+    def document(self, files: Mapping[str, str]) -> dict[str, object]:
+        """For scripts. `files` are what stays: the page, and the messages."""
         return {
             "environment": LOCAL,
             "started_at": iso(self._began),
-            "ended_at": iso(self._trial.now()),
+            "ended_at": iso(self._ended),
             "ok": self.is_well,
             "datasets": [_dataset_document(one) for one in self._tried],
             "models": [],
@@ -316,10 +268,7 @@ class _Outcome:
                 else {"query": query, **rows_as_json(answer.columns, answer.rows)}
                 for query, answer in self._answers
             ],
-            "files": {
-                "page": None,
-                "inbox": str(self._folder / "inbox.html") if kept else None,
-            },
+            "files": dict(files),
         }
 
     def show(self, console: Console) -> None:
@@ -353,28 +302,6 @@ class _Outcome:
                 console.print(f"  {printable(line)}", markup=False)
         if not self._trial.messages:
             console.print("\nNobody had to be told anything.")
-
-
-def _reached(trial: Trial, folder: Path) -> Deployed:
-    """The trial's stack as commands reach it."""
-    now = trial.now()
-    clock = TrialClock(start=now, began_at=now)
-    _local_stack(trial, folder, clock, {}).enter()
-    return reached_in(folder / "project" / "environments", LOCAL)
-
-
-def _local_stack(
-    trial: Trial, folder: Path, clock: TrialClock, pages: Mapping[str, str]
-) -> LocalStack:
-    return LocalStack(
-        owner=folder / OWNER,
-        environments=folder / "project" / "environments",
-        variables=trial.variables(),
-        began_at=clock.began_at,
-        start=clock.start,
-        speed=clock.speed,
-        pages=pages,
-    )
 
 
 def _asked(trial: Trial, query: str) -> Rows | str:

@@ -101,6 +101,8 @@ class Trial:
     sources: Path
     value_of: Callable[[str, str], str | None]
     report: Report
+    start: datetime | None = None
+    """When its time begins; None: it is the real one."""
     missing_secrets: list[tuple[str, str]] = field(default_factory=list)
     messages: list[SentMessage] = field(default_factory=list)
     _opened: ExitStack = field(default_factory=ExitStack)
@@ -131,16 +133,12 @@ class Trial:
         self.project = project
         return changed
 
-    def now(self) -> datetime:
-        """The real time."""
-        return datetime.now(UTC)
-
     def wake(self, name: str) -> None:
         """Pull one dataset, and let happen all that follows from it."""
         with self._step(f"pull {name}") as done:
             before = {run.run_id for run in self._runs(name)}
             began = time.monotonic()
-            now = self.now()
+            now = datetime.now(UTC)
             self.send(PullRequest(dataset=name, reason="manual", due_at=now))
             self.stack.fabric.drain(now)
             new = [run for run in self._runs(name) if run.run_id not in before]
@@ -162,7 +160,7 @@ class Trial:
     def check(self) -> None:
         """One freshness check, and what it tells."""
         with self._step("judge freshness") as done:
-            now = self.now()
+            now = datetime.now(UTC)
             function = self.stack.deployment.function(FRESHNESS)
             self.stack.fabric.invoke_later(function, {"due_at": None}, at=now)
             self.stack.fabric.drain(now)
@@ -250,7 +248,7 @@ class Trial:
                     project=self.project,
                     assembly=made,
                     folder=self.folder,
-                    start=None,
+                    start=self.start,
                     bundle_root=bundle,
                 )
             )

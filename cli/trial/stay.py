@@ -1,0 +1,122 @@
+"""A trial that stays up, and how commands in other terminals reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+
+from cli.deployed.environment import Deployed, reached_in
+from cli.deployed.local import FILE, LOCAL, LocalStack
+from lambdas.core.errors import CatflapError
+from local.aws.resources.registry import DeployFailed
+from local.loopback import Answer, Asked, LoopbackServer
+from local.scenarios.status_page import page
+from local.stack import SynthFailedError
+from local.trial.live import FileWatch, TrialClock, UpstreamClocks, live
+from local.trial.project import ProjectFolders, lay_out
+from local.trial.trial import Trial
+from local.trial.workspace import OWNER
+from project.fault import printable
+from project.yaml_files import load_datasets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A trial that stays up: of the datasets `names` of the user's `folders`."""
+
+    trial: Trial
+    folders: ProjectFolders
+    names: Sequence[str]
+    clock: TrialClock
+    clocks: UpstreamClocks
+    console: Console
+
+    def until_interrupted(self) -> None:
+        """Let schedules tick until Ctrl-C."""
+        folders = self.folders
+        watch = FileWatch((folders.datasets, folders.apis, folders.environments))
+        steps = live(
+            self.trial,
+            self.clock,
+            clocks=self.clocks,
+            redeploy=lambda: self._say(self._redeployed()),
+            watch=watch,
+        )
+        with LoopbackServer(self._page) as status:
+            slack = self.trial.stack.slack.url
+            pages = {"status page": status.url, "Slack look-alike": slack}
+            local_stack(self.trial, self.clock, pages).write()
+            self._introduce(pages)
+            try:
+                for sent in steps:
+                    for one in sent:
+                        headline = printable(one.mail.subject)
+                        self._say(f"{one.at:%H:%M} {one.mail.audience}: {headline}")
+            except KeyboardInterrupt:
+                self._say("ended")
+            finally:
+                FILE.unlink(missing_ok=True)
+
+    def _introduce(self, pages: Mapping[str, str]) -> None:
+        self._say("")
+        for name, url in pages.items():
+            self._say(f"{name + ':':<18}{url}")
+        self._say("In another terminal every command takes --env local, such as")
+        self._say("  catflap status --env local")
+        self._say(f"  catflap pull {self.names[0]} --env local")
+        self._say("Ctrl-C ends it.")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    def _page(self, _: Asked) -> Answer:
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        shown = page_of(self.trial, self.names, now=self.clock.now())
+        return Answer(body=shown.encode(), headers=html)
+
+    def _redeployed(self) -> str:
+        return _redeployed(self.trial, self.folders, self.names)
+
+
+def page_of(trial: Trial, names: Sequence[str], *, now: datetime) -> str:
+    """The status page."""
+    table = trial.incident_table()
+    return page(names, table.watches(), table.incidents(), now=now)
+
+
+def _redeployed(trial: Trial, folders: ProjectFolders, names: Sequence[str]) -> str:
+    """Deploy the changed files; what came of it, in a line."""
+    made = trial.folder / f"deploy-{len(list(trial.folder.glob('deploy-*'))) + 1}"
+    try:
+        catalogue = load_datasets(names, datasets=folders.datasets, apis=folders.apis)
+        project = lay_out(made / "project", folders, catalogue, names)
+        changed = trial.deploy(project, made)
+    except (CatflapError, SynthFailedError, DeployFailed) as error:
+        return f"The changed YAML is not deployed:\n{error}"
+    what = ", ".join(changed) or "nothing but the datasets"
+    return f"Deployed the changed YAML: {what}"
+
+
+def reached_of(trial: Trial, clock: TrialClock) -> Deployed:
+    """The trial's stack as commands reach it, from this process."""
+    stack = local_stack(trial, clock, {})
+    stack.enter()
+    return reached_in(stack.environments, LOCAL)
+
+
+def local_stack(
+    trial: Trial, clock: TrialClock, pages: Mapping[str, str]
+) -> LocalStack:
+    """Where the trial's stack answers, and what time it is there."""
+    return LocalStack(
+        owner=trial.folder / OWNER,
+        environments=trial.folder / "project" / "environments",
+        variables=trial.variables(),
+        began_at=clock.began_at,
+        start=clock.start,
+        speed=clock.speed,
+        pages=pages,
+    )

@@ -1,0 +1,46 @@
+"""The time that a trial lives through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cli.deployed.environment import moment
+from lambdas.core.backfill.slices import parse_duration
+from lambdas.core.errors import BadInput
+from local.trial.live import TrialClock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """The time that is lived through; without a start it is the real one."""
+
+    start: datetime | None
+    end: datetime | None
+
+    def clock(self, speed: float) -> TrialClock:
+        """What goes on from where it ends."""
+        now = datetime.now(UTC)
+        return TrialClock(
+            start=self.end or self.start or now,
+            began_at=now,
+            speed=speed,
+            is_real=self.start is None,
+        )
+
+
+def times_of(
+    lasting: str | None, start: str | None, speed: float, *, stay: bool
+) -> Times:
+    """What the options say. Raises BadInput."""
+    if speed != 1.0 and not stay:
+        raise BadInput("--speed goes with --stay; --for is as fast as it can be")
+    begins = None if start is None else moment("--start", start)
+    if begins is None and (lasting is not None or speed != 1.0):
+        begins = datetime.now(UTC)
+    if lasting is None:
+        if begins is not None and not stay:
+            raise BadInput("--start needs --for P1D, which says how long, or --stay")
+        return Times(start=begins, end=None)
+    assert begins is not None  # noqa: S101 - narrows for mypy
+    return Times(start=begins, end=parse_duration(lasting).after(begins, 1))
