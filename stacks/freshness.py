@@ -13,6 +13,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from lambdas.core.names import schedule_prefix
 from lambdas.core.settings import FreshnessSettings
 from project.environment import Environment
+from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
@@ -28,8 +29,7 @@ from stacks.constructs.grants import (
     write_secrets,
 )
 from stacks.constructs.lambda_function import CatflapFunction
-from stacks.constructs.login import login_secrets, login_settings
-from stacks.constructs.waking import wake_every
+from stacks.constructs.wake_up import wake_every
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 

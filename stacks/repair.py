@@ -11,13 +11,13 @@ from aws_cdk import App, Duration
 
 from lambdas.core.settings import RepairSettings
 from project.environment import Environment
+from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import keep_runs, land_again, look_at_wiring, read_secrets
 from stacks.constructs.lambda_function import CatflapFunction
-from stacks.constructs.login import login_secrets, login_settings
-from stacks.constructs.waking import wake_every
+from stacks.constructs.wake_up import wake_every
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 

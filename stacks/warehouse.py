@@ -28,12 +28,12 @@ from lambdas.core.names import EVENT_SOURCE
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from project.environment import Environment
+from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import read_secrets, read_state
 from stacks.constructs.lambda_function import CatflapFunction
-from stacks.constructs.login import login_secrets, login_settings
 from stacks.constructs.nag import acknowledge_keys_below
 from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
 from stacks.notifications import NotificationsStack

@@ -31,7 +31,7 @@ from lambdas.core.names import (
 from lambdas.core.settings import FreshnessSettings
 from project.environment import Environment
 from project.environment_file import read_environment
-from stacks.constructs.login import login_settings
+from project.login import login_settings
 
 if TYPE_CHECKING:
     import boto3

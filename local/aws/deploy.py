@@ -21,9 +21,9 @@ from local.aws.assembly import AssembledStack, read_assembly
 from local.aws.cloud import Cloud
 from local.aws.intrinsics import Resolver, TemplateNotUnderstood, references
 from local.aws.invoke import DeployedFunction, FunctionHost
-from local.aws.resources import access, compute, custom, messaging, storage
+from local.aws.resources import access, compute, custom, messages, storage
 from local.aws.resources.compute import DeployedEventSource
-from local.aws.resources.messaging import DeployedRule, DeployedSchedule
+from local.aws.resources.messages import DeployedRule, DeployedSchedule
 from local.aws.resources.registry import (
     KINDS,
     Created,
@@ -37,7 +37,7 @@ from local.aws.resources.registry import (
 
 Details = TypeVar("Details")
 
-REGISTERED_BY = (access, compute, custom, messaging, storage)
+REGISTERED_BY = (access, compute, custom, messages, storage)
 """Importing them is what registers the resource types."""
 
 

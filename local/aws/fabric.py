@@ -25,7 +25,7 @@ from local.aws.cloud import Cloud
 from local.aws.deploy import Deployment
 from local.aws.invoke import LAMBDA, DeployedFunction, FunctionError, FunctionHost
 from local.aws.poller import MAX_RECEIVED_AT_ONCE, Feed, Poller, queue_url
-from local.aws.resources.messaging import DeployedSchedule
+from local.aws.resources.messages import DeployedSchedule
 from local.aws.strict.policy import Call, Decision, Document, decide
 
 SCHEDULER = "scheduler.amazonaws.com"

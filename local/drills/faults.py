@@ -14,7 +14,7 @@ from lambdas.core.landing.names import RAW
 from lambdas.core.sql import access, generation, loading, names
 from lambdas.core.sql import freshness as watching
 from local.aws.invoke import DeployedFunction
-from local.aws.resources.messaging import DeployedSchedule
+from local.aws.resources.messages import DeployedSchedule
 from local.drills.project import DATASETS, PULL_EVERY, SECRETS
 from local.drills.source import Manners
 from local.drills.stage import FRESHNESS, PULL, REPAIR, Ground, Stage

@@ -131,7 +131,7 @@ NAME_REUSED = Rule(
     evidence=(say.landing, say.load),
     next_step=lambda seen: (
         f"land it under new names: {say.command(seen, 'replay')}; then find who "
-        f"else writes to {say.landing_of(seen)} with `catflap access`"
+        f"else writes to {say.landing_of(seen)} (CloudTrail: PutObject)"
     ),
     plain="A file was replaced, and our warehouse passes over replaced files.",
 )
