@@ -31,33 +31,6 @@ from project.model_words import (
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "make generate"
 
-# Paginators carry no descriptions: their keys are dlt's and say it themselves,
-# all but these.
-MEANINGS = {
-    "next_url_path": "where in an answer the next page's URL stands",
-    "links_next_key": "the relation of the Link header",
-    "cursor_key": "the header that holds the next cursor",
-    "cursor_path": "where in an answer the next cursor stands",
-    "cursor_param": "the parameter that takes the cursor",
-    "cursor_body_path": "where in the body the cursor goes, instead",
-    "stop_after_empty_page": "whether a page without rows is the end",
-    "has_more_path": "where an answer says whether there is more",
-    "limit": "rows asked for at once",
-    "offset": "rows skipped at first",
-    "offset_param": "the parameter that takes the offset; `offset` if absent",
-    "offset_body_path": "where in the body the offset goes, instead",
-    "limit_param": "the parameter that takes the limit; `limit` if absent",
-    "limit_body_path": "where in the body the limit goes, instead",
-    "total_path": "where an answer says how many there are",
-    "maximum_offset": "the offset at which to end",
-    "base_page": "the number of the API's first page",
-    "page": "the number to begin with; base_page if absent",
-    "page_param": "the parameter that takes the number; `page` if absent",
-    "page_body_path": "where in the body the number goes, instead",
-    "maximum_page": "the number at which to end",
-    "type": "which one it is",
-}
-
 HEAD = f"""\
 # Datasets and APIs
 <!-- Written by `{COMMAND}` from the models; edit those. -->
@@ -213,7 +186,9 @@ def _default(key: str, field: FieldInfo) -> str:
 
 
 def _meaning(key: str, field: FieldInfo) -> str:
-    return (field.description or MEANINGS.get(key, "")).replace("|", "\\|")
+    return (field.description or ("which one it is" if key == "type" else "")).replace(
+        "|", "\\|"
+    )
 
 
 def _first_sentence(model: type[BaseModel]) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from lambdas.core.dataset import NAME_PATTERN, Days, Name
-from lambdas.core.records.json_path import JsonPath
+from lambdas.core.records.json_path import AnswerPath, JsonPath
 
 Annotation: TypeAlias = Any
 """A type, at run time."""
@@ -22,6 +22,10 @@ NAMED: tuple[tuple[Annotation, str], ...] = (
         "a name: a letter, then letters, digits and _, all in lower case, 48 at most",
     ),
     (JsonPath, "a path such as `data.items` or `rows[0].time`"),
+    (
+        AnswerPath,
+        "a path such as `data.next` or `link[?relation=='next'].url`",
+    ),
     (Days, "a number of days, such as `90 days`"),
 )
 _SCALARS = {

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from lambdas.core.pull.cursor import sort_key
-from lambdas.core.records.select import path_of
+from lambdas.core.records.json_path import path_of
 from lambdas.core.sql.views import METADATA
 
 WRAPPERS = frozenset({"attributes", "fields", "properties"})

@@ -182,6 +182,11 @@ class Endpoint(Model):
     format: Literal["json", "jsonl", "csv"] = Field(
         default="json", description="what an answer is; each may be gzipped"
     )
+    max_pages: int | None = Field(
+        default=None,
+        gt=0,
+        description="the most pages of one pull; more of them are an error",
+    )
 
 
 class Parent(Model):

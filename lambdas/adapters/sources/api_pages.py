@@ -16,17 +16,19 @@ from lambdas.core.dataset import Endpoint
 from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.urls import origin_of
-from lambdas.core.paging.base import BasePaginator
+from lambdas.core.paging.base import BasePaginator, CapReached
 from lambdas.core.paging.loops import LoopGuard
 from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.signs import NOTHING_BEFORE
 from lambdas.core.pull.ports import Page
 from lambdas.core.records.compression import DAMAGE, broken_gzip, unpacked
-from lambdas.core.records.documents import Document, members
+from lambdas.core.records.documents import Document
+from lambdas.core.records.envelope import Envelope
+from lambdas.core.records.failure import refuse_failure
 from lambdas.core.records.select import (
     WHOLE,
     checked,
     detect_selector,
-    refuse_error,
     select_records,
 )
 from lambdas.core.records.streams import pieces
@@ -80,6 +82,9 @@ class ApiPages:
         self._position = position
         self._ahead = ahead
         self._side_by_side = ahead or side_by_side
+        self._before = (
+            NOTHING_BEFORE if position is None else replace(NOTHING_BEFORE, rows=None)
+        )
         self._actions = (*endpoint.response_actions, NOT_READY)
         self._prefetched = Prefetched(
             lambda request: http.fetch(request, actions=self._actions)
@@ -110,13 +115,26 @@ class ApiPages:
         while True:
             # no page is held here while the next one is fetched
             for page in read(base, position, number, guard):
-                upcoming = page.next_position
+                upcoming, capped = page.next_position, page.capped
                 self.read = number
                 yield page
                 del page
+            if capped is not None:
+                raise self._http.without_secrets(capped, self._place(base, number))
             if upcoming is None:
                 return
             position, number = upcoming, number + 1
+            self._refuse_over(number)
+
+    def _refuse_over(self, number: int) -> None:
+        most = self._endpoint.max_pages
+        if most is not None and number > most:
+            raise Terminal(
+                f"{most} pages were read and there are more, and max_pages is {most}: "
+                "nothing of this pull lands. Raise max_pages, or ask for a smaller "
+                "range",
+                kind=RunErrorKind.RESPONSE,
+            )
 
     def ask_ahead(self) -> None:
         """Have a thread ask for the first page, which will be read later.
@@ -164,14 +182,16 @@ class ApiPages:
                 yield self._nothing(request, number)
                 return
             document, records = self._read(response)
-            guard.seen(records)
             answered = self._answered(base, request, response, len(records), document)
-            page = Page(
-                records=records,
-                number=number,
-                url=self._http.public(response.url),
-                next_position=self.paginator.after(answered, position),
+            refuse_failure(
+                document,
+                answered.envelope,
+                rows=len(records),
+                is_record=answered.is_one_record,
+                declared=self._endpoint.data_selector is not None,
             )
+            guard.seen(records, is_another=answered.is_another)
+            page = self._made(answered, position, records, number)
             if self._side_by_side and len(response.body) <= AHEAD_BYTES:
                 self._prefetch(base, answered, page.next_position)
             del document, response, records, answered
@@ -211,16 +231,33 @@ class ApiPages:
                 if rows == 0:
                     guard.seen([])
                 if rows == 1 and held and self._endpoint.format == "jsonl":
-                    refuse_error(members(held[0]), declared=True)
+                    line = Document(held[0])
+                    refuse_failure(line, Envelope(line, None), rows=0)
                 answered = self._answered(base, request, response, rows, None)
-                yield Page(
-                    records=held,
-                    number=number,
-                    url=self._http.public(response.url),
-                    next_position=self.paginator.after(answered, position),
-                )
+                yield self._made(answered, position, held, number)
         except UpstreamError as error:
             raise self._http.without_secrets(error, self._place(base, number)) from None
+
+    def _made(
+        self,
+        answered: AnsweredPage,
+        position: JsonValue,
+        records: list[bytes],
+        number: int,
+    ) -> Page:
+        capped = None
+        try:
+            upcoming = self.paginator.after(answered, position)
+        except CapReached as error:
+            upcoming, capped = None, error
+        self._before = answered.remembered()
+        return Page(
+            records=records,
+            number=number,
+            url=self._http.public(answered.url),
+            next_position=upcoming,
+            capped=capped,
+        )
 
     def _pieces_of(
         self, response: HttpResponse, file: BinaryIO
@@ -272,6 +309,7 @@ class ApiPages:
         document: Document | None,
     ) -> AnsweredPage:
         auth = self._http.api.auth
+        selector = self._endpoint.data_selector or self.selector
         is_object = document is not None and document.kind == "object"
         return AnsweredPage(
             url=response.url,
@@ -280,7 +318,10 @@ class ApiPages:
             rows=rows,
             document=document,
             request=request,
-            is_one_record=is_object and self.selector == WHOLE,
+            status=response.status,
+            selector=selector,
+            is_one_record=is_object and selector == WHOLE,
+            before=self._before,
             secret_params=secret_params(self._endpoint)
             | (auth.query_names() if auth else frozenset()),
         )

@@ -1,17 +1,58 @@
-"""What every paginator is, and how a value gets into a request."""
+"""What every paginator is, and how a value gets into a request.
+
+A paginator is one class in one file of `lambdas.core.paging.paginators`: its keys with
+their meanings, its behaviour, how `auto` knows it by an answer (`detected`), and what
+it promises (`Promises`). Whoever needs one finds it by `lambdas.core.paging.registry`.
+
+The names, keys and defaults are those of dlt's `rest_api`. A paginator decides two
+things, both purely:
+
+`request(base, position)`  the request for a page, from the dataset's own request
+`after(page, position)`    the position of the next page, or None after the last one
+
+A position is a JSON value (a URL, a cursor, a number), so that a long pull can stop and
+go on later; None is the first page.
+
+Past dlt: an absent total is no error when an empty or short page ends the run; an
+empty next link or cursor ends it; no link is followed to another origin; a page or
+position that comes again is an error (`lambdas.core.paging.loops`); and no pull ends
+where the answer shows that there is more (`lambdas.core.paging.signs`).
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.signs import Sign, vanished
 from lambdas.core.records.documents import bad_response
-from lambdas.core.records.json_path import Step, steps
+from lambdas.core.records.json_path import AnswerPath, Step, steps
+
+
+class CapReached(Terminal):
+    """There is more, and neither the paginator nor the API goes on to it: a maximum
+    that is declared, or a window of results. Where rows come in the cursor's order, the
+    pull goes on from the cursor; elsewhere this is its error.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What becomes of rows while a pull reads, for docs/paging.md."""
+
+    appended: str
+    """Rows that are added at the end."""
+    inserted: str
+    """Rows that are inserted or changed before the place that is read."""
+    deleted: str
+    """Rows that are deleted."""
 
 
 class BasePaginator(BaseModel, ABC):
@@ -21,16 +62,63 @@ class BasePaginator(BaseModel, ABC):
         frozen=True, extra="forbid", strict=True, defer_build=True
     )
 
+    last_page_path: AnswerPath | None = Field(
+        default=None,
+        description="where an answer says that it is the last page (true) or not",
+    )
+    ignore_total: bool = Field(
+        default=False,
+        description="whether a total above the rows read is no sign of missing rows: "
+        "for APIs that count what they do not show",
+    )
+
+    rank: ClassVar[int] = 100
+    """Where `auto` tries it; smaller is earlier."""
+    promises: ClassVar[Promises]
+    reads_body: ClassVar[bool] = False
+    """Whether what leads on stands in a JSON body."""
+    counts_rows: ClassVar[bool] = False
+    """Whether places are counted, so that a row that is deleted hides another one."""
+
+    @classmethod
+    def kind(cls) -> str:
+        """Its name in the YAML."""
+        return str(cls.model_fields["type"].default)
+
+    @classmethod
+    def detected(cls, page: AnsweredPage) -> Self | None:
+        """How `auto` goes on after a first page with this paginator's sign; None if
+        the sign is not there. Raises Terminal if it is there and more must be said.
+        """
+        del page
+        return None
+
     @abstractmethod
     def request(self, base: HttpRequest, position: JsonValue) -> HttpRequest:
         """The request for the page at `position`."""
 
     @abstractmethod
+    def following(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
+        """The position after the page at `position`, as far as this paginator looks;
+        None if it finds none. Raises Terminal if the answer does not say what it must.
+        """
+
     def after(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
         """The position after the page at `position`; None if that was the last.
 
-        Raises Terminal if the answer does not say what it must.
+        Raises Terminal if the answer does not say what it must, or shows in another way
+        that there is more: to end here would lose rows. Raises CapReached if there is
+        more than may be asked for.
         """
+        is_last = page.flag(self.last_page_path, "last_page_path")
+        if is_last:
+            return None
+        upcoming = self.following(page, position)
+        if upcoming is not None:
+            return None if self._is_ended(page, is_last) else upcoming
+        if not self.is_declared_end(page):
+            self._must_be_all(page, position)
+        return None
 
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int
@@ -40,6 +128,104 @@ class BasePaginator(BaseModel, ABC):
         """
         del page, upcoming, count
         return []
+
+    def heeds_flags(self, page: AnsweredPage) -> bool:
+        """Whether a flag that was not declared ends the pull though this paginator
+        would go on.
+        """
+        del page
+        return True
+
+    def is_declared_end(self, page: AnsweredPage) -> bool:
+        """Whether the answer ends the pull by a key that is declared for this: then
+        nothing else in it counts.
+        """
+        del page
+        return False
+
+    @property
+    def counts_pages_at(self) -> str | None:
+        """Where a number is declared that counts pages, whatever it is called."""
+        return None
+
+    def rows_up_to(self, page: AnsweredPage, position: JsonValue) -> int | None:
+        """How many of all rows lie before the end of this page; None if that is not
+        known.
+        """
+        del position
+        return page.rows_read
+
+    def looked_at(self, page: AnsweredPage) -> str | None:
+        """What this paginator looks for and the answer does not hold, for a sentence;
+        None if it is there, or may always be absent.
+        """
+        del page
+        return None
+
+    def promised_by(self, page: AnsweredPage) -> str | None:
+        """The declared path that says that there is more, if one does."""
+        is_last = page.flag(self.last_page_path, "last_page_path")
+        return self.last_page_path if is_last is False else None
+
+    def _is_ended(self, page: AnsweredPage, is_last: bool | None) -> bool:  # noqa: FBT001 - three states
+        if is_last is not None or not self.heeds_flags(page):
+            return False
+        return page.signs.end is not None
+
+    def _must_be_all(self, page: AnsweredPage, position: JsonValue) -> None:
+        missing = self.looked_at(page)
+        promised = self.promised_by(page)
+        if promised is not None:
+            raise bad_response(
+                f"`{promised}` says that there is more, but "
+                + (f"{missing} is not there" if missing else "nothing leads to it")
+                + ": correct the paginator"
+            )
+        rows = None if self.ignore_total else self.rows_up_to(page, position)
+        is_first = page.before.pages == 0
+        sign = page.signs.of_more(
+            rows, bare=is_first and missing is not None, but=self.counts_pages_at
+        )
+        if sign is not None:
+            raise _more_than(self, page, sign, missing)
+        if page.rows == 0 and not is_first:
+            lost = vanished(page.before, page.signs)
+            if lost is not None:
+                raise bad_response(
+                    f"this page has no rows, and `{lost}`, which told of more on the "
+                    "page before, is gone: it is an error rather than the end. If the "
+                    "API ends so, set stop_after_empty_page: true or last_page_path"
+                )
+
+
+def _more_than(
+    paginator: BasePaginator, page: AnsweredPage, sign: Sign, missing: str | None
+) -> Terminal:
+    kind = paginator.kind()
+    if isinstance(sign.value, int) and not isinstance(sign.value, bool):
+        read = page.rows_read
+        return CapReached(
+            f"{read} rows were read and the paginator {kind} finds no more, but "
+            f"{sign.sentence}: the API may give no more than so many results, or the "
+            "paginator is not the right one. Ask for a smaller range (`incremental` "
+            "with `row_order: asc` goes on from the cursor), correct the paginator, or "
+            "set ignore_total: true if that number counts other rows",
+            kind=RunErrorKind.RESPONSE,
+        )
+    what = f"{missing} is not there" if missing else f"the paginator {kind} ends here"
+    return bad_response(
+        f"{what}, but there is more: {sign.sentence}. Correct the paginator"
+        + (
+            f" (`next_url_path: {sign.where}`)"
+            if sign == page.signs.link
+            else f" (`has_more_path: {sign.where}`)"
+            if sign == page.signs.more
+            else f" (header_link with `header: {sign.where}`)"
+            if sign == page.signs.header_link and sign.where != "link"
+            else ""
+        )
+        + ", or declare `{type: single_page}` if this page is all you want"
+    )
 
 
 def text(position: JsonValue) -> str:
@@ -92,17 +278,3 @@ _MOST_ELEMENTS = 16
 
 def _is_one_place(step: Step) -> bool:
     return isinstance(step, str) or (step is not None and 0 <= step < _MOST_ELEMENTS)
-
-
-def must_be_all(page: AnsweredPage, told: str) -> None:
-    """Raise Terminal if an answer that does not hold what leads on, `told`, says in
-    another way that there is more: to end here would lose rows.
-    """
-    from lambdas.core.paging.signs import sign_elsewhere  # noqa: PLC0415 - it needs us
-
-    sign = sign_elsewhere(page)
-    if sign is not None:
-        raise bad_response(
-            f"{told} is not there, and {sign}: correct the paginator, or say "
-            "`{type: single_page}` if this page is all you want"
-        )

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import msgspec
 from pydantic import JsonValue
 
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.http.urls import follow, without_params
+from lambdas.core.paging.signs import NOTHING_BEFORE, PagesBefore, Signs
 from lambdas.core.records.documents import Document, bad_response
+from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AnsweredPage:
     """What a paginator may look at. `rows` counts the records, `document` is None for
-    a body that is not JSON, `is_one_record` says that the whole document is the record,
-    `origin` is the API's, and `secret_params` are the query parameters that prove who
-    we are: no position carries them.
+    a body that is not JSON, `selector` is where the records stand in it,
+    `is_one_record` says that the whole document is the record, `origin` is the API's,
+    and `secret_params` are the query parameters that prove who we are: no position
+    carries them.
     """
 
     url: str
@@ -29,8 +33,56 @@ class AnsweredPage:
     rows: int
     document: Document | None
     request: HttpRequest
+    status: int = 200
+    selector: str | None = None
     is_one_record: bool = False
     secret_params: frozenset[str] = frozenset()
+    before: PagesBefore = NOTHING_BEFORE
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """What stands beside the records, read when it is first asked for."""
+        return Envelope(self.document, self.selector)
+
+    @cached_property
+    def signs(self) -> Signs:
+        """What the answer says of other pages."""
+        return Signs(
+            envelope=self.envelope,
+            headers=self.headers,
+            status=self.status,
+            rows=self.rows,
+            before=self.before,
+            request=self.request,
+            noun=(self.selector or "").rpartition(".")[2],
+            is_one_record=self.is_one_record,
+        )
+
+    @property
+    def rows_read(self) -> int | None:
+        """The rows of the pull so far, these included; None if that is not known."""
+        return None if self.before.rows is None else self.before.rows + self.rows
+
+    def remembered(self) -> PagesBefore:
+        """What the next page is held to."""
+        return replace(
+            self.signs.paths(), pages=self.before.pages + 1, rows=self.rows_read
+        )
+
+    def is_another(self) -> bool:
+        """Whether a total says that rows were still missing before this page, or an
+        offset that comes back that it is not the first.
+        """
+        read = self.rows_read
+        return self.signs.has_moved or (
+            read is not None
+            and any(
+                one.total is not None
+                and isinstance(one.total.value, int)
+                and one.total.value >= read
+                for one in self.signs.counted
+            )
+        )
 
     def find(self, path: str) -> msgspec.Raw | None:
         """The first value at `path` in the body, or None if there is none."""
@@ -79,8 +131,10 @@ class AnsweredPage:
                     f"cursor_path `{path}` should hold a cursor, got an {kind}"
                 )
 
-    def has_more(self, path: str | None) -> bool | None:
-        """What the API says; None if it says nothing."""
+    def flag(self, path: str | None, key: str) -> bool | None:
+        """What the API says at a declared path; None if it says nothing. `key` is the
+        paginator's key that names the path.
+        """
         raw = self.find(path) if path else None
         value = None if raw is None else msgspec.json.decode(raw)
         match value:
@@ -94,7 +148,7 @@ class AnsweredPage:
                 return True
             case str() if value.lower() in {"false", "no", "0", "n", "f", "off", ""}:
                 return False
-        raise bad_response(f"has_more_path `{path}` should hold true or false")
+        raise bad_response(f"{key} `{path}` should hold true or false")
 
     def total(self, path: str | None) -> int | None:
         """The total, or None if it is absent."""

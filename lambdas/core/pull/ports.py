@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from lambdas.core.errors import UpstreamError
 from lambdas.core.pull.run import (
     CursorPosition,
     DatasetState,
@@ -28,6 +29,8 @@ class Page:
     next_position: JsonValue = None
     """Where the next page begins, for a pull that goes on later; None after the last.
     It holds no secret."""
+    capped: UpstreamError | None = None
+    """Why there is no next page though there is more; raised by whoever asks for it."""
 
 
 class PageSource(Protocol):

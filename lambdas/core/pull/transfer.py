@@ -77,6 +77,9 @@ class Transfer:
                     break
                 if self._is_spent():
                     self.cut = cut_after(page, rows)
+                if page.capped is not None and rows.can_stop_here:
+                    # they come in its order: the pull goes on from the cursor
+                    self.cut = Cut(position=None)
                 if self.cut is not None:
                     break
             if source.reached is not None and isinstance(rows, EveryRow):

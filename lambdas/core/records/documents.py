@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.records.json_path import follow, kind_of, steps
+from lambdas.core.records.json_path import AnswerStep, answer_steps, follow, kind_of
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -95,7 +95,7 @@ class Document:
     Raises Terminal at once if `body` is not one JSON value in UTF-8.
     """
 
-    __slots__ = ("_elements", "_members", "body", "kind")
+    __slots__ = ("_elements", "_levels", "_members", "body", "kind")
 
     def __init__(self, body: bytes, *, content_type: str = "") -> None:
         body = as_utf8(body, content_type)
@@ -118,6 +118,9 @@ class Document:
             self._elements = elements(body)
         else:
             _checked(_ANY, body)
+        self._levels: dict[tuple[str, ...], Mapping[str, msgspec.Raw]] = {
+            (): self._members
+        }
 
     @property
     def members(self) -> Mapping[str, msgspec.Raw]:
@@ -133,13 +136,30 @@ class Document:
         """Every value at `path`, as `json_path.find` does; a name with a dot in it,
         such as `@odata.nextLink`, is found as it is written.
         """
-        way = steps(path)
-        if way and self.kind == "object" and isinstance(way[0], str):
-            if path in self._members:
-                return [self._members[path]]
-            found = self._members.get(way[0])
-            return [] if found is None else follow([found], way[1:])
-        return follow([msgspec.Raw(self.body)], way)
+        if path in self._members:
+            return [self._members[path]]
+        way = answer_steps(path)
+        names = _leading_names(way)
+        value = self.at(names)
+        return [] if value is None else follow([value], way[len(names) :])
+
+    def at(self, names: tuple[str, ...]) -> msgspec.Raw | None:
+        """The value below these names; None if it is not there."""
+        if not names:
+            return msgspec.Raw(self.body)
+        return self.level(names[:-1]).get(names[-1])
+
+    def level(self, names: tuple[str, ...]) -> Mapping[str, msgspec.Raw]:
+        """The members of the object below these names, read once; none if it is no
+        object.
+        """
+        known = self._levels.get(names)
+        if known is None:
+            value = self.at(names)
+            is_object = value is not None and kind_of(value) == "object"
+            known = members(value) if value is not None and is_object else {}
+            self._levels[names] = known
+        return known
 
     def value(self, path: str) -> object:
         """The first value at `path` as a Python value, or None if there is none."""
@@ -154,6 +174,15 @@ class Document:
         if self.kind == "array":
             return f"an array of {len(self._elements)} elements"
         return f"a {self.kind}"
+
+
+def _leading_names(way: Sequence[AnswerStep]) -> tuple[str, ...]:
+    found: list[str] = []
+    for step in way:
+        if not isinstance(step, str):
+            break
+        found.append(step)
+    return tuple(found)
 
 
 def members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:

@@ -36,7 +36,9 @@ from lambdas.core.records.documents import (
     members,
     refuse_repeated_names_in_page,
 )
-from lambdas.core.records.json_path import follow, kind_of, steps
+from lambdas.core.records.envelope import Envelope
+from lambdas.core.records.failure import refuse_failure
+from lambdas.core.records.json_path import follow, kind_of, path_of, steps
 from lambdas.core.records.streams import pieces
 
 COMMON = (
@@ -68,18 +70,6 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024
 WHOLE = "$"
 _COLUMNS = ("columns", "fields", "headers", "schema")
 _ARTICLE = {"array": "an", "object": "an"}
-_FAILED = (
-    "error", "errors", "fault", "exception", "error_message", "errorMessage",
-    "error_code", "errorCode", "error_description", "Error", "Errors", "ErrorMessage",
-)  # fmt: skip
-_NOTHING = frozenset({b"null", b"false", b'""', b"[]", b"{}", b"0"})
-_NO = {
-    "success": (b"false", b'"false"'),
-    "ok": (b"false", b'"false"'),
-    "status": (b'"error"', b'"fail"', b'"failed"', b'"failure"'),
-}
-"""What says, beside a message, that an answer is a refusal rather than a record."""
-_TELLING = ("message", "msg", "reason", "detail", "description", "title", "code")
 
 
 def select_records(
@@ -155,7 +145,7 @@ def detect_selector(document: Document, *, hint: str = "") -> str:
         found = _empty_in_envelope(document)
     if found is not None:
         return path_of(found)
-    refuse_error(document.members)
+    refuse_failure(document, Envelope(document, WHOLE), rows=0, is_record=True)
     if not document.members:
         raise bad_response(
             "expected records, got an empty object; if an answer without records "
@@ -179,25 +169,6 @@ def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:
     if empty and all(name in BESIDE or _ENVELOPE.match(name) for name in rest):
         return (empty[0],)
     return None
-
-
-def path_of(names: Sequence[str]) -> str:
-    """Names, outermost first, as a path that `json_path` reads back."""
-    path = ""
-    for name in names:
-        if _is_plain(name):
-            path += f".{name}" if path else name
-        else:
-            escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-            path = f"{path or '$'}['{escaped}']"
-    return path
-
-
-def _is_plain(name: str) -> bool:
-    try:
-        return steps(name) == (name,)
-    except ValueError:
-        return False
 
 
 def _best(
@@ -238,6 +209,7 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
     if matches is None:
         found = document.find(selector)
         if not found and not _is_empty_wildcard(document, selector):
+            refuse_failure(document, Envelope(document, selector), rows=0)
             raise bad_response(
                 f"the data_selector `{selector}` matches nothing: the answer is "
                 f"{document.describe()}"
@@ -255,7 +227,7 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
                 case _:
                     matches.append(value)
     if not matches:
-        refuse_error(document.members, declared=declared)
+        refuse_failure(document, Envelope(document, selector), rows=0)
     records = list(map(bytes, matches))
     if records and records[0].startswith(b"["):
         records = _by_columns(document, selector, matches) or records
@@ -322,34 +294,6 @@ def _is_empty_wildcard(document: Document, selector: str) -> bool:
     head, star, _ = selector.partition("*")
     prefix = head.rstrip("[.")
     return bool(star) and bool(document.find(prefix or WHOLE))
-
-
-def refuse_error(members: Mapping[str, msgspec.Raw], *, declared: bool = False) -> None:
-    """A 200 whose body says that something failed is an error.
-
-    `members` are those of an answer without records, `declared` if it was said where
-    they stand: then beside an empty list only an error's own name tells one.
-    """
-    advice = (
-        "if that is how it says that there is nothing, ignore it with response_actions"
-        if declared
-        else "if that is a record, set data_selector: $"
-    )
-    for name in _FAILED:
-        raw = members.get(name)
-        if raw is not None and bytes(raw) not in _NOTHING:
-            raise bad_response(
-                f"the answer holds no records and an `{name}`: {excerpt(bytes(raw))}; "
-                f"{advice}"
-            )
-    told = next((name for name in _TELLING if name in members), None)
-    for name, words in _NO.items():
-        raw = members.get(name)
-        if raw is not None and bytes(raw) in words and told and not declared:
-            raise bad_response(
-                f"the answer holds no records, its `{name}` is {bytes(raw).decode()} "
-                f"and its `{told}` {excerpt(bytes(members[told]))}; {advice}"
-            )
 
 
 def _refuse_long(records: Sequence[bytes], size: int) -> None:

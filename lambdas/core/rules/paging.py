@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from lambdas.core.dataset import Api, Dataset, Endpoint
 from lambdas.core.paging.base import BasePaginator
-from lambdas.core.paging.links import CursorPaginator, JsonLinkPaginator
-from lambdas.core.paging.numbers import OffsetPaginator, PageNumberPaginator
+from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.rules.findings import Finding, Location
 
 _ENDPOINT: Location = ("source", "endpoint")
@@ -35,22 +34,24 @@ def paging_findings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
         (*_ENDPOINT, "format"),
         (*_ENDPOINT, "method"),
     )
-    reads_json = isinstance(paginator, JsonLinkPaginator | CursorPaginator)
-    if endpoint.format != "json" and reads_json:
+    if paginator is None:
+        return
+    if endpoint.format != "json" and paginator.reads_body:
+        others = ", ".join(one.kind() for one in PAGINATORS if not one.reads_body)
         yield Finding(
             key=at,
-            sentence=f"finds the next page in JSON, and the format is "
-            f"{endpoint.format}; accepted: auto, header_link, header_cursor, offset, "
-            "page_number or single_page",
+            sentence="finds the next page in JSON, and the format is "
+            f"{endpoint.format}; accepted: auto, {others}",
             because=because,
         )
-    for name in ("cursor", "offset", "limit", "page"):
-        body_path = getattr(paginator, f"{name}_body_path", None)
-        if body_path is not None and endpoint.method != "POST":
+    for key in type(paginator).model_fields:
+        if not key.endswith("_body_path") or getattr(paginator, key) is None:
+            continue
+        if endpoint.method != "POST":
             yield Finding(
-                key=(*at, f"{name}_body_path") if at[-1] == "paginator" else at,
-                sentence=f"{name}_body_path needs a body, and a GET has none; "
-                f"accepted: {name}_param, or `method: POST`",
+                key=(*at, key) if at[-1] == "paginator" else at,
+                sentence=f"{key} needs a body, and a GET has none; accepted: "
+                f"{key.replace('_body_path', '_param')}, or `method: POST`",
                 because=because,
             )
 
@@ -66,14 +67,14 @@ def paging_warnings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
     if endpoint is None or endpoint.incremental is None:
         return
     paginator, at = _paginator(endpoint, api)
-    if not isinstance(paginator, OffsetPaginator | PageNumberPaginator):
+    if paginator is None or not paginator.counts_rows:
         return
     if endpoint.incremental.lag or dataset.deleted_when is not None:
         return
     yield Finding(
         key=at,
         sentence="a row that is deleted upstream while a pull counts by "
-        f"{paginator.type} hides another one, and the cursor moves past it; "
+        f"{paginator.kind()} hides another one, and the cursor moves past it; "
         "accepted, and safe: json_link, header_link or cursor if the API has them, or "
         "`incremental.lag` of at least the time between two pulls, with merge",
     )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cli.generate import COMMAND, MEANINGS, ROOT, documents, main, stale
+from cli.generate import COMMAND, ROOT, documents, main, stale
 from lambdas.core.dataset import Api, Dataset
 from project.model_words import fields_of
 
@@ -32,8 +32,3 @@ def test_every_key_of_the_reference_has_a_meaning() -> None:
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) > 100
     assert [row for row in rows if row.rsplit("|", 2)[1].strip() == ""] == []
-
-
-def test_no_meaning_is_kept_for_a_key_that_is_gone() -> None:
-    text = next(text for path, text in documents().items() if path.suffix == ".md")
-    assert [key for key in MEANINGS if f"| `{key}` |" not in text] == []

@@ -136,7 +136,7 @@ def test_two_pages_that_point_at_each_other_fail() -> None:
 
 
 def test_an_endless_cursor_over_the_same_rows_fails() -> None:
-    count = itertools.count()
+    count = itertools.count(1)
 
     def app(_: Asked) -> Answer:
         return answer_json({"rows": [{"id": 1}, {"id": 2}], "next_cursor": next(count)})

@@ -21,6 +21,7 @@ from lambdas.core.dataset import Api, Dataset, Endpoint
 from lambdas.core.errors import Terminal
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.landing.names import RAW
+from lambdas.core.paging.base import CapReached
 from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.run import RunStatus
@@ -101,11 +102,17 @@ def test_without_ahead_there_is_one_request_at_a_time() -> None:
     assert http.fetched == list(range(0, 95, SIZE))
 
 
-def test_a_total_that_is_too_high_costs_requests_and_no_row() -> None:
+def test_a_total_that_is_too_high_is_an_error_unless_it_may_differ() -> None:
     http = Stood(Counted(total=1000))
-    pages = list(ApiPages(http=http, endpoint=endpoint(OFFSET), ahead=True).pages())
-    assert [json.loads(one) for page in pages for one in page.records] == ROWS
+    pages = ApiPages(http=http, endpoint=endpoint(OFFSET), ahead=True).pages()
+    with pytest.raises(CapReached, match="95 rows were read"):
+        list(pages)
     assert len(http.fetched) <= 11 + PARALLEL
+
+    http = Stood(Counted(total=1000))
+    lenient = endpoint({**OFFSET, "ignore_total": True})
+    read = list(ApiPages(http=http, endpoint=lenient, ahead=True).pages())
+    assert [json.loads(one) for page in read for one in page.records] == ROWS
 
 
 PAGED = [

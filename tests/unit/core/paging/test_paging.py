@@ -12,21 +12,19 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.http.urls import origin_of
-from lambdas.core.paging.auto import AutoPaginator, Paginator
-from lambdas.core.paging.base import BasePaginator
-from lambdas.core.paging.detect import CURSORS, detect
+from lambdas.core.paging.auto import AutoPaginator, Paginator, detect
+from lambdas.core.paging.base import BasePaginator, CapReached
 from lambdas.core.paging.link_header import links
-from lambdas.core.paging.links import (
-    CursorPaginator,
-    HeaderCursorPaginator,
-    HeaderLinkPaginator,
-    JsonLinkPaginator,
-    SinglePagePaginator,
-)
 from lambdas.core.paging.loops import LoopGuard
-from lambdas.core.paging.numbers import OffsetPaginator, PageNumberPaginator
 from lambdas.core.paging.page import AnsweredPage
-from lambdas.core.paging.signs import LINKS
+from lambdas.core.paging.paginators.cursor import CursorPaginator
+from lambdas.core.paging.paginators.header_cursor import HeaderCursorPaginator
+from lambdas.core.paging.paginators.header_link import HeaderLinkPaginator
+from lambdas.core.paging.paginators.json_link import JsonLinkPaginator
+from lambdas.core.paging.paginators.offset import OffsetPaginator
+from lambdas.core.paging.paginators.page_number import PageNumberPaginator
+from lambdas.core.paging.paginators.single_page import SinglePagePaginator
+from lambdas.core.paging.signs import NOTHING_BEFORE
 from lambdas.core.records.documents import Document
 from lambdas.core.records.json_path import steps
 
@@ -38,6 +36,39 @@ BASE = HttpRequest(
     params={"size": "2"},
     headers={},
 )
+
+LINKS = (
+    "next", "next_url", "nextUrl", "next_page_url", "nextPageUrl", "next_page",
+    "nextPage", "nextLink", "next_link", "$['@odata.nextLink']", "$['odata.nextLink']",
+    "d.__next", "links.next", "links.next.href", "links.next.url", "_links.next",
+    "_links.next.href", "paging.next", "paging.next.link", "pagination.next",
+    "pagination.next_url", "pagination.next_link", "pagination.links.next",
+    "pagination.next.href", "meta.next", "meta.next_url", "meta.links.next",
+    "meta.pagination.next", "meta.pagination.links.next", "meta.next_page_url",
+    "info.next", "next.href", "next.url", "response.next", "data.next",
+)  # fmt: skip
+
+CURSORS = (
+    ("cursors.next", "cursor"), ("cursors.after", "after"),
+    ("paging.cursors.after", "after"), ("paging.next.after", "after"),
+    ("next_cursor", "cursor"), ("nextCursor", "cursor"),
+    ("meta.next_cursor", "cursor"), ("meta.nextCursor", "cursor"),
+    ("response_metadata.next_cursor", "cursor"),
+    ("pagination.next_cursor", "cursor"), ("pagination.nextCursor", "cursor"),
+    ("paging.next_cursor", "cursor"), ("page.next_cursor", "cursor"),
+    ("page_info.next_cursor", "cursor"), ("pagination.cursors.next", "cursor"),
+    ("cursor.next", "cursor"), ("meta.cursor.next", "cursor"),
+    ("pagination.cursor", "after"), ("meta.page.after", "page[after]"),
+    ("next_page_token", "page_token"), ("nextPageToken", "pageToken"),
+    ("pagination.next_page_token", "page_token"),
+    ("meta.next_page_token", "page_token"),
+    ("meta.next_token", "pagination_token"), ("next_token", "next_token"),
+    ("nextToken", "nextToken"), ("NextToken", "NextToken"),
+    ("pagination.next_token", "next_token"),
+    ("continuation_token", "continuation_token"),
+    ("continuationToken", "continuationToken"), ("bookmark", "bookmark"),
+    ("after", "after"), ("cursor", "cursor"), ("offset", "offset"),
+)  # fmt: skip
 
 
 def page(
@@ -127,7 +158,14 @@ def test_names_and_defaults_are_those_of_dlt(
     document: dict[str, object], defaults: dict[str, object]
 ) -> None:
     dumped = configured(document).model_dump()
+    beyond = {
+        key: dumped.pop(key)
+        for key in ("last_page_path", "ignore_total", "stop_after_empty_page",
+                    "has_more_path", "header")
+        if key in dumped and key not in defaults
+    }  # fmt: skip
     assert {"type": document["type"], **defaults} == dumped
+    assert set(beyond.values()) <= {None, False, "Link"}
 
 
 @pytest.mark.parametrize(
@@ -342,7 +380,7 @@ class TestCursor:
 
     def test_more_without_a_cursor_is_an_error(self) -> None:
         paginator = CursorPaginator(cursor_path="next", has_more_path="has_more")
-        with pytest.raises(Terminal, match="no cursor"):
+        with pytest.raises(Terminal, match="says that there is more, but cursor_path"):
             paginator.after(page({"has_more": True}), None)
 
     def test_an_absent_has_more_leaves_it_to_the_cursor(self) -> None:
@@ -367,10 +405,13 @@ def walk(
 ) -> list[HttpRequest]:
     """The requests made until the paginator ends; each answer is (rows, document)."""
     position: JsonValue = None
+    before = NOTHING_BEFORE
     made: list[HttpRequest] = []
     for rows, document in answers:
         made.append(paginator.request(BASE, position))
-        position = paginator.after(page(document, rows=rows), position)
+        answered = replace(page(document, rows=rows), before=before)
+        before = answered.remembered()
+        position = paginator.after(answered, position)
         if position is None:
             break
     else:
@@ -420,9 +461,11 @@ class TestOffset:
         made = walk(OffsetPaginator(limit=2), [(2, {"total": 1}), (1, {"total": 1})])
         assert offsets(made) == ["0", "2"]
 
-    def test_the_maximum_is_exclusive_as_in_dlt(self) -> None:
+    def test_a_maximum_with_more_behind_it_is_no_end(self) -> None:
         paginator = OffsetPaginator(limit=2, maximum_offset=4, total_path=None)
-        assert offsets(walk(paginator, [(2, {}), (2, {}), (2, {})])) == ["0", "2"]
+        assert offsets(walk(paginator, [(2, {}), (1, {})])) == ["0", "2"]
+        with pytest.raises(CapReached, match="maximum_offset 4 is reached"):
+            walk(paginator, [(2, {}), (2, {})])
 
     def test_has_more_decides_before_the_total(self) -> None:
         paginator = OffsetPaginator(limit=2, has_more_path="more")
@@ -467,9 +510,11 @@ class TestPageNumber:
         paginator = PageNumberPaginator(base_page=1, page=3)
         assert self.pages(walk(paginator, [(2, {"total": 4})] * 3)) == ["3", "4"]
 
-    def test_the_maximum_is_exclusive_as_in_dlt(self) -> None:
+    def test_a_maximum_with_more_behind_it_is_no_end(self) -> None:
         paginator = PageNumberPaginator(base_page=1, maximum_page=3, total_path=None)
-        assert self.pages(walk(paginator, [(2, {})] * 5)) == ["1", "2"]
+        assert self.pages(walk(paginator, [(2, {}), (0, {})])) == ["1", "2"]
+        with pytest.raises(CapReached, match="maximum_page 3 is reached"):
+            walk(paginator, [(2, {}), (2, {})])
 
     def test_has_more_ends_it(self) -> None:
         paginator = PageNumberPaginator(has_more_path="meta.more")

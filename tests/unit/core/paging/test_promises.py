@@ -14,15 +14,15 @@ from pydantic import JsonValue
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.auto import AutoPaginator
 from lambdas.core.paging.base import BasePaginator
-from lambdas.core.paging.links import (
-    CursorPaginator,
-    HeaderCursorPaginator,
-    HeaderLinkPaginator,
-    JsonLinkPaginator,
-)
 from lambdas.core.paging.loops import LoopGuard
-from lambdas.core.paging.numbers import OffsetPaginator, PageNumberPaginator
 from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.paginators.cursor import CursorPaginator
+from lambdas.core.paging.paginators.header_cursor import HeaderCursorPaginator
+from lambdas.core.paging.paginators.header_link import HeaderLinkPaginator
+from lambdas.core.paging.paginators.json_link import JsonLinkPaginator
+from lambdas.core.paging.paginators.offset import OffsetPaginator
+from lambdas.core.paging.paginators.page_number import PageNumberPaginator
+from lambdas.core.paging.signs import NOTHING_BEFORE
 from lambdas.core.records.documents import Document
 from lambdas.core.records.select import select_records
 
@@ -66,6 +66,7 @@ def read(
     landed: list[int] = []
     guard = LoopGuard()
     position: JsonValue = None
+    before = NOTHING_BEFORE
     rows = start
     for _ in range(1000):
         request = paginator.request(BASE, position)
@@ -84,7 +85,10 @@ def read(
             rows=len(records),
             document=document,
             request=request,
+            selector="rows",
+            before=before,
         )
+        before = page.remembered()
         position = json.loads(json.dumps(paginator.after(page, position)))
         if position is None:
             return landed
