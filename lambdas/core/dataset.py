@@ -377,6 +377,17 @@ class Freshness(Model):
         default=None, description="… there is data no older than this before it"
     )
     calendar: Calendar = Field(default=Calendar(), description="when nothing is due")
+    page: Literal["error", "warn", "never"] = Field(
+        default="error", description="how late it has to be to wake somebody"
+    )
+    repeat_every: Period = Field(
+        default=Period(count=1, period="day"),
+        description="how often an open page comes to mind again",
+    )
+    reopen_within: Period = Field(
+        default=Period(count=6, period="hour"),
+        description="an incident that comes back within it is the same one",
+    )
     probe: Probe | None = Field(
         default=None,
         description="how upstream is asked for its newest; absent = as a pull asks",

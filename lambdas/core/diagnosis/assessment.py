@@ -81,13 +81,12 @@ class Assessment:
         policy = self.signals.policy
         if policy.expected_by is not None:
             return self.age_s(policy.expected_by)
-        limits = [
-            limit
-            for limit in (policy.warn_after_s, policy.error_after_s)
-            if limit is not None
-        ]
+        if policy.due_age_s is not None and policy.promised_s is not None:
+            return policy.due_age_s - policy.promised_s
+        limits = [policy.warn_after_s, policy.error_after_s]
         age = self.age_s(self.newest)
-        return None if age is None else age - min(limits, default=0)
+        promised = min((limit for limit in limits if limit is not None), default=0.0)
+        return None if age is None else age - promised
 
 
 def later(first: datetime | None, second: datetime | None) -> bool:

@@ -6,6 +6,7 @@ A section of which nothing was found is None, and its signals are not known.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from lambdas.core.loading.objects import (
 )
 from lambdas.core.pull.cursor import as_instant
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
+from lambdas.core.records.json_path import steps
 from lambdas.core.schedule.expressions import expression, last_due, next_due
 
 RUN_LIMIT = timedelta(minutes=16)
@@ -94,6 +96,9 @@ def pull_signals(
             "cursor_at": _cursor_at(dataset, facts.state),
             "schedule_enabled": facts.schedule.is_enabled,
             "usual_run_s": _usual_run_s(facts.runs),
+            "rereads": rereads(dataset),
+            "cursor_by": _cursor_by(dataset),
+            "failures_in_row": _failures_in_row(facts.runs, now),
             "last_run": last_run,
         }
     )
@@ -123,6 +128,47 @@ def _cursor_at(dataset: Dataset, state: DatasetState) -> datetime | None:
         return as_instant(state.cursor.value, zone)
     except ValueError:
         return None
+
+
+_PLACEHOLDER = "{incremental."
+
+
+def rereads(dataset: Dataset) -> bool | None:
+    """Whether each pull brings rows that were there before, by its nature. What a
+    generator of pages does with its cursor is not known.
+    """
+    source, cursor = dataset.source, dataset.source.cursor
+    if cursor is None or dataset.write_disposition == "replace" or cursor.lag > 0:
+        return True
+    if source.endpoint is None:
+        return None
+    asked = source.endpoint.model_dump_json(include={"path", "params", "json_body"})
+    return source.parent is not None or _PLACEHOLDER not in asked
+
+
+def _cursor_by(dataset: Dataset) -> Literal["event", "other"] | None:
+    """Whether the cursor is the time that records are compared by."""
+    cursor, declared = dataset.source.cursor, dataset.freshness.loaded_at_field
+    if cursor is None:
+        return None
+    is_same = declared is None or steps(declared) == steps(cursor.cursor_path)
+    return "event" if is_same else "other"
+
+
+def _failures_in_row(runs: Sequence[Run], now: datetime) -> int:
+    """Failed runs up to the newest, or right before it while it is running."""
+    is_running = bool(runs) and _last_status(runs, now) == "running"
+    ended = runs[1:] if is_running else runs
+    failed = itertools.takewhile(
+        lambda place: _last_status(ended[place:], now) == "failed", range(len(ended))
+    )
+    return len(list(failed))
+
+
+def _last_status(runs: Sequence[Run], now: datetime) -> RunOutcome:
+    """What became of the first of `runs`, the newest first."""
+    status = _OUTCOMES[runs[0].status]
+    return "failed" if _was_killed(runs, now) else status
 
 
 def _usual_run_s(runs: Sequence[Run]) -> float | None:

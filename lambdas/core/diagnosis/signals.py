@@ -76,8 +76,8 @@ class Policy(Section):
 
     `expected_by` and `expected_since` are set together for a deadline: by the first
     there shall be data no older than the second. `late_at`: when the table would be
-    late if nothing came. `quiet_s`: quiet time that the thresholds were extended by,
-    for the newest row there is.
+    late if nothing came. `due_age_s` is the newest row's age in due time, and
+    `promised_s` the age that is promised, where quiet time of a calendar counts.
     """
 
     clock: Literal["event", "load"] = "event"
@@ -90,7 +90,8 @@ class Policy(Section):
     in_quiet_time: Flag | None = None
     page_on: Literal["error", "warn", "never"] = "error"
     late_at: Time | None = None
-    quiet_s: Seconds | None = None
+    due_age_s: Seconds | None = None
+    promised_s: Seconds | None = None
 
 
 class Upstream(Section):

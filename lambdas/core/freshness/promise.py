@@ -52,6 +52,7 @@ from lambdas.core.diagnosis.signals import Policy
 from lambdas.core.schedule.calendar import (
     check_holidays,
     check_window,
+    due_time_between,
     has_due_time,
     in_quiet_time,
     last_moment_within,
@@ -97,7 +98,34 @@ def policy_at(
         expected_by=expected_by,
         expected_since=expected_since,
         in_quiet_time=in_quiet_time(promise.calendar, now),
+        page_on=promise.page,
+        late_at=_late_at(dataset, newest, now),
+        **_due_age(promise, newest, now),
     )
+
+
+def _late_at(
+    dataset: Dataset, newest: datetime | None, now: datetime
+) -> datetime | None:
+    """When the table would be late if nothing came; None if it is, or never will be."""
+    late_at, _ = breaks_at(dataset, newest, since=now)
+    return late_at if late_at is not None and late_at > now else None
+
+
+def _due_age(
+    promise: Freshness, newest: datetime | None, now: datetime
+) -> dict[str, float]:
+    """The age in due time, and what of it is promised; nothing where all time is due."""
+    promised = promise.warn_after or promise.error_after
+    if newest is None or newest > now or promised is None:
+        return {}
+    due = due_time_between(promise.calendar, newest, now)
+    if due == now - newest:
+        return {}
+    return {
+        "due_age_s": due.total_seconds(),
+        "promised_s": promised.duration.total_seconds(),
+    }
 
 
 def next_look_at(

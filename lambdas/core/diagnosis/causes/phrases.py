@@ -186,12 +186,12 @@ def _newest(seen: Assessment) -> str:
 def _age(seen: Assessment) -> str:
     """In due time where the calendar's quiet time counts."""
     age = seen.age_s(seen.newest) or 0
-    quiet = seen.signals.policy.quiet_s
+    due = seen.signals.policy.due_age_s
     if age < 0:
         return f"{lasting(age)} ahead"
-    if not quiet or quiet > age:
+    if due is None or due >= age:
         return f"{lasting(age)} old"
-    return f"{lasting(age - quiet)} of due time old, {lasting(age)} on the clock"
+    return f"{lasting(due)} of due time old, {lasting(age)} on the clock"
 
 
 def _promise(seen: Assessment) -> str:
@@ -202,9 +202,8 @@ def _promise(seen: Assessment) -> str:
     if policy.in_quiet_time is True:
         return "nothing is due at this time"
     limits = [x for x in (policy.warn_after_s, policy.error_after_s) if x is not None]
-    if not limits:
-        return "no age is promised"
-    return f"promised within {lasting(min(limits) - (policy.quiet_s or 0))}"
+    promised = policy.promised_s or min(limits, default=None)
+    return f"promised within {lasting(promised)}" if promised else "no age is promised"
 
 
 # evidence ----------------------------------------------------------------------------

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from lambdas.core.diagnosis.evidence import (
     DeployedSchedule,
@@ -26,6 +29,8 @@ from tests.watched import HOUR, NOW
 DATASET = a_dataset()
 GENERATION = generation(DATASET)
 GRACE = timedelta(minutes=15)
+CURSOR = {"cursor_path": "at"}
+ASKING = {"path": "cats", "params": {"since": "{incremental.start_value}"}}
 
 
 def run_id(at: datetime) -> str:
@@ -280,3 +285,51 @@ def test_a_cursor_that_is_no_time_is_not_known_as_one() -> None:
             pull_signals(DATASET, pulled(cursor=odd), now=NOW, grace=GRACE).cursor_at
             is None
         )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "failures"),
+    [
+        ((), 0),
+        (("landed", "failed"), 0),
+        (("failed", "failed", "landed"), 2),
+        (("running", "failed", "failed", "failed"), 3),
+        (("running", "landed", "failed"), 0),
+        (("voided", "failed"), 2),
+    ],
+)
+def test_failed_pulls_are_counted_up_to_the_newest_or_before_one_that_runs(
+    statuses: tuple[str, ...], failures: int
+) -> None:
+    runs = [
+        a_run(RunStatus(status), number * timedelta(minutes=1))
+        for number, status in enumerate(statuses, start=1)
+    ]
+    signals = pull_signals(DATASET, pulled(*runs), now=NOW, grace=GRACE)
+    assert signals.failures_in_row == failures
+
+
+@pytest.mark.parametrize(
+    ("source", "rereads", "cursor_by"),
+    [
+        ({"endpoint": {"path": "cats"}}, True, None),
+        ({"endpoint": {"path": "cats", "incremental": CURSOR}}, True, "event"),
+        ({"endpoint": {**ASKING, "incremental": CURSOR}}, False, "event"),
+        ({"endpoint": {**ASKING, "incremental": {**CURSOR, "lag": 60}}}, True, "event"),
+        (
+            {"endpoint": {**ASKING, "incremental": {"cursor_path": "id"}}},
+            False,
+            "other",
+        ),
+    ],
+)
+def test_what_a_pull_brings_again_by_its_nature_is_known(
+    source: dict[str, Any],
+    rereads: bool,  # noqa: FBT001 - a column of the table
+    cursor_by: str | None,
+) -> None:
+    promise = {"loaded_at_field": "at", "warn_after": {"count": 3, "period": "hour"}}
+    client = {"base_url": "http://127.0.0.1/"}
+    dataset = a_dataset(source={"client": client, **source}, freshness=promise)
+    told = pull_signals(dataset, pulled(), now=NOW, grace=GRACE)
+    assert (told.rereads, told.cursor_by) == (rereads, cursor_by)
