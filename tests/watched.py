@@ -71,9 +71,10 @@ class MemoryIncidents:
     def watches(self) -> Mapping[str, Watch]:
         return dict(self.seen)
 
-    def remember(self, watches: Iterable[Watch]) -> None:
+    def remember(self, watches: Iterable[Watch]) -> dict[str, str]:
         kept = {item.dataset: item for item in watches}
         self.faults.around("remember", lambda: self.seen.update(kept))
+        return {}
 
     def forget(self, datasets: Iterable[str]) -> None:
         for name in datasets:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from lambdas.adapters.signals.judge import Judge, Judged
+from lambdas.adapters.signals.judge import Judge, Judged, reason
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import (
-    CatflapError,
     DeliveryError,
     StateConflict,
     StuckRun,
@@ -59,7 +58,19 @@ class CheckResult:
     delivered: int = 0
     waiting: int = 0
     conflicts: int = 0
+    failed: int = 0
     swept: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class _Outcome:
+    """What concluding gave: notices, how often another was first, and why a dataset
+    could not be checked, by its name.
+    """
+
+    made: list[Notice] = field(default_factory=list)
+    conflicts: int = 0
+    unchecked: dict[str, str] = field(default_factory=dict)
 
 
 class FreshnessCheck:
@@ -91,7 +102,7 @@ class FreshnessCheck:
         self._outbox = outbox
         self._events = events
         self._routes = routes
-        self._oversight = SelfCheck(state=state, routes=routes, limits=limits)
+        self._self_check = SelfCheck(state=state, routes=routes, limits=limits)
         self._sweep = sweep
         self._loads = loads
         self._statements = statements
@@ -104,20 +115,24 @@ class FreshnessCheck:
     def run(self, *, now: datetime) -> CheckResult:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
+        before = self._state.desk()
+        # First what waits: whatever happens to this check, nobody waits for another.
+        waited = self._outbox.deliver(before.waiting)
         swept, stuck = self._swept()
-        desk = self._state.desk()
-        due = self._due(desk, now)
-        judged = self._judge.judge(due, desk.watches, now=now)
-        told, conflicts = self._conclude(judged, desk, now)
-        self._retire(desk.watches, now)
-        told += self._loads.tell(desk, now)
-        delivered = self._outbox.deliver([*desk.waiting, *told])
-        of_us = self._oversight.look(desk, left=delivered.left, stuck=stuck, now=now)
+        due = self._due(before, now)
+        judgement = self._judge.judge(due, before.watches, now=now)
+        judged = judgement.judged
+        outcome = self._conclude(judged, before, now)
+        outcome.unchecked |= judgement.unjudged
+        self._retire(before.watches, outcome, now)
+        outcome.made += self._reported_loads(before, now)
+        delivered = self._outbox.deliver([*waited.left, *outcome.made])
+        of_us = self._self_checked(before, delivered.left, stuck, outcome, now)
+        left = delivered.left
+        sent = waited.delivered + delivered.delivered
         if of_us:
-            more = self._outbox.deliver([*delivered.left, *of_us])
-            delivered = dataclasses.replace(
-                more, delivered=delivered.delivered + more.delivered
-            )
+            more = self._outbox.deliver([*left, *of_us])
+            left, sent = more.left, sent + more.delivered
         self._state.checked(now)
         statements = self._statements() - asked_before
         return CheckResult(
@@ -127,10 +142,11 @@ class FreshnessCheck:
             wake_ups=1 if statements else 0,
             suspects=sum(item.verdict.state.late for item in judged),
             unknown=sum(item.verdict.state == "unknown" for item in judged),
-            notices=len(told) + len(of_us),
-            delivered=delivered.delivered,
-            waiting=len(delivered.left),
-            conflicts=conflicts,
+            notices=len(outcome.made) + len(of_us),
+            delivered=sent,
+            waiting=len(left),
+            conflicts=outcome.conflicts,
+            failed=len(outcome.unchecked),
             swept=swept,
         )
 
@@ -141,10 +157,35 @@ class FreshnessCheck:
         except SweepIncomplete as error:
             LOG.warning("%s; the next check tries again", error)
             return False, error.stuck
-        except CatflapError:
+        except Exception:
             LOG.exception("recorded runs could not be looked for; the next check does")
             return False, ()
         return True, ()
+
+    def _reported_loads(self, before: CheckState, now: datetime) -> Sequence[Notice]:
+        try:
+            return self._loads.tell(before, now)
+        except Exception:
+            LOG.exception("what was found about loads could not be told; it stays")
+            return ()
+
+    def _self_checked(
+        self,
+        before: CheckState,
+        left: Sequence[Notice],
+        stuck: Sequence[StuckRun],
+        outcome: _Outcome,
+        now: datetime,
+    ) -> Sequence[Notice]:
+        try:
+            return self._self_check.look(
+                before, left=left, stuck=stuck, unchecked=outcome.unchecked, now=now
+            )
+        except StateConflict as conflict:
+            LOG.warning("%s", conflict)
+        except Exception:
+            LOG.exception("the incident of the monitoring could not be written")
+        return ()
 
     def _due(self, desk: CheckState, now: datetime) -> list[Dataset]:
         untold = {notice.dataset for notice in desk.waiting}
@@ -161,13 +202,13 @@ class FreshnessCheck:
 
     def _conclude(
         self, judged: Sequence[Judged], desk: CheckState, now: datetime
-    ) -> tuple[list[Notice], int]:
-        """Keep what changed: the notices made of it, and how often another was first.
+    ) -> _Outcome:
+        """Keep what changed, of each dataset for itself.
 
-        A conflict leaves the dataset's record as it was, so that it is due again.
+        One that fails, and one that somebody else changed, keeps its record as it was,
+        so that it is due again.
         """
-        made: list[Notice] = []
-        conflicts = 0
+        outcome = _Outcome()
         unchanged: list[Watch] = []
         inhibited = inhibition(self._lineage, _late(judged))
         for place, item in enumerate(judged):
@@ -177,18 +218,22 @@ class FreshnessCheck:
                     "no time is left; %s datasets wait for the next check", left
                 )
                 break
-            self._announce_load(item)
             try:
-                watch, told = self._advance(item, desk, inhibited, now)
+                self._announce_load(item)
+                watch, made = self._advance(item, desk, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
-                conflicts += 1
+                outcome.conflicts += 1
                 continue
-            made += told
+            except Exception as error:
+                LOG.exception("%s could not be checked", item.dataset.name)
+                outcome.unchecked[item.dataset.name] = reason(error)
+                continue
+            outcome.made += made
             if watch is not None:
                 unchanged.append(watch)
-        self._state.remember(unchanged)
-        return made, conflicts
+        outcome.unchecked |= self._state.remember(unchanged)
+        return outcome
 
     def _advance(
         self, item: Judged, desk: CheckState, inhibited: Inhibition, now: datetime
@@ -261,16 +306,27 @@ class FreshnessCheck:
         except DeliveryError as error:
             LOG.warning("%s", error)
 
-    def _retire(self, watches: Mapping[str, Watch], now: datetime) -> None:
+    def _retire(
+        self, watches: Mapping[str, Watch], outcome: _Outcome, now: datetime
+    ) -> None:
         """Close what was open of datasets that exist no more, and forget them."""
         gone = [name for name in watches if name not in self._catalogue.datasets]
+        retired_now = []
         for name in gone:
-            incident = self._state.open_incident(name)
-            if incident is not None:
-                after = retired(incident, now=now)
-                self._state.record(incident, after, notices=(), watch=None)
-        if gone:
-            self._state.forget(gone)
+            try:
+                incident = self._state.open_incident(name)
+                if incident is not None:
+                    after = retired(incident, now=now)
+                    self._state.record(incident, after, notices=(), watch=None)
+            except StateConflict as conflict:
+                LOG.warning("%s", conflict)
+            except Exception as error:
+                LOG.exception("%s could not be closed", name)
+                outcome.unchecked[name] = reason(error)
+            else:
+                retired_now.append(name)
+        if retired_now:
+            self._state.forget(retired_now)
 
 
 def _usual(watch: Watch | None, now: datetime) -> Usual | None:

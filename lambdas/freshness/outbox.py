@@ -48,7 +48,12 @@ class Outbox:
         ordered = sorted(waiting, key=lambda one: (one.created_at, one.notice_id))
         for name in sorted({notice.channel for notice in ordered}):
             mine = [notice for notice in ordered if notice.channel == name]
-            gone |= {notice.notice_id for notice in self._deliver_by(name, mine)}
+            try:
+                delivered = self._deliver_by(name, mine)
+            except Exception:
+                LOG.exception("%s rests until the next check", name)
+                continue
+            gone |= {notice.notice_id for notice in delivered}
         left = tuple(one for one in ordered if one.notice_id not in gone)
         return Delivered(delivered=len(waiting) - len(left), left=left)
 

@@ -5,7 +5,7 @@ All of it stands in one incident, under a name that no dataset can have.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from lambdas.core.diagnosis.self_check import monitor_verdict, problems_of
@@ -32,12 +32,14 @@ class SelfCheck:
         *,
         left: Sequence[Notice],
         stuck: Sequence[StuckRun],
+        unchecked: Mapping[str, str],
         now: datetime,
     ) -> Sequence[Notice]:
         """Judge once, after a check did what it could; the notices that were made.
 
         `desk` is what the check began with, `left` are the notices that wait still:
-        those that waited too long before it and do now are counted.
+        those that waited too long before it and do now are counted. `unchecked` says
+        why a dataset could not be checked, by its name.
         """
         ids = {notice.notice_id for notice in left}
         old = [
@@ -52,6 +54,7 @@ class SelfCheck:
             check_every_s=self._limits.check_every.total_seconds(),
             undelivered_notices=len(old),
             stuck_runs=tuple(run.sentence for run in told_of),
+            unchecked=[f"{name}: {why}" for name, why in sorted(unchecked.items())],
         )
         before = desk.own.get(MONITOR)
         said = "" if before is None else "\n".join(before.evidence)
@@ -59,7 +62,8 @@ class SelfCheck:
             before,
             verdict,
             now=now,
-            has_news=any(run.name not in said for run in told_of),
+            has_news=any(run.name not in said for run in told_of)
+            or any(f"{name}: " not in said for name in unchecked),
         )
         if transition.incident is None or transition.incident is before:
             return ()

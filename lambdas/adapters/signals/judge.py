@@ -38,6 +38,16 @@ class Judged:
     awaited_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdicts, in the order that was asked for; and why there is none on a
+    dataset, by its name.
+    """
+
+    judged: list[Judged]
+    unjudged: Mapping[str, str]
+
+
 class Judge:
     """Reads the tables, and collects signals where that is not enough."""
 
@@ -54,18 +64,22 @@ class Judge:
         watches: Mapping[str, Watch],
         *,
         now: datetime,
-    ) -> list[Judged]:
-        """A verdict on each of `datasets`, in their order."""
-        judged = self._doubted(self._by_age(datasets, watches, now), now)
+    ) -> Judgement:
+        """A verdict on each of `datasets`. One that cannot be judged leaves the others
+        theirs.
+        """
+        unjudged: dict[str, str] = {}
+        judged = self._doubted(self._by_age(datasets, watches, now, unjudged), now)
         late = [item.dataset for item in judged if item.verdict.state.late]
-        return self._explained(judged, self._collector.collect(late, now=now))
+        explained = self._explained(judged, self._collector.collect(late, now=now))
+        return Judgement(judged=explained, unjudged=unjudged)
 
     def explain(
         self, dataset: Dataset, watch: Watch | None, *, monitor: Monitor, now: datetime
     ) -> Judged:
         """A verdict on one dataset with all signals there are, late or not."""
-        watches = {} if watch is None else {dataset.name: watch}
-        (judged,) = self._by_age([dataset], watches, now)
+        tables = self._tables.read([dataset.name], now=now)
+        judged = self._judged_by_age(dataset, tables[dataset.name], watch, now)
         signals = judged.signals.model_copy(update={"monitor": monitor})
         judged = _judged(dataset, signals, watch)
         found = self._collector.collect([dataset], now=now)
@@ -77,17 +91,29 @@ class Judge:
         datasets: Sequence[Dataset],
         watches: Mapping[str, Watch],
         now: datetime,
+        unjudged: dict[str, str],
     ) -> list[Judged]:
         """A table that cannot be read is unknown, whatever else is known."""
         tables = self._tables.read([dataset.name for dataset in datasets], now=now)
         judged: list[Judged] = []
         for dataset in datasets:
-            watch = watches.get(dataset.name)
-            signals = table_signals(
-                dataset, tables[dataset.name], watch, now=now, limits=self._limits
-            )
-            judged.append(_judged(dataset, signals, watch))
+            name = dataset.name
+            try:
+                seen = self._judged_by_age(
+                    dataset, tables[name], watches.get(name), now
+                )
+            except Exception as error:
+                LOG.exception("%s could not be judged", name)
+                unjudged[name] = reason(error)
+                continue
+            judged.append(seen)
         return judged
+
+    def _judged_by_age(
+        self, dataset: Dataset, table: Table, watch: Watch | None, now: datetime
+    ) -> Judged:
+        signals = table_signals(dataset, table, watch, now=now, limits=self._limits)
+        return _judged(dataset, signals, watch)
 
     def _doubted(self, judged: Sequence[Judged], now: datetime) -> list[Judged]:
         """With the tables of those that have just become late read directly: what was
@@ -132,7 +158,7 @@ class Judge:
                 signals = all_signals(
                     item.dataset, item.signals, found[name], limits=self._limits
                 )
-            except ValueError:
+            except Exception:
                 # One dataset's odd find must not blind the check for all others.
                 LOG.exception("%s: what was found on its way makes no sense", name)
                 continue
@@ -144,6 +170,11 @@ class Judge:
                 schedule_created_at=pull.schedule.created_at if pull else None,
             )
         return explained
+
+
+def reason(error: Exception) -> str:
+    """An error in a line: its kind, and the beginning of what it says."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
 def _judged(

@@ -12,13 +12,13 @@ there is no change that nobody is told of, and no telling of what did not change
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from botocore.exceptions import ClientError
 
 from lambdas.adapters.state.items import (
     CHECK,
@@ -27,12 +27,13 @@ from lambdas.adapters.state.items import (
     OUTBOX,
     REPAIRED,
     TROUBLE,
+    is_misplaced,
     items_of,
     kind_and_name,
     monitor_items,
     monitor_key,
 )
-from lambdas.core.errors import StateConflict
+from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.freshness.attainment import Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
@@ -44,28 +45,37 @@ from lambdas.core.names import OURS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+LOG = logging.getLogger("catflap.state.incidents")
+
 _Kept = TypeVar("_Kept")
 
 DAYS_KEPT = timedelta(days=400)
 """How long the days of a dataset are kept."""
-_BATCH = 25
-"""Writes in one BatchWriteItem (DynamoDB)."""
-_BATCH_TRIES = 8
 
 
 class IncidentTable:
     """IncidentState on DynamoDB."""
 
-    def __init__(self, *, dynamodb: DynamoDBClient, table: str) -> None:
+    def __init__(
+        self,
+        *,
+        dynamodb: DynamoDBClient,
+        table: str,
+        writer: TableWriter | None = None,
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._writer = writer or TableWriter(dynamodb=dynamodb, table=table)
 
     def desk(self) -> CheckState:
-        """What a check begins with, by one query unless an incident of ours is open."""
+        """What a check begins with."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)
+        misplaced = []
         for item in self._monitor():
             kind, name = kind_and_name(item)
+            misplaced += [item] if is_misplaced(item) else []
             found[kind][name] = item
+        self._move(misplaced, found)
         check = found[CHECK].get("")
         checked_at = None if check is None else datetime.fromisoformat(check["at"]["S"])
         return CheckState(
@@ -95,13 +105,32 @@ class IncidentTable:
             for item in self._monitor(FRESHNESS)
         }
 
-    def remember(self, watches: Iterable[Watch]) -> None:
-        """Keep what was seen of datasets whose incidents did not change."""
-        kept = list(watches)
-        # Days first: what is lost between the two is made again by the next look.
-        items = [*(day for watch in kept for day in _day_items(watch))]
-        items += [_watch_item(watch) for watch in kept]
-        self._write([{"PutRequest": {"Item": item}} for item in items])
+    def _move(self, misplaced: Sequence[Any], found: dict[str, dict[str, Any]]) -> None:
+        """Put items of an older table where they are written now: first there, then
+        away from where they were, so that a death in between loses none.
+        """
+        for item in misplaced:
+            kind, name = kind_and_name(item)
+            if found[kind][name] is item:
+                moved = {**item, **monitor_key(kind, name)}
+                found[kind][name] = moved
+                self._dynamodb.put_item(TableName=self._table, Item=moved)
+        old = [{"pk": item["pk"], "sk": item["sk"]} for item in misplaced]
+        self._write([{"DeleteRequest": {"Key": key}} for key in old])
+
+    def remember(self, watches: Iterable[Watch]) -> dict[str, str]:
+        """Keep what was seen of datasets whose incidents did not change; why that of a
+        dataset could not be kept, by its name.
+        """
+        kept = {watch.dataset: watch for watch in watches}
+        # Days first: what is lost between the two is made again by the next check.
+        days = [day for watch in kept.values() for day in _day_items(watch)]
+        self._write([_put_request(day) for day in days])
+        items = [_put_request(_watch_item(watch)) for watch in kept.values()]
+        return {
+            kind_and_name(one.request["PutRequest"]["Item"])[1]: one.why
+            for one in self._writer.batch(items)
+        }
 
     def days(self, dataset: str, *, since: str) -> list[Day]:
         """The days of a dataset that are over, from `since` (YYYY-MM-DD) on."""
@@ -162,27 +191,23 @@ class IncidentTable:
     ) -> None:
         """Write an incident's change with all that goes with it, or nothing.
 
-        Raises StateConflict if somebody else changed or opened one in between.
+        The days that ended are written apart, before: again they are the same. Raises
+        StateConflict if somebody else changed or opened one in between.
         """
+        if watch is not None:
+            self._write([_put_request(day) for day in _day_items(watch)])
         actions: list[Any] = [
             self._put(_incident_item(after), **_is_at(before)),
             *self._pointed(before, after),
             *(self._put(_notice_item(notice)) for notice in notices),
         ]
         if watch is not None:
-            actions += [self._put(item) for item in _day_items(watch)]
             actions.append(self._put(_watch_item(watch)))
-        try:
-            self._dynamodb.transact_write_items(TransactItems=actions)
-        except ClientError as error:
-            reasons = error.response.get("CancellationReasons", [])
-            codes = {str(reason.get("Code")) for reason in reasons}
-            if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
-                raise StateConflict(
-                    f"incident {after.incident_id} was changed by somebody else while "
-                    f"its version {after.version} was made; the next check reads it"
-                ) from error
-            raise
+        self._writer.transact(
+            actions,
+            refused=f"incident {after.incident_id} was changed by somebody else while "
+            f"its version {after.version} was made; the next check reads it",
+        )
 
     def record_repaired(self, repair_id: str, notices: Sequence[Notice]) -> None:
         """Put a repair's notices in the outbox and take its report away, or nothing.
@@ -196,16 +221,9 @@ class IncidentTable:
         }
         told = [self._put(_notice_item(notice)) for notice in notices]
         actions: list[Any] = [{"Delete": report}, *told]
-        try:
-            self._dynamodb.transact_write_items(TransactItems=actions)
-        except ClientError as error:
-            reasons = error.response.get("CancellationReasons", [])
-            codes = {str(reason.get("Code")) for reason in reasons}
-            if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
-                raise StateConflict(
-                    f"the repair {repair_id} was told of by somebody else"
-                ) from error
-            raise
+        self._writer.transact(
+            actions, refused=f"the repair {repair_id} was reported by somebody else"
+        )
 
     def delivered(self, notices: Iterable[Notice]) -> None:
         """Take notices out of the outbox; gone already is fine."""
@@ -245,19 +263,21 @@ class IncidentTable:
         return monitor_items(self._dynamodb, self._table, kind)
 
     def _write(self, requests: Sequence[Any]) -> None:
-        """Write or delete many items; DynamoDB may leave some for another try."""
-        for start in range(0, len(requests), _BATCH):
-            left: Any = {self._table: list(requests[start : start + _BATCH])}
-            for _ in range(_BATCH_TRIES):
-                answer = self._dynamodb.batch_write_item(RequestItems=left)
-                left = answer.get("UnprocessedItems")
-                if not left:
-                    break
-            else:
-                raise StateConflict(
-                    f"DynamoDB left {len(left[self._table])} writes undone after "
-                    f"{_BATCH_TRIES} tries; the next check makes them again"
-                )
+        """Write or delete many items. What cannot be is logged: the next check writes
+        it again.
+        """
+        unwritten = self._writer.batch(requests)
+        if unwritten:
+            LOG.warning(
+                "%s of %s writes were not made; the next check tries again: %s",
+                len(unwritten),
+                len(requests),
+                unwritten[0].why,
+            )
+
+
+def _put_request(item: dict[str, Any]) -> dict[str, Any]:
+    return {"PutRequest": {"Item": item}}
 
 
 def _is_at(before: Incident | None) -> dict[str, object]:

@@ -1,18 +1,23 @@
-"""Where what a check begins with stands in the state table: one partition, so that it
-is one query, however little there is of it.
+"""Where what a check begins with stands in the state table.
 
-``MONITOR`` / ``CHECK``                              when the last check ended
-``MONITOR`` / ``FRESHNESS#<name>``                   what is remembered of a dataset
-``MONITOR`` / ``OPEN#<name>``                        which incident of ours is open
-``MONITOR`` / ``OUTBOX#<created at>#<notice id>``    a notice, until it is delivered
-``MONITOR`` / ``REPAIRED#<repair id>``               a repair nobody was told of yet
-``MONITOR`` / ``TROUBLE#<code> <name>``              what keeps rows from being loaded
+``MONITOR`` / ``CHECK``                                  when the last check ended
+``MONITOR#<n>`` / ``FRESHNESS#<name>``                   what is remembered of a dataset
+``MONITOR`` / ``OPEN#<name>``                            which incident of ours is open
+``MONITOR#<n>`` / ``OUTBOX#<created at>#<notice id>``    a notice, until it is delivered
+``MONITOR`` / ``REPAIRED#<repair id>``                   a repair nobody was told of yet
+``MONITOR`` / ``TROUBLE#<code> <name>``                  what keeps rows from loading
+
+What there is one of for each dataset, or more, is spread over partitions by a hash of
+its key: a partition takes 1,000 writes a second (DynamoDB), and an outage writes of all
+datasets at once. Items of a table that was written before stand under ``MONITOR`` and
+are read from there, too.
 
 What functions write that run by the hundred (runs, budgets) does not stand here.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +31,17 @@ OPEN = "OPEN"
 OUTBOX = "OUTBOX"
 REPAIRED = "REPAIRED"
 TROUBLE = "TROUBLE"
+SPREAD = frozenset({FRESHNESS, OUTBOX})
+PARTITIONS = 8
+"""Over which they are spread. More may be read than written: it may grow."""
 
 
 def monitor_key(kind: str, name: str = "") -> dict[str, Any]:
     """The key of one item; a kind of which there is but one has no name."""
-    return {"pk": {"S": PARTITION}, "sk": {"S": f"{kind}#{name}" if name else kind}}
+    sk = f"{kind}#{name}" if name else kind
+    number = zlib.crc32(sk.encode()) % PARTITIONS
+    partition = f"{PARTITION}#{number}" if kind in SPREAD else PARTITION
+    return {"pk": {"S": partition}, "sk": {"S": sk}}
 
 
 def kind_and_name(item: dict[str, Any]) -> tuple[str, str]:
@@ -42,13 +53,20 @@ def kind_and_name(item: dict[str, Any]) -> tuple[str, str]:
 def monitor_items(
     dynamodb: DynamoDBClient, table: str, kind: str = ""
 ) -> Iterator[dict[str, Any]]:
-    """All that stands there, or all of one kind, by key, strongly consistent."""
+    """All that stands there, or all of one kind, strongly consistent. Where an item
+    stands in the old place and the new, the new comes last.
+    """
     beginning = f"{kind}#" if kind else ""
-    return items_of(dynamodb, table, PARTITION, beginning=beginning)
+    yield from items_of(dynamodb, table, PARTITION, beginning=beginning)
+    if not kind or kind in SPREAD:
+        for number in range(PARTITIONS):
+            partition = f"{PARTITION}#{number}"
+            yield from items_of(dynamodb, table, partition, beginning=beginning)
 
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+def is_misplaced(item: dict[str, Any]) -> bool:
+    """Whether it stands where such items stood before they were spread."""
+    return item["pk"]["S"] == PARTITION and kind_and_name(item)[0] in SPREAD
 
 
 def items_of(

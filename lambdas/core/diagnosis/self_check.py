@@ -38,6 +38,7 @@ def monitor_verdict(
     check_every_s: float,
     undelivered_notices: int,
     stuck_runs: Sequence[str] = (),
+    unchecked: Sequence[str] = (),
 ) -> Verdict:
     """The verdict `pass`, with a cause if the alerting itself needs somebody."""
     verdict = diagnose(
@@ -50,6 +51,7 @@ def monitor_verdict(
                 check_every_s=check_every_s,
                 undelivered_notices=undelivered_notices,
                 stuck_runs=tuple(stuck_runs),
+                unchecked=tuple(unchecked),
             ),
         )
     )

@@ -189,7 +189,8 @@ class Table(Section):
 
 class Monitor(Section):
     """The alerting about itself. `stuck_runs`: a sentence for each recorded run that
-    cannot be completed; asked for the whole, not of one dataset.
+    cannot be completed; `unchecked`: one for each dataset whose check failed. Both are
+    asked for the whole, not of one dataset.
     """
 
     last_check_at: Time | None = None
@@ -197,6 +198,7 @@ class Monitor(Section):
     evaluated_newest_at: Time | None = None
     undelivered_notices: Count | None = None
     stuck_runs: tuple[str, ...] | None = None
+    unchecked: tuple[str, ...] | None = None
 
 
 class Deployment(Section):

@@ -8,7 +8,7 @@ what is not known is neither fine nor broken.
 Where the decision had a choice
 - How late a dataset is, is told from the moment at which its promise was broken; its
   age stands in the evidence.
-- `run_stuck`, of ours, stands last among the monitor's own codes.
+- `run_stuck` and `not_checked`, of ours, stand last among the monitor's own codes.
 - Times are written with their offset (`+00:00`), as `datetime.isoformat` does.
 """
 

@@ -131,8 +131,9 @@ def tallied(
         )
     name = _day(look.now)
     today = _seen(days.pop(name, Day(day=name)), look.now, age)
-    over = tuple(days[day] for day in sorted(days))
     oldest = _day(look.now - WINDOW_DAYS * _DAY)
+    # Of an environment that was off for long, what nobody remembers is not kept either.
+    over = tuple(days[day] for day in sorted(days) if day >= oldest)
     bad = [*before.days, *(_slim(day) for day in over if day.out_s)]
     return dataclasses.replace(
         before,

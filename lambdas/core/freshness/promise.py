@@ -115,7 +115,7 @@ def _late_at(
 def _due_age(
     promise: Freshness, newest: datetime | None, now: datetime
 ) -> dict[str, float]:
-    """The age in due time, and what of it is promised; nothing where all time is due."""
+    """The age in due time, and what of it is promised; {} where all time is due."""
     promised = promise.warn_after or promise.error_after
     if newest is None or newest > now or promised is None:
         return {}

@@ -55,8 +55,10 @@ class IncidentState(Protocol):
     def desk(self) -> CheckState:
         """What there is to begin with."""
 
-    def remember(self, watches: Iterable[Watch]) -> None:
-        """Keep what was seen of datasets whose incidents did not change."""
+    def remember(self, watches: Iterable[Watch]) -> Mapping[str, str]:
+        """Keep what was seen of datasets whose incidents did not change; why that of a
+        dataset could not be kept, by its name.
+        """
 
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""

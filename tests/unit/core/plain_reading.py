@@ -56,6 +56,7 @@ STAGES = {
     "monitor_late": "monitor",
     "notice_undelivered": "monitor",
     "run_stuck": "landing",
+    "not_checked": "monitor",
 }
 
 
@@ -263,6 +264,7 @@ def read(document: Any) -> dict[str, Any]:  # noqa: C901, PLR0912, PLR0915 - fla
         "monitor_late": late_check,
         "notice_undelivered": get("monitor", "undelivered_notices", 0) > 0,
         "run_stuck": bool(get("monitor", "stuck_runs")),
+        "not_checked": bool(get("monitor", "unchecked")),
     }
     wrong = [code for code, holds in monitor.items() if holds]
 

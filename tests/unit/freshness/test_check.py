@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +14,7 @@ from lambdas.adapters.signals.judge import Judge
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.diagnosis.evidence import DeployedSchedule
+from lambdas.core.diagnosis.signals import Signals
 from lambdas.core.errors import (
     AccessRefused,
     ChannelDown,
@@ -23,8 +24,9 @@ from lambdas.core.errors import (
     SweepIncomplete,
     WarehouseError,
 )
-from lambdas.core.freshness.assess import Limits
-from lambdas.core.incidents.incident import Recipient
+from lambdas.core.freshness.assess import Limits, table_signals
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.message import as_mail
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.names import LOADING, MONITOR
@@ -810,3 +812,66 @@ def test_one_message_lists_the_worst_first_and_says_how_many_it_leaves_out() -> 
     assert line.startswith("t79, t78, t77")
     assert line.endswith("t20 … and 20 more")
     assert "The first of them: [page] t79 " in body
+
+
+# no dataset silences another ---------------------------------------------------------
+def unwritable(house: House, name: str) -> None:
+    """Nothing of this dataset can be recorded, for a reason of its own."""
+    record = house.state.record
+
+    def refused(
+        before: Incident | None,
+        after: Incident,
+        *,
+        notices: Sequence[Notice],
+        watch: Watch | None,
+    ) -> None:
+        if after.dataset == name:
+            raise RuntimeError("the item is too large")
+        record(before, after, notices=notices, watch=watch)
+
+    house.state.record = refused  # type: ignore[method-assign]  # one that refuses
+
+
+def test_a_dataset_that_cannot_be_written_silences_no_other() -> None:
+    house = House({"ants": fresh(7 * HOUR), "cats": fresh(7 * HOUR)})
+    unwritable(house, "ants")
+    result = house.check()
+    assert result.failed == 1
+    told = {name for name, _, _ in house.told(house.sns)}
+    assert told == {"cats", MONITOR}
+    assert "ants" not in house.state.seen
+    (monitor,) = [one for one in house.state.all.values() if one.dataset == MONITOR]
+    assert monitor.cause == "not_checked"
+    assert monitor.evidence == ("ants: RuntimeError: the item is too large",)
+    house.check(MINUTES_5)
+    assert len(house.told(house.sns)) == len(set(house.told(house.sns)))
+
+
+def test_a_dataset_that_cannot_be_judged_silences_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def odd(dataset: Dataset, *arguments: object, **more: object) -> Signals:
+        if dataset.name == "ants":
+            raise OverflowError("date value out of range")
+        return table_signals(dataset, *arguments, **more)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr("lambdas.adapters.signals.judge.table_signals", odd)
+    house = House({"ants": fresh(), "cats": fresh(7 * HOUR)})
+    assert house.check().failed == 1
+    assert {name for name, _, _ in house.told(house.sns)} == {"cats", MONITOR}
+
+
+def test_what_waits_is_delivered_before_anything_that_may_fail() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.sns.fault = ChannelDown("no answer")
+    house.check()
+    house.sns.fault = None
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    house.sweep = killed
+    with pytest.raises(KeyboardInterrupt):
+        house.check(MINUTES_5)
+    assert {name for name, _, _ in house.told(house.sns)} == {"cats"}

@@ -281,6 +281,27 @@ RUN_STUCK = Rule(
     plain="Part of the data we fetched could not be stored.",
 )
 
+NOT_CHECKED = Rule(
+    code="not_checked",
+    stage=Stage.MONITOR,
+    group=Group.MONITOR,
+    holds_when="the check of a dataset failed; the others were checked",
+    fault=lambda seen: bool(seen.signals.monitor.unchecked),
+    pages=Pages.IN_ANY_STATE,
+    tell=ENGINEERS,
+    headline=lambda seen: (
+        f"{say.few(len(seen.signals.monitor.unchecked or ()))} datasets not checked"
+        if len(seen.signals.monitor.unchecked or ()) > 1
+        else "a dataset could not be checked"
+    ),
+    evidence=(lambda seen: "; ".join(seen.signals.monitor.unchecked or ()) or None,),
+    next_step=lambda _: (
+        "read the error in the freshness function's log; these datasets are not "
+        "watched until it is fixed, and each check tries them again"
+    ),
+    plain="We could not check how fresh some data is.",
+)
+
 
 # notes -------------------------------------------------------------------------------
 FUTURE_ROWS = Rule(
@@ -355,5 +376,6 @@ MONITOR = (
     MONITOR_LATE,
     NOTICE_UNDELIVERED,
     RUN_STUCK,
+    NOT_CHECKED,
 )
 NOTES = (FUTURE_ROWS, UPSTREAM_AHEAD, STALE_EVENTS)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
+from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.errors import StateConflict
+from lambdas.core.freshness.attainment import AttainmentState, Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.incident import (
@@ -26,6 +31,9 @@ from lambdas.core.pull.run import LandedRun
 from tests.aws import a_state_table
 from tests.datasets import a_dataset
 from tests.watched import NOW, MemoryIncidents, a_verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 State = IncidentTable | MemoryIncidents
 Kept = tuple[IncidentTable, LoadTable]
@@ -226,3 +234,102 @@ def test_the_last_check_is_the_last_that_ended(state: State) -> None:
     state.checked(NOW)
     state.checked(NOW + timedelta(minutes=5))
     assert state.desk().last_check_at == NOW + timedelta(minutes=5)
+
+
+# a busy table ------------------------------------------------------------------------
+class Busy:
+    """A table that refuses some calls, and leaves a part of others undone."""
+
+    def __init__(self, dynamodb: DynamoDBClient, refusals: Sequence[str]) -> None:
+        self._dynamodb = dynamodb
+        self._refusals = list(refusals)
+        self.poison = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def _refuse(self, call: str) -> None:
+        if self._refusals:
+            code = self._refusals.pop()
+            raise ClientError({"Error": {"Code": code, "Message": "later"}}, call)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self._refuse("TransactWriteItems")
+        return self._dynamodb.transact_write_items(**request)
+
+    def batch_write_item(self, **request: Any) -> Any:
+        self._refuse("BatchWriteItem")
+        if self.poison and self.poison in str(request):
+            error: Any = {"Error": {"Code": "ValidationException", "Message": "size"}}
+            raise ClientError(error, "BatchWriteItem")
+        ((table, items),) = request["RequestItems"].items()
+        self._dynamodb.batch_write_item(RequestItems={table: items[:10]})
+        return {"UnprocessedItems": {table: items[10:]} if items[10:] else {}}
+
+
+def busy_table(refusals: Sequence[str] = ()) -> tuple[IncidentTable, Busy, list[float]]:
+    busy = Busy(a_state_table(), refusals)
+    pauses: list[float] = []
+    writer = TableWriter(
+        dynamodb=busy,  # type: ignore[arg-type]  # it stands for one
+        table="state",
+        sleep=pauses.append,
+        jitter=lambda: 0.5,
+    )
+    table = IncidentTable(dynamodb=busy, table="state", writer=writer)  # type: ignore[arg-type]  # as above
+    return table, busy, pauses
+
+
+@pytest.mark.usefixtures("aws")
+def test_throttled_writes_and_transactions_wait_longer_each_time() -> None:
+    table, _, pauses = busy_table(["ThrottlingException"] * 3)
+    incident, told = opened()
+    table.record(None, incident, notices=told, watch=a_watch())
+    assert table.open_incident("cats") == incident
+    assert pauses == sorted(set(pauses))
+    assert len(pauses) == 3
+    table.remember(a_watch(f"d{number}") for number in range(60))
+    assert len(table.watches()) == 61
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_watch_that_cannot_be_written_takes_no_other_with_it() -> None:
+    table, busy, _ = busy_table()
+    busy.poison = "d07"
+    unwritten = table.remember(a_watch(f"d{number:02d}") for number in range(30))
+    assert set(unwritten) == {"d07"}
+    assert len(table.watches()) == 29
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_incident_is_recorded_after_a_hundred_days_off() -> None:
+    table, _, _ = busy_table()
+    incident, told = opened()
+    days = tuple(
+        Day(day=f"2026-{1 + n // 28:02d}-{1 + n % 28:02d}") for n in range(100)
+    )
+    tally = AttainmentState(
+        since=NOW, until=NOW, was_late=True, due_share=1.0, today=days[0], over=days
+    )
+    table.record(None, incident, notices=told, watch=a_watch(tally=tally))
+    assert len(table.days("cats", since="2026-01-01")) == 100
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_table_that_was_written_in_one_partition_is_read_and_spread() -> None:
+    dynamodb = a_state_table()
+    table = IncidentTable(dynamodb=dynamodb, table="state")
+    incident, told = opened()
+    table.record(None, incident, notices=told, watch=a_watch())
+    before = table.desk()
+    for item in dynamodb.scan(TableName="state")["Items"]:
+        if item["pk"]["S"].startswith("MONITOR#"):
+            key = {"pk": item["pk"], "sk": item["sk"]}
+            dynamodb.delete_item(TableName="state", Key=key)
+            old = {**item, "pk": {"S": "MONITOR"}}
+            dynamodb.put_item(TableName="state", Item=old)
+    assert table.desk() == before
+    places = {item["pk"]["S"] for item in dynamodb.scan(TableName="state")["Items"]}
+    assert "MONITOR" not in places
+    table.delivered(before.waiting)
+    assert table.desk().waiting == []

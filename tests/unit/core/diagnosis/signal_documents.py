@@ -231,6 +231,7 @@ _CHOICES: dict[str, list[Any]] = {
     "monitor.check_every_s": [60, 300],
     "monitor.evaluated_newest_at": _TIMES,
     "monitor.undelivered_notices": [0, 0, 3],
+    "monitor.unchecked": [[], [], ["cats: its state cannot be written"]],
     "monitor.stuck_runs": [[], [], ["run r1 of cats cannot be completed: it is gone"]],
 }  # fmt: skip
 

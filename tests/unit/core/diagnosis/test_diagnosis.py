@@ -223,6 +223,7 @@ ROWS: list[tuple[str, Document, Document]] = [
     ("monitor_misread", HEALTHY, {"monitor.evaluated_newest_at": ago(3 * HOUR + 1)}),
     ("monitor_late", HEALTHY, {"monitor.last_check_at": ago(901)}),
     ("notice_undelivered", HEALTHY, {"monitor.undelivered_notices": 1}),
+    ("not_checked", HEALTHY, {"monitor.unchecked": ["cats: no"]}),
     ("run_stuck", HEALTHY, {"monitor.stuck_runs": ["run r1 of cats is half there"]}),
 ]
 

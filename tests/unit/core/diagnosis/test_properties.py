@@ -120,6 +120,7 @@ NEEDS: dict[str, list[set[str]]] = {
     "monitor_late": [{"monitor.last_check_at", "monitor.check_every_s"}],
     "notice_undelivered": [{"monitor.undelivered_notices"}],
     "run_stuck": [{"monitor.stuck_runs"}],
+    "not_checked": [{"monitor.unchecked"}],
     "future_rows": [{"table.future_rows"}],
     "upstream_ahead": [{"upstream.probe", "upstream.newest_event_at"}],
     "stale_events": [
