@@ -31,11 +31,13 @@ from local.scenarios.report import (
 )
 from local.scenarios.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
 from local.stack import ROOT, EmbeddedStack, Synthesis, read
+from local.trial.workspace import FOLDER
 from local.upstream import Upstream, new_york_flights
 
 START = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS = 10
 THRESHOLD = timedelta(hours=3)
+INBOX = FOLDER / "inbox.html"
 WORDS = re.compile(r"\w+")
 
 
@@ -101,8 +103,10 @@ def live(
             console.print(
                 f"  synthesized and deployed {total} resources ({took_s:.0f} s)"
             )
+            INBOX.parent.mkdir(exist_ok=True)
             diary = _lived(console, stack, upstream, end)
             outcome = _judged(stack, upstream, diary, end)
+            stack.slack.write(INBOX)
     console.rule("what people read")
     print_story(console, diary.told, diary.turns)
     console.rule("in the end")
@@ -114,6 +118,7 @@ def live(
         console.print(table)
     if picture is not None:
         draw(picture, read_by_engineers(diary.told), tables)
+    console.print(f"the messages as Slack would show them: {INBOX}")
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
     return outcome
 

@@ -204,6 +204,7 @@ class EmbeddedStack:
         self._assembly = assembly
         self._folder = folder
         self._start = start
+        self._now = start
         self._opened = ExitStack()
         self.cloud: Cloud
         self.snowflake: EmbeddedSnowflake
@@ -238,6 +239,7 @@ class EmbeddedStack:
 
     def set_clock(self, now: datetime) -> None:
         """Let it be `now` everywhere. Only while nothing is in flight."""
+        self._now = now
         self.cloud.set_clock(now)
         self.snowflake.set_clock(now)
 
@@ -326,7 +328,7 @@ class EmbeddedStack:
         )
         if self._start is not None:
             self.snowflake.set_clock(self._start)
-        self.slack = SlackLookAlike()
+        self.slack = SlackLookAlike(now=lambda: self._now or datetime.now(UTC))
         opened.callback(self.slack.close)
         self._prepare_account()
         catalogue = self._write_catalogue()
