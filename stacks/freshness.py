@@ -10,7 +10,7 @@ from aws_cdk import App, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 
-from lambdas.core.names import schedule_prefix
+from lambdas.core.names import role_name, schedule_prefix
 from lambdas.core.settings import FreshnessSettings
 from project.environment import Environment
 from project.login import login_secrets, login_settings
@@ -87,7 +87,7 @@ class FreshnessStack(CatflapStack):
             memory_mib=512,
             failed_events=failed_checks,
             # Snowflake knows the reader by its role's name.
-            role_name=f"catflap-{environment.name}-freshness",
+            role_name=role_name(environment.name, "freshness"),
             feeds_itself=False,
         )
         role = freshness.role

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from aws_cdk import App, Duration
 
+from lambdas.core.names import role_name
 from lambdas.core.settings import RepairSettings
 from project.environment import Environment
 from project.login import login_secrets, login_settings
@@ -65,7 +66,7 @@ class RepairStack(CatflapStack):
             memory_mib=512,
             failed_events=failed_looks,
             # Snowflake knows the repairer by its role's name.
-            role_name=f"catflap-{environment.name}-repair",
+            role_name=role_name(environment.name, "repair"),
             feeds_itself=False,
         )
         keep_runs(repair.role, landing.state)

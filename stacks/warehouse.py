@@ -24,7 +24,7 @@ from lambdas.core.custom_resource import (
     SNS_USER_ARN,
     STEP,
 )
-from lambdas.core.names import EVENT_SOURCE
+from lambdas.core.names import EVENT_SOURCE, role_name
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from project.environment import Environment
@@ -85,14 +85,14 @@ class WarehouseStack(CatflapStack):
             memory_mib=512,
             failed_events=failed_changes,
             # Snowflake knows the admin by its role's name.
-            role_name=f"catflap-{environment.name}-warehouse",
+            role_name=role_name(environment.name, "warehouse"),
             feeds_itself=False,
         )
         read_secrets(warehouse.role, login_secrets(login))
         read_state(warehouse.role, landing.state)
         self._remake_relations(landing, warehouse, failed_changes)
         # Named, so that the integration can be told of it before it exists.
-        access_role_name = f"catflap-{environment.name}-snowflake"
+        access_role_name = role_name(environment.name, "snowflake")
         integration = CustomResource(
             self,
             "Integration",

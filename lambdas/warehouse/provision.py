@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -167,27 +167,23 @@ class Provisioner:
 
     def _make_home(self, warehouse: Warehouse) -> ExistingObjects:
         """What all datasets share; says what of each dataset stands already."""
-        settings, database = self._settings, self._database
-        role = settings.reader_role
+        database = self._database
+        reader, repairer = self._settings.reader_role, self._settings.repairer_role
         for statement in (
             *loading.create_schemas(database),
             loading.create_stage(self._landing),
             loading.create_runs_table(database),
-            access.create_reader(role),
-            *access.reader_grants(database, settings.snowflake_warehouse, role),
-            access.grant_select("TABLE", names.runs_table(database), role),
-            access.create_reader(settings.repairer_role),
-            *access.reader_grants(
-                database, settings.snowflake_warehouse, settings.repairer_role
-            ),
-            access.grant_select(
-                "TABLE", names.runs_table(database), settings.repairer_role
-            ),
+            *access.shared_grants(database, reader=reader, repairer=repairer),
+            access.runs_table_grant(database, repairer=repairer),
         ):
             warehouse.query(statement)
         known = self._standing(warehouse)
         pipe = names.runs_pipe(database)
-        self._make_pipe(warehouse, pipe, loading.create_runs_pipe(self._landing), known)
+        made = (
+            loading.create_runs_pipe(self._landing),
+            access.runs_pipe_grant(database, repairer=repairer),
+        )
+        self._make_pipe(warehouse, pipe, known, made)
         return known
 
     def _standing(self, warehouse: Warehouse) -> ExistingObjects:
@@ -227,21 +223,28 @@ class Provisioner:
     def _make_dataset(
         self, warehouse: Warehouse, dataset: Dataset, known: ExistingObjects
     ) -> None:
-        database, role = self._database, self._settings.reader_role
-        table = names.raw_table(database, dataset.name)
+        database = self._database
         warehouse.query(loading.create_table(database, dataset))
-        warehouse.query(access.grant_select("TABLE", table, role))
-        repairer = self._settings.repairer_role
-        warehouse.query(access.grant_select("TABLE", table, repairer))
-        if dataset.write_disposition == "replace":
-            warehouse.query(access.grant_delete(table, repairer))
+        for grant in access.raw_table_grants(
+            names.raw_table(database, dataset.name),
+            reader=self._settings.reader_role,
+            repairer=self._settings.repairer_role,
+            removes_old_runs=dataset.write_disposition == "replace",
+        ):
+            warehouse.query(grant)
         seen: Mapping[str, ObservedType] = {}
         if dataset.columns is None:
             seen = self._columns.of(dataset.name).columns
         self._make_relation(warehouse, dataset, seen, known)
         pipe = names.pipe(database, dataset.name, loading.generation(dataset))
-        create_pipe = loading.create_pipe(self._landing, dataset)
-        self._make_pipe(warehouse, pipe, create_pipe, known)
+        settings = self._settings
+        made = (
+            loading.create_pipe(self._landing, dataset),
+            *access.pipe_grants(
+                pipe, reader=settings.reader_role, repairer=settings.repairer_role
+            ),
+        )
+        self._make_pipe(warehouse, pipe, known, made)
 
     def _make_relation(
         self,
@@ -271,16 +274,18 @@ class Provisioner:
                 warehouse.query(views.drop_dynamic_table(database, name))
             warehouse.query(views.create_view(database, dataset, seen))
         relation = names.analytics_view(database, name)
-        role = self._settings.reader_role
-        warehouse.query(access.grant_select(kind, relation, role))
+        warehouse.query(access.relation_grant(kind, relation, database))
 
     def _make_pipe(
-        self, warehouse: Warehouse, pipe: str, create: str, known: ExistingObjects
+        self,
+        warehouse: Warehouse,
+        pipe: str,
+        known: ExistingObjects,
+        statements: Iterable[str],
     ) -> None:
-        warehouse.query(create)
-        warehouse.query(access.grant_monitor(pipe, self._settings.reader_role))
-        warehouse.query(access.grant_monitor(pipe, self._settings.repairer_role))
-        warehouse.query(access.grant_operate(pipe, self._settings.repairer_role))
+        """The statements make the pipe and grant it."""
+        for statement in statements:
+            warehouse.query(statement)
         if names.plain(pipe.rpartition(".")[2]) not in known.pipes:
             # what landed before the pipe could hear of it
             warehouse.query(loading.refresh_pipe(pipe))
@@ -291,7 +296,7 @@ class Provisioner:
             warehouse.query(
                 watching.create_freshness_view(self._database, view, members)
             )
-            warehouse.query(access.grant_select("VIEW", view, role))
+            warehouse.query(access.freshness_view_grant(view, reader=role))
 
 
 def _described(

@@ -259,11 +259,7 @@ def _make_pipe(stage: Stage, dataset: str, before: str, after: str) -> None:
         + copy.replace(before, after)
     )
     repairer = stage.stack.project.environment.snowflake.repair_login.role
-    for grant in (
-        access.grant_monitor(pipe, _reader(stage)),
-        access.grant_monitor(pipe, repairer),
-        access.grant_operate(pipe, repairer),
-    ):
+    for grant in access.pipe_grants(pipe, reader=_reader(stage), repairer=repairer):
         stage.stack.warehouse(grant)
 
 
@@ -398,7 +394,7 @@ def restore_table(stage: Stage, dataset: str) -> None:
     warehouse(loading.create_table(_database(stage), description))
     warehouse(f"INSERT INTO {table} SELECT * FROM {kept}")
     warehouse(f"DROP TABLE {kept}")
-    warehouse(access.grant_select("TABLE", table, _reader(stage)))
+    _grant_table(stage, dataset)
     resume(stage, dataset)
 
 
@@ -436,9 +432,21 @@ def revoke_select(stage: Stage, dataset: str) -> None:
 
 def grant_select(stage: Stage, dataset: str) -> None:
     """It may again."""
-    role = _reader(stage)
-    stage.stack.warehouse(access.grant_select("TABLE", _table(stage, dataset), role))
-    stage.stack.warehouse(access.grant_select("VIEW", _view(stage), role))
+    _grant_table(stage, dataset)
+    stage.stack.warehouse(
+        access.freshness_view_grant(_view(stage), reader=_reader(stage))
+    )
+
+
+def _grant_table(stage: Stage, dataset: str) -> None:
+    snowflake = stage.stack.project.environment.snowflake
+    for grant in access.raw_table_grants(
+        _table(stage, dataset),
+        reader=snowflake.reader.role,
+        repairer=snowflake.repair_login.role,
+        removes_old_runs=False,
+    ):
+        stage.stack.warehouse(grant)
 
 
 def misconfigure_view(stage: Stage, dataset: str) -> None:

@@ -1,5 +1,5 @@
-"""What fakesnow does not keep of a Snowflake account: roles, grants, owners,
-integrations, stages and pipes. Names are upper-case and complete (`DB.SCHEMA.NAME`).
+"""What fakesnow does not keep of a Snowflake account: integrations, stages, pipes, and
+who may do what with them. Names are upper-case and complete (`DB.SCHEMA.NAME`).
 """
 
 from __future__ import annotations
@@ -11,26 +11,7 @@ from datetime import datetime
 
 from snowflake.connector.errors import ProgrammingError
 
-ADMINISTRATOR = "ACCOUNTADMIN"
-
-
-@dataclass(slots=True, kw_only=True)
-class Session:
-    """Who asks: what a login established and USE ROLE may change."""
-
-    user: str
-    role: str
-    database: str | None
-    schema: str | None
-
-
-@dataclass(slots=True, kw_only=True)
-class User:
-    """A service user. `aws_role` is the ARN that may sign in as it, if any."""
-
-    name: str
-    aws_role: str | None
-    roles: set[str] = field(default_factory=set)
+from local.snowflake.access_control import AccessControl, Session, missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +80,7 @@ class DynamicTable:
 class Account:
     """All of it. Not thread-safe: its user holds a lock."""
 
-    users: dict[str, User] = field(default_factory=dict)
-    roles: set[str] = field(default_factory=lambda: {ADMINISTRATOR, "PUBLIC"})
-    owners: dict[str, str] = field(default_factory=dict)
-    grants: set[tuple[str, str, str]] = field(default_factory=set)
-    """(privilege, object, role)."""
+    access: AccessControl = field(default_factory=AccessControl)
     integrations: dict[str, StorageIntegration] = field(default_factory=dict)
     notification_integrations: dict[str, Mapping[str, str]] = field(
         default_factory=dict
@@ -112,65 +89,37 @@ class Account:
     pipes: dict[str, Pipe] = field(default_factory=dict)
     dynamic_tables: dict[str, DynamicTable] = field(default_factory=dict)
     views: set[str] = field(default_factory=set)
+    managed_schemas: set[str] = field(default_factory=set)
+    """Those in which only the schema's owner grants."""
 
-    def allows(self, role: str, privilege: str, name: str) -> bool:
-        """Whether a role may: as the owner, by a grant, or as the administrator."""
-        if role == ADMINISTRATOR or self.owners.get(name, ADMINISTRATOR) == role:
-            return True
-        return any(
-            held in {privilege, "ALL", "OWNERSHIP"} and on == name and to == role
-            for held, on, to in self.grants
-        )
-
-    def require(self, role: str, privilege: str, name: str) -> None:
-        """Refuse as Snowflake does: what a role may not see does not exist (2003);
-        what it may see and not use is refused by name (3001).
-        """
-        schema = name.rsplit(".", 1)[0]
-        visible = role == ADMINISTRATOR or all(
-            self.allows(role, "USAGE", container)
-            for container in (schema.split(".", 1)[0], schema)
-        )
-        if visible and self.allows(role, privilege, name):
-            return
-        knows = any(on == name and to == role for _, on, to in self.grants)
-        if visible and knows:
-            raise ProgrammingError(
-                msg="SQL access control error:\nInsufficient privileges to operate on "
-                f"'{name}'",
-                errno=3001,
-                sqlstate="42501",
-            )
-        raise missing("Object", name)
-
-    def pipe(self, role: str, privilege: str, name: str) -> Pipe:
-        """A pipe that the role may use; one it may not see is missing."""
+    def pipe(self, session: Session, statement: str, name: str) -> Pipe:
+        """A pipe on which a session may run `statement`."""
         pipe = self.pipes.get(name)
-        # who may operate a pipe may look at it, and no more
-        also = {"OPERATE"} if privilege == "MONITOR" else set()
-        if pipe is None or not (
-            role in {ADMINISTRATOR, pipe.owner}
-            or any(
-                (held, name, role) in self.grants
-                for held in {privilege, "OWNERSHIP", *also}
-            )
-        ):
+        if pipe is None:
             raise missing("Pipe", name)
+        self.access.demand(
+            session,
+            statement,
+            {"PIPE": name, "STAGE": pipe.stage, "TABLE": pipe.table},
+        )
         return pipe
 
-    def forget_grants(self, name: str) -> None:
-        """Nobody may do anything with an object that is gone."""
-        self.grants = {grant for grant in self.grants if grant[1] != name}
-
-
-def missing(kind: str, name: str) -> ProgrammingError:
-    """What Snowflake says of an object that is not there or may not be seen."""
-    return ProgrammingError(
-        msg=f"SQL compilation error:\n{kind} '{name}' does not exist or not "
-        "authorized.",
-        errno=2003,
-        sqlstate="42S02",
-    )
+    def drop_below(self, name: str) -> None:
+        """What is in a database or schema goes with it."""
+        below = f"{name}."
+        for held in (self.stages, self.pipes, self.dynamic_tables):
+            for one in [one for one in held if one.startswith(below)]:
+                del held[one]
+        for group in (self.views, self.managed_schemas):
+            group.difference_update({one for one in group if one.startswith(below)})
+        for thing in [
+            thing
+            for thing in self.access.owners
+            if thing.name == name or thing.name.startswith(below)
+        ]:
+            self.access.forget(thing)
+        for role in [one for one in self.access.parents if one.startswith(below)]:
+            self.access.forget_role(role)
 
 
 def exists_already(name: str) -> ProgrammingError:

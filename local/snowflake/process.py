@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Any, Protocol, Self, cast
+from urllib.parse import urlsplit
 
+import snowflake.connector
 import urllib3
 
 QUEUE = "sf-snowpipe-embedded"
@@ -143,6 +146,46 @@ class EmbeddedSnowflake:
             "SNOWFLAKE_ENDPOINT_URL": self._url,
             "SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES": "127.0.0.1",
         }
+
+    def administrator(
+        self,
+        *,
+        role: str = "ACCOUNTADMIN",
+        warehouse: str | None = None,
+        database: str | None = None,
+    ) -> snowflake.connector.SnowflakeConnection:
+        """A session of the account's administrator."""
+        where = urlsplit(self._url)
+        return snowflake.connector.connect(
+            account="embedded",
+            user="ADMINISTRATOR",
+            password="embedded",  # noqa: S106 - the embedded account checks none
+            role=role,
+            warehouse=warehouse,
+            database=database,
+            protocol=where.scheme,
+            host=where.hostname,
+            port=where.port,
+            session_parameters={"CLIENT_TELEMETRY_ENABLED": False},
+        )
+
+    def administer(
+        self,
+        statements: Iterable[str],
+        *,
+        role: str = "ACCOUNTADMIN",
+        warehouse: str | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """Run statements in one session of the account's administrator; the rows of
+        the last one.
+        """
+        connection = self.administrator(role=role, warehouse=warehouse)
+        rows: list[tuple[Any, ...]] = []
+        with closing(connection), connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                rows = list(cursor.fetchall())
+        return rows
 
     def set_clock(self, moment: datetime) -> None:
         """Let the account's time go on from `moment`, aware."""

@@ -11,24 +11,24 @@ import re
 from collections.abc import Container, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import cast
 
 import sqlglot
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from lambdas.core.sql.privileges import RULES, Kind
+from local.snowflake.access_control import Session, Thing, missing
 from local.snowflake.account import (
-    ADMINISTRATOR,
     Account,
     DynamicTable,
-    Session,
     Stage,
     exists_already,
-    missing,
     not_understood,
 )
 from local.snowflake.aws_side import PermissionMissing, SnowflakeAws
-from local.snowflake.snowpipe import HISTORY, Snowpipe
+from local.snowflake.snowpipe import HISTORY, HISTORY_COLUMNS, Snowpipe
 from local.snowflake.text import (
     NAME,
     closing,
@@ -54,6 +54,20 @@ _VIEW = re.compile(
     rf"(?P<name>{NAME})",
     re.IGNORECASE,
 )
+_CREATE = re.compile(
+    rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?(?P<kind>TABLE|VIEW|DATABASE|SCHEMA)"
+    rf"\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{NAME})",
+    re.IGNORECASE,
+)
+_DROP = re.compile(
+    r"\s*DROP\s+(?P<kind>TABLE|VIEW|DATABASE|SCHEMA)\s+(?P<lenient>IF\s+EXISTS\s+)?"
+    rf"(?P<name>{NAME})",
+    re.IGNORECASE,
+)
+_MANAGED = re.compile(r"\bWITH\s+MANAGED\s+ACCESS\b", re.IGNORECASE)
+_PART = r'(?:[A-Za-z_][\w$]*|"(?:[^"]|"")+")'
+_SOURCE = re.compile(rf"\b(?:FROM|JOIN)\s+({_PART}\.{_PART}\.{_PART})", re.IGNORECASE)
+"""A whole name after FROM: a view of 500 branches takes a second to parse."""
 
 
 class Rewriting:
@@ -63,6 +77,7 @@ class Rewriting:
         self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
     ) -> None:
         self._account = account
+        self._access = account.access
         self._aws = aws
         self._pipes = snowpipe
 
@@ -77,7 +92,7 @@ class Rewriting:
         text = self._with_copy_history(text, session)
         self._refuse_validation(text, session)
         self._check_access(text, session)
-        return self._with_owner(text, session)
+        return self._created(text, session)
 
     def _with_dynamic_tables(self, text: str, session: Session, now: datetime) -> str:
         """A dynamic table as a view. fakesnow makes a copy of it, once, which no load
@@ -113,6 +128,8 @@ class Rewriting:
         if dropped is not None:
             name = complete(dropped["name"], session.database, session.schema)
             self._refuse_other_kind(name, self._account.views)
+            if name in self._account.dynamic_tables:
+                self._access.demand(session, "DROP TABLE", {"TABLE": name})
             self._account.dynamic_tables.pop(name, None)
             return f"DROP VIEW {dropped['lenient'] or ''} {dropped['name']}"
         return text
@@ -147,26 +164,31 @@ class Rewriting:
         match function.upper():
             case "PIPE_STATUS":
                 return self._pipes.status(
-                    self._account.pipe(session.role, "MONITOR", _in(session, given[0]))
+                    self._account.pipe(
+                        session, "SYSTEM$PIPE_STATUS", _in(session, given[0])
+                    )
                 )
             case "PIPE_FORCE_RESUME":
                 pipe = self._account.pipe(
-                    session.role, "OPERATE", _in(session, given[0])
+                    session, "SYSTEM$PIPE_FORCE_RESUME", _in(session, given[0])
                 )
                 self._pipes.pause(pipe, paused=False, now=now, force=len(given) > 1)
                 return '"resumed"'
             case "GET_AWS_SNS_IAM_POLICY":
                 return self._aws.sns_policy(given[0])
             case "VALIDATE_STORAGE_INTEGRATION":
-                return self._validate(given, now)
+                return self._validate(given, session, now)
             case other:
                 raise not_understood(f"SYSTEM${other}")
 
-    def _validate(self, given: Sequence[str], now: datetime) -> str:
+    def _validate(self, given: Sequence[str], session: Session, now: datetime) -> str:
         name = complete(given[0], None, None)
         integration = self._account.integrations.get(name)
         if integration is None:
             raise missing("Integration", name)
+        self._access.demand(
+            session, "SYSTEM$VALIDATE_STORAGE_INTEGRATION", {"INTEGRATION": name}
+        )
         bucket, _, prefix = given[1].removeprefix("s3://").partition("/")
         place = Stage(name="", bucket=bucket, prefix=prefix, integration=name)
         try:
@@ -195,16 +217,34 @@ class Rewriting:
         if named is None or since is None:
             raise not_understood(text)
         table = complete(text_of(named[1]), session.database, session.schema)
-        if table not in self._account.owners:
+        if Thing("TABLE", table) not in self._access.owners:
             raise missing("Table", table)
-        self._account.require(session.role, "SELECT", table)
+        self._access.demand(session, "COPY_HISTORY", {"TABLE": table})
         database, schema, name = table.split(".")
         rows = (
-            f"(SELECT * FROM {database}.{HISTORY} "
+            f"(SELECT {self._history_columns(session, table)} "
+            f"FROM {database}.{HISTORY} "
             f"WHERE TABLE_SCHEMA_NAME = '{schema}' AND TABLE_NAME = '{name}' "
             f"AND LAST_LOAD_TIME >= {since[1].strip()}) AS COPY_HISTORY"
         )
         return text[: match.start()] + rows + text[outer + 1 :]
+
+    def _history_columns(self, session: Session, table: str) -> str:
+        """All of them; a pipe that the role may not monitor has no name."""
+        (monitors,) = RULES["PIPE_NAME of COPY_HISTORY"].needs
+        seen = [
+            pipe.name
+            for pipe in self._account.pipes.values()
+            if pipe.table == table
+            and self._access.has(session.role, monitors, Thing("PIPE", pipe.name))
+        ]
+        names = ", ".join(f"'{name.rpartition('.')[2]}'" for name in seen) or "''"
+        return ", ".join(
+            f"CASE WHEN PIPE_NAME IN ({names}) THEN {column} END AS {column}"
+            if column.startswith("PIPE_") and column.endswith("_NAME")
+            else column
+            for column in HISTORY_COLUMNS
+        )
 
     def _refuse_validation(self, text: str, session: Session) -> None:
         """VALIDATE_PIPE_LOAD answers nothing for a pipe whose COPY has a SELECT
@@ -217,9 +257,7 @@ class Rewriting:
         )
         if match is None:
             return
-        pipe = self._account.pipe(
-            session.role, "MONITOR", _in(session, text_of(match[1]))
-        )
+        pipe = self._account.pipe(session, "DESC PIPE", _in(session, text_of(match[1])))
         if re.search(r"\bFROM\s*\(", pipe.copy_text, re.IGNORECASE) is None:
             raise not_understood(text)
         raise ProgrammingError(
@@ -230,49 +268,77 @@ class Rewriting:
         )
 
     def _check_access(self, text: str, session: Session) -> None:
-        if session.role == ADMINISTRATOR:
-            return
-        for privilege, written in _reads_of(text):
+        for statement, written in _reads_of(text):
             name = complete(written, session.database, session.schema)
-            if "INFORMATION_SCHEMA" not in name.upper():
-                self._account.require(session.role, privilege, name)
+            if "INFORMATION_SCHEMA" in name.upper():
+                self._access.demand_warehouse(session)
+            else:
+                self._access.demand(session, statement, {"TABLE": name})
 
-    def _without_dropped(self, text: str, session: Session) -> str:
-        match = re.match(
-            rf"\s*DROP\s+(?:TABLE|VIEW)\s+(?P<lenient>IF\s+EXISTS\s+)?(?P<name>{NAME})",
-            text,
-            re.IGNORECASE,
-        )
-        if match is not None:
-            name = complete(match["name"], session.database, session.schema)
-            if match["lenient"] and name not in self._account.owners:
-                return text
-            self._account.require(session.role, "OWNERSHIP", name)
-            self._account.owners.pop(name, None)
-            self._account.views.discard(name)
-            self._account.forget_grants(name)
-        return text
-
-    def _with_owner(self, text: str, session: Session) -> str:
-        match = re.match(
-            rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?(?P<kind>TABLE|VIEW|DATABASE|SCHEMA)"
-            rf"\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{NAME})",
-            text, re.IGNORECASE,
-        )  # fmt: skip
+    def _dropped(self, text: str, session: Session) -> str:
+        match = _DROP.match(text)
         if match is None:
-            return self._without_dropped(text, session)
+            return text
         kind = match["kind"].upper()
-        name = {
-            "DATABASE": lambda: complete(match["name"], None, None),
-            "SCHEMA": lambda: _schema(match["name"], session.database),
-        }.get(kind, lambda: complete(match["name"], session.database, session.schema))()
+        name = _name_of(kind, match["name"], session)
+        thing = Thing(cast("Kind", "TABLE" if kind == "VIEW" else kind), name)
+        if match["lenient"] and thing not in self._access.owners:
+            return _nothing_dropped(text, kind)
+        statement = (
+            "DROP TABLE" if thing.kind in {"TABLE", "SCHEMA"} else f"DROP {kind}"
+        )
+        self._access.demand(session, statement, {thing.kind: name})
+        self._access.forget(thing)
+        self._account.views.discard(name)
+        if kind not in {"DATABASE", "SCHEMA"}:
+            return text
+        self._account.drop_below(name)
+        if kind == "SCHEMA":
+            return text
+        self._pipes.drop_database(name)
+        return f"SELECT '{name} successfully dropped.' AS \"status\""
+
+    def _created(self, text: str, session: Session) -> str:
+        match = _CREATE.match(text)
+        if match is None:
+            return self._dropped(text, session)
+        kind = match["kind"].upper()
+        name = _name_of(kind, match["name"], session)
+        thing = Thing(cast("Kind", "TABLE" if kind == "VIEW" else kind), name)
+        self._demand_creation(text, session, kind, thing)
         if kind == "VIEW" and name not in self._account.dynamic_tables:
             self._account.views.add(name)
         keeps = re.search(r"\bCOPY\s+GRANTS\b", text, re.IGNORECASE) is not None
         if match["replace"] and not keeps:
-            self._account.forget_grants(name)
-        self._account.owners.setdefault(name, session.role)
+            self._access.forget_grants(thing)
+        is_new = thing not in self._access.owners
+        self._access.owners.setdefault(thing, session.role)
+        if kind == "DATABASE" and is_new:
+            for schema in ("INFORMATION_SCHEMA", "PUBLIC"):
+                self._access.owners[Thing("SCHEMA", f"{name}.{schema}")] = session.role
+        if kind == "SCHEMA":
+            text, managed = _MANAGED.subn("", text)
+            if managed and is_new:
+                self._account.managed_schemas.add(name)
         return outside_quotes(r"\bCOPY\s+GRANTS\b", lambda _: "", text)
+
+    def _demand_creation(
+        self, text: str, session: Session, kind: str, thing: Thing
+    ) -> None:
+        parent = thing.name.rpartition(".")[0]
+        within: dict[Kind, str] = {"SCHEMA": parent}
+        if kind == "SCHEMA":
+            within = {"DATABASE": parent}
+        if kind == "VIEW" and thing.name in self._account.dynamic_tables:
+            kind = "DYNAMIC TABLE"
+            within["WAREHOUSE"] = self._account.dynamic_tables[thing.name].warehouse
+        self._access.demand(session, f"CREATE {kind}", within)
+        if kind in {"VIEW", "DYNAMIC TABLE"}:
+            for source in set(_SOURCE.findall(text)):
+                name = complete(source, session.database, session.schema)
+                self._access.demand(session, f"CREATE {kind}", {"TABLE": name})
+        if thing in self._access.owners:
+            self._access.demand(session, "DROP TABLE", {thing.kind: thing.name})
 
 
 @lru_cache(maxsize=512)
@@ -293,6 +359,8 @@ def _reads_of(text: str) -> tuple[tuple[str, str], ...]:
         else None
     )
     privilege = type(statement).__name__.upper()
+    if privilege == "MERGE":
+        privilege = "UPDATE"
     return tuple(
         (privilege if table is target else "SELECT", _dotted(table))
         for table in statement.find_all(exp.Table)
@@ -300,9 +368,22 @@ def _reads_of(text: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _schema(written: str, database: str | None) -> str:
-    name = complete(written, None, None)
-    return name if "." in name or database is None else f"{database}.{name}"
+def _nothing_dropped(text: str, kind: str) -> str:
+    """DuckDB has no word for dropping a database."""
+    said = "Drop statement executed successfully."
+    return f"SELECT '{said}' AS \"status\"" if kind == "DATABASE" else text
+
+
+def _name_of(kind: str, written: str, session: Session) -> str:
+    match kind:
+        case "DATABASE":
+            return complete(written, None, None)
+        case "SCHEMA":
+            name = complete(written, None, None)
+            has_its_own = "." in name or session.database is None
+            return name if has_its_own else f"{session.database}.{name}"
+        case _:
+            return complete(written, session.database, session.schema)
 
 
 def _dotted(table: exp.Table) -> str:

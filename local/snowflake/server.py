@@ -46,11 +46,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.snowflake.account import ADMINISTRATOR, Account, Session, User
+from local.snowflake.access_control import ADMINISTRATOR, Session
+from local.snowflake.account import Account
+from local.snowflake.answers import Answer
 from local.snowflake.aws_side import SnowflakeAws
 from local.snowflake.rewrite import Rewriting
 from local.snowflake.snowpipe import Snowpipe
-from local.snowflake.statements import Answer, Statements
+from local.snowflake.statements import Statements
 
 # By import_module: the package has a function `server` of the same name, and neither
 # has types.
@@ -120,30 +122,36 @@ class EmbeddedAccount:
     def sign_in(
         self, body: Json, role: str | None, context: Sequence[str | None]
     ) -> Session | str:
-        """A session, or why there is none.
-
-        The first login of a user unknown here stands for the administrator's CREATE
-        USER: it is made, bound to the AWS role that signed, with the role it asked for.
+        """A session, or why there is none. Users are those that CREATE USER made, and
+        the administrator; `context` is warehouse, database and schema, which a login
+        takes whether they exist or not.
         """
         data = body["data"]
         assert isinstance(data, dict)
         arn = self._aws_role(data)
         if str(data.get("AUTHENTICATOR")) == "WORKLOAD_IDENTITY" and arn is None:
             return "the signed GetCallerIdentity was refused"
-        name = str(data.get("LOGIN_NAME") or arn or "EMBEDDED").upper()
+        name = str(data.get("LOGIN_NAME") or "").upper()
+        wanted = (role or ADMINISTRATOR).upper()
         with self.lock:
-            user = self.account.users.get(name)
-            wanted = (role or ADMINISTRATOR).upper()
+            access = self.account.access
+            user = access.users.get(name)
             if user is None:
-                user = User(name=name, aws_role=arn, roles={wanted})
-                self.account.users[name] = user
-                self.account.roles.add(wanted)
+                return f"there is no user {name or arn}"
             if user.aws_role is not None and user.aws_role != arn:
                 return f"user {name} may be used by {user.aws_role}, not by {arn}"
-            if wanted not in user.roles:
+            if user.is_service and user.aws_role is None and data.get("PASSWORD"):
+                return f"user {name} is of TYPE = SERVICE and has no password"
+            if not any(wanted in access.held_by(one) for one in user.roles):
                 return f"role {wanted} is not granted to user {name}"
-        database, schema = context
-        return Session(user=name, role=wanted, database=database, schema=schema)
+        warehouse, database, schema = context
+        return Session(
+            user=name,
+            role=wanted,
+            warehouse=warehouse and warehouse.upper(),
+            database=database,
+            schema=schema,
+        )
 
     def _aws_role(self, data: Json) -> str | None:
         if str(data.get("AUTHENTICATOR")) != "WORKLOAD_IDENTITY":
@@ -156,7 +164,13 @@ def hook(embedded: EmbeddedAccount) -> None:
     """Enter fakesnow, once a process."""
     execute = FakeSnowflakeCursor.execute
     parse_one = _server.parse_one
-    nobody = Session(user="", role=ADMINISTRATOR, database=None, schema=None)
+    nobody = Session(
+        user="ADMINISTRATOR",
+        role=ADMINISTRATOR,
+        warehouse=None,
+        database=None,
+        schema=None,
+    )
 
     def executed(
         cursor: FakeSnowflakeCursor,
@@ -263,7 +277,8 @@ def application(embedded: EmbeddedAccount) -> Starlette:
             body = gzip.decompress(body)
         role = request.query_params.get("roleName")
         context = [
-            request.query_params.get(key) for key in ("databaseName", "schemaName")
+            request.query_params.get(key)
+            for key in ("warehouse", "databaseName", "schemaName")
         ]
         session = await run_in_threadpool(
             embedded.sign_in, json.loads(body), role, context

@@ -28,12 +28,13 @@ import duckdb
 import pyarrow as pa
 from snowflake.connector.errors import ProgrammingError
 
+from lambdas.core.sql.privileges import RULES
+from local.snowflake.access_control import Thing, missing
 from local.snowflake.account import (
     Account,
     Pipe,
     Stage,
     StorageIntegration,
-    missing,
     not_understood,
 )
 from local.snowflake.aws_side import Arrival, PermissionMissing, SnowflakeAws
@@ -49,17 +50,24 @@ HISTORY = "_fs_information_schema._catflap_loads"
 Translate: TypeAlias = Callable[[str, str], str]
 """(a SELECT in Snowflake's words, database) to the same in DuckDB's."""
 
-_HISTORY_TABLE = """
-CREATE TABLE IF NOT EXISTS {database}.{history} (
-    FILE_NAME VARCHAR, STAGE_LOCATION VARCHAR, LAST_LOAD_TIME TIMESTAMPTZ,
-    ROW_COUNT BIGINT, ROW_PARSED BIGINT, FILE_SIZE BIGINT,
-    FIRST_ERROR_MESSAGE VARCHAR, FIRST_ERROR_LINE_NUMBER BIGINT,
-    FIRST_ERROR_CHARACTER_POS BIGINT, FIRST_ERROR_COLUMN_NAME VARCHAR,
-    ERROR_COUNT BIGINT, ERROR_LIMIT BIGINT, STATUS VARCHAR,
-    TABLE_CATALOG_NAME VARCHAR, TABLE_SCHEMA_NAME VARCHAR, TABLE_NAME VARCHAR,
-    PIPE_CATALOG_NAME VARCHAR, PIPE_SCHEMA_NAME VARCHAR, PIPE_NAME VARCHAR,
-    PIPE_RECEIVED_TIME TIMESTAMPTZ)
-"""
+_HISTORY_TYPES = {
+    "FILE_NAME": "VARCHAR", "STAGE_LOCATION": "VARCHAR",
+    "LAST_LOAD_TIME": "TIMESTAMPTZ",
+    "ROW_COUNT": "BIGINT", "ROW_PARSED": "BIGINT", "FILE_SIZE": "BIGINT",
+    "FIRST_ERROR_MESSAGE": "VARCHAR", "FIRST_ERROR_LINE_NUMBER": "BIGINT",
+    "FIRST_ERROR_CHARACTER_POS": "BIGINT", "FIRST_ERROR_COLUMN_NAME": "VARCHAR",
+    "ERROR_COUNT": "BIGINT", "ERROR_LIMIT": "BIGINT", "STATUS": "VARCHAR",
+    "TABLE_CATALOG_NAME": "VARCHAR", "TABLE_SCHEMA_NAME": "VARCHAR",
+    "TABLE_NAME": "VARCHAR", "PIPE_CATALOG_NAME": "VARCHAR",
+    "PIPE_SCHEMA_NAME": "VARCHAR", "PIPE_NAME": "VARCHAR",
+    "PIPE_RECEIVED_TIME": "TIMESTAMPTZ",
+}  # fmt: skip
+HISTORY_COLUMNS = tuple(_HISTORY_TYPES)
+"""What COPY_HISTORY answers, in this order."""
+
+_HISTORY_TABLE = "CREATE TABLE IF NOT EXISTS {database}.{history} " + str(
+    "(" + ", ".join(f"{name} {kind}" for name, kind in _HISTORY_TYPES.items()) + ")"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,10 @@ class Snowpipe:
     def _load(self, pipe: Pipe, key: str, received_at: datetime, now: datetime) -> bool:
         """Whether the file is done with; False when the pipe came to a stop."""
         stage = self._account.stages[pipe.stage]
+        if lacks := self._owner_lacks(pipe):
+            pipe.state = "STALLED_EXECUTION_ERROR"
+            print(f"{pipe.name}: its owner lacks {lacks}", file=sys.stderr, flush=True)
+            return False
         try:
             content = self._aws.read(self._integration(stage), stage.bucket, key, now)
         except PermissionMissing as error:
@@ -171,6 +183,20 @@ class Snowpipe:
         if load.loaded:
             pipe.last_ingested_at, pipe.last_ingested_path = now, key
         return True
+
+    def _owner_lacks(self, pipe: Pipe) -> str | None:
+        """What the owner of a pipe may not do any more, whose work the load is. A table
+        that is gone is another story.
+        """
+        things = {"PIPE": pipe.name, "STAGE": pipe.stage, "TABLE": pipe.table}
+        access = self._account.access
+        if Thing("TABLE", pipe.table) not in access.owners:
+            return None
+        for need in RULES["a pipe's load"].needs:
+            thing = Thing(need.on, things[need.on])
+            if not access.has(pipe.owner, need, thing):
+                return f"{' or '.join(need.any_of)} on {thing.name}"
+        return None
 
     def _integration(self, stage: Stage) -> StorageIntegration:
         return self._account.integrations[stage.integration]
@@ -235,8 +261,9 @@ class Snowpipe:
         pipe_name: Sequence[str | None] = (
             file.pipe.name.split(".") if file.pipe is not None else (None, None, None)
         )
+        values = ", ".join("?" * len(HISTORY_COLUMNS))
         prepared.connection.execute(
-            f"INSERT INTO {table[0]}.{HISTORY} VALUES ({', '.join('?' * 20)})",
+            f"INSERT INTO {table[0]}.{HISTORY} VALUES ({values})",
             [
                 file.key.removeprefix(stage.prefix),
                 f"s3://{stage.bucket}/{stage.prefix}",
@@ -256,6 +283,15 @@ class Snowpipe:
                 file.received_at,
             ],
         )
+
+    def drop_database(self, name: str) -> None:
+        """Let go of a database and of what was prepared for its tables."""
+        self._prepared = {
+            text: prepared
+            for text, prepared in self._prepared.items()
+            if not prepared.table.startswith(f"{name}.")
+        }
+        self._connection.execute(f"DETACH DATABASE IF EXISTS {name}")
 
     def refresh(
         self,

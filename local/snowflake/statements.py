@@ -3,50 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
+from itertools import islice
 
 from snowflake.connector.errors import ProgrammingError
 
+from lambdas.core.sql.privileges import RULES, Need
+from local.snowflake.access_control import Session, Thing, missing
 from local.snowflake.account import (
-    ADMINISTRATOR,
     Account,
     DynamicTable,
     Pipe,
-    Session,
     Stage,
     StorageIntegration,
-    User,
     exists_already,
-    missing,
+)
+from local.snowflake.answers import (
+    IF,
+    IF_NOT,
+    NAMED,
+    OR_NOT,
+    REST,
+    Answer,
+    Handler,
+    done,
 )
 from local.snowflake.aws_side import PermissionMissing, SnowflakeAws
+from local.snowflake.role_statements import RoleStatements
 from local.snowflake.snowpipe import Snowpipe
 from local.snowflake.text import NAME, complete, options, parse_copy, texts
 
-SUCCESS = "Statement executed successfully."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A result: column names, and rows of texts, numbers, times or None."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-
-
-Handler: TypeAlias = Callable[[re.Match[str], Session, datetime], Answer]
-_OR_NOT = r"(?P<replace>OR\s+REPLACE\s+)?"
-_IF_NOT = r"(?P<lenient>IF\s+NOT\s+EXISTS\s+)?"
-_IF = r"(?P<lenient>IF\s+EXISTS\s+)?"
-_N = rf"(?P<name>{NAME})"
-_REST = r"(?P<rest>.*)"
-
-
-def _done(text: str = SUCCESS) -> Answer:
-    return Answer(columns=("status",), rows=((text,),))
+MOST_SHOWN = 10_000
+"""SHOW answers no more rows, and does not say that it cut any."""
 
 
 class Statements:
@@ -56,41 +46,35 @@ class Statements:
         self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
     ) -> None:
         self._account = account
+        self._access = account.access
         self._aws = aws
         self._pipes = snowpipe
         patterns: dict[str, Handler] = {
-            rf"CREATE\s+{_OR_NOT}ROLE\s+{_IF_NOT}{_N}\s*{_REST}": self._create_role,
-            rf"CREATE\s+{_OR_NOT}USER\s+{_IF_NOT}{_N}\s*{_REST}": self._create_user,
-            rf"USE\s+ROLE\s+{_N}": self._use_role,
-            r"USE\s+(?:WAREHOUSE|SECONDARY\s+ROLES)\s+\S+": self._nothing_to_do,
-            r"(?P<verb>GRANT|REVOKE)\s+ROLE\s+(?P<role>\S+)\s+(?:TO|FROM)\s+"
-            r"(?P<kind>USER|ROLE)\s+(?P<to>\S+)": self._grant_role,
-            r"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>[\w\s,]+?)\s+ON\s+"
-            r"(?P<kind>DYNAMIC\s+TABLE|\w+)"
-            rf"\s+{_N}\s+(?:TO|FROM)\s+(?:ROLE\s+)?(?P<role>[\w\"]+)": self._grant,
-            rf"CREATE\s+{_OR_NOT}STORAGE\s+INTEGRATION\s+{_IF_NOT}{_N}\s+{_REST}": (
+            **RoleStatements(account).patterns,
+            rf"CREATE\s+{OR_NOT}STORAGE\s+INTEGRATION\s+{IF_NOT}{NAMED}\s+{REST}": (
                 self._create_integration
             ),
-            rf"CREATE\s+{_OR_NOT}NOTIFICATION\s+INTEGRATION\s+{_IF_NOT}{_N}"
-            rf"\s+{_REST}": self._create_notification_integration,
-            rf"ALTER\s+(?:STORAGE\s+)?INTEGRATION\s+{_IF}{_N}\s+SET\s+{_REST}": (
+            rf"CREATE\s+{OR_NOT}NOTIFICATION\s+INTEGRATION\s+{IF_NOT}{NAMED}"
+            rf"\s+{REST}": self._create_notification_integration,
+            rf"ALTER\s+(?:STORAGE\s+)?INTEGRATION\s+{IF}{NAMED}\s+SET\s+{REST}": (
                 self._alter_integration
             ),
-            rf"DESC(?:RIBE)?\s+(?:STORAGE\s+|NOTIFICATION\s+)?INTEGRATION\s+{_N}": (
+            rf"DESC(?:RIBE)?\s+(?:STORAGE\s+|NOTIFICATION\s+)?INTEGRATION\s+{NAMED}": (
                 self._describe_integration
             ),
-            rf"CREATE\s+{_OR_NOT}STAGE\s+{_IF_NOT}{_N}\s+{_REST}": self._create_stage,
-            rf"CREATE\s+{_OR_NOT}PIPE\s+{_IF_NOT}{_N}\s+(?P<options>.*?)\bAS\s+"
+            rf"CREATE\s+{OR_NOT}STAGE\s+{IF_NOT}{NAMED}\s+{REST}": self._create_stage,
+            rf"CREATE\s+{OR_NOT}PIPE\s+{IF_NOT}{NAMED}\s+(?P<options>.*?)\bAS\s+"
             r"(?P<copy>COPY\s+INTO\s.*)": self._create_pipe,
-            rf"ALTER\s+PIPE\s+{_IF}{_N}\s+SET\s+PIPE_EXECUTION_PAUSED\s*=\s*"
+            rf"ALTER\s+PIPE\s+{IF}{NAMED}\s+SET\s+PIPE_EXECUTION_PAUSED\s*=\s*"
             r"(?P<paused>TRUE|FALSE)": self._pause_pipe,
-            rf"ALTER\s+PIPE\s+{_IF}{_N}\s+REFRESH\s*{_REST}": self._refresh_pipe,
-            rf"DROP\s+PIPE\s+{_IF}{_N}": self._drop_pipe,
+            rf"ALTER\s+PIPE\s+{IF}{NAMED}\s+REFRESH\s*{REST}": self._refresh_pipe,
+            rf"DROP\s+PIPE\s+{IF}{NAMED}": self._drop_pipe,
+            rf"DROP\s+(?:STORAGE\s+)?INTEGRATION\s+{IF}{NAMED}": self._drop_integration,
             r"SHOW\s+DYNAMIC\s+TABLES\s+IN\s+SCHEMA\s+"
             rf"(?P<name>{NAME})": self._show_dynamic_tables,
             r"SHOW\s+PIPES(?:\s+IN\s+(?P<kind>SCHEMA|DATABASE|ACCOUNT)"
             rf"\s*(?P<name>{NAME})?)?": self._show_pipes,
-            rf"DESC(?:RIBE)?\s+PIPE\s+{_N}": self._describe_pipe,
+            rf"DESC(?:RIBE)?\s+PIPE\s+{NAMED}": self._describe_pipe,
             r"(?P<copy>COPY\s+INTO\s.*)": self._copy,
         }
         self._handlers = [
@@ -109,90 +93,17 @@ class Statements:
         """Whether `answer` will have one."""
         return any(pattern.fullmatch(text) for pattern, _ in self._handlers)
 
-    # roles ------------------------------------------------------------------
-
-    def _create_role(
-        self, match: re.Match[str], session: Session, _now: datetime
-    ) -> Answer:
-        name = complete(match["name"], None, None)
-        if name in self._account.roles and not match["lenient"]:
-            raise exists_already(name)
-        self._account.roles.add(name)
-        self._account.owners.setdefault(name, session.role)
-        return _done(f"Role {name} successfully created.")
-
-    def _create_user(self, match: re.Match[str], _: Session, __: datetime) -> Answer:
-        name = complete(match["name"], None, None)
-        if name in self._account.users:
-            if not match["lenient"]:
-                raise exists_already(name)
-            return _done(f"{name} already exists, statement succeeded.")
-        arn = re.search(r"\bARN\s*=\s*'([^']*)'", match["rest"], re.IGNORECASE)
-        self._account.users[name] = User(name=name, aws_role=arn[1] if arn else None)
-        return _done(f"User {name} successfully created.")
-
-    def _use_role(
-        self, match: re.Match[str], session: Session, _now: datetime
-    ) -> Answer:
-        name = complete(match["name"], None, None)
-        user = self._account.users.get(session.user)
-        if name not in self._account.roles or (
-            user is not None
-            and session.role != ADMINISTRATOR
-            and name not in user.roles
-        ):
-            raise missing("Role", name)
-        session.role = name
-        return _done()
-
-    def _nothing_to_do(self, _: re.Match[str], __: Session, ___: datetime) -> Answer:
-        return _done()
-
-    def _grant_role(self, match: re.Match[str], _: Session, __: datetime) -> Answer:
-        role, to = (complete(match[part], None, None) for part in ("role", "to"))
-        if role not in self._account.roles:
-            raise missing("Role", role)
-        if match["kind"].upper() == "USER":
-            if to not in self._account.users:
-                raise missing("User", to)
-            held = self._account.users[to].roles
-            (held.add if match["verb"].upper() == "GRANT" else held.discard)(role)
-        return _done()
-
-    def _grant(self, match: re.Match[str], session: Session, _now: datetime) -> Answer:
-        kind = " ".join(match["kind"].upper().split())
-        name = (
-            complete(match["name"], session.database, session.schema)
-            if kind in {"TABLE", "VIEW", "DYNAMIC TABLE", "PIPE", "STAGE"}
-            else complete(match["name"], None, None)
-        )
-        role = complete(match["role"], None, None)
-        if role not in self._account.roles:
-            raise missing("Role", role)
-        if kind == "PIPE" and name not in self._account.pipes:
-            raise missing("Pipe", name)
-        if kind in {"TABLE", "VIEW"} and name not in self._account.owners:
-            raise missing(kind.capitalize(), name)
-        if kind == "DYNAMIC TABLE" and name not in self._account.dynamic_tables:
-            raise missing("Dynamic table", name)
-        for privilege in match["privileges"].upper().split(","):
-            entry = (privilege.strip(), name, role)
-            if match["verb"].upper() == "GRANT":
-                self._account.grants.add(entry)
-            else:
-                self._account.grants.discard(entry)
-        return _done()
-
     # integrations and stages ------------------------------------------------
 
     def _create_integration(
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
         name = complete(match["name"], None, None)
+        self._access.demand(session, "CREATE STORAGE INTEGRATION", {})
         if name in self._account.integrations and not match["replace"]:
             if not match["lenient"]:
                 raise exists_already(name)
-            return _done(f"{name} already exists, statement succeeded.")
+            return done(f"{name} already exists, statement succeeded.")
         given = options(match["rest"])
         self._account.integrations[name] = StorageIntegration(
             name=name,
@@ -202,27 +113,30 @@ class Statements:
             allowed_locations=texts(given["STORAGE_ALLOWED_LOCATIONS"]),
             enabled=given["ENABLED"].upper() == "TRUE",
         )
-        self._account.owners[name] = session.role
+        self._access.owners[Thing("INTEGRATION", name)] = session.role
         if match["replace"]:
             self._stop_pipes(
                 lambda stage: stage.integration == name, "STOPPED_STAGE_ALTERED"
             )
-        return _done(f"Integration {name} successfully created.")
+        return done(f"Integration {name} successfully created.")
 
     def _create_notification_integration(
-        self, match: re.Match[str], _: Session, __: datetime
+        self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
         name = complete(match["name"], None, None)
+        self._access.demand(session, "CREATE STORAGE INTEGRATION", {})
         self._account.notification_integrations.setdefault(name, options(match["rest"]))
-        return _done(f"Integration {name} successfully created.")
+        self._access.owners[Thing("INTEGRATION", name)] = session.role
+        return done(f"Integration {name} successfully created.")
 
     def _alter_integration(
-        self, match: re.Match[str], _: Session, __: datetime
+        self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
         name = complete(match["name"], None, None)
         before = self._account.integrations.get(name)
         if before is None:
             raise missing("Integration", name)
+        self._access.demand(session, "ALTER STORAGE INTEGRATION", {"INTEGRATION": name})
         given = options(match["rest"])
         locations = given.get("STORAGE_ALLOWED_LOCATIONS")
         self._account.integrations[name] = StorageIntegration(
@@ -235,15 +149,16 @@ class Statements:
             else before.allowed_locations,
             enabled=given.get("ENABLED", str(before.enabled)).upper() == "TRUE",
         )
-        return _done()
+        return done()
 
     def _describe_integration(
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
         name = complete(match["name"], None, None)
         found = self._account.integrations.get(name)
-        if found is None or not self._account.allows(session.role, "USAGE", name):
+        if found is None:
             raise missing("Integration", name)
+        self._access.demand(session, "DESC INTEGRATION", {"INTEGRATION": name})
         rows = (
             ("ENABLED", "Boolean", str(found.enabled).lower(), "false"),
             ("STORAGE_PROVIDER", "String", "S3", ""),
@@ -264,14 +179,19 @@ class Statements:
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
         name = complete(match["name"], session.database, session.schema)
+        given = options(match["rest"])
+        integration = complete(given["STORAGE_INTEGRATION"], None, None)
         if name in self._account.stages and not match["replace"]:
             if not match["lenient"]:
                 raise exists_already(name)
-            return _done(f"{name} already exists, statement succeeded.")
-        given = options(match["rest"])
-        integration = complete(given["STORAGE_INTEGRATION"], None, None)
+            return done(f"{name} already exists, statement succeeded.")
         if integration not in self._account.integrations:
             raise missing("Integration", integration)
+        self._access.demand(
+            session,
+            "CREATE STAGE",
+            {"SCHEMA": name.rpartition(".")[0], "INTEGRATION": integration},
+        )
         allowed = self._account.integrations[integration].allowed_locations
         if not any(location in {"*", given["URL"]} or given["URL"].startswith(location)
                    for location in allowed):  # fmt: skip
@@ -285,10 +205,10 @@ class Statements:
         self._account.stages[name] = Stage(
             name=name, bucket=bucket, prefix=prefix, integration=integration
         )
-        self._account.owners[name] = session.role
+        self._access.owners[Thing("STAGE", name)] = session.role
         if match["replace"]:
             self._stop_pipes(lambda stage: stage.name == name, "STOPPED_STAGE_DROPPED")
-        return _done(f"Stage area {name} successfully created.")
+        return done(f"Stage area {name} successfully created.")
 
     def _stop_pipes(self, which: Callable[[Stage], bool], state: str) -> None:
         for pipe in self._account.pipes.values():
@@ -304,11 +224,17 @@ class Statements:
         if name in self._account.pipes and not match["replace"]:
             if not match["lenient"]:
                 raise exists_already(name)
-            return _done(f"{name} already exists, statement succeeded.")
+            return done(f"{name} already exists, statement succeeded.")
         copy = parse_copy(match["copy"])
         stage = complete(copy.stage, session.database, session.schema)
         if stage not in self._account.stages:
             raise missing("Stage", stage)
+        table = complete(copy.table, session.database, session.schema)
+        self._access.demand(
+            session,
+            "CREATE PIPE",
+            {"SCHEMA": name.rpartition(".")[0], "STAGE": stage, "TABLE": table},
+        )
         self._pipes.check(match["copy"])
         topic = options(match["options"]).get("AWS_SNS_TOPIC")
         if topic is not None:
@@ -316,32 +242,32 @@ class Statements:
         self._account.pipes[name] = Pipe(
             name=name,
             copy_text=match["copy"],
-            table=complete(copy.table, session.database, session.schema),
+            table=table,
             stage=stage,
             path=copy.path,
             topic_arn=topic,
             owner=session.role,
             created_at=now,
         )
-        self._account.owners[f"PIPE {name}"] = session.role
-        return _done(f"Pipe {name} successfully created.")
+        self._access.owners[Thing("PIPE", name)] = session.role
+        return done(f"Pipe {name} successfully created.")
 
-    def _pipe(self, match: re.Match[str], session: Session, privilege: str) -> Pipe:
+    def _pipe(self, match: re.Match[str], session: Session, statement: str) -> Pipe:
         name = complete(match["name"], session.database, session.schema)
-        return self._account.pipe(session.role, privilege, name)
+        return self._account.pipe(session, statement, name)
 
     def _pause_pipe(
         self, match: re.Match[str], session: Session, now: datetime
     ) -> Answer:
-        pipe = self._pipe(match, session, "OPERATE")
+        pipe = self._pipe(match, session, "ALTER PIPE SET PIPE_EXECUTION_PAUSED")
         paused = match["paused"].upper() == "TRUE"
         self._pipes.pause(pipe, paused=paused, now=now, force=False)
-        return _done()
+        return done()
 
     def _refresh_pipe(
         self, match: re.Match[str], session: Session, now: datetime
     ) -> Answer:
-        pipe = self._pipe(match, session, "OPERATE")
+        pipe = self._pipe(match, session, "ALTER PIPE REFRESH")
         given = options(match["rest"])
         after = given.get("MODIFIED_AFTER")
         try:
@@ -362,10 +288,29 @@ class Statements:
     ) -> Answer:
         name = complete(match["name"], session.database, session.schema)
         if name not in self._account.pipes and match["lenient"]:
-            return _done()
-        self._pipe(match, session, "OWNERSHIP")
+            return done()
+        self._pipe(match, session, "DROP PIPE")
         del self._account.pipes[name]
-        return _done(f"{name} successfully dropped.")
+        self._access.forget(Thing("PIPE", name))
+        return done(f"{name} successfully dropped.")
+
+    def _drop_integration(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        name = complete(match["name"], None, None)
+        thing = Thing("INTEGRATION", name)
+        if thing not in self._access.owners:
+            if match["lenient"]:
+                return done()
+            raise missing("Integration", name)
+        self._access.demand(session, "DROP INTEGRATION", {"INTEGRATION": name})
+        self._account.integrations.pop(name, None)
+        self._account.notification_integrations.pop(name, None)
+        self._access.forget(thing)
+        self._stop_pipes(
+            lambda stage: stage.integration == name, "STOPPED_STAGE_ALTERED"
+        )
+        return done(f"{name} successfully dropped.")
 
     def _show_pipes(
         self, match: re.Match[str], session: Session, _now: datetime
@@ -380,11 +325,11 @@ class Statements:
     def _describe_pipe(
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
-        return _pipe_rows([self._pipe(match, session, "MONITOR")])
+        return _pipe_rows([self._pipe(match, session, "DESC PIPE")])
 
     def _sees(self, pipe: Pipe, session: Session) -> bool:
         try:
-            self._account.pipe(session.role, "MONITOR", pipe.name)
+            self._account.pipe(session, "SHOW PIPES", pipe.name)
         except ProgrammingError:
             return False
         return True
@@ -393,17 +338,22 @@ class Statements:
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
         schema = complete(match["name"], None, None)
+        role, any_of = session.role, Need("TABLE")
+        (monitors,) = RULES["SHOW DYNAMIC TABLES"].needs
         return _dynamic_table_rows(
             one
+            if self._access.has(role, monitors, Thing("TABLE", one.name))
+            else replace(one, text="", warehouse="")
             for one in self._account.dynamic_tables.values()
             if one.name.startswith(f"{schema}.")
-            and self._account.allows(session.role, "SELECT", one.name)
+            and self._access.has(role, any_of, Thing("TABLE", one.name))
         )
 
     def _copy(self, match: re.Match[str], session: Session, now: datetime) -> Answer:
         copy = parse_copy(match["copy"])
         table = complete(copy.table, session.database, session.schema)
-        self._account.require(session.role, "INSERT", table)
+        stage = complete(copy.stage, session.database, session.schema)
+        self._access.demand(session, "COPY INTO", {"TABLE": table, "STAGE": stage})
         loads = self._pipes.copy_stage(match["copy"], now)
         columns = (
             "file", "status", "rows_parsed", "rows_loaded", "errors_seen",
@@ -428,7 +378,7 @@ def _dynamic_table_rows(tables: Iterable[DynamicTable]) -> Answer:
         "owner_role_type",
     )  # fmt: skip
     rows = []
-    for one in tables:
+    for one in islice(tables, MOST_SHOWN):
         database, schema, name = one.name.split(".", 2)
         rows.append(
             (
@@ -448,7 +398,7 @@ def _pipe_rows(pipes: Iterable[Pipe]) -> Answer:
         "error_integration", "owner_role_type", "invalid_reason", "kind",
     )  # fmt: skip
     rows = []
-    for pipe in pipes:
+    for pipe in islice(pipes, MOST_SHOWN):
         database, schema, name = pipe.name.split(".")
         rows.append(
             (

@@ -433,9 +433,11 @@ def make_pipe(world: World, dataset: str, before: str, after: str) -> None:
         f"DROP PIPE {pipe}",
         f"CREATE PIPE {pipe} AUTO_INGEST = TRUE AWS_SNS_TOPIC = '{topic}' AS "
         + copy.replace(before, after),
-        access.grant_monitor(pipe, snowflake.reader.role),
-        access.grant_monitor(pipe, snowflake.repair_login.role),
-        access.grant_operate(pipe, snowflake.repair_login.role),
+        *access.pipe_grants(
+            pipe,
+            reader=snowflake.reader.role,
+            repairer=snowflake.repair_login.role,
+        ),
     ):
         world.stack.warehouse(statement)
 

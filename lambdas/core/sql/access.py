@@ -1,98 +1,111 @@
-"""Who may do what: the role that watches, and the users that come without a secret."""
+"""What the functions' roles are granted: what their statements need, and no more.
+
+The admin owns what it makes. Users and roles are made by a person (`bootstrap`). People
+read ANALYTICS by the database role ANALYTICS_READER, which whoever administers the
+account grants on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lambdas.core.sql import names
+from lambdas.core.sql.privileges import fewest
+
+ANALYTICS_READER = "ANALYTICS_READER"
+
+READER_STATEMENTS = (
+    "SELECT",
+    "SYSTEM$PIPE_STATUS",
+    "DESC PIPE",
+    "COPY_HISTORY",
+    "PIPE_NAME of COPY_HISTORY",
+)
+"""The statements of the freshness function."""
+
+REPAIRER_STATEMENTS = (
+    "SELECT",
+    "SHOW PIPES",
+    "DESC PIPE",
+    "SYSTEM$PIPE_STATUS",
+    "COPY_HISTORY",
+    "PIPE_NAME of COPY_HISTORY",
+    "ALTER PIPE REFRESH",
+    "ALTER PIPE SET PIPE_EXECUTION_PAUSED",
+    "SYSTEM$PIPE_FORCE_RESUME",
+)
+"""The statements of the repair function. REFRESH asks for INSERT on the table, so that
+this role could write rows, which nothing of it does."""
+
+REMOVES_OLD_RUNS = (*REPAIRER_STATEMENTS, "DELETE")
+"""The same for a dataset of which old runs are removed."""
 
 
-def create_reader(reader_role: str) -> str:
-    """The role of the freshness function, or of the repair function."""
-    return f"CREATE ROLE IF NOT EXISTS {names.identifier(reader_role)}"
+def analytics_reader(database: str) -> str:
+    """`DB.ANALYTICS_READER`: whoever holds it reads the relations of ANALYTICS."""
+    return f"{names.identifier(database)}.{ANALYTICS_READER}"
 
 
-def create_service_user(user: str, role: str, aws_role_arn: str) -> tuple[str, ...]:
-    """A user that signs in as an AWS role. Workload identity knows that role by its
-    name, so it must have no path.
-    """
-    create = (
-        f"CREATE USER IF NOT EXISTS {names.identifier(user)} TYPE = SERVICE "
-        f"DEFAULT_ROLE = {names.identifier(role)} "
-        f"WORKLOAD_IDENTITY = (TYPE = AWS ARN = {names.literal(aws_role_arn)})"
-    )
-    return (
-        create,
-        f"GRANT ROLE {names.identifier(role)} TO USER {names.identifier(user)}",
-    )
-
-
-def reader_grants(database: str, warehouse: str, reader_role: str) -> tuple[str, ...]:
-    """What the reader needs once, whatever datasets there are."""
-    role = names.identifier(reader_role)
+def shared_grants(database: str, *, reader: str, repairer: str) -> Iterator[str]:
+    """What does not depend on the datasets."""
     home = names.identifier(database)
-    schemas = (names.RAW_SCHEMA, names.ANALYTICS_SCHEMA, names.CATFLAP_SCHEMA)
-    return (
-        f"GRANT USAGE ON WAREHOUSE {names.identifier(warehouse)} TO ROLE {role}",
-        f"GRANT USAGE ON DATABASE {home} TO ROLE {role}",
-        *(
-            f"GRANT USAGE ON SCHEMA {home}.{schema} TO ROLE {role}"
-            for schema in schemas
-        ),
+    people = analytics_reader(database)
+    yield f"CREATE DATABASE ROLE IF NOT EXISTS {people}"
+    analytics = f"SCHEMA {home}.{names.ANALYTICS_SCHEMA}"
+    yield f"GRANT USAGE ON {analytics} TO DATABASE ROLE {people}"
+    yield f"GRANT DATABASE ROLE {people} TO ROLE {names.identifier(reader)}"
+    raw = f"SCHEMA {home}.{names.RAW_SCHEMA}"
+    # the reader has the database by the database role
+    yield _grant(("USAGE",), f"DATABASE {home}", repairer)
+    for role in (reader, repairer):
+        yield _grant(("USAGE",), raw, role)
+    yield _grant(("USAGE",), f"SCHEMA {home}.{names.CATFLAP_SCHEMA}", reader)
+    yield _grant(
+        fewest(REPAIRER_STATEMENTS, "STAGE"), f"STAGE {names.stage(database)}", repairer
     )
 
 
-def grant_select(kind: str, name: str, reader_role: str) -> str:
-    """SELECT on a TABLE, VIEW or DYNAMIC TABLE."""
-    return f"GRANT SELECT ON {kind} {name} TO ROLE {names.identifier(reader_role)}"
+def runs_table_grant(database: str, *, repairer: str) -> str:
+    """On the table of complete runs, which only the repairer asks for by name."""
+    table = names.runs_table(database)
+    return _grant(fewest(REPAIRER_STATEMENTS, "TABLE"), f"TABLE {table}", repairer)
 
 
-def grant_monitor(pipe: str, reader_role: str) -> str:
-    """MONITOR on a pipe: to read its status and its load history."""
-    return f"GRANT MONITOR ON PIPE {pipe} TO ROLE {names.identifier(reader_role)}"
+def raw_table_grants(
+    table: str, *, reader: str, repairer: str, removes_old_runs: bool
+) -> Iterator[str]:
+    """On the raw table of a dataset."""
+    mends = REMOVES_OLD_RUNS if removes_old_runs else REPAIRER_STATEMENTS
+    yield _grant(fewest(READER_STATEMENTS, "TABLE"), f"TABLE {table}", reader)
+    yield _grant(fewest(mends, "TABLE"), f"TABLE {table}", repairer)
 
 
-def grant_operate(pipe: str, role: str) -> str:
-    """OPERATE on a pipe: to refresh and to resume it."""
-    return f"GRANT OPERATE ON PIPE {pipe} TO ROLE {names.identifier(role)}"
+def runs_pipe_grant(database: str, *, repairer: str) -> str:
+    """On the pipe of that table."""
+    pipe = names.runs_pipe(database)
+    return _grant(fewest(REPAIRER_STATEMENTS, "PIPE"), f"PIPE {pipe}", repairer)
 
 
-def grant_delete(table: str, role: str) -> str:
-    """DELETE on a table whose old runs are removed."""
-    return f"GRANT DELETE ON TABLE {table} TO ROLE {names.identifier(role)}"
+def pipe_grants(pipe: str, *, reader: str, repairer: str) -> Iterator[str]:
+    """On the pipe of a dataset."""
+    yield _grant(fewest(READER_STATEMENTS, "PIPE"), f"PIPE {pipe}", reader)
+    yield _grant(fewest(REPAIRER_STATEMENTS, "PIPE"), f"PIPE {pipe}", repairer)
 
 
-def bootstrap(
-    *,
-    admin_user: str,
-    admin_role: str,
-    admin_aws_role_arn: str,
-    reader_user: str,
-    reader_role: str,
-    reader_aws_role_arn: str,
-    repairer_user: str,
-    repairer_role: str,
-    repairer_aws_role_arn: str,
-    warehouse: str,
-) -> tuple[str, ...]:
-    """What an account administrator runs once: three users that sign in as AWS roles,
-    and what the one that deploys needs to make everything else.
+def relation_grant(kind: str, relation: str, database: str) -> str:
+    """On a VIEW or DYNAMIC TABLE that people read. Named one by one: what a grant on
+    FUTURE objects means for one made with COPY GRANTS is not documented.
     """
-    admin = names.identifier(admin_role)
-    reader = names.identifier(reader_role)
-    size = names.identifier(warehouse)
-    create_warehouse = (
-        f"CREATE WAREHOUSE IF NOT EXISTS {size} WAREHOUSE_SIZE = XSMALL "
-        "AUTO_SUSPEND = 60 AUTO_RESUME = TRUE INITIALLY_SUSPENDED = TRUE"
-    )
     return (
-        create_warehouse,
-        f"CREATE ROLE IF NOT EXISTS {admin}",
-        f"CREATE ROLE IF NOT EXISTS {reader}",
-        *create_service_user(admin_user, admin_role, admin_aws_role_arn),
-        f"CREATE ROLE IF NOT EXISTS {names.identifier(repairer_role)}",
-        *create_service_user(reader_user, reader_role, reader_aws_role_arn),
-        *create_service_user(repairer_user, repairer_role, repairer_aws_role_arn),
-        f"GRANT CREATE DATABASE ON ACCOUNT TO ROLE {admin}",
-        f"GRANT CREATE INTEGRATION ON ACCOUNT TO ROLE {admin}",
-        f"GRANT CREATE ROLE ON ACCOUNT TO ROLE {admin}",
-        f"GRANT USAGE ON WAREHOUSE {size} TO ROLE {admin} WITH GRANT OPTION",
+        f"GRANT SELECT ON {kind} {relation} "
+        f"TO DATABASE ROLE {analytics_reader(database)}"
     )
+
+
+def freshness_view_grant(view: str, *, reader: str) -> str:
+    """On a view of the monitor's own."""
+    return _grant(fewest(READER_STATEMENTS, "TABLE"), f"VIEW {view}", reader)
+
+
+def _grant(privileges: tuple[str, ...], on: str, role: str) -> str:
+    return f"GRANT {', '.join(privileges)} ON {on} TO ROLE {names.identifier(role)}"

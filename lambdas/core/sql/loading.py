@@ -85,9 +85,10 @@ def create_database(database: str) -> str:
 
 
 def create_schemas(database: str) -> tuple[str, ...]:
-    """RAW, ANALYTICS and CATFLAP."""
+    """RAW, ANALYTICS and CATFLAP; only their owner grants what is in them."""
     return tuple(
-        f"CREATE SCHEMA IF NOT EXISTS {names.identifier(database)}.{schema}"
+        f"CREATE SCHEMA IF NOT EXISTS {names.identifier(database)}.{schema} "
+        "WITH MANAGED ACCESS"
         for schema in (
             names.RAW_SCHEMA,
             names.ANALYTICS_SCHEMA,

@@ -7,7 +7,15 @@ import pytest
 
 from local.aws.cloud import Cloud
 from local.snowflake.process import EmbeddedSnowflake
-from tests.local.snowflake.world import ADMIN_ROLE, BUCKET, READER_ROLE, World
+from tests.local.snowflake.world import (
+    ADMIN,
+    ADMIN_ROLE,
+    BUCKET,
+    READER_ROLE,
+    World,
+    account,
+    statements,
+)
 
 ROLE_NAME = "catflap-test-snowflake"
 
@@ -76,7 +84,8 @@ def standing(cloud: Cloud) -> Iterator[tuple[World, dict[str, str]]]:
             access_role_arn=role_arn,
             admin=None,  # type: ignore[arg-type]  # set below: it needs the world
         )
-        made.admin = made.warehouse("CATFLAP_DEPLOYER", ADMIN_ROLE)
+        own.administer(statements(account(function_role).bootstrap()))
+        made.admin = made.warehouse(ADMIN, ADMIN_ROLE)
         attributes = made.provisioner().make_integration(role_arn)
         iam.create_role(
             RoleName=ROLE_NAME,

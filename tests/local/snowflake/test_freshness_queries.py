@@ -14,6 +14,7 @@ from lambdas.core.sql import names
 from tests.local.snowflake.world import (
     BUCKET,
     DATABASE,
+    READER,
     READER_ROLE,
     STARTED,
     World,
@@ -40,7 +41,7 @@ def test_tables_are_read_as_the_reader_and_one_that_is_gone_blinds_no_other(
         ],
     )
     all_of_them = [each.name for each in (kept, gone, ahead)]
-    warehouse = world.warehouse("CATFLAP_FRESHNESS", READER_ROLE)
+    warehouse = world.warehouse(READER, READER_ROLE)
 
     def read() -> dict[str, object]:
         reader = TableReader(
@@ -80,7 +81,7 @@ def test_a_paused_pipe_is_seen_by_all_that_watch_it(world: World) -> None:
     )
     started_at = datetime.now(UTC)
     waiting_key = world.load(flights, ['{"id":2}'], started_at=started_at)
-    warehouse = world.warehouse("CATFLAP_FRESHNESS", READER_ROLE)
+    warehouse = world.warehouse(READER, READER_ROLE)
     fakes = FakeSources()
     listing = LandedListing(s3=world.cloud.client("s3"), bucket=BUCKET)
     sources = Sources(

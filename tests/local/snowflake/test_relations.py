@@ -8,7 +8,14 @@ import pytest
 
 from lambdas.core.errors import ObjectMissing, WarehouseError
 from lambdas.core.sql import names, views
-from tests.local.snowflake.world import DATABASE, READER_ROLE, STARTED, World, dataset
+from tests.local.snowflake.world import (
+    DATABASE,
+    READER,
+    READER_ROLE,
+    STARTED,
+    World,
+    dataset,
+)
 
 HOUR = timedelta(hours=1)
 DYNAMIC = {"materialized": "dynamic_table", "target_lag": "1 hour"}
@@ -101,7 +108,7 @@ def test_a_relation_is_a_view_then_a_dynamic_table_and_a_view_again(
     assert world.view(table, "ID") == [(1,), (2,)]
     shown = world.admin.query(views.show_dynamic_tables(DATABASE))
     (made,) = (row for row in shown if row[1] == "KINDS")
-    reader = world.warehouse("CATFLAP_READER", READER_ROLE)
+    reader = world.warehouse(READER, READER_ROLE)
     relation = names.analytics_view(DATABASE, "kinds")
     assert reader.query(f"SELECT COUNT(*) FROM {relation}") == [(2,)]
 

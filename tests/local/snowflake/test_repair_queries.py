@@ -23,6 +23,8 @@ from lambdas.core.sql import repair as repairing
 from tests.local.snowflake.world import (
     BUCKET,
     DATABASE,
+    READER_ROLE,
+    REPAIRER,
     REPAIRER_ROLE,
     STARTED,
     World,
@@ -86,7 +88,7 @@ def test_old_runs_go_and_what_is_shown_stays(world: World) -> None:
         pulled(world, cats, STARTED + hour * HOUR, [hour, hour + 10])
     unfinished = new_run_id(STARTED + 5 * HOUR, b"halfwy")
     world.load(cats, ['{"id":99}'], run_id=unfinished)
-    repairer = world.warehouse("CATFLAP_MENDER", REPAIRER_ROLE)
+    repairer = world.warehouse(REPAIRER, REPAIRER_ROLE)
 
     shown = world.view(cats, "ID")
     repairer.query(repairing.delete_old_runs(DATABASE, cats))
@@ -110,7 +112,7 @@ def test_the_repairer_may_do_what_it_is_for_and_nothing_else(world: World) -> No
     cats = dataset("mended")
     world.make(cats)
     key = world.load(cats, ['{"id":1}'])
-    repairer = world.warehouse("CATFLAP_MENDER", REPAIRER_ROLE)
+    repairer = world.warehouse(REPAIRER, REPAIRER_ROLE)
     pipes = Pipes(warehouse=repairer)
     now = pipes.now(world.pipe(cats))
     assert (now.state, now.pending, now.last_ingested) == (
@@ -125,7 +127,7 @@ def test_the_repairer_may_do_what_it_is_for_and_nothing_else(world: World) -> No
     assert pipes.refresh(world.pipe(cats), ["dt=2013-01-01/"], STARTED) == 0
     for refused in (
         f"DELETE FROM {names.raw_table(DATABASE, 'mended')}",
-        f"INSERT INTO {names.raw_table(DATABASE, 'mended')} (_FILE) VALUES ('x')",
+        f"UPDATE {names.raw_table(DATABASE, 'mended')} SET _FILE = 'x'",
         f"DROP PIPE {world.pipe(cats)}",
     ):
         with pytest.raises((AccessRefused, ObjectMissing)):
@@ -136,7 +138,7 @@ def test_the_repairer_may_do_what_it_is_for_and_nothing_else(world: World) -> No
 def test_a_pipe_that_may_load_in_part_is_told_from_the_others(world: World) -> None:
     for name in ("whole", "parted"):
         world.make(dataset(name))
-    repairer = world.warehouse("CATFLAP_MENDER", REPAIRER_ROLE)
+    repairer = world.warehouse(REPAIRER, REPAIRER_ROLE)
     whole, parted = (world.pipe(dataset(name)) for name in ("whole", "parted"))
     runs = names.runs_pipe(DATABASE)
     assert {whole, parted, runs} <= Pipes(warehouse=repairer).loading_whole(DATABASE)
@@ -147,7 +149,8 @@ def test_a_pipe_that_may_load_in_part_is_told_from_the_others(world: World) -> N
         f"CREATE PIPE {parted} AS "
         + str(described[4]).replace("ON_ERROR = SKIP_FILE", "ON_ERROR = CONTINUE")
     )
-    world.admin.query(access.grant_monitor(parted, REPAIRER_ROLE))
+    for grant in access.pipe_grants(parted, reader=READER_ROLE, repairer=REPAIRER_ROLE):
+        world.admin.query(grant)
     found = Pipes(warehouse=repairer).loading_whole(DATABASE)
     assert {whole, runs} <= found
     assert parted not in found

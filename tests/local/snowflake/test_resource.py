@@ -16,7 +16,7 @@ from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.sql import names
 from lambdas.warehouse.handler import handle
 from local.loopback import Answer, Asked, LoopbackServer
-from tests.local.snowflake.world import ADMIN_ROLE, DATABASE, World, dataset
+from tests.local.snowflake.world import ADMIN, ADMIN_ROLE, DATABASE, World, dataset
 
 
 @dataclass
@@ -63,7 +63,7 @@ def cloudformation(
     file.write_text(
         catalogue_to_json(Catalogue(datasets={"handled": dataset("handled")}))
     )
-    variables = world.settings("CATFLAP_DEPLOYER", ADMIN_ROLE).to_environment()
+    variables = world.settings(ADMIN, ADMIN_ROLE).to_environment()
     for name, value in (variables | {"CATFLAP_CATALOGUE": str(file)}).items():
         monkeypatch.setenv(name, value)
     environment.catalogue.cache_clear()

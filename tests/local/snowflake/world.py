@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing.names import new_run_id, raw_key
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation, names
+from lambdas.core.sql.bootstrap import Account, ServiceUser, Step
 from lambdas.warehouse.provision import Provisioner
 from local.aws.cloud import Cloud
 from local.snowflake.process import EmbeddedSnowflake
@@ -24,7 +25,33 @@ DATABASE = "CATFLAP_TEST"
 ADMIN_ROLE = "CATFLAP_ADMIN"
 READER_ROLE = "CATFLAP_READER"
 REPAIRER_ROLE = "CATFLAP_REPAIRER"
+ADMIN, READER, REPAIRER = "CATFLAP_DEPLOYER", "CATFLAP_WATCHER", "CATFLAP_MENDER"
+WAREHOUSE = "CATFLAP_WH"
 STARTED = datetime(2013, 1, 1, 5, tzinfo=UTC)
+
+
+def account(aws_role_arn: str) -> Account:
+    """The account's users, who all sign in as one AWS role here."""
+    admin, reader, repairer = (
+        ServiceUser(user=user, role=role, function="test", aws_role_arn=aws_role_arn)
+        for user, role in (
+            (ADMIN, ADMIN_ROLE),
+            (READER, READER_ROLE),
+            (REPAIRER, REPAIRER_ROLE),
+        )
+    )
+    return Account(
+        admin=admin,
+        reader=reader,
+        repairer=repairer,
+        warehouse=WAREHOUSE,
+        database=DATABASE,
+    )
+
+
+def statements(steps: Iterable[Step]) -> list[str]:
+    """All of their statements, in order."""
+    return [text for step in steps for text in step.statements]
 
 
 class NoSecrets:
@@ -97,7 +124,7 @@ class World:
             snowflake_account="acme",
             snowflake_user=user,
             snowflake_role=role,
-            snowflake_warehouse="CATFLAP_WH",
+            snowflake_warehouse=WAREHOUSE,
             snowflake_database=DATABASE,
             snowflake_endpoint_url=self.snowflake.endpoint_url,
             state_table="state",
@@ -114,11 +141,16 @@ class World:
             connector=snowflake_connector,
         )
 
-    def provisioner(self, deadline_s: float = 60.0) -> Provisioner:
+    def provisioner(
+        self, settings: WarehouseSettings | None = None, *, deadline_s: float = 60.0
+    ) -> Provisioner:
+        known = settings or self.settings(ADMIN, ADMIN_ROLE)
         return Provisioner(
             columns=self.seen,
-            settings=self.settings("CATFLAP_DEPLOYER", ADMIN_ROLE),
-            open_warehouse=lambda: self.warehouse("CATFLAP_DEPLOYER", ADMIN_ROLE),
+            settings=known,
+            open_warehouse=lambda: SnowflakeWarehouse(
+                settings=known, secrets=NoSecrets(), connector=snowflake_connector
+            ),
             clock=PatientClock(),
             deadline_s=deadline_s,
         )

@@ -260,7 +260,7 @@ def test_an_unchanged_dynamic_table_is_left_alone() -> None:
     (grant,) = (
         text for text in warehouse.told("GRANT SELECT") if "DYNAMIC TABLE" in text
     )
-    assert grant.endswith("CATFLAP_TEST.ANALYTICS.FLIGHTS TO ROLE READER")
+    assert grant.XX
 
     assert made_of(warehouse, **DYNAMIC, columns={"id": "integer"}) == [
         "CREATE OR REPLACE DYNAMIC TABLE"

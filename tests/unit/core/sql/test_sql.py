@@ -14,8 +14,8 @@ from lambdas.core.columns.observed import ObservedType
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.landing.names import raw_key, raw_prefix
-from lambdas.core.sql import access, generation, loading, names, views
 from lambdas.core.sql import freshness as watching
+from lambdas.core.sql import generation, loading, names, views
 from lambdas.core.sql.casts import try_instant
 
 DATABASE = "CATFLAP_TEST"
@@ -301,23 +301,6 @@ def test_only_a_declared_zone_admits_a_naive_time() -> None:
     assert "CONVERT_TIMEZONE('Europe/Berlin', 'UTC'" in try_instant(
         "X", "Europe/Berlin"
     )
-
-
-def test_an_administrator_makes_users_without_a_secret() -> None:
-    texts = access.bootstrap(
-        admin_user="deployer",
-        admin_role="admin",
-        admin_aws_role_arn="arn:aws:iam::1:role/a",
-        reader_user="watcher",
-        reader_role="reader",
-        reader_aws_role_arn="arn:aws:iam::1:role/b",
-        repairer_user="mender",
-        repairer_role="repairer",
-        repairer_aws_role_arn="arn:aws:iam::1:role/c",
-        warehouse="wh",
-    )
-    assert not [text for text in texts if "PASSWORD" in text.upper()]
-    assert sum("WORKLOAD_IDENTITY = (TYPE = AWS ARN =" in text for text in texts) == 3
 
 
 @given(st.text(min_size=1, max_size=30))
