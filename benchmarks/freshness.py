@@ -156,7 +156,7 @@ class StandIns:
         cloud.client("events").create_event_bus(Name="bench")
         settings = {
             "SNOWFLAKE_ACCOUNT": "bench",
-            "SNOWFLAKE_USER": "BENCH",
+            "SNOWFLAKE_USER": "ADMINISTRATOR",
             "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
             "SNOWFLAKE_WAREHOUSE": "BENCH",
             "SNOWFLAKE_DATABASE": DATABASE,
@@ -180,6 +180,7 @@ class StandIns:
             "STAKEHOLDERS_TOPIC_ARN": topics[1],
             "CATFLAP_CATALOGUE": str(catalogue),
         }
+        snowflake.administer(["CREATE WAREHOUSE BENCH"])
         os.environ.update(self.environment)  # its login is signed with these
         self._make_tables(SnowflakeSettings.from_environment(settings), snowflake)
 

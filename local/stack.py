@@ -35,6 +35,8 @@ from project.environment import Environment
 from project.environment_file import read_project
 
 ROOT = Path(__file__).resolve().parent.parent
+PERSON = "ENGINEER"
+"""A person's user in Snowflake, who may take the role of each function."""
 LOOPBACK = "http://127.0.0.1:"
 
 
@@ -348,7 +350,11 @@ class EmbeddedStack:
     def _prepare_account(self) -> None:
         account = self.project.environment.snowflake_account
         self.snowflake.administer(
-            text for step in account.bootstrap() for text in step.statements
+            [
+                *(text for step in account.bootstrap() for text in step.statements),
+                f"CREATE USER {PERSON}",
+                *(f"GRANT ROLE {one.role} TO USER {PERSON}" for one in account.users),
+            ]
         )
         slack = self.project.environment.slack
         if slack is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cli.main import run
-from local.stack import LOOPBACK, ROOT
+from local.stack import LOOPBACK, PERSON, ROOT
 from tests.local.embedded_world import World
 
 
@@ -54,7 +54,7 @@ def shell(
         "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": secret_key,
         # A person's own login; the reader's is bound to the function's role.
-        "SNOWFLAKE_USER": "ANALYST",
+        "SNOWFLAKE_USER": PERSON,
         **embedded.stack.snowflake.environment(),
     }
     for name, value in variables.items():

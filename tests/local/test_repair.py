@@ -25,7 +25,7 @@ from lambdas.core.pull.commit import Committer
 from lambdas.core.pull.run import Manifest, Run, RunStatus
 from lambdas.core.sql import access, generation, names
 from local.scenarios.comparison import canonical, landed
-from local.stack import ROOT
+from local.stack import PERSON, ROOT
 from tests.local.embedded_world import PULL, World
 from tests.memory import FakeClock, MemoryEvents
 
@@ -200,7 +200,7 @@ def catflap(
         "AWS_ENDPOINT_URL": pulled.stack.cloud.endpoint_url,
         "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": secret_key,
-        "SNOWFLAKE_USER": "ENGINEER",
+        "SNOWFLAKE_USER": PERSON,
         **pulled.stack.snowflake.environment(),
     }
     for name, value in variables.items():
@@ -213,7 +213,7 @@ def catflap(
         "--environments", str(ROOT / "environments"),
     ]  # fmt: skip
 
-    def command(*arguments: str, user: str = "ENGINEER") -> tuple[int, str, str]:
+    def command(*arguments: str, user: str = PERSON) -> tuple[int, str, str]:
         monkeypatch.setenv("SNOWFLAKE_USER", user)
         monkeypatch.setenv("CATFLAP_NOW", pulled.now.isoformat())
         capfd.readouterr()
@@ -536,14 +536,14 @@ def test_one_persons_rows_are_erased_everywhere_and_others_stay(
 
     assert b"1000077" in everything()
     key = ("erase", "weather", "--key", str(MADE + 77), "--key", f'{{"id": {FIXED}}}')
-    code, out, err = catflap(*key, "--json", user="OFFICER")
+    code, out, err = catflap(*key, "--json")
     assert (code, err) == (0, "")
     dry = json.loads(out)
     assert (dry["erased"], dry["landed_rows"], dry["table_rows"]) == (False, 3, 2)
     assert dry["quarantined_rows"] == 1  # the receipt of the corrected row
     assert made(pulled) == before
 
-    code, out, _ = catflap(*key, "--yes", "--json", user="OFFICER")
+    code, out, _ = catflap(*key, "--yes", "--json")
     assert code == 0
     assert json.loads(out) == {**dry, "erased": True}
     assert b"1000077" not in everything()
@@ -559,7 +559,7 @@ def test_one_persons_rows_are_erased_everywhere_and_others_stay(
     for _ in range(2):
         look(pulled)
     assert made(pulled) == [one for one in before if one not in gone]
-    code, out, _ = catflap(*key, "--yes", "--json", user="OFFICER")
+    code, out, _ = catflap(*key, "--yes", "--json")
     again = json.loads(out)
     assert (again["landed_rows"], again["table_rows"], again["objects"]) == (0, 0, 0)
     _, out, _ = catflap("quarantine", "weather", "--json")
