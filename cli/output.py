@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from lambdas.adapters.environment import variables
 from project.fault import printable
 
+if TYPE_CHECKING:
+    from lambdas.core.sql.bootstrap import Step
+
 MINUTE_S = 60
+SQL_WIDTH = 88
 _COLOURS = {"pass": 32, "warn": 33, "error": 31, "unknown": 35}
 
 
@@ -63,3 +69,31 @@ def coloured(text: str, state: str) -> str:
     if not sys.stdout.isatty() or variables().get("NO_COLOR"):
         return text
     return f"\x1b[{_COLOURS.get(state, 0)}m{text}\x1b[0m"
+
+
+def sql_script(first: Iterable[str], steps: Iterable[Step], last: Iterable[str]) -> str:
+    """Statements for a person to read and to run, each step with its reason."""
+    parts = [
+        _comments(first),
+        *(
+            [*_comments([step.why]), *(f"{text};" for text in step.statements)]
+            for step in steps
+        ),
+        _comments(last),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _comments(sentences: Iterable[str]) -> list[str]:
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(
+            sentence,
+            width=SQL_WIDTH,
+            initial_indent="-- ",
+            subsequent_indent="-- ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]

@@ -352,6 +352,7 @@ class EmbeddedStack:
         self.snowflake.administer(
             [
                 *(text for step in account.bootstrap() for text in step.statements),
+                "USE ROLE USERADMIN",
                 f"CREATE USER {PERSON}",
                 *(f"GRANT ROLE {one.role} TO USER {PERSON}" for one in account.users),
             ]

@@ -1,0 +1,30 @@
+"""Print the SQL that an administrator of the Snowflake account runs once.
+
+It makes the warehouse, and a role and a user for each function that signs in. It may be
+run again.
+
+Example: catflap bootstrap-sql --env prod > bootstrap.sql
+"""
+
+from __future__ import annotations
+
+from cli.options import ENVIRONMENTS, Env, Environments
+from cli.output import sql_script
+from project.environment_file import read_environment
+
+
+def run(*, environment: Env = "dev", environments: Environments = ENVIRONMENTS) -> int:
+    """Print the statements; returns 0. Raises BadInput."""
+    known = read_environment(environments, environment)
+    account = known.snowflake_account
+    first = (
+        f"Snowflake for environment {known.name} of catflap. Run this once, before the "
+        "first deploy; running it again changes nothing. Run it as a user that holds "
+        "SYSADMIN, USERADMIN and SECURITYADMIN; whoever holds ACCOUNTADMIN does."
+    )
+    last = (
+        "After the first deploy, let a role read the data, here PUBLIC, which is "
+        f"everybody: {account.share_with('PUBLIC')};"
+    )
+    print(sql_script([first], account.bootstrap(), [last]))
+    return 0
