@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.landing.names import RAW, RUNS
-from lambdas.core.names import EVENT_BUS, landing_bucket_name, state_table_name
+from lambdas.core.names import event_bus_name, landing_bucket_name, state_table_name
 from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.expiry import expiry_rules
@@ -85,7 +85,7 @@ class LandingStack(CatflapStack):
         self.bus = events.EventBus(
             self,
             "Bus",
-            event_bus_name=EVENT_BUS,
+            event_bus_name=event_bus_name(environment.name),
             description="What catflap tells: dataset.landed, dataset.late, ...",
         )
 

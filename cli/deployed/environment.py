@@ -23,7 +23,7 @@ from cli.deployed.local import LOCAL, LocalStack
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.errors import BadInput, CatflapError
 from lambdas.core.names import (
-    EVENT_BUS,
+    event_bus_name,
     landing_bucket_name,
     schedule_prefix,
     state_table_name,
@@ -155,7 +155,7 @@ def settings_of(
         "landing_bucket": landing_bucket_name(
             environment.name, account=environment.account, region=environment.region
         ),
-        "event_bus": EVENT_BUS,
+        "event_bus": event_bus_name(environment.name),
         # Nothing is published from here: a notice goes to the outbox.
         "engineers_topic_arn": "",
         "stakeholders_topic_arn": "",

@@ -1,4 +1,4 @@
-"""The event bus `catflap`: what other systems hear."""
+"""The event bus of an environment: what other systems hear."""
 
 from __future__ import annotations
 

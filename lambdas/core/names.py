@@ -6,9 +6,20 @@ and no output to copy. Everything else is named by CloudFormation.
 
 from __future__ import annotations
 
-EVENT_BUS = "catflap"
 EVENT_SOURCE = "catflap"
-"""`source` of every event on it."""
+"""`source` of every event on the bus."""
+
+
+def event_bus_name(environment: str) -> str:
+    """The bus on which an environment says what happened."""
+    return f"catflap-{environment}"
+
+
+def role_name(environment: str, function: str) -> str:
+    """The AWS role of a function that Snowflake knows by its role; a role without a
+    path, since Snowflake knows it by its name.
+    """
+    return f"catflap-{environment}-{function}"
 
 
 def state_table_name(environment: str) -> str:

@@ -43,7 +43,7 @@ class RateBudget(Protocol):
 
 
 class Events(Protocol):
-    """The bus `catflap`."""
+    """The bus of the environment."""
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         """Send an event, at least once; `detail` holds an `id` to deduplicate on."""

@@ -16,7 +16,7 @@ from lambdas.adapters.state.incidents import IncidentTable
 from local.loopback import Answer, Asked, LoopbackServer
 from local.scenarios.replay import Replay
 from local.scenarios.status_page import page
-from local.stack import ROOT, EmbeddedStack, Synthesis, read
+from local.stack import PERSON, ROOT, EmbeddedStack, Synthesis, read
 from local.upstream import new_york_flights
 
 START = datetime(2013, 1, 1, 12, tzinfo=UTC)
@@ -104,9 +104,8 @@ def _say(url: str, stack: EmbeddedStack) -> None:
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": stack.cloud.region,
         **stack.snowflake.environment(),
-        # Its login stands for an administrator's; the reader's is its function's own.
-        "SNOWFLAKE_USER": "ADMINISTRATOR",
-        "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
+        # A person's own login; the reader's is its function's own.
+        "SNOWFLAKE_USER": PERSON,
         "CATFLAP_NOW": START.isoformat(),
     }.items():
         print(f"  export {name}={value}")

@@ -24,7 +24,7 @@ from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.sql import names as sql_names
 from local.aws.poller import queue_url
 from local.inbox import Mail
-from local.stack import ROOT, EmbeddedStack, Project, Synthesis
+from local.stack import PERSON, ROOT, EmbeddedStack, Project, Synthesis
 from local.trial.project import LOCAL
 from local.trial.secrets import put_secrets
 
@@ -206,9 +206,8 @@ class Trial:
             "AWS_SECRET_ACCESS_KEY": secret_key,
             "AWS_DEFAULT_REGION": self.stack.cloud.region,
             **self.stack.snowflake.environment(),
-            # Its login stands for an administrator's; the reader's is its function's.
-            "SNOWFLAKE_USER": "ADMINISTRATOR",
-            "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
+            # A person's own login; the reader's is its function's.
+            "SNOWFLAKE_USER": PERSON,
         }
 
     def incidents(self) -> list[Incident]:

@@ -98,10 +98,10 @@ def drifted(world: World) -> str:
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     pattern = {"source": ["catflap"], "detail-type": ["dataset.drifted"]}
     events.put_rule(
-        Name="drift", EventBusName="catflap", EventPattern=json.dumps(pattern)
+        Name="drift", EventBusName="catflap-dev", EventPattern=json.dumps(pattern)
     )
     target = {"Id": "drift", "Arn": arn["Attributes"]["QueueArn"]}
-    events.put_targets(Rule="drift", EventBusName="catflap", Targets=[target])
+    events.put_targets(Rule="drift", EventBusName="catflap-dev", Targets=[target])
     return str(url)
 
 
