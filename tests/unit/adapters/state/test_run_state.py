@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -195,3 +196,84 @@ def test_stamps_of_lanes_only_grow(state: RunState) -> None:
         (later, 2),
     ]
     assert state.next_lane_stamp("dogs", START).number == 1
+
+
+DAYS_90 = timedelta(days=90)
+
+
+@pytest.fixture
+def table(aws: None) -> Any:
+    del aws
+    return a_state_table()
+
+
+def expiries(dynamodb: Any) -> dict[str, datetime]:
+    """When DynamoDB removes what, by the beginning of its sort key."""
+    return {
+        item["pk"]["S"].partition("#")[0]
+        + " "
+        + item["sk"]["S"].partition("#")[0]: datetime.fromtimestamp(
+            int(item["expires_at"]["N"]), UTC
+        )
+        for item in dynamodb.scan(TableName="state")["Items"]
+        if "expires_at" in item
+    }
+
+
+def test_records_of_runs_are_kept_for_90_days_and_the_state_for_ever(
+    table: Any,
+) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    recorded = state.record_committing(state.read("cats"), RUN)
+    second = START.replace(microsecond=0)
+    assert expiries(table) == {"DATASET RUN": second + DAYS_90}
+    after, run = landed(recorded)
+    run = dataclasses.replace(
+        run,
+        finished_at=START + timedelta(minutes=5),
+        newest_key=f"raw/cats/g1/dt=2013-01-01/{RUN.run_id}-00001.ndjson.gz",
+    )
+    state.record_landed(recorded, after, run)
+    assert expiries(table) == {
+        "DATASET RUN": second + DAYS_90,
+        "LANDED cats": second + timedelta(minutes=5) + DAYS_90,
+    }
+
+
+class Consistent:
+    """The table, and whether each read asked for what was written last."""
+
+    def __init__(self, dynamodb: Any) -> None:
+        self._dynamodb = dynamodb
+        self.reads: list[tuple[str, bool]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def get_item(self, **asked: Any) -> Any:
+        self.reads.append(("get_item", asked.get("ConsistentRead", False)))
+        return self._dynamodb.get_item(**asked)
+
+    def get_paginator(self, name: str) -> Any:
+        paginator, reads = self._dynamodb.get_paginator(name), self.reads
+
+        class Pages:
+            def paginate(self, **asked: Any) -> Any:
+                reads.append((name, asked.get("ConsistentRead", False)))
+                return paginator.paginate(**asked)
+
+        return Pages()
+
+
+def test_every_read_that_decides_sees_what_was_written_last(table: Any) -> None:
+    """A stale state is a cursor that was left behind: its rows would land again."""
+    dynamodb = Consistent(table)
+    state = StateTable(dynamodb=dynamodb, table="state")  # type: ignore[arg-type]  # the calls that are made
+    state.read("cats")
+    state.read_run("cats", RUN.run_id)
+    state.committing_datasets()
+    state.lanes("cats", "b1")
+    state.backfills("cats")
+    state.next_lane_stamp("cats", START)
+    assert dynamodb.reads
+    assert [one for one in dynamodb.reads if not one[1]] == []

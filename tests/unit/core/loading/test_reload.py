@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.core.errors import LandingError
-from lambdas.core.landing.names import marked_key, new_run_id, raw_key, run_key
+from lambdas.core.landing.names import (
+    amendment_key,
+    marked_key,
+    new_run_id,
+    raw_key,
+    run_key,
+)
 from lambdas.core.landing.quarantine import quarantined_from_line
 from lambdas.core.loading.objects import LoadRecord
 from lambdas.core.loading.reload import Reloader
@@ -149,6 +155,99 @@ def test_the_run_says_how_many_rows_it_has_now() -> None:
     assert relanding.amend(KEY, rows_in_table=6) is not None
     assert relanding.amend(KEY, rows_in_table=6) is None
     assert relanding.amend(KEY) is None
+
+
+def said(house: House, key: str | None) -> dict[str, object]:
+    """What an amendment says, but for what the run's own file says too."""
+    assert key is not None
+    document = json.loads(house.landing.objects[key])
+    return {
+        name: value
+        for name, value in document.items()
+        if name not in {"dataset", "run_id"}
+    }
+
+
+def test_each_amendment_counts_what_was_refused_erased_and_replayed() -> None:
+    house = House(with_bad(2, 7))
+    relanding = house.relanding()
+    relanding.land_again(failed())
+    relanding.amend(KEY)
+    # two of the eight were erased
+    assert said(house, relanding.amend(KEY, rows_in_table=6)) == {
+        "amendment": 2,
+        "rows": 6,
+        "rows_refused": 2,
+        "rows_erased": 2,
+        "objects": [],
+    }
+    # one of the refused was replayed; its object failed, and was itself reloaded
+    replayed = marked_key(KEY, "q1")
+    for key in (replayed, marked_key(replayed, "r1")):
+        house.landing.objects[key] = gzip.compress(b'{"id":2}\n', mtime=0)
+    own = relanding.amend(KEY)
+    assert own == amendment_key("cats", RUN, 3)
+    assert said(house, own) == {
+        "amendment": 3,
+        "rows": 7,
+        "rows_refused": 2,
+        "rows_erased": 2,
+        "objects": [{"key": replayed, "rows": 1}],
+    }
+    assert relanding.amend(KEY) is None
+
+
+def test_who_is_second_under_a_number_takes_the_next() -> None:
+    house = House(with_bad(2, 7))
+    house.relanding().land_again(failed())
+    put, raced = house.landing.put, list[bool]()
+
+    def put_late(key: str, body: bytes) -> None:
+        if key.startswith("runs/") and not raced:
+            raced.append(True)
+            put(key, json.dumps({"rows": 9, "amendment": 1}).encode())
+        put(key, body)
+
+    house.landing.put = put_late  # type: ignore[method-assign]  # somebody else is first
+    assert house.relanding().amend(KEY) == amendment_key("cats", RUN, 2)
+
+
+def test_a_line_that_is_no_text_is_kept_byte_for_byte() -> None:
+    house = House([*ROWS, b'{"a":"\xff\xfe"}', b'{"a":"\xff",'])
+    house.relanding().land_again(failed())
+    still_json, broken = (
+        quarantined_from_line(line)
+        for found in house.stored.below("quarantine/")
+        for line in house.stored.lines(found.key)
+    )
+    assert (bytes(still_json.record), still_json.text) == (b'{"a":"\xff\xfe"}', None)
+    assert broken.text == '{"a":"\\xff",'
+    assert (still_json.row, broken.row) == (11, 12)
+    assert {still_json.file, broken.file} == {KEY}
+
+
+def test_snowflakes_own_reason_stands_beside_the_row_without_its_values() -> None:
+    house = House(list(ROWS))
+    house.relanding().land_again(failed(line=4))
+    assert [reason for _, reason in house.aside()] == ["Snowflake: something about …"]
+    silent = dataclasses.replace(failed(line=4).record, first_error=None)
+    house = House(list(ROWS))
+    house.relanding().land_again(dataclasses.replace(failed(), record=silent))
+    assert [reason for _, reason in house.aside()] == [
+        "Snowflake: Snowflake names no reason"
+    ]
+
+
+def test_a_row_is_counted_with_the_attempt_that_set_it_aside() -> None:
+    house = House(list(ROWS))
+    relanding = house.relanding()
+    relanding.land_again(failed(line=4))
+    relanding.land_again(failed(attempt=1, line=4))
+    # done again, the first attempt does not see what the second set aside
+    done = relanding.land_again(failed(line=4))
+    assert (done.rows, done.refused) == (9, 1)
+    (reason,) = relanding.refused_of(KEY)
+    assert reason.rows == 2
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -1,0 +1,403 @@
+"""What is left behind when a run is committed: rows, state, files, events."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.core.errors import LandingError, StateConflict, SweepIncomplete
+from lambdas.core.landing.names import MANIFESTS, manifest_key, raw_key, run_key
+from lambdas.core.pull.commit import EDGE_IN_STATE, READS, Committer
+from lambdas.core.pull.manifest import edge_to_bytes
+from lambdas.core.pull.run import (
+    CursorPosition,
+    DatasetState,
+    Manifest,
+    Resume,
+    Run,
+    RunStatus,
+)
+from tests.memory import (
+    FakeClock,
+    Faults,
+    Killed,
+    MemoryEvents,
+    MemoryLanding,
+    MemoryState,
+)
+
+START = datetime(2013, 1, 1, 5, tzinfo=UTC)
+NOW = START + timedelta(minutes=3)
+
+
+def run_id(number: int) -> str:
+    return f"20130101T05000{number}.000Z-0123456789ab"
+
+
+def wide(number: int = 0) -> frozenset[bytes]:
+    """More hashes than the state item holds."""
+    return frozenset(
+        (number * 100_000 + one).to_bytes(16, "big") for one in range(EDGE_IN_STATE + 1)
+    )
+
+
+def run(number: int = 1, **changes: Any) -> Run:
+    made = Run(
+        dataset="cats",
+        run_id=run_id(number),
+        status=RunStatus.RUNNING,
+        started_at=START,
+        finished_at=None,
+        rows=2,
+        size=17,
+        objects=1,
+        pages=1,
+        requests=1,
+        retries=0,
+        cursor_before=None,
+        cursor_after=7,
+        newest_key=raw_key("cats", 1, run_id(number), 1),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+class World:
+    def __init__(self) -> None:
+        self.landing = MemoryLanding()
+        self.state = MemoryState()
+        self.events = MemoryEvents()
+        self.committer = Committer(
+            landing=self.landing,
+            state=self.state,
+            events=self.events,
+            clock=FakeClock(NOW),
+        )
+
+    def manifest(
+        self, number: int = 1, *, edge: frozenset[bytes] = frozenset(), **changes: Any
+    ) -> Manifest:
+        """One uploaded object, as a pull leaves it."""
+        upload = self.landing.open(
+            raw_key("cats", 1, run_id(number), 1), run_id=run_id(number)
+        )
+        upload.write(b"{}\n{}\n")
+        made = Manifest(
+            dataset="cats",
+            run_id=run_id(number),
+            objects=(upload.finish(2),),
+            cursor_after=CursorPosition(value=7, edge=edge),
+            write_disposition="merge",
+            answered_until=START,
+        )
+        return dataclasses.replace(made, **changes)
+
+    def commit(self, number: int = 1, **changes: Any) -> Run:
+        before = self.committer.read("cats")
+        return self.committer.commit(
+            before, run(number), self.manifest(number, **changes)
+        )
+
+    def commit_nothing(self, number: int = 1, **changes: Any) -> Run:
+        """A pull that brought no row."""
+        before = self.committer.read("cats")
+        manifest = self.manifest(
+            number,
+            **{
+                "objects": (),
+                "cursor_after": before.cursor,
+                "resume_after": before.resume,
+                **changes,
+            },
+        )
+        nothing = {"rows": 0, "size": 0, "objects": 0, "newest_key": None}
+        return self.committer.commit(before, run(number, **nothing), manifest)
+
+    def recorded(self, *, uploads_are_gone: bool = False, **changes: Any) -> None:
+        """A run that was recorded, and died before it was visible."""
+        before, manifest = self.state.read("cats"), self.manifest(**changes)
+        self.landing.faults = Faults(at=2)  # the manifest is there, no upload is
+        with pytest.raises(Killed):
+            self.committer.commit(before, run(), manifest)
+        self.landing.faults = Faults()
+        if uploads_are_gone:
+            self.landing.uploads.clear()
+
+    def published(self) -> list[tuple[str, Mapping[str, object]]]:
+        return self.events.published
+
+    def edges(self) -> set[str]:
+        return {key for key in self.landing.objects if key.endswith(".edge")}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+# what is announced -------------------------------------------------------------------
+def test_a_landed_run_is_announced_with_exactly_this(world: World) -> None:
+    world.commit()
+    assert world.published() == [
+        (
+            "dataset.landed",
+            {
+                "id": f"cats/{run_id(1)}/landed",
+                "dataset": "cats",
+                "run_id": run_id(1),
+                "rows": 2,
+                "bytes": 17,
+                "quarantined": 0,
+                "objects": [raw_key("cats", 1, run_id(1), 1)],
+                "started_at": "2013-01-01T05:00:00+00:00",
+            },
+        )
+    ]
+
+
+def test_a_slice_of_a_backfill_is_announced_with_its_lane(world: World) -> None:
+    before = DatasetState.fresh("cats/lane-1")
+    world.committer.commit(before, run(lane="lane-1"), world.manifest())
+    ((_, detail),) = world.published()
+    assert detail["lane"] == "lane-1"
+
+
+def test_a_voided_run_is_announced_recorded_and_moves_no_cursor(world: World) -> None:
+    world.recorded(uploads_are_gone=True)
+    assert world.committer.read("cats") == DatasetState(dataset="cats", version=2)
+    voided = world.state.read_run("cats", run_id(1))
+    assert voided is not None
+    error = voided.error
+    assert error is not None
+    assert voided == run(
+        status=RunStatus.VOIDED,
+        finished_at=NOW,
+        rows=0,
+        size=0,
+        objects=0,
+        newest_key=None,
+        cursor_after=None,
+        error=error,
+    )
+    assert error.message == (
+        "its uploads expired before they were completed; nothing of it is visible, "
+        "and the next pull fetches the same rows"
+    )
+    assert world.published() == [
+        (
+            "pull.failed",
+            {
+                "id": f"cats/{run_id(1)}/failed",
+                "dataset": "cats",
+                "run_id": run_id(1),
+                "cause": "internal",
+                "message": error.message,
+                "started_at": "2013-01-01T05:00:00+00:00",
+            },
+        )
+    ]
+
+
+# what stands in the landing zone -----------------------------------------------------
+def test_a_replaced_table_whose_upstream_is_empty_now_becomes_empty(
+    world: World,
+) -> None:
+    world.commit_nothing(write_disposition="replace")
+    said = json.loads(world.landing.objects[run_key("cats", run_id(1))])
+    assert (said["write_disposition"], said["rows"], said["objects"]) == (
+        "replace",
+        0,
+        [],
+    )
+    assert [kind for kind, _ in world.published()] == ["dataset.landed"]
+
+
+@pytest.mark.parametrize("disposition", ["append", "merge"])
+def test_a_pull_of_nothing_writes_and_announces_nothing(
+    world: World, disposition: str
+) -> None:
+    world.commit_nothing(write_disposition=disposition)
+    assert world.landing.objects == {}
+    assert world.published() == []
+    assert world.state.read("cats").last_success_started_at == START
+
+
+def test_a_manifest_is_gone_once_its_run_has_landed(world: World) -> None:
+    world.recorded()
+    assert [key for key in world.landing.objects if key.startswith(MANIFESTS)]
+    world.committer.read("cats")
+    assert not [key for key in world.landing.objects if key.startswith(MANIFESTS)]
+
+
+# edges that outgrow the state item ---------------------------------------------------
+def test_a_spilled_edge_comes_back_whole(world: World) -> None:
+    world.commit(edge=wide())
+    assert world.state.read("cats").cursor.edge == frozenset()
+    read = world.committer.read("cats")
+    assert (read.cursor.value, read.cursor.edge) == (7, wide())
+
+
+def test_a_pull_that_brings_nothing_leaves_the_spilled_edge_where_it_is(
+    world: World,
+) -> None:
+    world.commit(edge=wide())
+    (before,) = world.edges()
+    world.commit_nothing(2)
+    assert world.edges() == {before}
+    state = world.state.read("cats")
+    assert (state.cursor.edge, state.cursor.edge_key) == (frozenset(), before)
+    assert world.landing.written.count(before) == 1
+
+
+def test_an_edge_that_the_cursor_has_left_is_removed(world: World) -> None:
+    world.commit(edge=wide())
+    (before,) = world.edges()
+    world.commit(2, edge=wide(2))
+    (after,) = world.edges()
+    assert after != before
+    assert world.committer.read("cats").cursor.edge == wide(2)
+    world.commit(3)
+    assert world.edges() == set()
+    assert world.state.read("cats").cursor.edge_key is None
+
+
+def resume(reached: CursorPosition) -> Resume:
+    return Resume(
+        position=None,
+        reached=reached,
+        pull_id=run_id(1),
+        started_at=START,
+        segments=1,
+        shape="",
+    )
+
+
+def test_what_a_half_done_pull_has_reached_spills_beside_the_cursor(
+    world: World,
+) -> None:
+    reached = CursorPosition(value=9, edge=wide(1))
+    world.commit(edge=wide(), resume_after=resume(reached))
+    assert len(world.edges()) == 2
+    state = world.state.read("cats")
+    assert state.resume is not None
+    assert (state.cursor.edge, state.resume.reached.edge) == (frozenset(), frozenset())
+    read = world.committer.read("cats")
+    assert read.resume is not None
+    assert (read.cursor.edge, read.resume.reached.edge) == (wide(), wide(1))
+
+    kept = world.edges()
+    world.commit_nothing(2)
+    assert world.edges() == kept
+    again = world.state.read("cats").resume
+    assert again is not None
+    assert again.reached.edge == frozenset()
+    assert all(world.landing.written.count(key) == 1 for key in kept)
+
+    world.commit(3)
+    assert world.edges() == set()
+
+
+def test_a_spilled_edge_that_is_gone_is_an_error_that_names_it(world: World) -> None:
+    world.commit(edge=wide())
+    (edge,) = world.edges()
+    del world.landing.objects[edge]
+    with pytest.raises(LandingError, match=edge):
+        world.committer.read("cats")
+
+
+# two at once -------------------------------------------------------------------------
+def beside(world: World, name: str, act: Callable[[], object]) -> None:
+    """Let somebody else `act` once, right before `name` is done."""
+    effect, acted = getattr(world.state, name), list[bool]()
+
+    def then(*arguments: Any) -> Any:
+        if not acted:
+            acted.append(True)
+            act()
+        return effect(*arguments)
+
+    setattr(world.state, name, then)
+
+
+def another(world: World) -> Committer:
+    return Committer(
+        landing=world.landing,
+        state=world.state,
+        events=world.events,
+        clock=FakeClock(NOW),
+    )
+
+
+@pytest.mark.parametrize(
+    ("write", "uploads_are_gone"), [("record_landed", False), ("record_voided", True)]
+)
+def test_of_two_who_roll_forward_at_once_both_end_well(
+    world: World, write: str, *, uploads_are_gone: bool
+) -> None:
+    world.recorded(uploads_are_gone=uploads_are_gone)
+    other = another(world)
+    beside(world, write, lambda: other.read("cats"))
+    state = world.committer.read("cats")
+    assert state.committing is None
+    assert state.version == 2
+    written = world.landing.written
+    assert len(written) == len(set(written))
+    ids = {detail["id"] for _, detail in world.published()}
+    assert len(ids) == 1
+
+
+def test_who_finds_the_manifest_gone_since_another_landed_it_goes_on(
+    world: World,
+) -> None:
+    world.recorded()
+    other = another(world)
+    beside(world, "read_run", lambda: other.read("cats"))
+    state = world.committer.read("cats")
+    assert (state.committing, state.cursor.value) == (None, 7)
+
+
+def test_who_reads_a_spilled_edge_while_another_replaces_it_reads_again(
+    world: World,
+) -> None:
+    world.commit(edge=wide())
+    get, raced = world.landing.get, list[bool]()
+
+    def get_late(key: str) -> bytes | None:
+        if key.endswith(".edge") and not raced:
+            raced.append(True)
+            other = another(world)
+            other.commit(other.read("cats"), run(2), world.manifest(2, edge=wide(2)))
+        return get(key)
+
+    world.landing.get = get_late  # type: ignore[method-assign]  # a reader that is slow
+    assert world.committer.read("cats").cursor.edge == wide(2)
+
+
+def test_a_state_that_never_rests_is_given_up_in_a_sentence(world: World) -> None:
+    number = iter(range(1, 10_000))
+
+    def restless(dataset: str) -> DatasetState:
+        at = next(number)
+        edge = CursorPosition(value=at, edge_key=f"edges/{at}")
+        return DatasetState(dataset=dataset, version=at, cursor=edge)
+
+    world.state.read = restless  # type: ignore[method-assign]  # it moves on each time
+    with pytest.raises(StateConflict, match=f"moved on {READS} times"):
+        world.committer.read("cats")
+
+
+def test_a_stuck_run_says_since_when(world: World) -> None:
+    world.recorded()
+    del world.landing.objects[manifest_key("cats", run_id(1))]
+    with pytest.raises(SweepIncomplete) as refused:
+        world.committer.sweep()
+    (stuck,) = refused.value.stuck
+    assert stuck.started_at == START
+
+
+def test_hashes_are_written_in_one_order() -> None:
+    assert edge_to_bytes(frozenset({b"b" * 16, b"a" * 16})) == b"a" * 16 + b"b" * 16
