@@ -96,7 +96,7 @@ def drifted(world: World) -> str:
     sqs, events = (world.stack.cloud.client(name) for name in ("sqs", "events"))
     url = sqs.create_queue(QueueName="drift")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    pattern = {"source": ["catflap"], "detail-type": ["dataset.drifted"]}
+    pattern = {"source": ["catflap"], "detail-type": ["dataset.columns_changed"]}
     events.put_rule(
         Name="drift", EventBusName="catflap-dev", EventPattern=json.dumps(pattern)
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lambdas.core.columns.declared import declared_columns, known_names
+from lambdas.core.columns.declared import TypedColumn, declared_columns, known_names
 from lambdas.core.columns.fast_path import FastPath, TypedWay
 from lambdas.core.columns.observed import (
     MAX_BYTES,
@@ -32,6 +32,8 @@ AT_EACH_END = 4
 """Records looked at, first and last, of a page."""
 OF_THE_FIRST = 1_000
 """Records looked at of a dataset's first page ever."""
+MAX_GONE_BYTES = 8_000
+"""Of the names of undeclared columns that are gone, or come and go."""
 MAX_TOLD = 100
 """Changes told of one run; a dataset with more of them has another trouble."""
 
@@ -60,7 +62,8 @@ class Observer:
         ]
         self._types: dict[str, ObservedType] = dict(before.columns)
         self._bytes = sum(map(_size, self._types))
-        self._unseen = {one.top for one in self._declared if one.top is not None}
+        self._expected = _expected(self._declared, before)
+        self._unseen = {top for top, _ in self._expected.values()}
         self._looked = 0
         self._usual: FastPath | None = None
         self._misfits: dict[str, tuple[str, str]] = {}
@@ -151,23 +154,24 @@ class Observer:
         A past window (not `is_live`) may lack a column that came later, and says
         nothing of missing ones.
         """
-        before = self._before
-        declared = {one.name: one for one in self._declared if one.top is not None}
-        there = {name for name, one in declared.items() if one.top not in self._unseen}
+        before, expected = self._before, self._expected
+        there = {name for name, (top, _) in expected.items() if top not in self._unseen}
         came_back = tuple(name for name in before.missing if name in there)
         sparse = (*before.sparse, *came_back)
         missing = [
-            name for name in before.missing if name in declared and name not in there
+            name for name in before.missing if name in expected and name not in there
         ]
         gone = [
-            Drift(change="missing_column", column=name, expected=one.type)
-            for name, one in declared.items()
+            Drift(change="missing_column", column=name, expected=kind)
+            for name, (_, kind) in expected.items()
             if is_live and self._looked
             if name not in there and name not in missing and name not in sparse
         ]
+        if not self._declared:
+            gone = _within(MAX_GONE_BYTES, (*missing, *sparse), gone)
         misfits = dict(before.misfits)
-        for name, (expected, _) in self._misfits.items():
-            misfits[mark_of(name)] = expected
+        for name, (kind, _) in self._misfits.items():
+            misfits[mark_of(name)] = kind
         observed = Observed(
             columns=self._types,
             missing=(*missing, *(one.column for one in gone)),
@@ -224,6 +228,31 @@ class Observer:
             and self._bytes + _size(name) <= MAX_BYTES
             and not any(ord(one) < ord(" ") or ord(one) == 0x7F for one in name)  # noqa: PLR2004 - DEL
         )
+
+
+def _expected(
+    declared: Sequence[TypedColumn], before: Observed
+) -> Mapping[str, tuple[str, str]]:
+    """The columns that a run should show, with the member that holds each and its type:
+    the declared ones, or else those seen so far that do not come and go.
+    """
+    if declared:
+        return {
+            one.name: (one.top, one.type) for one in declared if one.top is not None
+        }
+    rare = frozenset(before.sparse)
+    return {name: (name, k) for name, k in before.columns.items() if name not in rare}
+
+
+def _within(room: int, kept: Sequence[str], gone: Sequence[Drift]) -> list[Drift]:
+    """Those that the state has room for beside what it keeps."""
+    used = sum(map(_size, kept))
+    fitting = []
+    for one in gone:
+        used += _size(one.column)
+        if used <= room:
+            fitting.append(one)
+    return fitting
 
 
 def _size(name: str) -> int:

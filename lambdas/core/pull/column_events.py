@@ -1,8 +1,9 @@
 """What the bus is told of a dataset's columns.
 
 `dataset.columns_observed` whenever the columns of a dataset that declares none are
-others than before: whoever made something of them makes it anew. `dataset.drifted` for
-each change that a person may want to know of. Both at least once, with the same `id`.
+others than before: whoever made something of them makes it anew.
+`dataset.columns_changed` for each column that is new, missing or of another type. Both
+at least once, with the same `id`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lambdas.core.errors import BadInput
 from lambdas.core.pull.run import Manifest, Run
 
 COLUMNS_OBSERVED = "dataset.columns_observed"
-DRIFTED = "dataset.drifted"
+COLUMNS_CHANGED = "dataset.columns_changed"
 
 Event: TypeAlias = tuple[str, Mapping[str, object]]
 
@@ -39,7 +40,7 @@ def column_events(run: Run, manifest: Manifest) -> Iterator[Event]:
         )
     for drift in manifest.drift:
         yield (
-            DRIFTED,
+            COLUMNS_CHANGED,
             {
                 "id": f"{of_run}/{drift.change}/{mark_of(drift.column)}",
                 "dataset": run.dataset,

@@ -173,6 +173,9 @@ def drifts(
     ]
 
 
+AGES = Observed(columns={"age": "integer"})
+
+
 def test_a_new_column_is_told_once_and_the_first_run_is_no_news() -> None:
     dataset = undeclared()
     seen, told = drifts(dataset, Observed(), '{"id":1,"at":1}')
@@ -184,9 +187,25 @@ def test_a_new_column_is_told_once_and_the_first_run_is_no_news() -> None:
     assert told == []
 
 
+def test_a_column_that_was_seen_and_is_gone_is_told_once() -> None:
+    dataset = undeclared()
+    both = Observed(columns={"id": "integer", "fur": "string"})
+    seen, told = drifts(dataset, both, '{"id":1}', is_live=False)
+    assert told == []
+    seen, told = drifts(dataset, both, '{"id":1}')
+    assert told == [("missing_column", "fur")]
+    seen, told = drifts(dataset, seen, '{"id":2}')
+    assert told == []
+    seen, told = drifts(dataset, seen, '{"id":3,"fur":"red"}')
+    assert told == []
+    assert seen.sparse == ("fur",)
+    _, told = drifts(dataset, seen, '{"id":4}')
+    assert told == [], "it is one that comes and goes"
+
+
 def test_a_type_is_told_to_have_changed_once_and_never_narrows() -> None:
     dataset = undeclared()
-    seen, told = drifts(dataset, SEEN, '{"age":1.5}')
+    seen, told = drifts(dataset, AGES, '{"age":1.5}')
     assert told == [("changed_type", "age")]
     seen, told = drifts(dataset, seen, '{"age":2}')
     assert told == []
@@ -197,10 +216,11 @@ def test_a_type_is_told_to_have_changed_once_and_never_narrows() -> None:
 
 
 def test_a_null_says_nothing_of_a_type() -> None:
-    seen, told = drifts(undeclared(), SEEN, '{"id":null,"fur":null}')
+    nothing = Observed(columns={"id": "integer"})
+    seen, told = drifts(undeclared(), nothing, '{"id":null,"fur":null}')
     assert (seen.columns["id"], seen.columns["fur"]) == ("integer", "null")
     assert told == [("new_column", "fur")]
-    seen, told = drifts(undeclared(), seen, '{"fur":"red"}')
+    seen, told = drifts(undeclared(), seen, '{"id":1,"fur":"red"}')
     assert (seen.columns["fur"], told) == ("string", [])
 
 
@@ -260,7 +280,7 @@ def test_an_upstream_of_endless_names_does_not_fill_the_state(
 
 
 def test_only_some_records_of_a_long_page_are_looked_at_without_a_contract() -> None:
-    middle = ['{"id":1}'] * 200
+    middle = ['{"id":1,"at":2,"age":3}'] * 200
     middle[100] = '{"odd":1}'
     assert drifts(undeclared(), SEEN, *middle)[1] == []
     for at in (0, 3, -1, -4):

@@ -200,9 +200,11 @@ def test_a_death_at_any_effect_loses_and_doubles_no_refused_record_and_no_column
     )
     assert len(world.landing.written) == len(set(world.landing.written))
     assert world.state.read("cats").observed.columns["fur"] == "variant"
-    told = {(one["change"], one["column"]) for one in world.told("dataset.drifted")}
+    told = {
+        (one["change"], one["column"]) for one in world.told("dataset.columns_changed")
+    }
     assert told == {("new_column", "tail"), ("changed_type", "fur")}
-    ids = Counter(str(one["id"]) for one in world.told("dataset.drifted"))
+    ids = Counter(str(one["id"]) for one in world.told("dataset.columns_changed"))
     assert len(ids) == 2
     (columns, *again) = world.told("dataset.columns_observed")
     assert columns["columns"] == world.state.read("cats").observed.columns
@@ -237,10 +239,10 @@ def test_a_past_window_adds_columns_and_tells_of_no_missing_ones() -> None:
     world = World(columns={"fur": "string", "eyes": "string"}, contract={})
     result = world.puller().pull(world.dataset, start=2, end=4)
     assert result.run.rows == 3
-    assert world.told("dataset.drifted") == []
+    assert world.told("dataset.columns_changed") == []
     assert "tail" in world.state.read("cats").observed.columns
     world.puller().pull(world.dataset)
-    assert [one["column"] for one in world.told("dataset.drifted")] == ["eyes"]
+    assert [one["column"] for one in world.told("dataset.columns_changed")] == ["eyes"]
 
 
 def test_a_dataset_that_declares_its_columns_has_its_relation_left_alone() -> None:
