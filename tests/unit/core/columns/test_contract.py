@@ -284,7 +284,7 @@ def test_only_some_records_of_a_long_page_are_looked_at_without_a_contract() -> 
     middle[100] = '{"odd":1}'
     assert drifts(undeclared(), SEEN, *middle)[1] == []
     for at in (0, 3, -1, -4):
-        ends = ['{"id":1}'] * 200
+        ends = ['{"id":1,"at":2,"age":3}'] * 200
         ends[at] = '{"odd":1}'
         assert drifts(undeclared(), SEEN, *ends)[1] == [("new_column", "odd")]
 
