@@ -175,17 +175,44 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except CatflapError as error:
         session.show_traceback()
-        print(*map(printable, str(error).split("\n")), sep="\n", file=sys.stderr)
+        print(*map(printable, sentences_of(error)), sep="\n", file=sys.stderr)
         return exit_code_of(error)
     except Exception as error:  # noqa: BLE001 - a person is told, not shown a traceback
         session.show_traceback()
-        print(
-            f"catflap failed unexpectedly: {type(error).__name__}; run it again with "
-            "--debug to see where",
-            file=sys.stderr,
-        )
+        print(unexpected(error), file=sys.stderr)
         return OUTSIDE_FAILED
     return code if isinstance(code, int) else 0
+
+
+def unexpected(error: Exception) -> str:
+    """A line about an error that no command turned into a sentence."""
+    return _aws_sentence(error) or (
+        f"catflap failed unexpectedly: {type(error).__name__}; run it again with "
+        "--debug to see where"
+    )
+
+
+def sentences_of(error: CatflapError) -> Iterator[str]:
+    """An error in lines, with what the person before this terminal can do about it."""
+    from lambdas.core.errors import LandingError, WarehouseUnreachable  # noqa: PLC0415 - as above
+
+    aws = _aws_sentence(error) if isinstance(error, LandingError) else None
+    yield from (aws or str(error)).split("\n")
+    if isinstance(error, WarehouseUnreachable):
+        yield (
+            "To sign in as yourself: export SNOWFLAKE_USER, SNOWFLAKE_ROLE and "
+            "SNOWFLAKE_AUTHENTICATOR=externalbrowser"
+        )
+
+
+def _aws_sentence(error: Exception) -> str | None:
+    """What AWS refused, if that is where an error came from."""
+    if "botocore" not in sys.modules:
+        return None
+    from cli.deployed.aws_errors import origin_of, sentence_of  # noqa: PLC0415 - boto3
+
+    known = origin_of(error)
+    return None if known is None else sentence_of(known)
 
 
 def exit_code_of(error: CatflapError) -> int:

@@ -9,7 +9,7 @@ Example: catflap status --env prod
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from lambdas.core.freshness.attainment import attainment
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.names import MONITOR
+from project.fault import printable
 from project.names import declared
 from project.yaml_files import read_files
 
@@ -156,7 +157,7 @@ def as_text(status: Status) -> str:
             age(row.watch.newest_at if row.watch else None, status.now),
             when(row.watch.next_look_at if row.watch else None),
             percent(_share(row.watch, 30, status.now)),
-            _told(row),
+            _incident(row),
         )
         for row in status.rows
     ]
@@ -174,17 +175,20 @@ def as_text(status: Status) -> str:
     ]
     if not status.rows:
         text.append("no dataset is deployed or declared")
+    text += ["", *_notes(status.rows)]
     last = status.last_check_at
     checked = f"{age(last, status.now)} ago" if last else "never"
-    text.append(f"\nlast check: {checked}; `newest` is as of the last look at a table")
+    text.append(f"last check: {checked}; `newest` is as of that check")
     if status.is_monitor_late:
         text.append(
-            coloured("checks have stopped: what stands above is old", "error")
+            coloured("checks have stopped: the states above are old", "error")
             if last
-            else "no check has come to its end yet"
+            else "no check has finished yet"
         )
     if status.monitor is not None:
-        text.append(f"{status.monitor.incident_id}: {status.monitor.headline}")
+        text.append(
+            f"{status.monitor.incident_id}: {printable(status.monitor.headline)}"
+        )
     return "\n".join(text)
 
 
@@ -196,15 +200,21 @@ def _share(watch: Watch | None, days: int, now: datetime) -> float | None:
     return None if found is None else round(found.share, 5)
 
 
-def _told(row: Row) -> str:
-    if row.incident is not None:
-        return f"{row.incident.incident_id} ({row.incident.cause})"
-    if row.is_faulty:
-        return "- (its file has faults: catflap check)"
-    if row.watch is None:
-        return "- (not checked yet)"
-    is_empty = row.watch.state == "pass" and not row.watch.first_load_over
-    return "- (waits for its first rows)" if is_empty else "-"
+def _incident(row: Row) -> str:
+    if row.incident is None:
+        return "-"
+    return f"{row.incident.incident_id} ({row.incident.cause})"
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[str]:
+    """What a state alone does not say, a line each."""
+    for row in rows:
+        if row.is_faulty:
+            yield f"{row.name}: its file has faults; `catflap check` lists them"
+        elif row.watch is None:
+            yield f"{row.name}: not checked yet"
+        elif row.watch.state == "pass" and not row.watch.first_load_over:
+            yield f"{row.name}: waiting for its first rows"
 
 
 def _open_incident(watch: Watch | None, table: IncidentTable) -> Incident | None:
@@ -218,7 +228,7 @@ def _open_incident(watch: Watch | None, table: IncidentTable) -> Incident | None
 def _age_s(watch: Watch | None, now: datetime) -> float | None:
     if watch is None or watch.newest_at is None:
         return None
-    return (now - watch.newest_at).total_seconds()
+    return max(0.0, (now - watch.newest_at).total_seconds())
 
 
 def _brief(incident: Incident | None) -> dict[str, object] | None:

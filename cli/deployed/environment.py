@@ -103,23 +103,24 @@ class Deployed:
             ClientError,
         )
 
+        from cli.deployed.aws_errors import sentence_of  # noqa: PLC0415 - as boto3
+
         place = f"account {self.environment.account}, {self.environment.region}"
         try:
             yield
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code == "ResourceNotFoundException":
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) == "ResourceNotFoundException":
                 raise NotReached(
                     f"there is no table {self.settings.state_table} in {place}: is "
                     f"{self.environment.name} deployed, and are these its account's "
                     "credentials? --env NAME asks another environment"
                 ) from error
-            raise NotReached(f"AWS refused ({place}): {error}") from error
-        except BotoCoreError as error:
-            raise NotReached(
-                f"AWS was not reached ({place}): {error}; check AWS_PROFILE and the "
-                "network"
-            ) from error
+            raise NotReached(sentence_of(error, place=place)) from error
+
+
+def _code(error: Exception) -> str:
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
 
 
 def deployed(name: str, *, environments: Path) -> Deployed:

@@ -117,7 +117,7 @@ def test_the_first_check_after_a_deploy_tells_nobody_anything(shell: Shell) -> N
     assert (flights["state"], flights["newest_at"]) == ("pass", None)
     assert flights["next_deadline"] > document["now"]
     _, out, _ = shell("status")
-    assert "waits for its first rows" in out
+    assert "waiting for its first rows" in out
 
 
 def test_a_dataset_without_rows_is_diagnosed_as_waiting(shell: Shell) -> None:
