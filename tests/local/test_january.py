@@ -20,6 +20,8 @@ from local.scenarios.january import (
 )
 from local.scenarios.replay import flat_alarms
 
+pytestmark = pytest.mark.long
+
 NIGHTS = START + timedelta(hours=45)
 """The third morning, flights leaving again."""
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.local.embedded_world import World
 from tests.local.kills import assassin_of
 
 KILLS = 10
 
 
+@pytest.mark.long
 def test_pulls_killed_at_random_moments_lose_no_row_and_double_none(
     embedded: World, tmp_path: Path
 ) -> None:

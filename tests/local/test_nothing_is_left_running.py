@@ -116,7 +116,7 @@ def test_everything_ends_with_the_stack_and_with_its_killed_parent(
 ) -> None:
     for one in two:
         names = "\n".join(one.children)
-        for part in ("cloud_server", "snowflake_server", "datasette", "invoke_child"):
+        for part in ("cloud_server", "snowflake.server", "datasette", "invoke_child"):
             assert part in names
         assert len(pids_alive(list(one.children.values()))) == len(one.children)
     orderly, killed = two
