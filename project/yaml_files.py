@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from lambdas.core.dataset import NAME_PATTERN, Api, Catalogue, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.rules.api import api_findings, client_findings
+from lambdas.core.rules.cursor import cursor_warnings
 from lambdas.core.rules.dataset import dataset_findings, not_there, reference_findings
 from lambdas.core.rules.fan_out import family_findings
 from lambdas.core.rules.findings import Finding
@@ -222,7 +223,8 @@ def _files_of(
 
 def _warnings(dataset: Dataset) -> Iterable[Finding]:
     client = dataset.source.client
-    return paging_warnings(dataset, client if isinstance(client, Api) else None)
+    api = client if isinstance(client, Api) else None
+    return [*paging_warnings(dataset, api), *cursor_warnings(dataset)]
 
 
 def _read_folder(

@@ -13,11 +13,11 @@ from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import UpstreamError
 from lambdas.core.landing.names import RAW
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller, PullResult
 from lambdas.core.pull.ports import PageSource
 from lambdas.core.pull.run import RunStatus
 from lambdas.core.pull.segment import Budget
+from lambdas.core.pull.window import Window
 from tests.api_pull import PlannedSecrets
 from tests.datasets import a_dataset
 from tests.memory import FakeClock, ListSource, MemoryEvents, MemoryLanding, MemoryState

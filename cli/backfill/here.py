@@ -30,12 +30,12 @@ from lambdas.core.backfill.backfill import Progress, SliceStatus, backfill_of, p
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import CatflapError, RunErrorKind
 from lambdas.core.pull.commit import Committer
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller, SourceFactory
 from lambdas.core.pull.ports import Page, PageSource
 from lambdas.core.pull.run import CursorPosition, RunError
 from lambdas.core.pull.segment import Budget
 from lambdas.core.pull.slice import Slice
+from lambdas.core.pull.window import Window
 
 GRACE_S = 10.0
 """For slices to end by themselves once an end was asked for."""

@@ -22,7 +22,6 @@ from typing import Annotated, ParamSpec, Protocol
 import typer
 
 from cli.backfill.progress import STOPPED, Ended, View, as_document, as_text, failures
-from cli.commands.pull import cursor_value
 from cli.options import (
     APIS,
     DATASETS,
@@ -45,6 +44,7 @@ from lambdas.core.backfill.backfill import (
     slices,
 )
 from lambdas.core.backfill.slices import bounds
+from lambdas.core.cursor.bound import cursor_bound
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.pull.run import DatasetState
@@ -189,8 +189,8 @@ def _wanted(
     if incremental is None:
         raise BadInput(f"{dataset.name} has no incremental in its source")
     cut = bounds(
-        cursor_value("--from", start, incremental),
-        cursor_value("--to", end, incremental),
+        cursor_bound("--from", start, incremental),
+        cursor_bound("--to", end, incremental),
         slice_length,
         incremental,
     )

@@ -35,9 +35,9 @@ from cli.new.url import PastedUrl, free_name, taken_apart
 from cli.one_machine.environment_secrets import EnvironmentSecrets, variable_of
 from cli.options import APIS, DATASETS, Apis, Datasets, Json, Name
 from lambdas.adapters.environment import SystemClock, variables
+from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
-from lambdas.core.pull.cursor import sort_key
 from project.fault import printable
 from project.yaml_files import read_files
 
@@ -279,12 +279,14 @@ def _filter(
     came = next((one for one in fields_of(filtered) if one.names == field.names), None)
     if came is None or not came.is_full:
         return {}
-    least = _by_time(values[-1])
-    return wanted if all(_by_time(str(v)) >= least for v in came.values) else {}
+    try:
+        is_filtered = all(_by_time(str(v)) >= _by_time(values[-1]) for v in came.values)
+    except ValueError:
+        return {}
+    return wanted if is_filtered else {}
 
 
-def _by_time(value: str) -> tuple[object, ...]:
-    return sort_key(value, "UTC")
+_by_time = CursorOrder(timezone="UTC").key
 
 
 def _must_be_valid(texts: Mapping[Path, str], path: Path, *, apis: Path) -> None:

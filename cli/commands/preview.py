@@ -19,8 +19,9 @@ from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.adapters.sources.rate_budget import OwnBudgets
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.pull.cursor import NewRows, Window, plan_window
+from lambdas.core.pull.cursor import NewRows
 from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import Window, plan_window
 from project.fault import printable
 from project.yaml_files import load_datasets
 

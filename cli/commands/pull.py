@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import secrets
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -43,16 +41,16 @@ from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
-from lambdas.core.dataset import Dataset, Incremental
+from lambdas.core.cursor.bound import cursor_bound
+from lambdas.core.cursor.order import CursorOrder, CursorValue
+from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
-from lambdas.core.pull.cursor import as_instant, sort_key
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
-from lambdas.core.pull.run import CursorValue, Run, RunStatus
+from lambdas.core.pull.run import Run, RunStatus
 from project.fault import printable
 from project.yaml_files import load_datasets
 
 DONE, OUTSIDE_FAILED = 0, 3
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def run(
@@ -180,9 +178,8 @@ def _refuse_doubles(dataset: Dataset, start: CursorValue, state: FileState) -> N
     landed = state.read(dataset.name).cursor.value
     if landed is None or dataset.write_disposition == "merge":
         return
-    incremental = dataset.source.cursor
-    zone = incremental.timezone if incremental is not None else None
-    if sort_key(start, zone) <= sort_key(landed, zone):
+    key = CursorOrder.of(dataset.source.cursor).bound_key
+    if key(start) <= key(landed):
         raise BadInput(
             f"--window begins at {start}, and all up to {landed} has landed; "
             "its rows would be there twice. That needs `write_disposition: merge`, or "
@@ -205,77 +202,17 @@ def _bounds(
             "pulled whole; leave --until and --window away"
         )
     if window is None:
-        return None, cursor_value("--until", str(until), incremental)
-    start = cursor_value("--window START", window[0], incremental)
-    end = cursor_value("--window END", window[1], incremental)
+        return None, cursor_bound("--until", str(until), incremental)
+    start = cursor_bound("--window START", window[0], incremental)
+    end = cursor_bound("--window END", window[1], incremental)
+    key = CursorOrder.of(incremental).bound_key
     try:
-        first = sort_key(start, incremental.timezone)
-        last = sort_key(end, incremental.timezone)
-        backwards = first >= last
+        is_backwards = key(start) >= key(end)
     except (ValueError, TypeError):
-        backwards = True
-    if backwards:
+        is_backwards = True
+    if is_backwards:
         raise BadInput(f"--window {window[0]} {window[1]}: START must be before END")
     return start, end
-
-
-def cursor_value(option: str, text: str, incremental: Incremental) -> CursorValue:
-    """A bound as the dataset's cursor has it: a number where the cursor counts, else a
-    time, which needs an offset unless the dataset declares a zone. BadInput if neither.
-    """
-    declared = incremental.initial_value
-    if isinstance(declared, int | float):
-        if _NUMBER.fullmatch(text):
-            return float(text) if "." in text else int(text)
-        epoch = _epoch(text, like=declared, timezone=incremental.timezone)
-        if epoch is None:
-            raise BadInput(
-                f"{option} {text!r}: the cursor of this dataset is a number, such as "
-                f"{declared}"
-            )
-        return epoch
-    kind = _kind(option, text, incremental.timezone)
-    wanted = None
-    if isinstance(declared, str):
-        wanted = _kind("initial_value", declared, incremental.timezone)
-    if declared is None and kind == "text" and _NUMBER.fullmatch(text):
-        return float(text) if "." in text else int(text)
-    if wanted == "time" and kind == "date":
-        return f"{text}T00:00:00" + ("" if incremental.timezone else "Z")
-    if wanted == "date" and kind == "time":
-        return datetime.fromisoformat(text).date().isoformat()
-    if kind == "text" and wanted != "text":
-        raise BadInput(
-            f"{option} {text!r} is no time; accepted: ISO 8601 with an offset, such as "
-            "2013-01-02T00:00:00Z"
-        )
-    return text
-
-
-_EPOCHS = ((1, 10**9, 4 * 10**9), (1000, 10**12, 4 * 10**12))
-"""What a second counts, and the range in which numbers are times from 2001 to 2096."""
-
-
-def _epoch(text: str, *, like: float, timezone: str | None) -> int | None:
-    """A time as a number, if the cursor's own is an epoch; else None."""
-    try:
-        instant = as_instant(text, timezone)
-    except ValueError:
-        return None
-    a_second = next((unit for unit, a, b in _EPOCHS if a <= like <= b), None)
-    if instant is None or a_second is None:
-        return None
-    return round(instant.timestamp() * a_second)
-
-
-def _kind(option: str, text: str, timezone: str | None) -> str:
-    try:
-        return sort_key(text, timezone)[0]
-    except ValueError:
-        raise BadInput(
-            f"{option} {text!r} carries no offset; accepted: ISO 8601 with one, such "
-            "as 2013-01-02T00:00:00Z"
-        ) from None
 
 
 def _print(result: PullResult, *, as_json: bool) -> None:

@@ -10,10 +10,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from lambdas.core.pull.cursor import sort_key
+from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.records.json_path import path_of
 from lambdas.core.sql.views import METADATA
 
@@ -151,7 +151,11 @@ def _kind(value: object) -> str:
 
 def _kind_of_text(text: str) -> str:
     try:
-        kind = sort_key(text, None)[0]
+        CursorOrder(timezone="UTC").key(text)
+    except ValueError:
+        return "string"
+    try:
+        kind = CursorOrder().key(text)[0]
     except ValueError:
         return "timestamp_ntz"
     return {"time": "timestamp", "date": "date"}.get(kind, "string")
@@ -292,11 +296,10 @@ def _instant(value: object) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     if not isinstance(value, str):
         return None
-    found = sort_key(value, "UTC")[1]
-    if isinstance(found, datetime):
-        return found
-    is_date = isinstance(found, date)
-    return datetime(found.year, found.month, found.day, tzinfo=UTC) if is_date else None
+    try:
+        return CursorOrder(timezone="UTC").instant(value)
+    except ValueError:
+        return None
 
 
 def _order(times: Sequence[datetime]) -> str | None:

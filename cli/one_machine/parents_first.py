@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.names import RUNS
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.ports import LandingZone, Page
 from lambdas.core.pull.run import CursorPosition, Run, RunStatus
+from lambdas.core.pull.window import Window
 from lambdas.core.rules.fan_out import ancestors
 from lambdas.core.source.fan_out import ParentRow, Place, RunRead
 from project.fault import printable

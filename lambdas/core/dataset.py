@@ -148,6 +148,17 @@ class Incremental(Model):
     timezone: str | None = Field(
         default=None, description="IANA zone of cursor values that carry no offset"
     )
+    cursor_type: Literal["time", "number", "text"] | None = Field(
+        default=None,
+        description="what the values are compared as; absent = told from the values, "
+        "and what has no known order is an error",
+    )
+    cursor_format: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="how times in rows are written, if not in ISO 8601: a strptime "
+        "pattern or a list of them, `epoch` or `epoch_ms`; %s and %Q are counts of "
+        "seconds and milliseconds",
+    )
 
 
 class Endpoint(Model):

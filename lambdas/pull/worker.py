@@ -82,11 +82,11 @@ class Worker:
         if dataset is None:
             # Removed since the tick; what it had left behind was rolled forward above.
             return DeliveryOutcome(is_done=True, result=None)
-        result = self._puller.pull(dataset)
+        result = self._puller.pull(dataset, asked_at=delivery.first_at)
         is_over = result.went_on and not result.continues and result.run.error is None
         if is_over and not continues and not self._is_answered(request):
             # The tick only ended what had begun before it: what it asked for is new.
-            result = self._puller.pull(dataset)
+            result = self._puller.pull(dataset, asked_at=delivery.first_at)
         if result.continues:
             self._continue(request, result.run.run_id)
         end = ending(result.run, tries=delivery.tries)

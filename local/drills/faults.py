@@ -84,7 +84,7 @@ def unpoison(stage: Stage, dataset: str) -> None:
     stage.client("dynamodb").update_item(
         TableName=stage.state_table,
         Key={"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": "STATE"}},
-        UpdateExpression="SET #c = :c ADD #v :one REMOVE edge, edge_key",
+        UpdateExpression="SET #c = :c ADD #v :one REMOVE remembered, edge_key",
         ExpressionAttributeNames={"#c": "cursor", "#v": "version"},
         ExpressionAttributeValues={":c": {"S": cursor}, ":one": {"N": "1"}},
     )

@@ -17,10 +17,10 @@ from pydantic import JsonValue
 from lambdas.core.dataset import Api, Catalogue, to_json_value
 from lambdas.core.http.auth import TokenAuth
 from lambdas.core.http.destinations import secret_name
-from lambdas.core.landing.names import MANIFESTS, QUARANTINE, RAW, RUNS
+from lambdas.core.landing.names import EDGES, MANIFESTS, QUARANTINE, RAW, RUNS
 from stacks.constructs.nag import acknowledge, acknowledge_keys_below
 
-WRITTEN_PREFIXES = (RAW, RUNS, MANIFESTS, QUARANTINE)
+WRITTEN_PREFIXES = (RAW, RUNS, MANIFESTS, EDGES, QUARANTINE)
 
 
 class LandingResources(Protocol):
@@ -118,7 +118,9 @@ def land_objects(role: iam.Role, landing: LandingResources) -> None:
         iam.PolicyStatement(
             sid="DropManifests",
             actions=["s3:DeleteObject"],
-            resources=[bucket.arn_for_objects(f"{MANIFESTS}*")],
+            resources=[
+                bucket.arn_for_objects(f"{prefix}*") for prefix in (MANIFESTS, EDGES)
+            ],
         )
     )
     _see_what_is_missing(role, bucket)

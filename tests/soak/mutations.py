@@ -20,6 +20,7 @@ from lambdas.core.landing.names import (
 from lambdas.core.pull import engine, transfer
 from lambdas.core.pull.commit import Committer
 from lambdas.core.pull.cursor import NewRows
+from lambdas.core.pull.edge import Edge
 from lambdas.core.pull.manifest import run_file
 from lambdas.core.pull.plan import Plan, StateAfter
 from lambdas.core.pull.run import CursorPosition, DatasetState, Manifest, Run
@@ -112,7 +113,9 @@ _new_rows = NewRows.__init__
 
 def _without_edge(self: NewRows, *, position: CursorPosition, **more: Any) -> None:
     _new_rows(self, position=position, **more)
-    self._seen_at_edge = frozenset()
+    self._edge = Edge(
+        dataset=self._dataset, before=(), reached=None, asks_from_cursor=False
+    )
 
 
 def _name_without_run(dataset: str, generation: int, run_id: str, part: int) -> str:

@@ -25,11 +25,11 @@ from lambdas.core.landing.names import QUARANTINE, RAW
 from lambdas.core.landing.quarantine import quarantined_from_line
 from lambdas.core.pull import transfer
 from lambdas.core.pull.commit import Committer
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.message import deliveries
 from lambdas.core.pull.ports import PageSource
 from lambdas.core.pull.segment import Budget
+from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset, incremental
 from tests.soak.aws import S3, DynamoDB, EventBridge

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lambdas.core.errors import RunErrorKind, Terminal, Transient
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import Page
+from lambdas.core.pull.window import Window
 from tests.soak.faults import Mishap
 from tests.soak.world import World
 

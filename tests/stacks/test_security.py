@@ -138,12 +138,17 @@ def test_no_action_is_a_wildcard_and_no_resource_without_a_reason(
     assert found == set(WILDCARDS_WITH_A_REASON)
 
 
-def test_deletion_is_granted_below_manifests_only(templates: Templates) -> None:
+def test_deletion_is_granted_below_manifests_and_edges_only(
+    templates: Templates,
+) -> None:
     for _, _, resource in templates.resources("AWS::IAM::Policy"):
         for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
             if "s3:DeleteObject" in as_list(statement["Action"]):
-                (target,) = as_list(statement["Resource"])
-                assert target["Fn::Join"][1][-1] == "/manifests/*"
+                below = {
+                    target["Fn::Join"][1][-1]
+                    for target in as_list(statement["Resource"])
+                }
+                assert below == {"/manifests/*", "/edges/*"}
 
 
 def test_secrets_are_granted_by_name(templates: Templates) -> None:

@@ -55,11 +55,11 @@ class PipeSource:
         return PipeReport(
             state=state if isinstance(state, str) and state else None,
             pending_files=pending if isinstance(pending, int) else None,
-            oldest_pending_at=instant(status.get("oldestFileTimestamp"), None),
-            last_received_at=instant(status.get("lastReceivedMessageTimestamp"), None),
+            oldest_pending_at=instant(status.get("oldestFileTimestamp")),
+            last_received_at=instant(status.get("lastReceivedMessageTimestamp")),
             # A pipe that has never been given a file says no time: it has been given
             # none since it was made.
-            last_forwarded_at=instant(status.get("lastForwardedMessageTimestamp"), None)
+            last_forwarded_at=instant(status.get("lastForwardedMessageTimestamp"))
             or created_at,
             path=path,
         )
@@ -82,6 +82,6 @@ class PipeSource:
 
 def _moment(value: object) -> datetime | None:
     if isinstance(value, str):
-        return instant(value, None)
+        return instant(value)
     is_aware = isinstance(value, datetime) and value.tzinfo is not None
     return value if is_aware else None  # type: ignore[return-value]  # as said a line above

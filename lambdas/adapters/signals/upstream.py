@@ -7,6 +7,7 @@ from datetime import datetime
 
 from lambdas.adapters.sources.api_pages import ApiPages
 from lambdas.adapters.sources.http_api import HttpApi
+from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import (
     Api,
     Dataset,
@@ -26,9 +27,9 @@ from lambdas.core.freshness.probe import (
     event_time,
     failed_probe,
 )
-from lambdas.core.pull.cursor import plan_window
 from lambdas.core.pull.ports import RunState
 from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import plan_window
 from lambdas.core.source.request import base_request, secrets_in
 
 TIMEOUT_S = 10.0
@@ -99,7 +100,9 @@ def _ask(
     if response is None:
         return NOT_PROBED
     return declared_answer(
-        response.body, probe.newest_at, when.zone if when is not None else None
+        response.body,
+        probe.newest_at,
+        when.order if when is not None else CursorOrder(),
     )
 
 

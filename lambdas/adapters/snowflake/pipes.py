@@ -37,7 +37,7 @@ class Pipes:
             state=str(said.get("executionState")),
             pending=pending if isinstance(pending, int) else 0,
             last_ingested=str(path).rpartition("/")[2] if path else None,
-            last_forwarded_at=instant(said.get("lastForwardedMessageTimestamp"), None),
+            last_forwarded_at=instant(said.get("lastForwardedMessageTimestamp")),
             channel=str(channel) if channel else None,
         )
 
@@ -58,7 +58,7 @@ class Pipes:
         rows = self._warehouse.query(describe_pipe(pipe))
         made_at = rows[0][0] if rows else None
         if isinstance(made_at, str):
-            return instant(made_at, None)
+            return instant(made_at)
         is_aware = isinstance(made_at, datetime) and made_at.tzinfo is not None
         return made_at if is_aware else None  # type: ignore[return-value]  # as said a line above
 

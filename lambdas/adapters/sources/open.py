@@ -16,8 +16,8 @@ from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.http.destinations import ANYWHERE, Destinations
 from lambdas.core.ports import Clock, Secrets
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import PageSource
+from lambdas.core.pull.window import Window
 from lambdas.core.source.fan_out import Parents
 from lambdas.core.source.rate_limit import is_brisk
 

@@ -10,9 +10,9 @@ from isal import isal_zlib
 
 from lambdas.core.errors import BadInput, LandingError
 from lambdas.core.landing.names import run_key
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import LandingZone
 from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import Window
 from lambdas.core.source.fan_out import (
     ParentReading,
     ParentRow,

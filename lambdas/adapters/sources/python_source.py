@@ -33,6 +33,7 @@ import msgspec
 from pydantic import JsonValue
 
 from lambdas.adapters.sources.http_api import HttpApi
+from lambdas.core.cursor.order import CursorValue
 from lambdas.core.dataset import Dataset, Endpoint
 from lambdas.core.errors import (
     BadInput,
@@ -45,9 +46,8 @@ from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.urls import join, redact
 from lambdas.core.paging.loops import LoopGuard
 from lambdas.core.ports import Clock, Secrets
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import Page
-from lambdas.core.pull.run import CursorValue
+from lambdas.core.pull.window import Window
 from lambdas.core.records.documents import Document
 from lambdas.core.records.select import (
     MAX_RECORD_BYTES,

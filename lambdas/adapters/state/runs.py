@@ -30,7 +30,11 @@ from lambdas.adapters.state.columns import observed_in
 from lambdas.core.backfill.backfill import Backfill
 from lambdas.core.columns.observed import NOTHING_OBSERVED, observed_to_json
 from lambdas.core.errors import StateConflict
-from lambdas.core.pull.manifest import edge_from_bytes, edge_to_bytes
+from lambdas.core.pull.manifest import (
+    edge_from_bytes,
+    edge_to_bytes,
+    old_edge_from_bytes,
+)
 from lambdas.core.pull.run import (
     CursorPosition,
     DatasetState,
@@ -328,7 +332,7 @@ def _state_item(state: DatasetState) -> dict[str, Any]:
     if state.cursor.edge_key is not None:
         item["edge_key"] = {"S": state.cursor.edge_key}
     elif state.cursor.edge:
-        item["edge"] = {"B": edge_to_bytes(state.cursor.edge)}
+        item["remembered"] = {"B": edge_to_bytes(state.cursor.edge)}
     if state.committing is not None:
         item["committing"] = {"S": state.committing}
     if state.last_success_started_at is not None:
@@ -359,7 +363,7 @@ def _state(name: str, item: Item) -> DatasetState:
         version=int(item["version"]["N"]),
         cursor=CursorPosition(
             value=msgspec.json.decode(item["cursor"]["S"]),
-            edge=edge_from_bytes(item["edge"]["B"]) if "edge" in item else frozenset(),
+            edge=_edge(item),
             edge_key=item["edge_key"]["S"] if "edge_key" in item else None,
         ),
         committing=item["committing"]["S"] if "committing" in item else None,
@@ -381,6 +385,15 @@ def _state(name: str, item: Item) -> DatasetState:
             else None
         ),
     )
+
+
+def _edge(item: Item) -> frozenset[bytes]:
+    """What the cursor remembers, as it is written or was written before."""
+    if "edge" in item:
+        return old_edge_from_bytes(item["edge"]["B"])
+    if "remembered" in item:
+        return edge_from_bytes(item["remembered"]["B"])
+    return frozenset()
 
 
 def _run_item(run: Run) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
+from lambdas.core.cursor.order import CursorOrder, CursorValue
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
-from lambdas.core.pull.cursor import sort_key
-from lambdas.core.pull.run import CursorValue, DatasetState, RunError
+from lambdas.core.pull.run import DatasetState, RunError
 from lambdas.core.pull.segment import shape_of
 from lambdas.core.pull.slice import Slice, has_landed
 
@@ -165,8 +165,7 @@ def refuse_doubles(
             "`write_disposition: merge`"
         )
 
-    def key(value: CursorValue) -> tuple[object, ...]:
-        return sort_key(value, cursor.timezone)
+    key = CursorOrder.of(cursor).bound_key
 
     if first is None or key(backfill.end) > key(first):
         begins = "has no initial_value" if first is None else f"begins at {first}"

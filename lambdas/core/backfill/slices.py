@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from lambdas.core.cursor.order import CursorOrder, CursorValue
+from lambdas.core.cursor.time_pattern import TimePattern
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput
-from lambdas.core.pull.cursor import sort_key
-from lambdas.core.pull.run import CursorValue
-from lambdas.core.schedule.zones import zone
+from lambdas.core.pull.window import is_exact
 
 MAX_SLICES = 10_000
 """More is a mistake in the duration: a year of hours is 8,760."""
@@ -71,11 +72,13 @@ def bounds(
     """The boundaries of the slices of `[start, end)`, both of which are the first and
     the last. Raises BadInput if nothing is between them, or if it cannot be cut so.
     """
-    zone_name = incremental.timezone
+    order = CursorOrder.of(incremental)
     try:
-        first, last = sort_key(start, zone_name), sort_key(end, zone_name)
+        first, last = order.bound_key(start), order.bound_key(end)
         is_backwards = first >= last
-    except (ValueError, TypeError):
+    except ValueError as error:
+        raise BadInput(f"--from {start} --to {end}: {error}") from None
+    except TypeError:
         is_backwards = True
     if is_backwards or first[0] != last[0]:
         raise BadInput(f"--from {start} --to {end}: the start must be before the end")
@@ -83,9 +86,11 @@ def bounds(
         case "number":
             return _numbers(start, end, slice_length)
         case "date":
-            return _dates(str(start), str(end), parse_duration(slice_length))
+            days = [start, *_dates(first[1], last[1], slice_length), end]
+            return _exact(days, incremental)
         case "time":
-            return _times(str(start), str(end), slice_length, incremental)
+            times = _times(start, end, parse_duration(slice_length), incremental)
+            return _exact(times, incremental)
         case _:
             raise BadInput(
                 f"--from {start} --to {end}: a window needs times, dates or numbers, "
@@ -104,39 +109,48 @@ def _numbers(start: CursorValue, end: CursorValue, length: str) -> list[CursorVa
     _refuse_too_many((last - at) / step, length)
     found: list[CursorValue] = [start]
     while (at := at + step) < last:
-        is_whole = all(isinstance(one, int) for one in (start, end))
-        found.append(int(at) if is_whole and at == int(at) else float(at))
+        found.append(_as_written(at, start))
     return [*found, end]
 
 
-def _dates(start: str, end: str, length: Duration) -> list[CursorValue]:
+def _as_written(number: Decimal, example: CursorValue) -> CursorValue:
+    if isinstance(example, str):
+        return f"{number:f}"
+    return int(number) if number == int(number) else float(number)
+
+
+def _exact(
+    bounds: Sequence[CursorValue], incremental: Incremental
+) -> list[CursorValue]:
+    """The bounds that `format` can say exactly, and the first and the last: a slice of
+    six hours is a day where upstream is asked for days.
+    """
+    first, *inner, last = bounds
+    return [first, *(one for one in inner if is_exact(one, incremental)), last]
+
+
+def _dates(start: date, end: date, length_text: str) -> list[str]:
+    length = parse_duration(length_text)
     if length.rest % timedelta(days=1):
         raise BadInput(
             "--slice: the cursor of this dataset is a date; accepted: whole days, "
             "such as P1D or P1M"
         )
-    first = datetime.combine(date.fromisoformat(start), datetime.min.time())
-    last = datetime.combine(date.fromisoformat(end), datetime.min.time())
-    inner = [at.date().isoformat() for at in _steps(first, last, length)]
-    return [start, *inner, end]
+    first, last = (datetime.combine(one, datetime.min.time()) for one in (start, end))
+    return [at.date().isoformat() for at in _steps(first, last, length)]
 
 
 def _times(
-    start: str, end: str, length_text: str, incremental: Incremental
+    start: CursorValue, end: CursorValue, length: Duration, incremental: Incremental
 ) -> list[CursorValue]:
-    length = parse_duration(length_text)
-    first, last = (_instant(text, incremental) for text in (start, end))
-    declared = incremental.initial_value
+    order = CursorOrder.of(incremental)
+    first, last = (order.bound_key(one)[1] for one in (start, end))
     written = _written_as(start, incremental)
-    if isinstance(declared, str) and sort_key(declared, incremental.timezone)[0] == (
-        "time"
-    ):
-        written = _written_as(declared, incremental)
 
-    def text(at: datetime) -> str | None:
+    def text(at: datetime) -> CursorValue | None:
         """None if the cursor cannot express it."""
-        found = written.text(at)
-        return found if _instant(found, incremental) == at else None
+        found = written(at)
+        return found if order.bound_key(found)[1] == at else None
 
     inner = [text(at) for at in _steps(first, last, length)]
     return [
@@ -171,35 +185,34 @@ def _refuse_too_many(count: Decimal, length: str) -> None:
         )
 
 
-def _instant(text: str, incremental: Incremental) -> datetime:
-    instant: datetime = sort_key(text, incremental.timezone)[1]
-    return instant
+def _written_as(
+    start: CursorValue, incremental: Incremental
+) -> Callable[[datetime], CursorValue]:
+    """How the cursor writes its times, which is what upstream understands: as
+    `cursor_format` says, as initial_value does, or as `start` does.
+    """
+    order = CursorOrder.of(incremental)
+    declared = incremental.initial_value
+    if order.patterns:
+        pattern = order.patterns[0]
+        is_number = isinstance(declared, int) or isinstance(start, int)
+        return lambda at: _by_pattern(pattern, at, order, is_number=is_number)
+    example = str(start)
+    if isinstance(declared, str) and order.bound_key(declared)[0] == "time":
+        example = declared
+    separator = example[10] if example[10:11] in ("T", " ") else "T"
+    shown = datetime.fromisoformat(example).tzinfo
+
+    def write(at: datetime) -> str:
+        there = at.astimezone(shown or order.zone)
+        text = (there if shown else there.replace(tzinfo=None)).isoformat(sep=separator)
+        return text.replace("+00:00", "Z") if example.endswith("Z") else text
+
+    return write
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Written:
-    """How a cursor writes its times."""
-
-    separator: str
-    offset: tzinfo
-    shows_offset: bool
-    is_z: bool
-
-    def text(self, at: datetime) -> str:
-        there = at.astimezone(self.offset)
-        if not self.shows_offset:
-            there = there.replace(tzinfo=None)
-        text = there.isoformat(sep=self.separator)
-        return text.replace("+00:00", "Z") if self.is_z else text
-
-
-def _written_as(example: str, incremental: Incremental) -> _Written:
-    """As `example` is written: it says what upstream understands."""
-    read = datetime.fromisoformat(example)
-    named = zone(incremental.timezone) if incremental.timezone else UTC
-    return _Written(
-        separator=example[10],
-        offset=read.tzinfo or named,
-        shows_offset=read.tzinfo is not None,
-        is_z=example.endswith("Z"),
-    )
+def _by_pattern(
+    pattern: TimePattern, at: datetime, order: CursorOrder, *, is_number: bool
+) -> CursorValue:
+    text = pattern.write(at.astimezone(order.zone))
+    return int(text) if is_number and text.lstrip("-").isdigit() else text

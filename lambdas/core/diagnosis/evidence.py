@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
+from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis.signals import (
     Landing,
@@ -30,7 +31,6 @@ from lambdas.core.loading.objects import (
     LandedObjects,
     LoadRecord,
 )
-from lambdas.core.pull.cursor import as_instant
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
 from lambdas.core.records.json_path import steps
 from lambdas.core.schedule.expressions import expression, last_due, next_due
@@ -122,10 +122,8 @@ def _due(dataset: Dataset, now: datetime, *, since: datetime | None) -> Pull:
 
 
 def _cursor_at(dataset: Dataset, state: DatasetState) -> datetime | None:
-    incremental = dataset.source.cursor
-    zone = incremental.timezone if incremental is not None else None
     try:
-        return as_instant(state.cursor.value, zone)
+        return CursorOrder.of(dataset.source.cursor).instant(state.cursor.value)
     except ValueError:
         return None
 

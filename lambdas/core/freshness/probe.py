@@ -16,11 +16,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from lambdas.core.cursor.order import CursorOrder, CursorValue
 from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis.signals import ProbeResult, Upstream
 from lambdas.core.errors import OverBudget, RunErrorKind, Transient, UpstreamError
-from lambdas.core.pull.cursor import as_instant
-from lambdas.core.pull.run import CursorValue
 from lambdas.core.records.json_path import find_value, steps
 
 PAGES = 2
@@ -28,14 +27,15 @@ PAGES = 2
 NOT_PROBED = Upstream(probe="not_probed")
 _MILLISECONDS_FROM = 10**11
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO = CursorOrder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTime:
-    """Where a record says how new it is, and the zone of times without an offset."""
+    """Where a record says how new it is, and how its times are read."""
 
     path: str
-    zone: str | None
+    order: CursorOrder
     is_cursor: bool
 
 
@@ -47,20 +47,24 @@ def event_time(dataset: Dataset) -> EventTime | None:
         declared is None or steps(declared) == steps(incremental.cursor_path)
     ):
         return EventTime(
-            path=incremental.cursor_path, zone=incremental.timezone, is_cursor=True
+            path=incremental.cursor_path,
+            order=CursorOrder.of(incremental),
+            is_cursor=True,
         )
     if declared is None:
         return None
-    return EventTime(path=declared, zone=None, is_cursor=False)
+    return EventTime(path=declared, order=_ISO, is_cursor=False)
 
 
-def instant(value: object, zone: str | None) -> datetime | None:
-    """The time a JSON value stands for; numbers are epoch seconds or milliseconds."""
+def instant(value: object, order: CursorOrder = _ISO) -> datetime | None:
+    """The time a JSON value stands for; numbers are epoch seconds or milliseconds if
+    `order` does not say what they are.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    if isinstance(value, str):
+    if isinstance(value, str) or order.patterns:
         try:
-            return as_instant(value, zone)
+            return order.instant(value)
         except ValueError:
             return None
     seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
@@ -72,7 +76,7 @@ def instant(value: object, zone: str | None) -> datetime | None:
         return None
 
 
-def declared_answer(body: bytes, newest_at: str, zone: str | None) -> Upstream:
+def declared_answer(body: bytes, newest_at: str, order: CursorOrder) -> Upstream:
     """What the answer to a declared probe says.
 
     A list that is there and empty is an empty source. An answer without the value is
@@ -91,7 +95,7 @@ def declared_answer(body: bytes, newest_at: str, zone: str | None) -> Upstream:
             return Upstream(probe="error_body")
     if value is None:
         return Upstream(probe="ok")
-    newest = instant(value, zone)
+    newest = instant(value, order)
     if newest is None:
         return Upstream(probe="error_body")
     return Upstream(probe="ok", newest_event_at=newest, empty=False)
@@ -113,7 +117,7 @@ def derived_answer(
     for number, (records, has_more) in enumerate(pages, start=1):
         seen += len(records)
         times = (
-            instant(find_value(record, when.path), when.zone) for record in records
+            instant(find_value(record, when.path), when.order) for record in records
         )
         newest = max((t for t in (newest, *times) if t is not None), default=None)
         if newest_first and newest is not None:
@@ -121,7 +125,7 @@ def derived_answer(
         if number == PAGES:
             is_all = not has_more
             break
-    at_cursor = instant(cursor, when.zone) if when.is_cursor else None
+    at_cursor = instant(cursor, when.order) if when.is_cursor else None
     if newest is None:
         if seen:
             return NOT_PROBED  # records, and none says how new it is

@@ -2,7 +2,8 @@
 
 ``raw/<dataset>/g<generation>/dt=<date>/<run_id>-<part>.ndjson.gz`` holds records,
 ``runs/<dataset>/<run_id>.json`` says that a run is complete, and
-``manifests/<dataset>/<run_id>.json`` holds the parts of uploads not yet completed.
+``manifests/<dataset>/<run_id>.json`` holds the parts of uploads not yet completed;
+``edges/<dataset>/<run_id>.edge`` holds the rows that a cursor remembers, if many.
 Nothing under ``raw/`` is visible before its run is committed, and no name is ever
 written twice.
 
@@ -20,6 +21,8 @@ from datetime import UTC, datetime
 RAW = "raw/"
 RUNS = "runs/"
 MANIFESTS = "manifests/"
+EDGES = "edges/"
+"""What cursors remember; it never expires, since a dataset may rest for a year."""
 QUARANTINE = "quarantine/"
 ARCHIVE = "archive/"
 """What is left of objects of which rows were erased; nobody loads it."""
@@ -92,7 +95,7 @@ def manifest_key(dataset: str, run_id: str) -> str:
 
 def edge_key(dataset: str, run_id: str) -> str:
     """Where the hashes at the cursor's edge stand when they are many."""
-    return f"{MANIFESTS}{dataset}/{run_id}.edge"
+    return f"{EDGES}{dataset}/{run_id}.edge"
 
 
 def run_id_of(key: str) -> str | None:

@@ -31,7 +31,7 @@ from lambdas.core.errors import (
     SweepIncomplete,
     UploadGone,
 )
-from lambdas.core.landing.names import edge_key, manifest_key, run_key
+from lambdas.core.landing.names import EDGES, MANIFESTS, edge_key, manifest_key, run_key
 from lambdas.core.ports import Clock, Events
 from lambdas.core.pull.column_events import column_events
 from lambdas.core.pull.manifest import (
@@ -39,6 +39,7 @@ from lambdas.core.pull.manifest import (
     edge_to_bytes,
     manifest_from_json,
     manifest_to_json,
+    old_edge_from_bytes,
     run_file,
 )
 from lambdas.core.pull.ports import LandingZone, RunState
@@ -266,7 +267,7 @@ class Committer:
     def _spilled(
         self, run: Run, before: CursorPosition, cursor: CursorPosition
     ) -> CursorPosition:
-        if before.edge_key is not None and before == cursor:
+        if _stays(before) and before == cursor:
             return dataclasses.replace(cursor, edge=frozenset())
         return self._spilled_to(edge_key(run.dataset, run.run_id), cursor)
 
@@ -275,7 +276,7 @@ class Committer:
     ) -> Resume | None:
         if resume is None:
             return None
-        if before == resume and resume.reached.edge_key is not None:
+        if before == resume and _stays(resume.reached):
             reached = dataclasses.replace(resume.reached, edge=frozenset())
         else:
             key = edge_key(run.dataset, f"{run.run_id}-reached")
@@ -319,7 +320,8 @@ class Committer:
                 f"the rows seen at the cursor's edge of {state.dataset} stand in "
                 f"{key}, which is gone; restore it from the bucket's versions"
             )
-        return dataclasses.replace(cursor, edge=edge_from_bytes(document))
+        read = old_edge_from_bytes if key.startswith(MANIFESTS) else edge_from_bytes
+        return dataclasses.replace(cursor, edge=read(document))
 
 
 def _restless(dataset: str) -> StateConflict:
@@ -327,6 +329,11 @@ def _restless(dataset: str) -> StateConflict:
         f"the state of {dataset} moved on {READS} times while it was read; another "
         "pull of it is at work, and this one will be tried again"
     )
+
+
+def _stays(cursor: CursorPosition) -> bool:
+    """Whether what a cursor remembers stands where nothing expires."""
+    return cursor.edge_key is not None and cursor.edge_key.startswith(EDGES)
 
 
 def _edge_keys(cursor: CursorPosition, resume: Resume | None) -> set[str]:

@@ -3,226 +3,39 @@
 Rows that stand exactly at the cursor's edge are the classic loss and the classic
 double: a row may appear with the same cursor value after the pull that moved the
 cursor there. So the next pull asks from the edge on, *including* it, and drops only
-the rows whose hash was seen there before.
+the rows that were seen there before.
+
+The cursor never passes now. A row that is dated later (a sentinel, a booking, a device
+with a wrong clock) lands, and is remembered in the same way until the cursor has
+passed its day, so that it lands once and hides no row that comes before it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import compress
-from math import ceil
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
 import msgspec
-from pydantic import JsonValue
 
-from lambdas.core.dataset import Dataset, Incremental
+from lambdas.core.cursor.order import CursorOrder, SortKey, shown
+from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
-from lambdas.core.pull.run import CursorPosition, CursorValue
+from lambdas.core.pull.edge import Edge, day_of
+from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import Window
 from lambdas.core.records.json_path import find, steps
 
-SortKey: TypeAlias = tuple[str, Any, int]
-"""The kind of a cursor value, its comparable form, and its nanoseconds past the
-microsecond. Values of two kinds cannot be compared."""
-
-_MICROSECOND_DIGITS = 6
-_NANOSECOND_DIGITS = 9
 _ONE_KIND: tuple[set[type], ...] = ({str}, {int}, {float})
+_FARTHEST_ZONE = timedelta(hours=14)
+_EPOCHS = ((10**9, 1, "epoch"), (10**12, 1000, "epoch_ms"))
+"""Where numbers look like counts since 1970, what a second counts, and their name."""
 
-
-def sort_key(value: object, timezone: str | None) -> SortKey:
-    """What `value` compares by: an instant, a date, a number or a text.
-
-    A date-time without offset is read in `timezone`; without one it is refused, since
-    guessing shifts every age by the offset. Raises ValueError.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(  # noqa: TRY004 - one error for every unusable value
-            f"a cursor value must be a number or a text, not {_shown(value)}"
-        )
-    if isinstance(value, int | float):
-        return ("number", value, 0)
-    return _text_key(value, timezone)
-
-
-@lru_cache(maxsize=65536)
-def _text_key(value: str, timezone: str | None) -> SortKey:
-    instant = _parse_time(value)
-    if instant is None:
-        return ("text", value, 0)
-    if not isinstance(instant, datetime):
-        return ("date", instant, 0)
-    if instant.tzinfo is None:
-        if timezone is None:
-            raise ValueError(
-                f"the time {value!r} carries no offset, and no zone is declared; "
-                "set source.endpoint.incremental.timezone to an IANA zone"
-            )
-        instant = instant.replace(tzinfo=ZoneInfo(timezone))
-    return ("time", instant.astimezone(UTC), _beyond_microseconds(value))
-
-
-def _parse_time(value: str) -> datetime | date | None:
-    if not value[:4].isdigit() or value[4:5] != "-":
-        return None
-    try:
-        if len(value) == len("2013-01-01"):
-            return date.fromisoformat(value)
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
-
-
-def _as_time(key: SortKey | None, timezone: str | None) -> SortKey | None:
-    """A date as the midnight it begins with, in `timezone` or UTC; all else itself."""
-    if key is None or key[0] != "date":
-        return key
-    day: date = key[1]
-    zone = ZoneInfo(timezone) if timezone else UTC
-    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    return ("time", midnight.astimezone(UTC), 0)
-
-
-def _as_date(
-    key: SortKey | None, timezone: str | None, *, up: bool = False
-) -> SortKey | None:
-    """A time as its day in `timezone` or UTC, or `up` to the next unless it is
-    midnight; all else itself.
-    """
-    if key is None or key[0] != "time":
-        return key
-    at: datetime = key[1].astimezone(ZoneInfo(timezone) if timezone else UTC)
-    is_midnight = at.time() == time() and key[2] == 0
-    return ("date", at.date() + timedelta(days=int(up and not is_midnight)), 0)
-
-
-def _beyond_microseconds(value: str) -> int:
-    """Nanoseconds that `datetime` cannot hold; 0 for nearly every value."""
-    _, dot, rest = value.partition(".")
-    if not dot:
-        return 0
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    return int(digits[_MICROSECOND_DIGITS:_NANOSECOND_DIGITS].ljust(3, "0"))
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - a short line
-
-
-def as_instant(value: CursorValue | None, timezone: str | None) -> datetime | None:
-    """The instant a cursor stands for, or None if it is no time: a number may be one
-    and says nothing of it.
-    """
-    if value is None:
-        return None
-    kind, comparable, _ = sort_key(value, timezone)
-    if kind == "time":
-        return comparable if isinstance(comparable, datetime) else None
-    if kind == "date":
-        return datetime(comparable.year, comparable.month, comparable.day, tzinfo=UTC)
-    return None
-
-
-_NOWHERE = CursorPosition()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """What one pull asks for.
-
-    `start` and `end` are cursor values; `start_text` and `end_text` are the same as
-    the API wants them written. None means: no such bound.
-    """
-
-    start: CursorValue | None = None
-    end: CursorValue | None = None
-    start_text: str | None = None
-    end_text: str | None = None
-    initial_text: str | None = None
-    position: JsonValue = None
-    """Where the first page begins, if a long pull goes on."""
-    since: CursorPosition = _NOWHERE
-    """The cursor, for a source that keeps it itself (a child of another dataset)."""
-    reached: CursorPosition = _NOWHERE
-    """What earlier segments of the same pull have reached beyond it."""
-
-
-def plan_window(
-    incremental: Incremental,
-    position: CursorPosition,
-    *,
-    start: CursorValue | None = None,
-    end: CursorValue | None = None,
-) -> Window:
-    """What the next pull asks for, `lag` and `format` applied.
-
-    `start` overrides the cursor (a backfill), `end` the declared end. Raises BadInput
-    if a declared value cannot be used as a cursor.
-    """
-    if start is None:
-        start = incremental.initial_value if position.value is None else position.value
-        if position.value is not None and incremental.lag:
-            start = shifted_back(position.value, incremental.lag, incremental.timezone)
-    end = incremental.end_value if end is None else end
-    return Window(
-        start=start,
-        end=end,
-        start_text=formatted(start, incremental),
-        end_text=formatted(end, incremental),
-        initial_text=formatted(incremental.initial_value, incremental),
-    )
-
-
-def shifted_back(value: CursorValue, lag: float, timezone: str | None) -> CursorValue:
-    """`value` minus `lag`: seconds for times, whole days (rounded up) for dates, units
-    for numbers. Written as `value` was: same offset, same precision.
-    """
-    kind, _, _ = sort_key(value, timezone)
-    if isinstance(value, int | float):
-        shifted = value - lag
-        return int(shifted) if isinstance(value, int) and lag == int(lag) else shifted
-    if kind == "date":
-        return (
-            date.fromisoformat(value) - timedelta(days=ceil(lag / 86400))
-        ).isoformat()
-    if kind == "time":
-        moved = datetime.fromisoformat(value) - timedelta(seconds=lag)
-        text = moved.isoformat(sep=value[10])
-        return text.replace("+00:00", "Z") if value.endswith("Z") else text
-    raise BadInput(
-        f"lag needs a cursor of times or numbers; {_shown(value)} is neither"
-    )
-
-
-def formatted(value: CursorValue | None, incremental: Incremental) -> str | None:
-    """A cursor value as the API wants it: as it came, unless `format` says otherwise.
-
-    `epoch` and `epoch_ms` and strftime patterns apply to times only; BadInput if the
-    value is none.
-    """
-    if value is None:
-        return None
-    if incremental.format is None:
-        return str(value)
-    instant = as_instant(value, incremental.timezone)
-    if instant is None:
-        raise BadInput(
-            f"source.endpoint.incremental.format is {incremental.format!r}, but the "
-            f"cursor value {_shown(value)} is not a time"
-        )
-    if incremental.format == "epoch":
-        return str(int(instant.timestamp()))
-    if incremental.format == "epoch_ms":
-        return str(round(instant.timestamp() * 1000))
-    zone = ZoneInfo(incremental.timezone) if incremental.timezone else UTC
-    return instant.astimezone(zone).strftime(incremental.format)
+Verdicts: TypeAlias = dict[object, tuple[bool, SortKey | None]]
+"""By cursor value: whether its rows are in the window, and what they compare by."""
 
 
 @lru_cache(maxsize=1024)
@@ -271,50 +84,107 @@ class NewRows:
         position: CursorPosition,
         window: Window,
         reached: CursorPosition | None = None,
+        limit: datetime | None = None,
     ) -> None:
         """`position` is the cursor that the window was planned from, `reached` what
-        earlier segments of the same pull have seen beyond it.
+        earlier segments of the same pull have seen beyond it. The cursor does not pass
+        `limit`.
 
         Raises BadInput if the window's own bounds are not usable cursors.
         """
         incremental = dataset.source.cursor
         if incremental is None:
             raise BadInput(f"{dataset.name} declares no incremental")
-        self._incremental = incremental
-        self._zone = incremental.timezone
+        self._dataset, self._incremental = dataset, incremental
+        self._order = CursorOrder.of(incremental)
         self._values = _cursor_decoder(incremental.cursor_path)
-        self._hash_by: tuple[str, ...] = (
-            dataset.primary_key if dataset.write_disposition == "append" else ()
-        )
+        self._limit = limit
+        furthest = reached or position
         try:
-            self._start = self._key(window.start)
-            self._end = self._key(window.end)
-            cursor = self._key(position.value)
-            reached = reached or position
-            self._best = self._key(reached.value)
+            self._start = self._bound(window.start)
+            self._end = self._bound(window.end)
+            self._cursor = self._bound(position.value)
+            self._best = self._bound(furthest.value)
         except ValueError as error:
-            raise BadInput(f"{dataset.name}: {error}") from None
-        self._seen_at_edge = (
-            position.edge if self._start is not None and self._start == cursor
-            else frozenset()
-        )  # fmt: skip
-        self._best_value = reached.value
-        self._edge: set[bytes] = set(reached.edge)
+            raise BadInput(
+                f"{dataset.name}: the cursor `{incremental.cursor_path}`: {error}"
+            ) from None
+        self._best_value = furthest.value
+        self._edge = Edge(
+            dataset=dataset,
+            before=position.edge,
+            reached=reached.edge if reached else None,
+            asks_from_cursor=self._start is not None and self._start == self._cursor,
+        )
+        if self._best != self._cursor:
+            self._edge.forget_cursor()
         self._is_ascending = True
+        self._came = self._came_from_start = 0
+        self._newest_came: tuple[SortKey, object] | None = None
+        self._page: tuple[Sequence[object], Sequence[bytes]] = ((), ())
         self.exhausted = False
 
-    def _key(self, value: object) -> SortKey | None:
-        return None if value is None else sort_key(value, self._zone)
+    def _bound(self, value: object) -> SortKey | None:
+        return None if value is None else self._order.bound_key(value)
 
     @property
     def position(self) -> CursorPosition:
         """Where the cursor stands after all rows seen so far."""
-        return CursorPosition(value=self._best_value, edge=frozenset(self._edge))
+        passed = None if self._best is None else day_of(self._best)
+        return CursorPosition(value=self._best_value, edge=self._edge.entries(passed))
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of the rows that came."""
-        return ()
+        found = (self._only_older(), self._cursor_after_now(), self._like_an_epoch())
+        return tuple(one for one in found if one is not None)
+
+    def _only_older(self) -> str | None:
+        if self._cursor is None or self._newest_came is None or self._came_from_start:
+            return None
+        return (
+            f"upstream was asked from {self._shown_start} on and sent {self._came:,} "
+            f"rows, all of them older (the newest {shown(self._newest_came[1])}), so "
+            "none is new. If that is not as it should be, look whether the API filters "
+            f"by `{self._incremental.cursor_path}` and reads the value as it is "
+            f"written; {self._set_back}"
+        )
+
+    def _cursor_after_now(self) -> str | None:
+        if self._cursor is None or not self._is_ahead(self._cursor):
+            return None
+        return (
+            f"the cursor stands at {self._shown_start}, which is after now: rows that "
+            f"are dated before it are not asked for; {self._set_back}"
+        )
+
+    def _like_an_epoch(self) -> str | None:
+        """A number is no time unless that is declared, and may be one all the same."""
+        if self._best is None or self._best[0] != "number" or self._limit is None:
+            return None
+        now_s = self._limit.timestamp()
+        first = (
+            self._incremental.initial_value if self._start is None else self._start[1]
+        )
+        for least, unit, name in _EPOCHS:
+            is_like_one = first is not None and least <= float(first) <= now_s * unit
+            if is_like_one and self._best[1] > now_s * unit:
+                return (
+                    f"the cursor has moved to {shown(self._best_value)}, which as a "
+                    "count since 1970 is after now. If it is one, declare "
+                    f"`incremental.cursor_format: {name}`, so that the "
+                    f"cursor never passes now; {self._set_back}"
+                )
+        return None
+
+    @property
+    def _shown_start(self) -> str:
+        return shown(self._best_value if self._start is None else self._start[1])
+
+    @property
+    def _set_back(self) -> str:
+        name = self._dataset.name
+        return f"`catflap reset {name} --cursor VALUE` sets the cursor back"
 
     @property
     def can_stop_here(self) -> bool:
@@ -337,13 +207,14 @@ class NewRows:
         """The new rows among `records`, in order.
 
         Raises Terminal(kind=schema) if a cursor value is missing (and that is not
-        declared to be fine), is no cursor, or is of another kind than before.
+        declared to be fine), has no known order, or is of another kind than before.
         """
         if not records:
             return []
         values = self._decoded(records, page)
+        self._page = (values, records)
         # Few distinct values a page are the rule: judge each value once.
-        verdicts: dict[object, tuple[bool, SortKey | None]] = {}
+        verdicts: Verdicts = {}
         before = self._best
         if set(map(type, values)) in _ONE_KIND:
             verdicts = {v: self._judge(v, page) for v in dict.fromkeys(values)}
@@ -356,76 +227,65 @@ class NewRows:
         self._look_at_order(before, verdicts)
         return kept
 
-    def _look_at_order(
-        self,
-        before: SortKey | None,
-        verdicts: Mapping[object, tuple[bool, SortKey | None]],
-    ) -> None:
-        """Notice a page with a row below what the pages before it had reached."""
+    def _look_at_order(self, before: SortKey | None, verdicts: Verdicts) -> None:
+        """Notice a page with a row below what the pages before it had reached, and
+        whether rows come that are not older than what was asked for.
+        """
+        keys = [(key, value) for value, (_, key) in verdicts.items() if key is not None]
+        if not self._came_from_start and keys:
+            newest = max(keys, key=itemgetter(0))
+            self._newest_came = max(
+                self._newest_came or newest, newest, key=itemgetter(0)
+            )
+            self._came_from_start = self._start is None or newest[0] >= self._start
+            self._came += len(self._page[0])
         if before is None or self._incremental.row_order != "asc":
             return
-        keys = [key for wanted, key in verdicts.values() if wanted and key is not None]
-        if keys and min(keys) < before:
+        wanted = [key for is_in, key in verdicts.values() if is_in and key is not None]
+        if wanted and min(wanted) < before:
             self._is_ascending = False
 
     def _keep_each(
         self,
         values: Sequence[object],
         records: Sequence[bytes],
-        verdicts: dict[object, tuple[bool, SortKey | None]],
+        verdicts: Verdicts,
         page: int,
     ) -> list[bytes]:
         """`keep`, row by row."""
         kept: list[bytes] = []
-        newest: SortKey | None = None
-        newest_value: CursorValue | None = None
         for value, record in zip(values, records, strict=True):
             if value.__class__ not in (str, int, float):
-                judged = self._judge(value, page)
+                wanted, key = self._judge(value, page)
             elif value in verdicts:
-                judged = verdicts[value]
+                wanted, key = verdicts[value]
             else:
-                judged = verdicts[value] = self._judge(value, page)
-            wanted, key = judged
+                wanted, key = verdicts[value] = self._judge(value, page)
             if not wanted:
                 continue
-            if (
-                self._seen_at_edge
-                and key == self._start
-                and self._hash(record) in self._seen_at_edge
-            ):
+            may_be_seen = key is not None and self._edge.may_hold(key, self._start)
+            if may_be_seen and self._edge.holds(record):
                 continue
             kept.append(record)
-            if key is not None and (newest is None or key > newest):
-                newest, newest_value = key, value  # type: ignore[assignment]  # a key only comes from a cursor value
         self._refuse_two_kinds(verdicts, page)
-        if newest is not None and newest_value is not None:
-            self._advance(newest, newest_value, values, records, verdicts)
+        self._advance(values, records, verdicts)
         return kept
 
-    def _touches_edge(
-        self, verdicts: Mapping[object, tuple[bool, SortKey | None]]
-    ) -> bool:
-        """Whether a row may be one that was seen at the edge: each is looked at."""
-        return bool(self._seen_at_edge) and any(
-            key == self._start for _, key in verdicts.values()
+    def _touches_edge(self, verdicts: Verdicts) -> bool:
+        """Whether a row may be one that was seen before: each is looked at."""
+        return not self._edge.is_empty and any(
+            key is not None and self._edge.may_hold(key, self._start)
+            for _, key in verdicts.values()
         )
 
     def _keep_wanted(
-        self,
-        values: Sequence[object],
-        records: Sequence[bytes],
-        verdicts: dict[object, tuple[bool, SortKey | None]],
+        self, values: Sequence[object], records: Sequence[bytes], verdicts: Verdicts
     ) -> list[bytes]:
-        """`keep` for a page whose cursors are all of one kind and off the edge: nothing
-        is done a row that is not done in C.
+        """`keep` for a page whose cursors are all of one kind and were not seen before:
+        nothing is done a row that is not done in C.
         """
-        wanted = {value: key for value, (is_in, key) in verdicts.items() if is_in}
-        if not wanted:
-            return []
-        newest_value, newest = max(wanted.items(), key=itemgetter(1))
-        # keys only come from cursor values
-        self._advance(newest, newest_value, values, records, verdicts)  # type: ignore[arg-type]  # see above
+        self._advance(values, records, verdicts)
+        wanted = {value for value, (is_in, _) in verdicts.items() if is_in}
         if len(wanted) == len(verdicts):
             return list(records)
         return list(compress(records, map(wanted.__contains__, values)))
@@ -443,20 +303,24 @@ class NewRows:
             if missing == "raise":
                 raise self._fault(
                     page,
-                    "is missing or null in a row; set on_cursor_value_missing to "
-                    "`include` or `exclude` if that is as it should be",
+                    "is missing or null; set on_cursor_value_missing to `include` or "
+                    "`exclude` if that is as it should be",
+                    value,
                 )
             return (missing == "include", None)
         try:
-            key = sort_key(value, self._zone)
+            key = self._order.key(value)
         except ValueError as error:
-            raise self._fault(page, f"is not usable: {error}") from None
+            raise self._fault(page, f"is not usable: {error}", value) from None
         if self._unlike(key) is not None:
             self._meet(key[0])
             bound = self._unlike(key)
             if bound is not None:
                 raise self._fault(
-                    page, f"is a {key[0]} ({_shown(value)}), but it was a {bound[0]}"
+                    page,
+                    f"is a {key[0]} ({shown(value)}), but it was a {bound[0]}; "
+                    f"if the API has changed, {self._set_back}",
+                    value,
                 )
         return (self._is_in_window(key), key)
 
@@ -473,20 +337,22 @@ class NewRows:
         they have dates. The cursor's own value came from rows.
         """
         if kind == "time":
-            self._start = _as_time(self._start, self._zone)
-            self._end = _as_time(self._end, self._zone)
+            self._start = self._start and self._order.as_time(self._start)
+            self._end = self._end and self._order.as_time(self._end)
         elif kind == "date":
-            self._start = _as_date(self._start, self._zone)
-            self._end = _as_date(self._end, self._zone, up=True)
+            self._start = self._start and self._order.as_date(self._start)
+            self._end = self._end and self._order.as_date(self._end, up=True)
 
-    def _refuse_two_kinds(
-        self, verdicts: Mapping[object, tuple[bool, SortKey | None]], page: int
-    ) -> None:
+    def _refuse_two_kinds(self, verdicts: Verdicts, page: int) -> None:
         """The first page has nothing before it that its values could be unlike."""
         kinds = {key[0]: value for value, (_, key) in verdicts.items() if key}
         if len(kinds) > 1:
-            told = " and ".join(f"a {k} ({_shown(v)})" for k, v in kinds.items())
-            raise self._fault(page, f"is {told} on one page")
+            told = " and ".join(f"a {k} ({shown(v)})" for k, v in kinds.items())
+            raise self._fault(
+                page,
+                f"is {told} on one page; accepted: one kind, which "
+                "`incremental.cursor_type` may name",
+            )
 
     def _is_in_window(self, key: SortKey) -> bool:
         order = self._incremental.row_order
@@ -502,42 +368,71 @@ class NewRows:
                 return False
         return True
 
+    def _is_ahead(self, key: SortKey) -> bool:
+        """Whether a row is dated after now, so that the cursor does not go there."""
+        if self._limit is None:
+            return False
+        if key[0] == "date":
+            return bool(key[1] > self._last_day)
+        return bool(key[0] == "time" and key[1] > self._limit)
+
+    @property
+    def _last_day(self) -> date:
+        """The last day that has begun by the limit, anywhere if no zone is declared."""
+        limit = self._limit or datetime.max.replace(tzinfo=UTC)
+        if self._order.timezone is None:
+            return (limit + _FARTHEST_ZONE).date()
+        return limit.astimezone(self._order.zone).date()
+
     def _advance(
-        self,
-        newest: SortKey,
-        newest_value: CursorValue,
-        values: Sequence[object],
-        records: Sequence[bytes],
-        verdicts: dict[object, tuple[bool, SortKey | None]],
+        self, values: Sequence[object], records: Sequence[bytes], verdicts: Verdicts
     ) -> None:
-        if self._best is not None and newest < self._best:
-            return
-        if self._best is None or newest > self._best:
-            self._best, self._best_value, self._edge = newest, newest_value, set()
-        at_edge = {value for value, (_, key) in verdicts.items() if key == newest}
-        self._edge.update(
-            self._hash(record)
-            for value, record in zip(values, records, strict=True)
-            if value.__class__ in (str, int, float) and value in at_edge
-        )
-
-    def _hash(self, record: bytes) -> bytes:
-        """16 bytes: of the primary key where a row never changes (`append`), of the
-        whole record where an update at the same cursor value must not be missed.
+        """Move the cursor to the newest row that is not ahead of now, and remember the
+        rows that are there, and those ahead.
         """
-        if not self._hash_by:
-            return hashlib.blake2b(record, digest_size=16).digest()
-        parts = [
-            b"\x1f".join(bytes(value) for value in find(record, path))
-            for path in self._hash_by
-        ]
-        return hashlib.blake2b(b"\x1e".join(parts), digest_size=16).digest()
+        passed = {v: key for v, (is_in, key) in verdicts.items() if is_in and key}
+        ahead: dict[object, int | None] = {}
+        if passed and self._is_ahead(max(passed.values())):
+            ahead = {v: day_of(key) for v, key in passed.items() if self._is_ahead(key)}
+            passed = {v: key for v, key in passed.items() if v not in ahead}
+        remembered = ahead
+        if passed:
+            value, newest = max(passed.items(), key=itemgetter(1))
+            if self._best is None or newest > self._best:
+                self._best, self._best_value = newest, value  # type: ignore[assignment]  # a key only comes from a cursor value
+                self._edge.moved_on()
+            if newest == self._best:
+                at_edge = (v for v, key in passed.items() if key == newest)
+                remembered = {**ahead, **dict.fromkeys(at_edge)}
+        if not remembered:
+            return
+        for value, record in zip(values, records, strict=True):
+            if value.__class__ in (str, int, float) and value in remembered:
+                self._edge.add(record, remembered[value])
 
-    def _fault(self, page: int, what: str) -> Terminal:
-        path = self._incremental.cursor_path
+    def _fault(self, page: int, what: str, value: object = ...) -> Terminal:
+        path, name = self._incremental.cursor_path, self._dataset.name
         return Terminal(
-            f"page {page}: the cursor `{path}` {what}", kind=RunErrorKind.SCHEMA
+            f"page {page}: the cursor `{path}` of {name}{self._where(value)} {what}",
+            kind=RunErrorKind.SCHEMA,
         )
+
+    def _where(self, value: object) -> str:
+        """The key of the first row that has a value."""
+        values, records = self._page
+        alike = (
+            record
+            for one, record in zip(values, records, strict=True)
+            if type(one) is type(value) and one == value
+        )
+        record = next(alike, None)
+        if record is None or not self._dataset.primary_key:
+            return ""
+        key = " and ".join(
+            f"{path} {b', '.join(map(bytes, find(record, path))).decode()[:60]}"
+            for path in self._dataset.primary_key
+        )
+        return f", in the row with {key},"
 
 
 class EveryRow:

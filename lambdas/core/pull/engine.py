@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from lambdas.core.cursor.order import CursorValue
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import (
     CatflapError,
@@ -30,11 +31,16 @@ from lambdas.core.landing.names import (
 )
 from lambdas.core.ports import Clock, Events
 from lambdas.core.pull.commit import Committer, failed_event
-from lambdas.core.pull.cursor import Window
-from lambdas.core.pull.plan import Plan, StateAfter, must_move, plan_of, planned_anew
+from lambdas.core.pull.plan import (
+    SKEW,
+    Plan,
+    StateAfter,
+    must_move,
+    plan_of,
+    planned_anew,
+)
 from lambdas.core.pull.ports import LandingZone, PageSource, RunState
 from lambdas.core.pull.run import (
-    CursorValue,
     DatasetState,
     Lane,
     Manifest,
@@ -47,6 +53,7 @@ from lambdas.core.pull.run import (
 from lambdas.core.pull.segment import UNBOUNDED, Budget, begins_anew_at, may_be_stale
 from lambdas.core.pull.slice import Slice, at_attempt, has_landed, sliced
 from lambdas.core.pull.transfer import Transfer
+from lambdas.core.pull.window import Window
 
 _NEXT = timedelta(milliseconds=2)
 """Between a run and the newest that landed: with room for slices, which stand behind
@@ -116,13 +123,16 @@ class Puller:
         to continue a long pull (`continues`) finds none half-way.
 
         A run that was left half-way is rolled forward first. A pull that is half-way
-        goes on, whoever asks.
+        goes on, whoever asks. A start that is yet to come answers nothing: a clock was
+        ahead.
         """
         state = self._committer.read(dataset)
         if state.resume is not None:
             return False
         last = state.last_success_started_at
-        return continues or (due_at is not None and last is not None and due_at <= last)
+        if continues or due_at is None or last is None:
+            return continues
+        return due_at <= last <= self._clock.now() + SKEW
 
     def pull(
         self,
@@ -130,8 +140,10 @@ class Puller:
         *,
         start: CursorValue | None = None,
         end: CursorValue | None = None,
+        asked_at: datetime | None = None,
     ) -> PullResult:
-        """Pull what is new, up to `end` if given.
+        """Pull what is new, up to `end` if given. `asked_at` is when the queue first
+        gave out the message that asks for it, by its clock: ours may be ahead.
 
         With `start` a past window is pulled and the cursor stays where it is. Without
         either, a pull that has spent its budget lands what it has, and the next one
@@ -141,7 +153,9 @@ class Puller:
         message must come again.
         """
         before = self._committer.read(dataset.name)
-        return self._pull(dataset, before, start=start, end=end)
+        now = self._clock.now()
+        now = now if asked_at is None else min(now, asked_at)
+        return self._pull(dataset, before, start=start, end=end, now=now)
 
     def pull_slice(self, dataset: Dataset, part: Slice) -> PullResult | None:
         """Pull a slice of a backfill, or on with it; None if it has landed already.
@@ -159,6 +173,7 @@ class Puller:
             dataclasses.replace(at_attempt(before, part), observed=observed),
             start=part.start,
             end=part.end,
+            now=self._clock.now(),
         )
 
     def give_up(self, part: Slice, error: RunError) -> None:
@@ -180,6 +195,7 @@ class Puller:
         *,
         start: CursorValue | None,
         end: CursorValue | None,
+        now: datetime,
     ) -> PullResult:
         run = self._begun(before)
         self._state.record_started(run)
@@ -194,7 +210,7 @@ class Puller:
             budget=self._budget if is_cut else UNBOUNDED,
         )
         try:
-            plan = plan_of(dataset, before, start=start, end=end)
+            plan = plan_of(dataset, before, start=start, end=end, now=now)
             plan = self._transferred(transfer, dataset, before, plan)
             must_move(plan, transfer.cut)
             objects = transfer.finish()

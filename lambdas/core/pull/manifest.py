@@ -6,12 +6,14 @@ which objects make a complete run. Both are JSON, both are written once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from lambdas.core.pull.run import Manifest, Run
 
+_HASH, _NO_DAY = 16, bytes(4)
+_ENTRY = _HASH + len(_NO_DAY)
 _to_json = msgspec.json.Encoder()
 _manifest = msgspec.json.Decoder(Manifest)
 
@@ -27,13 +29,23 @@ def manifest_from_json(document: bytes) -> Manifest:
 
 
 def edge_to_bytes(edge: frozenset[bytes]) -> bytes:
-    """The hashes at a cursor's edge, sorted, 16 bytes each."""
-    return b"".join(sorted(edge))
+    """What a cursor remembers, sorted, 20 bytes each: a day, or none, and a hash."""
+    return b"".join(entry.rjust(_ENTRY, b"\0") for entry in sorted(edge))
 
 
 def edge_from_bytes(document: bytes) -> frozenset[bytes]:
     """Read what `edge_to_bytes` wrote."""
-    return frozenset(document[at : at + 16] for at in range(0, len(document), 16))
+    entries = _split(document, _ENTRY)
+    return frozenset(entry.removeprefix(_NO_DAY) for entry in entries)
+
+
+def old_edge_from_bytes(document: bytes) -> frozenset[bytes]:
+    """Read what was written before rows ahead of the cursor were remembered."""
+    return frozenset(_split(document, _HASH))
+
+
+def _split(document: bytes, size: int) -> Iterator[bytes]:
+    return (document[at : at + size] for at in range(0, len(document), size))
 
 
 def run_file(run: Run, manifest: Manifest, *, disposition: str) -> bytes:

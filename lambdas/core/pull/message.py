@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from lambdas.core.cursor.order import CursorValue
 from lambdas.core.errors import BadInput, RunErrorKind
-from lambdas.core.pull.run import CursorValue, Run, RunStatus
+from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.pull.segment import MAX_HOPS
 from lambdas.core.pull.slice import Slice
 
@@ -24,6 +25,7 @@ and its messages are no dead letters.
 
 _PASSING = {RunErrorKind.THROTTLED, RunErrorKind.TIMEOUT, RunErrorKind.HTTP}
 _FIRST_WAIT = timedelta(minutes=1)
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _LONGEST_WAIT = timedelta(minutes=15)
 AFTER_DEATH = timedelta(seconds=60)
 """How long past the function's own end a message stays hidden if it is killed."""
@@ -89,12 +91,15 @@ class PullRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One delivery of a message; `tries` counts it in."""
+    """One delivery of a message; `tries` counts it in, and `first_at` is when the queue
+    first gave it out, by the queue's own clock.
+    """
 
     message_id: str
     receipt_handle: str
     tries: int
     request: PullRequest
+    first_at: datetime | None = None
 
 
 def deliveries(event: Mapping[str, object]) -> list[Delivery]:
@@ -117,13 +122,15 @@ def _delivery(record: Mapping[str, object]) -> Delivery:
             f"message {record.get('messageId')} is no pull request: {faults}; "
             'accepted: {"dataset": …, "reason": …, "due_at": …}'
         ) from None
-    attributes = record["attributes"]
-    tries = attributes["ApproximateReceiveCount"] if isinstance(attributes, dict) else 1
+    found = record["attributes"]
+    attributes = found if isinstance(found, dict) else {}
+    first_ms = attributes.get("ApproximateFirstReceiveTimestamp")
     return Delivery(
         message_id=str(record["messageId"]),
         receipt_handle=str(record["receiptHandle"]),
-        tries=int(tries),
+        tries=int(attributes.get("ApproximateReceiveCount", 1)),
         request=request,
+        first_at=None if first_ms is None else _EPOCH + int(first_ms) * _MILLISECOND,
     )
 
 

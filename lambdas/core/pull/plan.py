@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
+from lambdas.core.cursor.order import CursorValue
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
-from lambdas.core.pull.cursor import EveryRow, NewRows, Window, plan_window
-from lambdas.core.pull.run import CursorPosition, CursorValue, DatasetState, Resume, Run
+from lambdas.core.pull.cursor import EveryRow, NewRows
+from lambdas.core.pull.run import CursorPosition, DatasetState, Resume, Run
 from lambdas.core.pull.segment import Cut, resumable, shape_of
+from lambdas.core.pull.window import Window, plan_window
+
+SKEW = timedelta(minutes=5)
+"""How far the clocks of sources are ahead of ours without being wrong."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run asks for from a `position` of the cursor on, and how it tells new
-    rows. `is_live` unless it pulls a past window; `resumed` is the long pull that it
-    goes on with.
+    rows. `now` is when it was asked for, whatever its run id says; `is_live` unless it
+    pulls a past window; `resumed` is the long pull that it goes on with.
     """
 
     window: Window
     position: CursorPosition
     rows: NewRows | EveryRow
+    now: datetime
     is_live: bool = True
     resumed: Resume | None = None
     bounds: tuple[CursorValue, CursorValue] | None = None
@@ -36,22 +42,23 @@ def plan_of(
     *,
     start: CursorValue | None,
     end: CursorValue | None,
+    now: datetime,
 ) -> Plan:
     """What a pull asks for: a past window with `start`, else from the cursor on, or on
     with a pull that is half-way. Raises BadInput if that cannot be.
     """
     if before.lane is not None and start is not None and end is not None:
         resume = resumable(dataset, before.resume)
-        return in_lane(dataset, before.cursor, (start, end), resume)
+        return in_lane(dataset, before.cursor, (start, end), resume, now=now)
     if start is not None:
-        return planned(dataset, CursorPosition(), start=start, end=end)
+        return planned(dataset, CursorPosition(), start=start, end=end, now=now)
     if before.resume is not None and end is not None:
         raise BadInput(
             f"{dataset.name}: a long pull is half-way ({before.resume.segments} "
             "segments have landed); let it end before a pull with an end of its own"
         )
     resume = resumable(dataset, before.resume)
-    plan = planned(dataset, before.cursor, end=end, resume=resume)
+    plan = planned(dataset, before.cursor, end=end, resume=resume, now=now)
     return dataclasses.replace(plan, resumed=resume)
 
 
@@ -62,6 +69,7 @@ def planned(
     start: CursorValue | None = None,
     end: CursorValue | None = None,
     resume: Resume | None = None,
+    now: datetime,
 ) -> Plan:
     """What is asked for from `position` on; with `resume`, from its page on, and with
     what was reached. Raises BadInput for bounds without a cursor.
@@ -81,11 +89,19 @@ def planned(
             window=Window(position=page, since=position, reached=reached),
             position=position,
             rows=EveryRow(position=reached),
+            now=now,
         )
     window = plan_window(incremental, position, start=start, end=end)
     window = dataclasses.replace(window, position=page)
-    rows = NewRows(dataset=dataset, position=position, window=window, reached=reached)
-    return Plan(window=window, position=position, rows=rows, is_live=start is None)
+    rows = NewRows(
+        dataset=dataset,
+        position=position,
+        window=window,
+        reached=reached,
+        limit=now + SKEW if start is None else None,
+    )
+    is_live = start is None
+    return Plan(window=window, position=position, rows=rows, is_live=is_live, now=now)
 
 
 def in_lane(
@@ -93,21 +109,23 @@ def in_lane(
     position: CursorPosition,
     bounds: tuple[CursorValue, CursorValue],
     resume: Resume | None,
+    *,
+    now: datetime,
 ) -> Plan:
     """What a slice asks for: its window, or what is left of it from `position` on. The
     lane's own cursor moves as a dataset's does.
     """
     first, end = bounds
     start = first if position.value is None else position.value
-    plan = planned(dataset, position, start=start, end=end, resume=resume)
+    plan = planned(dataset, position, start=start, end=end, resume=resume, now=now)
     return dataclasses.replace(plan, is_live=True, resumed=resume, bounds=bounds)
 
 
 def planned_anew(dataset: Dataset, plan: Plan, position: CursorPosition) -> Plan:
     """What a pull asks for from `position` on, as if it had not begun before."""
     if plan.bounds is not None:
-        return in_lane(dataset, position, plan.bounds, None)
-    return planned(dataset, position)
+        return in_lane(dataset, position, plan.bounds, None, now=plan.now)
+    return planned(dataset, position, now=plan.now)
 
 
 def must_move(plan: Plan, cut: Cut | None) -> None:
@@ -152,7 +170,7 @@ class StateAfter:
                 resume=before.resume,
                 answered_until=before.last_success_started_at,
             )
-        begun_at = resumed.started_at if resumed else run.started_at
+        begun_at = resumed.started_at if resumed else plan.now
         if cut is None:
             cursor = plan.rows.position
             if plan.bounds is not None:

@@ -16,12 +16,11 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Self, TypeAlias
+from typing import Self
 
 from lambdas.core.columns.observed import NOTHING_OBSERVED, Drift, Observed
+from lambdas.core.cursor.order import CursorValue
 from lambdas.core.errors import RunErrorKind
-
-CursorValue: TypeAlias = str | int | float
 
 LONGEST_TEXT = 2_000
 """Characters of a sentence in a run's record, where an API may have written part."""

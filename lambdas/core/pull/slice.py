@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambdas.core.cursor.order import CursorValue
 from lambdas.core.dataset import Dataset
-from lambdas.core.pull.run import CursorValue, DatasetState, Lane
+from lambdas.core.pull.run import DatasetState, Lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

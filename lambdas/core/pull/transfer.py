@@ -11,6 +11,7 @@ from isal import isal_zlib
 from lambdas.core.columns.contract import Inspector
 from lambdas.core.columns.observed import Observed
 from lambdas.core.dataset import Dataset
+from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.names import raw_key
 from lambdas.core.landing.quarantine import quarantine_key
 from lambdas.core.ports import Clock
@@ -20,6 +21,8 @@ from lambdas.core.pull.run import PendingObject, Run
 from lambdas.core.pull.segment import Budget, Cut
 from lambdas.core.sql import generation
 
+LONGEST_POSITION = 4_096
+"""Characters of a position: it stands in the state's item."""
 GZIP = 31
 """zlib's `wbits` for a gzip member with a 32 KB window."""
 LEVEL = 1
@@ -187,10 +190,20 @@ class Objects:
 
 
 def cut_after(page: Page, rows: NewRows | EveryRow) -> Cut | None:
-    """Where the pull goes on after a page; None if it cannot end there."""
-    if page.next_position is not None:
-        return Cut(position=msgspec.json.encode(page.next_position).decode())
-    return Cut(position=None) if rows.can_stop_here else None
+    """Where the pull goes on after a page; None if it cannot end there. Raises Terminal
+    for a position that is too long to be kept.
+    """
+    if page.next_position is None:
+        return Cut(position=None) if rows.can_stop_here else None
+    position = msgspec.json.encode(page.next_position).decode()
+    if len(position) > LONGEST_POSITION:
+        raise Terminal(
+            f"page {page.number}: this pull is too long for one run, and the next "
+            f"page's link or cursor is {len(position):,} characters long; accepted: "
+            f"{LONGEST_POSITION:,}, for a pull that goes on later",
+            kind=RunErrorKind.RESPONSE,
+        )
+    return Cut(position=position)
 
 
 class OpenObject:

@@ -14,7 +14,8 @@ from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.freshness import promise as freshness
 from lambdas.core.rules.api import api_findings, path_findings, secret_findings
-from lambdas.core.rules.endpoint import endpoint_findings, incremental_findings
+from lambdas.core.rules.cursor import cursor_findings
+from lambdas.core.rules.endpoint import endpoint_findings
 from lambdas.core.rules.fan_out import parent_findings
 from lambdas.core.rules.findings import Finding, Location, refused
 from lambdas.core.rules.quality import quality_findings
@@ -131,7 +132,7 @@ def _python_findings(dataset: Dataset) -> Iterator[Finding]:
     else:
         yield from secret_findings(("source", "options"), source.options)
         if source.incremental is not None:
-            yield from incremental_findings(
+            yield from cursor_findings(
                 ("source", "incremental"), source.incremental, dataset
             )
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from lambdas.core.dataset import Dataset, Endpoint, Incremental
-from lambdas.core.pull.cursor import sort_key
+from lambdas.core.dataset import Dataset, Endpoint
 from lambdas.core.rules.api import header_findings, path_findings, secret_findings
-from lambdas.core.rules.findings import Finding, Location, refused
-from lambdas.core.schedule.zones import zone
+from lambdas.core.rules.cursor import cursor_findings
+from lambdas.core.rules.findings import Finding, Location
 
 WINDOW_VALUES = ("start_value", "end_value", "initial_value", "last_value")
 """What `{incremental.…}` can stand for; `last_value` is dlt's old name of the start."""
@@ -20,9 +19,6 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _OPEN_PLACEHOLDER = re.compile(r"\{\s*(?:incremental|parent)\b[^{}]*$")
 _DOTTED = re.compile(r"([A-Za-z_]+)\.([A-Za-z_][A-Za-z0-9_]*)")
 _NAMESPACES = ("incremental", "parent")
-_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
-_DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")
-_EPOCHS = ("epoch", "epoch_ms")
 
 
 def endpoint_findings(dataset: Dataset, endpoint: Endpoint) -> Iterator[Finding]:
@@ -54,9 +50,7 @@ def endpoint_findings(dataset: Dataset, endpoint: Endpoint) -> Iterator[Finding]
                 because=((*at, "response_actions", index),),
             )
     if endpoint.incremental is not None:
-        yield from incremental_findings(
-            (*at, "incremental"), endpoint.incremental, dataset
-        )
+        yield from cursor_findings((*at, "incremental"), endpoint.incremental, dataset)
 
 
 def _placeholder_findings(
@@ -123,49 +117,3 @@ def _placeholders(dataset: Dataset) -> str:
             *(f"{{parent.{name}}}" for name in (parent.fields if parent else ())),
         ]
     )
-
-
-def incremental_findings(
-    at: Location, incremental: Incremental, dataset: Dataset
-) -> Iterator[Finding]:
-    """What is wrong with a cursor beyond its types."""
-    yield from _cursor_value_findings(at, incremental)
-    if incremental.lag and dataset.write_disposition != "merge":
-        yield Finding(
-            key=(*at, "lag"),
-            sentence="rows that come again need `write_disposition: merge`, or they "
-            f"land twice, and it is {dataset.write_disposition}; accepted: 0, or merge "
-            "with a primary_key",
-            because=(("write_disposition",),),
-        )
-    if incremental.format is not None and incremental.format not in _EPOCHS:
-        yield from _format_findings((*at, "format"), incremental.format)
-
-
-def _cursor_value_findings(at: Location, incremental: Incremental) -> Iterator[Finding]:
-    zone_key: Location = (*at, "timezone")
-    if incremental.timezone is not None:
-        bad_zone = list(refused(zone_key, zone, incremental.timezone))
-        if bad_zone:
-            yield from bad_zone
-            return
-    for name in ("initial_value", "end_value"):
-        value = getattr(incremental, name)
-        if value is None:
-            continue
-        try:
-            sort_key(value, incremental.timezone)
-        except ValueError as error:
-            yield Finding(key=(*at, name), sentence=str(error), because=(zone_key,))
-
-
-def _format_findings(key: Location, pattern: str) -> Iterator[Finding]:
-    accepted = "accepted: epoch, epoch_ms or a strftime pattern such as `%Y-%m-%d`"
-    directives = _DIRECTIVE.findall(pattern)
-    odd = [f"%{one}" for one in directives if one not in _DIRECTIVES]
-    if odd:
-        yield Finding(
-            key=key, sentence=f"`{odd[0]}` is no directive of strftime; {accepted}"
-        )
-    elif not any(one != "%" for one in directives):
-        yield Finding(key=key, sentence=f"holds no part of a time; {accepted}")

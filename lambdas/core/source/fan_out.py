@@ -25,8 +25,8 @@ from lambdas.core.dataset import Endpoint, Parent
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.http.urls import BLANK, sounds_secret
 from lambdas.core.landing.names import RUNS, run_key, run_started_at
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import Window
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import find, kind_of, steps
 from lambdas.core.source.request import Value, filled_path, placeholders_in

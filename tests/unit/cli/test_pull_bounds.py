@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.commands.pull import cursor_value
+from lambdas.core.cursor.bound import cursor_bound
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput
 
@@ -28,7 +28,7 @@ def a_cursor(initial: object, zone: str | None = None) -> Incremental:
         (3.5, None, "4.25", 4.25),
         (None, None, "42", 42),
         (None, None, "2013-01-02T00:00:00Z", "2013-01-02T00:00:00Z"),
-        ("aaa", None, "bbb", "bbb"),
+        ("99", None, "100", "100"),
         (1704067200, None, "2024-01-02T00:00:00Z", 1704153600),
         (1704067200000, None, "2024-01-02T00:00:00Z", 1704153600000),
         (1704067200, "Europe/Paris", "2024-01-02T01:00:00", 1704153600),
@@ -38,7 +38,7 @@ def a_cursor(initial: object, zone: str | None = None) -> Incremental:
 def test_a_bound_is_written_like_the_cursor(
     initial: object, zone: str | None, text: str, value: object
 ) -> None:
-    found = cursor_value("--until", text, a_cursor(initial, zone))
+    found = cursor_bound("--until", text, a_cursor(initial, zone))
     assert (type(found), found) == (type(value), value)
 
 
@@ -57,4 +57,4 @@ def test_a_bound_that_cannot_be_compared_is_bad_input(
     initial: object, text: str
 ) -> None:
     with pytest.raises(BadInput, match="--until"):
-        cursor_value("--until", text, a_cursor(initial))
+        cursor_bound("--until", text, a_cursor(initial))

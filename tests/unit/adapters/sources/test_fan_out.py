@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from lambdas.adapters.sources import fan_out
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.core.landing.names import RAW, raw_key, run_key
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.run import CursorPosition, RunStatus
 from lambdas.core.pull.segment import Budget
+from lambdas.core.pull.window import Window
 from lambdas.core.source.fan_out import LOOK_BACK, ParentRow
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.families import PARENT, Family, a_child, a_parent

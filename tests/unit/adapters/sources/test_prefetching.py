@@ -22,10 +22,10 @@ from lambdas.core.errors import Terminal
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.landing.names import RAW
 from lambdas.core.paging.base import CapReached
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.run import RunStatus
 from lambdas.core.pull.segment import Budget
+from lambdas.core.pull.window import Window
 from tests.api_pull import CANARY, PlannedClock, PlannedSecrets
 from tests.api_server import Answer, ApiServer, Asked, answer_json, rows, serving
 from tests.datasets import a_dataset

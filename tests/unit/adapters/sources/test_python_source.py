@@ -17,8 +17,8 @@ from cli.main import run
 from lambdas.adapters.sources.open import ROOT, ApiSources
 from lambdas.adapters.sources.python_source import records_of
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import Page
+from lambdas.core.pull.window import Window
 from tests.api_pull import CANARY, PlannedClock, PlannedSecrets
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.datasets import a_dataset

@@ -8,8 +8,8 @@ import pytest
 from lambdas.adapters.sources.ahead import AHEAD_BYTES, one_ahead
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.ports import Page
+from lambdas.core.pull.window import Window
 from tests.api_pull import PlannedClock, PlannedSecrets
 from tests.api_server import Answer, Asked, answer_json, serving
 from tests.datasets import a_dataset

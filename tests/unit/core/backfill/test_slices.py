@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.core.backfill.slices import MAX_SLICES, bounds, parse_duration
+from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput
-from lambdas.core.pull.cursor import sort_key
 
 TIMES = Incremental(cursor_path="at", initial_value="2013-01-01T00:00:00Z")
 NAIVE = Incremental(
@@ -102,14 +102,16 @@ def test_every_instant_of_a_window_is_in_exactly_one_slice(
     last = datetime.fromtimestamp(first.timestamp() + hours * 3600, UTC)
     cut = bounds(first.isoformat(), last.isoformat(), length, incremental)
     assert _is_ascending(cut, incremental)
-    keys = [sort_key(one, incremental.timezone)[1] for one in (cut[0], cut[-1])]
+    keys = [CursorOrder.of(incremental).key(one)[1] for one in (cut[0], cut[-1])]
     assert keys == [first, last]
 
 
 def _is_ascending(cut: list[str | int | float], incremental: Incremental) -> bool:
-    keys = [sort_key(one, incremental.timezone) for one in cut]
+    keys = [CursorOrder.of(incremental).key(one) for one in cut]
     return all(one < other for one, other in pairwise(keys))
 
+
+TEXTS = Incremental(cursor_path="at", cursor_type="text")
 
 REFUSED: list[tuple[tuple[str | int, str | int, str, Incremental], str]] = [
     (("2013-01-02T00:00:00Z", "2013-01-01T00:00:00Z", "P1D", TIMES), "before"),
@@ -118,7 +120,8 @@ REFUSED: list[tuple[tuple[str | int, str | int, str, Incremental], str]] = [
     ((0, 10, "P1D", NUMBERS), "such as 10000"),
     ((0, 10, "0", NUMBERS), "such as 10000"),
     ((0, MAX_SLICES + 1, "1", NUMBERS), "10,001 slices"),
-    (("b", "c", "P1D", TIMES), "is a text"),
+    (("b", "c", "P1D", TEXTS), "is a text"),
+    (("b", "c", "P1D", TIMES), "no known order"),
 ]
 
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
-from lambdas.core.pull.cursor import NewRows, plan_window, shifted_back, sort_key
+from lambdas.core.pull.cursor import NewRows
 from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import plan_window
 from tests.datasets import a_dataset, incremental
 
 
@@ -97,7 +101,7 @@ def test_lag_asks_from_before_the_cursor_in_the_apis_own_style() -> None:
 def test_lag_keeps_the_form_of_the_value(
     value: str | float, lag: float, expected: str | float
 ) -> None:
-    assert shifted_back(value, lag, None) == expected
+    assert CursorOrder().moved_back(value, lag) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,13 +158,13 @@ def test_a_missing_cursor_does_what_was_declared(
 
 @pytest.mark.parametrize("value", [True, {"a": 1}, [1]])
 def test_a_value_that_cannot_be_a_cursor_is_refused(value: object) -> None:
-    with pytest.raises(Terminal, match="must be a number or a text"):
+    with pytest.raises(Terminal, match="accepted: a number or a text"):
         new_rows().keep(rows(value), page=1)
 
 
 def test_a_cursor_that_changes_its_kind_is_refused() -> None:
-    with pytest.raises(Terminal, match=r"is a text .*but it was a number"):
-        new_rows(CursorPosition(value=5)).keep(rows("abc"), page=1)
+    with pytest.raises(Terminal, match=r"is a date .*but it was a number"):
+        new_rows(CursorPosition(value=5)).keep(rows("2013-01-01"), page=1)
 
 
 def test_end_value_is_open_and_start_closed_unless_said_otherwise() -> None:
@@ -193,8 +197,8 @@ def test_nested_and_indexed_paths_are_read() -> None:
 
 
 def test_nanoseconds_are_not_ties() -> None:
-    early = sort_key("2013-01-01T00:00:00.123456001Z", None)
-    late = sort_key("2013-01-01T00:00:00.123456002Z", None)
+    early = CursorOrder().key("2013-01-01T00:00:00.123456001Z")
+    late = CursorOrder().key("2013-01-01T00:00:00.123456002Z")
     assert early < late
 
 
@@ -271,10 +275,150 @@ def test_a_time_bounds_rows_that_have_dates_by_its_day(
 
 
 @pytest.mark.parametrize(
-    "values", [(5, "x"), ("2024-01-01", "soon"), ("2024-01-01", "2024-01-02T00:00:00Z")]
+    "values", [(5, "2024-01-01"), ("2024-01-01", "2024-01-02T00:00:00Z")]
 )
 def test_two_kinds_of_cursor_on_the_first_page_are_a_fault(
     values: tuple[object, object],
 ) -> None:
-    with pytest.raises(Terminal, match=r"page 1: the cursor `at` is a .* on one page"):
+    with pytest.raises(
+        Terminal, match=r"page 1: the cursor `at` of cats is a .* on one page"
+    ):
         new_rows().keep(rows(*values), page=1)
+
+
+NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
+
+
+def pulled(
+    position: CursorPosition, page: list[bytes], *, now: datetime = NOW, **keys: object
+) -> tuple[list[object], CursorPosition]:
+    """The ids that one pull keeps, and where the cursor stands after it."""
+    disposition = str(keys.pop("disposition", "append"))
+    dataset = a_dataset(source=incremental(**keys), write_disposition=disposition)
+    cursor = dataset.source.cursor
+    assert cursor is not None
+    window = plan_window(cursor, position)
+    new = NewRows(dataset=dataset, position=position, window=window, limit=now)
+    kept = new.keep(page, page=1)
+    return [json.loads(one).get("id") for one in kept], new.position
+
+
+@pytest.mark.parametrize("disposition", ["append", "merge"])
+@pytest.mark.parametrize(
+    "sentinel", ["2099-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2024-01-04T00:00:00Z"]
+)
+def test_a_cursor_never_passes_now_and_later_rows_land_once(
+    sentinel: str, disposition: str
+) -> None:
+    page = rows("2024-01-01T00:00:00Z", sentinel)
+    kept, position = pulled(CursorPosition(), page, disposition=disposition)
+    assert (kept, position.value) == ([1, 2], "2024-01-01T00:00:00Z")
+    page += [b'{"id":3,"at":"2024-01-02T00:00:00Z"}']
+    kept, position = pulled(position, page, disposition=disposition)
+    assert (kept, position.value) == ([3], "2024-01-02T00:00:00Z")
+    kept, position = pulled(position, page, disposition=disposition)
+    assert (kept, position.value) == ([], "2024-01-02T00:00:00Z")
+
+
+def test_a_booking_is_passed_once_its_day_has_come() -> None:
+    booking = rows("2024-01-05T00:00:00Z")
+    kept, position = pulled(CursorPosition(), booking)
+    assert (kept, position.value) == ([1], None)
+    later = NOW + timedelta(days=5)
+    kept, position = pulled(position, booking, now=later)
+    assert (kept, position.value) == ([], "2024-01-05T00:00:00Z")
+    new = [*booking, b'{"id":2,"at":"2024-01-05T00:00:00Z"}']
+    kept, position = pulled(position, new, now=later)
+    assert (kept, position.edge) == ([2], position.edge)
+    assert all(len(one) == 16 for one in position.edge)
+
+
+def test_a_row_that_is_dated_later_and_changes_lands_again_where_it_is_merged() -> None:
+    first, position = pulled(
+        CursorPosition(), rows("2099-01-01T00:00:00Z"), disposition="merge"
+    )
+    changed = [b'{"id":1,"at":"2099-01-01T00:00:00Z","v":2}']
+    assert first == [1]
+    assert pulled(position, changed, disposition="merge")[0] == [1]
+    assert pulled(position, changed, disposition="append")[0] == [1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "stands_at"),
+    [
+        (None, "2024-01-04", "2024-01-04"),  # somewhere it has begun
+        (None, "2024-01-05", None),
+        ("UTC", "2024-01-04", None),
+        ("Pacific/Auckland", "2024-01-04", "2024-01-04"),
+    ],
+)
+def test_a_day_has_come_where_its_zone_says(
+    zone: str | None, day: str, stands_at: str | None
+) -> None:
+    _, position = pulled(CursorPosition(), rows(day), timezone=zone)
+    assert position.value == stands_at
+
+
+def test_an_update_that_is_taken_back_at_the_edge_lands_each_time() -> None:
+    one, two = b'{"id":1,"at":5,"v":1}', b'{"id":1,"at":5,"v":2}'
+    position = CursorPosition()
+    for page in (one, two, one, two):
+        kept, position = pulled(position, [page], disposition="merge")
+        assert kept == [1]
+        assert pulled(position, [page], disposition="merge")[0] == []
+
+
+def test_versions_of_a_row_at_one_cursor_land_once() -> None:
+    log = [b'{"id":1,"at":5,"v":1}', b'{"id":1,"at":5,"v":2}']
+    _, position = pulled(CursorPosition(), log, disposition="merge")
+    assert pulled(position, log, disposition="merge")[0] == []
+
+
+def test_two_absent_keys_are_not_the_same_key() -> None:
+    _, position = pulled(CursorPosition(), [b'{"at":5,"name":"a"}', b'{"id":1,"at":4}'])
+    other = b'{"at":5,"name":"b","id":null}'
+    assert len(pulled(position, [b'{"at":5,"name":"a"}', other])[0]) == 1
+
+
+def test_only_older_rows_are_a_warning_and_rows_at_the_cursor_are_none() -> None:
+    position = CursorPosition(value="2024-01-02T00:00:00Z")
+    new = new_rows(position)
+    new.keep(rows("2024-01-01T00:00:00Z", "2023-01-01T00:00:00Z"), page=1)
+    (warning,) = new.warnings
+    assert "sent 2 rows, all of them older (the newest '2024-01-01T00:00:00Z')" in (
+        warning
+    )
+    assert "`catflap reset cats --cursor VALUE`" in warning
+    new.keep(rows("2024-01-02T00:00:00Z"), page=2)
+    assert new.warnings == ()
+    assert new_rows(position).warnings == ()
+
+
+def test_a_number_that_looks_like_a_time_after_now_is_a_warning() -> None:
+    position = CursorPosition(value=1704000000)
+    dataset = a_dataset(source=incremental())
+    cursor = dataset.source.cursor
+    assert cursor is not None
+    new = NewRows(
+        dataset=dataset,
+        position=position,
+        window=plan_window(cursor, position),
+        limit=NOW,
+    )
+    new.keep(rows(1704000001), page=1)
+    assert new.warnings == ()
+    new.keep(rows(4102444800), page=1)
+    assert any("`incremental.cursor_format: epoch`" in one for one in new.warnings)
+
+
+def test_a_value_without_an_order_is_told_with_its_row_and_dataset() -> None:
+    page = [b'{"id":7,"at":"2024-01-01"}', b'{"id":8,"at":"01/02/2024"}']
+    with pytest.raises(Terminal, match="the cursor `at` of cats, in the row with id 8"):
+        new_rows().keep(page, page=1)
+
+
+def test_an_old_state_is_read_and_nothing_lands_twice() -> None:
+    """16 bytes of the key alone, as they were written before."""
+    key = hashlib.blake2b(b"1", digest_size=16).digest()
+    position = CursorPosition(value=5, edge=frozenset({key}))
+    assert pulled(position, [b'{"id":1,"at":5}', b'{"id":2,"at":5}'])[0] == [2]

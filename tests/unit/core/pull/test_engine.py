@@ -21,7 +21,6 @@ from lambdas.core.errors import (
 )
 from lambdas.core.landing.names import MANIFESTS, RAW, RUNS
 from lambdas.core.pull.commit import EDGE_IN_STATE, Committer
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.ports import PageSource
 from lambdas.core.pull.run import (
@@ -31,6 +30,7 @@ from lambdas.core.pull.run import (
     RunError,
     RunStatus,
 )
+from lambdas.core.pull.window import Window
 from tests.datasets import a_dataset
 from tests.memory import (
     FakeClock,

@@ -20,9 +20,9 @@ from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.core.dataset import Api, Dataset, ResponseAction
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.landing.names import RAW
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.run import RunStatus
+from lambdas.core.pull.window import Window
 from tests.api_pull import PlannedSecrets
 from tests.datasets import a_dataset
 from tests.memory import FakeClock, MemoryEvents, MemoryLanding, MemoryState

@@ -20,11 +20,11 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.landing.names import QUARANTINE, RAW, RUNS
 from lambdas.core.landing.quarantine import quarantined_from_line
 from lambdas.core.pull.commit import Committer
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.manifest import manifest_from_json, manifest_to_json
 from lambdas.core.pull.ports import PageSource
 from lambdas.core.pull.run import DatasetState, Manifest, RunStatus
+from lambdas.core.pull.window import Window
 from lambdas.pull import handler
 from lambdas.pull.worker import DeliveryOutcome
 from tests.datasets import a_dataset

@@ -12,12 +12,12 @@ import pytest
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.landing.names import RAW, RUNS
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.message import PullRequest
 from lambdas.core.pull.ports import Page, PageSource
 from lambdas.core.pull.run import RunStatus
 from lambdas.core.pull.segment import MAX_HOPS, Budget
+from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
 from tests.api_pull import Pull
 from tests.api_server import Answer, Asked, answer_json, serving
@@ -115,8 +115,8 @@ class Desk:
             budget=Budget(rows=self._rows_a_run),
         )
 
-    def pull(self, **bounds: int) -> PullResult:
-        return self.puller().pull(self.dataset, **bounds)
+    def pull(self, *, start: int | None = None, end: int | None = None) -> PullResult:
+        return self.puller().pull(self.dataset, start=start, end=end)
 
     def pull_whole(self) -> list[PullResult]:
         results = [self.pull()]

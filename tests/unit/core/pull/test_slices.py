@@ -16,13 +16,13 @@ from lambdas.core.backfill.backfill import SliceStatus, progress
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import RunErrorKind, StateConflict, Terminal, UpstreamError
 from lambdas.core.landing.names import RAW
-from lambdas.core.pull.cursor import Window
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.message import MAX_TRIES, PullRequest, deliveries
 from lambdas.core.pull.ports import PageSource
 from lambdas.core.pull.run import DatasetState, RunError, RunStatus
 from lambdas.core.pull.segment import UNBOUNDED, Budget
 from lambdas.core.pull.slice import Slice
+from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset, incremental
 from tests.memory import (

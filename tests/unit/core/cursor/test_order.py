@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from lambdas.core.cursor.order import LONGEST_CURSOR, CursorOrder
+from lambdas.core.cursor.time_pattern import TimePattern
+from lambdas.core.dataset import Incremental
+
+AUTO = CursorOrder()
+
+
+def order(**keys: object) -> CursorOrder:
+    document = json.dumps({"cursor_path": "at", **keys})
+    return CursorOrder.of(Incremental.model_validate_json(document))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("9", "10", "99", "100", "100.5"),
+        ("-2", "-1", "0"),
+        ("007", "8"),
+        (9, "10", 10.5, "11"),
+        ("20240131", "20240201"),
+        ("9007199254740993", "9007199254740994"),
+    ],
+)
+def test_numbers_in_text_compare_as_numbers(values: tuple[object, ...]) -> None:
+    keys = [AUTO.key(one) for one in values]
+    assert {kind for kind, _, _ in keys} == {"number"}
+    assert all(one < other for one, other in pairwise(keys))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-02-29T12:30:00Z",
+        "2024-02-29T12:30:00z",
+        "2024-02-29t12:30:00Z",
+        "2024-02-29 12:30:00+00:00",
+        "2024-02-29 12:30:00 UTC",
+        "2024-02-29 12:30:00 +0000",
+        "2024-02-29T13:30+01",
+        "20240229T123000Z",
+        "2024-W09-4T12:30:00Z",
+        "2024-060T12:30:00Z",
+        "2024-02-29T13:30:00+01:00[Europe/Paris]",
+        "2024-02-29T12:30:00,000Z",
+    ],
+)
+def test_iso_times_of_all_forms_are_one_instant(text: str) -> None:
+    assert AUTO.key(text) == AUTO.key("2024-02-29T12:30:00.000Z")
+
+
+@pytest.mark.parametrize("text", ["2024-03-01", "2024-W09-5", "2024-061", "2024-03"])
+def test_iso_dates_of_all_forms_are_one_day(text: str) -> None:
+    assert AUTO.key(text) == AUTO.key("2024-03-01")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-05:00",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "+10000-01-01T00:00:00Z",
+        "2024-01-01T24:00:00Z",
+        "2016-12-31T23:59:60Z",
+        "2023-02-29T00:00:00Z",
+        "2024-13-01",
+        "2023-366",
+    ],
+)
+def test_what_utc_cannot_hold_is_a_sentence(text: str) -> None:
+    for one in (AUTO, order(cursor_type="time"), order(timezone="Europe/Paris")):
+        with pytest.raises(ValueError, match="no time that UTC can hold"):
+            one.key(text)
+
+
+@pytest.mark.parametrize("value", [253402300800, 10**14, -(10**12)])
+def test_a_count_that_utc_cannot_hold_is_a_sentence(value: int) -> None:
+    with pytest.raises(ValueError, match=r"UTC can hold|not written as"):
+        order(cursor_format="epoch").key(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("Thu, 19 Jan 2023 23:30:52 +0000", "%a, %d %b %Y %H:%M:%S %z"),
+        ("Thu, 19 Jan 2023 23:30:52 GMT", "%a, %d %b %Y %H:%M:%S %Z"),
+        ("19-01-2023", "%d-%m-%Y"),
+        ("1/19/2023", "%m/%d/%Y"),
+        ("/Date(1674171052000)/", "/Date(%Q)/"),
+        ("Thu Jan 19 23:30:52 +0000 2023", "%a %b %d %H:%M:%S %z %Y"),
+    ],
+)
+def test_what_has_no_known_order_is_refused_and_what_to_declare_is_named(
+    text: str, pattern: str
+) -> None:
+    with pytest.raises(ValueError, match="has no known order") as refused:
+        AUTO.key(text)
+    assert f"`{pattern}`" in str(refused.value)
+    assert order(cursor_format=pattern, timezone="UTC").key(text)[0] in ("time", "date")
+
+
+@pytest.mark.parametrize("text", ["abc", "", "5e12", "507f1f77bcf86cd799439011", "1,5"])
+def test_plain_text_has_an_order_only_by_declaration(text: str) -> None:
+    with pytest.raises(ValueError, match=r"`incremental\.cursor_type: text`"):
+        AUTO.key(text)
+    assert order(cursor_type="text").key(text) == ("text", text, 0)
+
+
+def test_a_list_of_formats_reads_rows_of_each() -> None:
+    both = order(cursor_format=["%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"], timezone="UTC")
+    assert both.key("01.02.2024 10:00") == both.key("01.02.2024 10:00:00")
+    with pytest.raises(ValueError, match=r"not written as `cursor_format` says"):
+        both.key("2024-02-01 10:00")
+
+
+def test_a_bound_may_be_iso_whatever_the_rows_are() -> None:
+    rows = order(cursor_format="%d-%m-%Y")
+    assert rows.bound_key("2024-02-01T05:00:00Z") == rows.key("01-02-2024")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "lag", "expected"),
+    [
+        ({}, "100", 1, "99"),
+        ({}, "0100", 1, "0099"),
+        ({}, "1700000000.123456", 1, "1699999999.123456"),
+        ({"cursor_format": "epoch"}, 1700000000, 60, 1699999940),
+        ({"cursor_format": "epoch_ms"}, 1700000000123, 1, 1699999999123),
+        ({"cursor_format": "/Date(%Q)/"}, "/Date(60000)/", 1, "/Date(59000)/"),
+        (
+            {"cursor_format": "%a, %d %b %Y %H:%M:%S %z"},
+            "Thu, 19 Jan 2023 00:00:00 +0100",
+            1,
+            "Wed, 18 Jan 2023 23:59:59 +0100",
+        ),
+        ({}, "0001-01-01T00:00:00Z", 60, "0001-01-01T00:00:00Z"),
+        ({"cursor_type": "time"}, 1700000000, 60, 1699999940),
+    ],
+)
+def test_lag_is_taken_off_as_the_value_is_written(
+    keys: dict[str, object], value: str | int, lag: float, expected: object
+) -> None:
+    assert order(**keys).moved_back(value, lag) == expected
+
+
+def test_counts_are_times_where_that_is_declared() -> None:
+    declared = order(cursor_type="time")
+    assert declared.key(1700000000) == declared.key(1700000000000)
+    assert declared.key("1700000000") == declared.key("2023-11-14T22:13:20Z")
+    with pytest.raises(ValueError, match="no ISO 8601 time"):
+        declared.key(17)
+
+
+def test_a_cursor_has_a_bound() -> None:
+    with pytest.raises(ValueError, match=r"4,097 characters long"):
+        order(cursor_type="text").key("x" * (LONGEST_CURSOR + 1))
+
+
+def test_digits_beyond_microseconds_are_no_ties() -> None:
+    keys = [AUTO.key(f"2024-01-01T00:00:00.123456{tail}Z") for tail in ("1", "12", "2")]
+    assert all(one < other for one, other in pairwise(keys))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["%d.%m", "%H:%M", "%Y-%d", "%Y-%m-%d %I:%M", "%q", "at", "%s %Y", "%G-W%V"],
+)
+def test_a_pattern_that_orders_nothing_is_a_fault(pattern: str) -> None:
+    assert TimePattern(pattern).reading_fault() is not None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["%Y", "%Y%m%d%H%M%S", "%c", "%x", "%Y-%j", "%G-W%V-%u", "%s", "/Date(%Q%z)/"],
+)
+def test_a_pattern_that_is_a_whole_time_is_none(pattern: str) -> None:
+    assert TimePattern(pattern).reading_fault() is None
