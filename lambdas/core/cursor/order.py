@@ -226,7 +226,7 @@ def _instant_key(value: str, at: datetime, order: CursorOrder) -> SortKey:
         if order.timezone is None:
             raise ValueError(
                 f"the time {value!r} carries no offset, and no zone is declared; "
-                "set incremental.timezone to an IANA zone, such as `UTC`"
+                "accepted: an offset, or an IANA zone in incremental.timezone"
             )
         at = at.replace(tzinfo=ZoneInfo(order.timezone))
     try:
