@@ -13,7 +13,11 @@ import pytest
 from lambdas.core.errors import LandingError, StateConflict, SweepIncomplete
 from lambdas.core.landing.names import MANIFESTS, manifest_key, raw_key, run_key
 from lambdas.core.pull.commit import EDGE_IN_STATE, READS, Committer
-from lambdas.core.pull.manifest import edge_to_bytes
+from lambdas.core.pull.manifest import (
+    edge_from_bytes,
+    edge_to_bytes,
+    old_edge_from_bytes,
+)
 from lambdas.core.pull.run import (
     CursorPosition,
     DatasetState,
@@ -400,4 +404,9 @@ def test_a_stuck_run_says_since_when(world: World) -> None:
 
 
 def test_hashes_are_written_in_one_order() -> None:
-    assert edge_to_bytes(frozenset({b"b" * 16, b"a" * 16})) == b"a" * 16 + b"b" * 16
+    ahead = b"\0\x0b\x43\x80" + b"c" * 16
+    edge = frozenset({b"b" * 16, b"a" * 16, ahead})
+    written = edge_to_bytes(edge)
+    assert written == ahead + bytes(4) + b"a" * 16 + bytes(4) + b"b" * 16
+    assert edge_from_bytes(written) == edge
+    assert old_edge_from_bytes(b"a" * 16 + b"b" * 16) == {b"a" * 16, b"b" * 16}
