@@ -222,7 +222,12 @@ class Signs:
             if self._leads_nowhere:
                 found = [node for node in found if "next" in node.words]
             found = [node for node in found if not self._has_ended(node)]
-        found.sort(key=lambda node: "next" not in node.all_words)
+        found.sort(
+            key=lambda node: (
+                "next" not in node.all_words,
+                not isinstance(node.value, str),
+            )
+        )
         return tuple(Sign(node.path, node.value, node=node) for node in found)
 
     @property

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 
 from lambdas.core.paging.signs import Sign
-from lambdas.core.records.json_path import Chosen
 
 EXCEPTIONS: Mapping[str, str] = {
     "cursors.next": "cursor",
@@ -36,26 +35,44 @@ _NEXT = re.compile(r"^(?:x[-_])?next[-_]?(?=.)|^(?:x[-_])?next$", re.IGNORECASE)
 _OF_PAGE = re.compile(r"^page[-_]?(?=start|offset|cursor|marker|key|id)", re.IGNORECASE)
 
 
-def param_of(token: Sign) -> str | None:
-    """The parameter that takes this token; None if its name does not say."""
+BY_NEIGHBOUR: Mapping[tuple[str, str, object], str] = {
+    ("next_cursor", "object", "list"): "start_cursor",
+    ("nextPageToken", "isLast", False): "nextPageToken",
+}
+"""By the path and by what stands beside it: Notion, Jira."""
+
+
+def param_of(token: Sign, beside: Mapping[str, object] | None = None) -> str | None:
+    """The parameter that takes this token; None if its name does not say. `beside` are
+    the values of the outer object.
+    """
+    for (path, name, value), param in BY_NEIGHBOUR.items():
+        if token.where == path and (beside or {}).get(name, ...) == value:
+            return param
     if token.where in EXCEPTIONS:
         return EXCEPTIONS[token.where]
-    name = token.where
-    if token.node is not None:
-        if any(isinstance(step, int | Chosen) for step in token.node.way):
-            return None
-        name = token.node.name
-    if _is_token_of_next(name):
+    if token.is_header:
+        return _param_of_header(token.where)
+    above = token.node.way[:-1] if token.node else ()
+    # one of a list, or one of several that MediaWiki wants back together
+    if above[-1:] == ("continue",) or any(not isinstance(step, str) for step in above):
+        return None
+    return _param_of_name(token.node.name if token.node else token.where)
+
+
+def _param_of_header(name: str) -> str | None:
+    """`page` of `x-next-page`; `cursor` of a bare `next`, as dlt has it."""
+    rest = _NEXT.sub("", name)
+    if rest == name:
+        return None
+    return rest.lower() or "cursor"
+
+
+def _param_of_name(name: str) -> str | None:
+    if re.fullmatch(r"next[-_]?token", name, re.IGNORECASE):
         return name
     rest = _NEXT.sub("", name)
-    if not rest:
-        # a bare `next` is called after what holds it, if that says anything
-        return "cursor" if token.is_header else None
-    if rest != name:
-        rest = _OF_PAGE.sub("", rest)
-        rest = rest[0].lower() + rest[1:] if name[0].islower() else rest
-    return rest.lower() if token.is_header else rest
-
-
-def _is_token_of_next(name: str) -> bool:
-    return re.fullmatch(r"next[-_]?token", name, re.IGNORECASE) is not None
+    if rest in {"", name}:
+        return rest or None
+    rest = _OF_PAGE.sub("", rest)
+    return rest[0].lower() + rest[1:] if name[0].islower() else rest

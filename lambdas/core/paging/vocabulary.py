@@ -40,7 +40,7 @@ END = frozenset({
 })  # fmt: skip
 ENDS = frozenset({"end", "eof", "eos", "done", "finished", "exhausted"})
 TOTAL = frozenset(
-    {"total", "totals", "count", "found", "nb", "num", "matches", "matched"}
+    {"total", "totals", "count", "found", "nb", "num", "matches", "matched", "filtered"}
 )
 OF_TOTALS = TOTAL | frozenset({
     "number", "of", "no", "n", "result", "results", "record", "records", "item",

@@ -49,8 +49,8 @@ COMMON = (
 """Names under which APIs put their records, most common first."""
 
 BESIDE = frozenset({
-    "errors", "error", "warnings", "messages", "links", "_links", "meta", "metadata",
-    "pagination", "paging", "included", "facets", "aggregations", "headers", "extras",
+    "errors", "error", "warnings", "messages", "link", "links", "_links", "meta",
+    "metadata", "pagination", "paging", "included", "facets", "aggregations", "headers", "extras",
     "columns", "fields", "schema",
 })  # fmt: skip
 """Names of arrays that stand beside the records."""
@@ -178,7 +178,8 @@ def _best(
     arrays = {
         path: value
         for path, value in candidates.items()
-        if kind_of(value) == "array" and path[-1] not in BESIDE
+        if kind_of(value) == "array"
+        and (path[-1] not in BESIDE or path[-1] == hint.lower())
     }
     for name in (*COMMON, hint):
         for path, value in arrays.items():

@@ -43,8 +43,11 @@ class CursorPaginator(LeadingPaginator):
     @classmethod
     def detected(cls, page: AnsweredPage) -> Self | None:
         """A token whose name says which parameter takes it back."""
+        outer = {
+            node.name: node.value for node in page.envelope.nodes if len(node.way) == 1
+        }
         for token in page.signs.tokens:
-            param = param_of(token)
+            param = param_of(token, outer)
             if param is None or (page.rows == 0 and "next" not in token.words):
                 continue
             if page.request.method == "POST":
