@@ -17,6 +17,8 @@ from pydantic.fields import FieldInfo
 from lambdas.core.dataset import Api, Column, Dataset
 from lambdas.core.diagnosis.causes import RULES
 from lambdas.core.diagnosis.causes.rule import Audience, Group, Rule
+from lambdas.core.paging.auto import AutoPaginator
+from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.rules.unsupported import NOT_YET
 from project.model_words import (
     accepted,
@@ -65,6 +67,7 @@ def documents() -> dict[Path, str]:
         Path("schemas/api.schema.json"): _schema(Api, "An API of catflap"),
         Path("docs/datasets.md"): _reference(),
         Path("docs/runbooks/README.md"): _runbooks(),
+        Path("docs/paging.md"): _with_promises((ROOT / "docs/paging.md").read_text()),
     }
 
 
@@ -116,6 +119,26 @@ def _reference() -> str:
     rows = [f"- `{'.'.join(map(str, one.key))}`: {one.instead}" for one in NOT_YET]
     parts.append("\n".join(rows) + "\n" if rows else "Nothing.\n")
     return "\n".join(parts)
+
+
+_PROMISES = ("<!-- paginators -->\n", "<!-- end of paginators -->\n")
+
+
+def _with_promises(page: str) -> str:
+    """docs/paging.md with the table of what each paginator promises."""
+    begin, end = _PROMISES
+    before, _, rest = page.partition(begin)
+    head = (
+        "| paginator | `auto` knows it by | rows added at the end while a pull reads "
+        "| rows inserted or changed before the reading place | rows deleted while a "
+        "pull reads |"
+    )
+    rows = [head, "|---|---|---|---|---|"]
+    for one in (AutoPaginator, *sorted(PAGINATORS, key=lambda one: one.kind())):
+        said = one.promises
+        cells = (one.known_by, said.appended, said.inserted, said.deleted)
+        rows.append(f"| `{one.kind()}` | {' | '.join(cells)} |")
+    return before + begin + "\n".join(rows) + "\n" + end + rest.partition(end)[2]
 
 
 def _sections(

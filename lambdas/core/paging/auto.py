@@ -28,6 +28,7 @@ class AutoPaginator(BasePaginator):
 
     type: Literal["auto"] = "auto"
 
+    known_by: ClassVar[str] = "not at all: it is what is done where none is declared"
     promises: ClassVar[Promises] = Promises(
         appended="as the one that it finds",
         inserted="as the one that it finds",

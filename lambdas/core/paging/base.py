@@ -75,6 +75,8 @@ class BasePaginator(BaseModel, ABC):
     rank: ClassVar[int] = 100
     """Where `auto` tries it; smaller is earlier."""
     promises: ClassVar[Promises]
+    known_by: ClassVar[str]
+    """What in a first answer `auto` knows it by, for docs/paging.md."""
     reads_body: ClassVar[bool] = False
     """Whether what leads on stands in a JSON body."""
     counts_rows: ClassVar[bool] = False

@@ -50,8 +50,8 @@ COMMON = (
 
 BESIDE = frozenset({
     "errors", "error", "warnings", "messages", "link", "links", "_links", "meta",
-    "metadata", "pagination", "paging", "included", "facets", "aggregations", "headers", "extras",
-    "columns", "fields", "schema",
+    "metadata", "pagination", "paging", "included", "facets", "aggregations",
+    "headers", "extras", "columns", "fields", "schema",
 })  # fmt: skip
 """Names of arrays that stand beside the records."""
 

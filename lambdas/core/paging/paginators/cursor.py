@@ -32,6 +32,10 @@ class CursorPaginator(LeadingPaginator):
         default=None, description="where in the body the cursor goes, instead"
     )
 
+    known_by: ClassVar[str] = (
+        "a token whose name says which parameter takes it, such as `next_cursor` "
+        "or `paging.next.after`"
+    )
     rank: ClassVar[int] = 50
     reads_body: ClassVar[bool] = True
 

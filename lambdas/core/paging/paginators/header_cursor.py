@@ -24,6 +24,10 @@ class HeaderCursorPaginator(LeadingPaginator):
         default="cursor", description="the parameter that takes the cursor"
     )
 
+    known_by: ClassVar[str] = (
+        "a header with `next` in its name that says what takes it, such as "
+        "`X-Next-Page: 2`"
+    )
     rank: ClassVar[int] = 40
 
     @classmethod

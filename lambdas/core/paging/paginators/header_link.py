@@ -27,6 +27,10 @@ class HeaderLinkPaginator(LinkPaginator):
         "`Next-Page`",
     )
 
+    known_by: ClassVar[str] = (
+        'a Link header with `rel="next"`, or a header with `next` in its name and '
+        "a URL in it"
+    )
     rank: ClassVar[int] = 10
 
     @classmethod

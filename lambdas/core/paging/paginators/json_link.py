@@ -23,6 +23,10 @@ class JsonLinkPaginator(LinkPaginator):
         "one is chosen by equality, as in `link[?relation=='next'].url`",
     )
 
+    known_by: ClassVar[str] = (
+        "a URL under a `next` in the body, such as `links.next.href` or "
+        "`link[?relation=='next'].url`"
+    )
     rank: ClassVar[int] = 30
     reads_body: ClassVar[bool] = True
 

@@ -56,6 +56,10 @@ class OffsetPaginator(CountingPaginator):
         "error, or read from the cursor where they come in its order",
     )
 
+    known_by: ClassVar[str] = (
+        "an offset and a total side by side; a sign of more, where the dataset "
+        "sends offset and limit itself"
+    )
     rank: ClassVar[int] = 70
 
     @model_validator(mode="after")

@@ -55,6 +55,10 @@ class PageNumberPaginator(CountingPaginator):
         "error, or read from the cursor where they come in its order",
     )
 
+    known_by: ClassVar[str] = (
+        "a page's number and the number of pages side by side; a sign of more, "
+        "where the dataset sends a page's number itself"
+    )
     rank: ClassVar[int] = 60
     promises: ClassVar[Promises] = Promises(
         appended="those on a page that was read already land with the next pull, if "

@@ -16,6 +16,10 @@ class SinglePagePaginator(BasePaginator):
 
     type: Literal["single_page"] = "single_page"
 
+    known_by: ClassVar[str] = (
+        "nothing in the answer says that there is more, or a flag says that it is "
+        "the end"
+    )
     rank: ClassVar[int] = 20
     promises: ClassVar[Promises] = Promises(
         appended="land with the next pull",

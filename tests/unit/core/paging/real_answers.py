@@ -150,7 +150,8 @@ FIRST: dict[str, RealAnswer] = {
     ),
     "Twilio": first(
         {"messages": rows(), "page": 0, "page_size": 3,
-         "first_page_uri": "/v1/m?Page=0", "next_page_uri": "/v1/m?Page=1", "previous_page_uri": None, "uri": "/v1/m"},
+         "first_page_uri": "/v1/m?Page=0", "next_page_uri": "/v1/m?Page=1",
+         "previous_page_uri": None, "uri": "/v1/m"},
         url=f"{H}/v1/m?Page=1",
     ),
     "Contentful sync": first(
