@@ -18,6 +18,7 @@ from lambdas.core.dataset import Api, Column, Dataset
 from lambdas.core.diagnosis.causes import RULES
 from lambdas.core.diagnosis.causes.rule import Audience, Group, Rule
 from lambdas.core.paging.auto import AutoPaginator
+from lambdas.core.paging.base import BasePaginator
 from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.rules.unsupported import NOT_YET
 from project.model_words import (
@@ -134,7 +135,9 @@ def _with_promises(page: str) -> str:
         "pull reads |"
     )
     rows = [head, "|---|---|---|---|---|"]
-    for one in (AutoPaginator, *sorted(PAGINATORS, key=lambda one: one.kind())):
+    paginators: list[type[BasePaginator]] = [AutoPaginator]
+    paginators += sorted(PAGINATORS, key=lambda one: one.kind())
+    for one in paginators:
         said = one.promises
         cells = (one.known_by, said.appended, said.inserted, said.deleted)
         rows.append(f"| `{one.kind()}` | {' | '.join(cells)} |")

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.base import at_most_one, put
-from lambdas.core.paging.counting import (
+from lambdas.core.paging.counts import (
     LIMIT_PARAMS,
     OFFSET_PARAMS,
     CountingPaginator,

@@ -129,7 +129,7 @@ def test_a_paginator_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
     assert (
         "lines.yaml:7: source.endpoint.paginator: finds the next page in JSON" in lines
     )
-    assert "nearest known one is `ticket_param`" in typo
+    assert 'nearest known one is "ticket_param"' in typo
     assert "of type `turnstile`" in answer["datasets.md"]
     assert "what takes the ticket" in answer["datasets.md"]
     assert (
