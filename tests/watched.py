@@ -110,11 +110,13 @@ class MemoryIncidents:
         is_as_read = (stored.version if stored else None) == (
             before.version if before else None
         )
-        if before is not None and before.resolved_at is not None and is_as_read:
+        was_over = before is not None and before.resolved_at is not None
+        if was_over and after.resolved_at is not None and is_as_read:
             self.all[after.incident_id] = after
             return
         pointer = self.open.get(after.dataset)
-        if not is_as_read or pointer != (before.incident_id if before else None):
+        expected = None if before is None or was_over else before.incident_id
+        if not is_as_read or pointer != expected:
             raise StateConflict("somebody else was first")
         self.all[after.incident_id] = after
         if after.resolved_at is None:

@@ -10,7 +10,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lambdas.adapters.signals.judge import Judge, Judged, reason
 from lambdas.core.dataset import Catalogue, Dataset
@@ -28,13 +28,21 @@ from lambdas.core.freshness.assess import (
 )
 from lambdas.core.freshness.attainment import Usual, usual
 from lambdas.core.freshness.watch import Watch, is_due, promise_hash
-from lambdas.core.incidents.context import context_of
-from lambdas.core.incidents.incident import advance, retired, waking_nobody
+from lambdas.core.incidents.context import context_of, removed_context
+from lambdas.core.incidents.human import said_by
+from lambdas.core.incidents.incident import (
+    Ending,
+    Incident,
+    advance,
+    retired,
+    waking_nobody,
+)
 from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
 from lambdas.core.incidents.lateness import with_late
-from lambdas.core.incidents.notice import Notice, Routes, notices
+from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
+from lambdas.core.schedule.zones import last_morning
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices, has_paged
 from lambdas.freshness.self_check import SelfCheck
@@ -248,6 +256,10 @@ class FreshnessCheck:
             if was_open or verdict.cause is not None
             else None
         )
+        promise = dataset.freshness
+        earlier = None
+        if before is None and verdict.cause is not None:
+            earlier = self._earlier(watch, promise.reopen_within.duration, now)
         transition = advance(
             before,
             verdict,
@@ -256,6 +268,12 @@ class FreshnessCheck:
             still_old=passes_only_for_quiet(item.signals, verdict),
             inhibited_by=inhibited.by.get(dataset.name),
             dependents=inhibited.of.get(dataset.name, ()),
+            repeat=promise.repeat_every.duration,
+            promise_changed=watch is not None
+            and watch.promise != self._promises[dataset.name],
+            morning=last_morning(now, promise.calendar.timezone),
+            earlier=earlier,
+            reopen_within=promise.reopen_within.duration,
         )
         after = transition.incident
         is_open = after is not None and after.resolved_at is None
@@ -271,6 +289,10 @@ class FreshnessCheck:
             return kept, ()
         if kept.tally is not None:
             kept = dataclasses.replace(kept, tally=with_late(kept.tally, after))
+        if not is_open:
+            kept = dataclasses.replace(
+                kept, ended_incident=after.incident_id, ended_at=now
+            )
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
         pages = any(one.page for one in transition.announcements)
         if pages and has_paged(desk, dataset.name, verdict.cause):
@@ -282,8 +304,23 @@ class FreshnessCheck:
             routes=self._routes,
             now=now,
         )
-        self._state.record(before, after, notices=told, watch=kept)
+        self._state.record(
+            before or earlier_of(earlier, after),
+            with_notices(after, told),
+            notices=told,
+            watch=kept,
+        )
         return None, told
+
+    def _earlier(
+        self, watch: Watch | None, within: timedelta, now: datetime
+    ) -> Incident | None:
+        """The dataset's last incident, if it is not over for long."""
+        if watch is None or watch.ended_incident is None or watch.ended_at is None:
+            return None
+        if now - watch.ended_at > within:
+            return None
+        return self._state.incident(watch.ended_incident)
 
     def _announce_load(self, item: Judged) -> None:
         """Tell systems that rows were loaded since the last look, at least once."""
@@ -306,6 +343,28 @@ class FreshnessCheck:
         except DeliveryError as error:
             LOG.warning("%s", error)
 
+    def _end(
+        self, name: str, ending: Ending, watch: Watch | None, now: datetime
+    ) -> Sequence[Notice]:
+        """End what is open of a dataset that is watched no more, and say so."""
+        incident = self._state.open_incident(name)
+        if incident is None:
+            return ()
+        transition = retired(incident, now=now, ending=ending)
+        after = transition.incident or incident
+        dataset = self._catalogue.datasets.get(name)
+        made = notices(
+            transition,
+            said_by(after),
+            subject=removed_context(name) if dataset is None else context_of(dataset),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(
+            incident, with_notices(after, made), notices=made, watch=watch
+        )
+        return made
+
     def _retire(
         self, watches: Mapping[str, Watch], outcome: _Outcome, now: datetime
     ) -> None:
@@ -314,10 +373,7 @@ class FreshnessCheck:
         retired_now = []
         for name in gone:
             try:
-                incident = self._state.open_incident(name)
-                if incident is not None:
-                    after = retired(incident, now=now)
-                    self._state.record(incident, after, notices=(), watch=None)
+                outcome.made += self._end(name, Ending.REMOVED, None, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
             except Exception as error:
@@ -327,6 +383,12 @@ class FreshnessCheck:
                 retired_now.append(name)
         if retired_now:
             self._state.forget(retired_now)
+
+
+def earlier_of(earlier: Incident | None, after: Incident) -> Incident | None:
+    """The incident that was opened again, if it was."""
+    is_same = earlier is not None and earlier.incident_id == after.incident_id
+    return earlier if is_same else None
 
 
 def _usual(watch: Watch | None, now: datetime) -> Usual | None:

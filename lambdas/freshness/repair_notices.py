@@ -12,7 +12,7 @@ from datetime import datetime
 from lambdas.core.errors import StateConflict
 from lambdas.core.incidents.context import loading_context
 from lambdas.core.incidents.incident import Incident, Recipient, advance
-from lambdas.core.incidents.notice import Notice, Routes, notices
+from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState, ReportedRepairs
 from lambdas.core.incidents.repairs import NOT_NOTIFIED, loading_verdict, repair_notices
 from lambdas.core.loading.repair import ALL, Problem, Repair
@@ -61,7 +61,12 @@ class RepairNotices:
             routes=self._routes,
             now=now,
         )
-        self._state.record(before, transition.incident, notices=made, watch=None)
+        self._state.record(
+            before,
+            with_notices(transition.incident, made),
+            notices=made,
+            watch=None,
+        )
         return made
 
     def _is_ours(self, trouble: Problem, before: Incident | None, said: str) -> bool:

@@ -13,7 +13,13 @@ from lambdas.core.errors import StuckRun
 from lambdas.core.freshness.assess import Limits
 from lambdas.core.incidents.context import monitor_context
 from lambdas.core.incidents.incident import advance
-from lambdas.core.incidents.notice import Notice, Routes, notices, overdue
+from lambdas.core.incidents.notice import (
+    Notice,
+    Routes,
+    notices,
+    overdue,
+    with_notices,
+)
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.names import MONITOR
 
@@ -74,5 +80,10 @@ class SelfCheck:
             routes=self._routes,
             now=now,
         )
-        self._state.record(before, transition.incident, notices=told, watch=None)
+        self._state.record(
+            before,
+            with_notices(transition.incident, told),
+            notices=told,
+            watch=None,
+        )
         return told

@@ -235,14 +235,15 @@ class IncidentTable:
         self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def _pointed(self, before: Incident | None, after: Incident) -> list[Any]:
-        if before is not None and before.resolved_at is not None:
+        was_over = before is not None and before.resolved_at is not None
+        if was_over and after.resolved_at is not None:
             return []  # a person adds to what is over; the pointer is another's
         pointer = _pointer(after.dataset)
         named = {
             "ConditionExpression": "incident_id = :id",
             "ExpressionAttributeValues": {":id": {"S": after.incident_id}},
         }
-        if before is None:
+        if before is None or was_over:
             item = {**pointer, "incident_id": {"S": after.incident_id}}
             return [self._put(item, ConditionExpression="attribute_not_exists(pk)")]
         if after.resolved_at is not None:

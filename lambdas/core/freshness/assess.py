@@ -173,6 +173,8 @@ def watch_after(
         row_count=rows,
         incident_id=incident_id,
         first_seen_at=signals.now if before is None else before.seen_since,
+        ended_incident=None if before is None else before.ended_incident,
+        ended_at=None if before is None else before.ended_at,
         first_load_over=(before is not None and before.first_load_over)
         or (is_read and awaited_until is None),
         tally=_tally_after(dataset, signals, verdict, before),

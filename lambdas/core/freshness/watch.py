@@ -21,7 +21,7 @@ class Watch:
     `promise` is a hash of what it was judged by. `newest_at` is the table's newest
     time by its clock, which is also what was evaluated. `first_load_over` stays true
     once rows were seen, or once the time for the first ones was over. `tally` is how
-    late it has been.
+    late it has been. `ended_incident` is the newest that is over, since `ended_at`.
     """
 
     dataset: str
@@ -37,6 +37,8 @@ class Watch:
     first_seen_at: datetime | None = None
     first_load_over: bool = True
     tally: AttainmentState | None = None
+    ended_incident: str | None = None
+    ended_at: datetime | None = None
 
     @property
     def seen_since(self) -> datetime:

@@ -44,6 +44,17 @@ def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentConte
     )
 
 
+def removed_context(dataset: str) -> IncidentContext:
+    """A dataset whose file is gone: its name is all that is known."""
+    return IncidentContext(
+        dataset=dataset,
+        description="it is no longer declared",
+        promise="none any more",
+        timezone="UTC",
+        team="",
+    )
+
+
 def promise_of(freshness: Freshness) -> str:
     """The promise in a sentence: `data no older than 3 hours (warning), …`."""
     zone = freshness.calendar.timezone

@@ -1,4 +1,4 @@
-"""Letters: what leaves the outbox. Notices that say the same become one.
+"""Batches: what leaves the outbox. Notices that say the same become one.
 
 When fifty datasets stop for one cause, fifty messages would hide it. Notices wait in
 the outbox one by one, so that each is sent for sure; they are put together only when
@@ -13,14 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.core.incidents.incident import NoticeKind, Recipient
+from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block
 from lambdas.core.incidents.notice import Notice
 
-TOGETHER_FROM = 4
+TOGETHER_FROM = 2
 """So many notices that say the same leave as one."""
-_NAMED = 60
-"""Datasets named in one letter; the rest is counted."""
+_NAMED = 12
+"""Datasets with a line of their own in one message."""
+_COUNTED = 60
+"""Further ones that are named; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
             notice.kind.value,
             notice.cause or "",
             notice.shared or "",
+            notice.ended_by,
             notice.notice_id if _stands_alone(notice) else "",
         )
         groups.setdefault(key, []).append(notice)
@@ -83,10 +86,14 @@ def _letters(group: list[Notice]) -> list[NoticeBatch]:
 
 
 _WORDS: Mapping[NoticeKind, str] = {
-    NoticeKind.OPENED: "one cause",
-    NoticeKind.CHANGED: "changed to one cause",
-    NoticeKind.BLIND: "late, and now unseen",
-    NoticeKind.REMINDER: "still open",
+    NoticeKind.OPENED: "late",
+    NoticeKind.CHANGED: "still late",
+    NoticeKind.BLIND: "late, and now they cannot be read",
+    NoticeKind.REMINDER: "still late",
+    NoticeKind.DAILY: "still late",
+    NoticeKind.REOPENED: "late again",
+    NoticeKind.FLAPPING: "late again and again",
+    NoticeKind.OVERDUE: "did not come when expected",
     NoticeKind.RESOLVED: "up to date again",
     NoticeKind.REPAIRED: "repaired",
 }
@@ -107,19 +114,49 @@ def _together(group: list[Notice]) -> Message:
     worst = min(group, key=_rank)
     names = list(dict.fromkeys(item.dataset for item in sorted(group, key=_rank)))
     page = "[page] " if any(notice.page for notice in group) else ""
-    what = _WORDS[first.kind]
-    if first.audience is Recipient.ENGINEERS and first.cause is not None:
-        what = f"{what}: {first.cause}"
-    if first.audience is Recipient.ENGINEERS and first.shared is not None:
-        what = f"{what} ({first.shared})"
-    shown = ", ".join(names[:_NAMED])
-    if len(names) > _NAMED:
-        shown += f" … and {len(names) - _NAMED} more"
+    why = in_plain_words(first.cause).rstrip(".") if first.cause else ""
+    if first.shared is not None and first.audience is Recipient.ENGINEERS:
+        why += f" ({first.shared})"
     return Message(
-        headline=f"{page}{len(names)} datasets, {what}",
+        headline=f"{page}{len(names)} datasets {_what(first)}"
+        + (f": {why}" if why and first.kind is not NoticeKind.RESOLVED else ""),
         blocks=(
-            block("Datasets, the worst first", [shown]),
+            block("The worst first", _lines(sorted(group, key=_rank)), listed=True),
+            *_more(names),
             Block(label="The first of them", lines=(worst.message.headline,)),
             *worst.message.blocks,
         ),
     )
+
+
+_ENDED = {
+    "not_promised": "are no longer promised",
+    "removed": "were removed",
+    "closed": "were closed by hand",
+    "false_alarm": "were false alarms",
+}
+
+
+def _what(first: Notice) -> str:
+    """What is said of all: also of those that are not late."""
+    if first.ended_by in _ENDED:
+        return _ENDED[first.ended_by]
+    if first.state == "pass" and first.kind is not NoticeKind.RESOLVED:
+        return "at risk"
+    if first.state == "unknown" and first.kind is not NoticeKind.RESOLVED:
+        return "cannot be judged"
+    return _WORDS[first.kind]
+
+
+def _lines(group: list[Notice]) -> list[str]:
+    return list(dict.fromkeys(one.line or one.dataset for one in group))[:_NAMED]
+
+
+def _more(names: list[str]) -> list[Block]:
+    more = names[_NAMED:]
+    if not more:
+        return []
+    shown = ", ".join(more[:_COUNTED])
+    if len(more) > _COUNTED:
+        shown += f" … and {len(more) - _COUNTED} more"
+    return [block("And", [shown])]

@@ -17,11 +17,13 @@ from lambdas.core.diagnosis.causes.rule import Stage
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.incident import (
+    Ending,
     Incident,
     NoticeKind,
     NoticeRequest,
     Recipient,
     Transition,
+    end_told,
 )
 
 
@@ -36,6 +38,8 @@ class Change:
     note: str | None = None
     fix_url: str | None = None
     resolve: bool = False
+    false_alarm: bool = False
+    snooze_until: datetime | None = None
 
 
 def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Transition:
@@ -44,7 +48,7 @@ def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Trans
     Raises BadInput if the change says nothing that can be true.
     """
     _refuse(before, change, now)
-    human = before.human
+    human, closes = before.human, change.resolve or change.false_alarm
     if change.acknowledge and human.acknowledged_at is None:
         human = dataclasses.replace(
             human, acknowledged_at=now, acknowledged_by=change.by
@@ -56,18 +60,17 @@ def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Trans
         # A colleague's note stays.
         note="\n".join(filter(None, [human.note, change.note])) or None,
         fix_url=change.fix_url or human.fix_url,
-        resolved_by=change.by if change.resolve else human.resolved_by,
+        resolved_by=change.by if closes else human.resolved_by,
+        false_alarm=change.false_alarm or human.false_alarm,
+        snoozed_until=change.snooze_until or human.snoozed_until,
+        promised_by=change.by if change.promised_for else human.promised_by,
     )
     if human == before.human:
         return Transition(incident=before)
     told = before.told
     announcements: list[NoticeRequest] = []
-    if change.resolve:
-        systems = [Recipient.SYSTEMS] if before.late_since is not None else []
-        announcements = [
-            NoticeRequest(kind=NoticeKind.RESOLVED, audience=who)
-            for who in (*before.told, *systems)
-        ]
+    if closes:
+        announcements = [*end_told(before)]
     elif (
         human.promised_for != before.human.promised_for
         and before.late_since is not None
@@ -79,10 +82,21 @@ def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Trans
         before,
         version=before.version + 1,
         changed_at=now if announcements else before.changed_at,
-        resolved_at=now if change.resolve else before.resolved_at,
         told=told,
         human=human,
     )
+    if human.promised_for != before.human.promised_for:
+        after = dataclasses.replace(
+            after, told_expected=human.promised_for, promise=None
+        )
+    if closes:
+        after = dataclasses.replace(
+            after,
+            resolved_at=now,
+            ended_by=Ending.FALSE_ALARM if change.false_alarm else Ending.CLOSED,
+            spent=before.spent_at(now),
+            cause_since=None,
+        )
     return Transition(incident=after, announcements=tuple(announcements))
 
 
@@ -117,7 +131,17 @@ def _refuse(before: Incident, change: Change, now: datetime) -> None:
         ("https://", "http://")
     ):
         raise BadInput(f"{change.fix_url!r} is no web address; accepted: https://…")
-    is_for_open = change.acknowledge or change.resolve or change.promised_for
+    if change.snooze_until is not None and change.snooze_until <= now:
+        raise BadInput(
+            f"{change.snooze_until.isoformat()} is over; a time to come is accepted"
+        )
+    is_for_open = (
+        change.acknowledge
+        or change.resolve
+        or change.false_alarm
+        or change.snooze_until
+        or change.promised_for
+    )
     if before.resolved_at is not None and is_for_open:
         raise BadInput(
             f"incident {before.incident_id} is over since "

@@ -5,10 +5,12 @@
     verdict with a cause ──> open ──worse / other cause / page turns true──> told again
                               │ └──nothing that was not said before──> silence
                               └──pass──> resolved: whoever was told hears of it
+    late again within `reopen_within` ──> the same one, open again
+    the third time in a day ──> told once as what it is, and then only what is new
 
 Two things are not a recovery: not being able to look, and quiet time over data that
 are as old as before. One incident is open for a dataset at any time, and no cause
-pages twice in it.
+pages twice in it. What is at risk, and later late, is one incident.
 """
 
 from __future__ import annotations
@@ -19,14 +21,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from lambdas.core.diagnosis.causes import BY_CODE
+from lambdas.core.diagnosis.causes import BY_CODE, PASSING
 from lambdas.core.diagnosis.verdict import Verdict
 
 REPEAT = timedelta(hours=24)
 """How often a page that nobody acknowledged is brought back to mind."""
+REOPEN_WITHIN = timedelta(hours=6)
+FLAPPING_FROM = 3
+"""So many times late within a day are told as what they are."""
+_DAY = timedelta(days=1)
+NOTICES_KEPT = 100
+"""Notices that an incident remembers; DynamoDB items end at 400 KB."""
 
 _SEVERITY = {"pass": 0, "unknown": 1, "warn": 2, "error": 3}
+_KINDS = ("report", "quality", "failure", "at_risk", "blind", "late")
+"""What an incident is, the worst last: it rises in place."""
 _LATE = ("warn", "error")
+
+
+_PASSING = frozenset(rule.code for rule in PASSING)
 
 
 class Recipient(StrEnum):
@@ -44,10 +57,44 @@ class NoticeKind(StrEnum):
     CHANGED = "changed"
     BLIND = "blind"
     REMINDER = "reminder"
+    REOPENED = "reopened"
+    FLAPPING = "flapping"
+    OVERDUE = "overdue"
+    """A time that was promised has passed."""
+    DAILY = "daily"
     RESOLVED = "resolved"
     PROMISED = "promised"
     REPAIRED = "repaired"
     """What was wrong mended itself: no incident, told once."""
+
+
+class Ending(StrEnum):
+    """How an incident ended. Only the first says that the data are well again."""
+
+    RECOVERED = "recovered"
+    NOT_PROMISED = "not_promised"
+    REMOVED = "removed"
+    CLOSED = "closed"
+    FALSE_ALARM = "false_alarm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseTime:
+    """How long a cause stood."""
+
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentNotice:
+    """A notice that was made of an incident."""
+
+    at: datetime
+    audience: str
+    channel: str
+    kind: str
+    page: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +108,9 @@ class HumanSide:
     note: str | None = None
     fix_url: str | None = None
     resolved_by: str | None = None
+    promised_by: str | None = None
+    snoozed_until: datetime | None = None
+    false_alarm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +150,46 @@ class Incident:
     human: HumanSide = HumanSide()
     inhibited_by: str | None = None
     dependents: tuple[str, ...] = ()
+    kind: str = "late"
+    datasets: tuple[str, ...] = ()
+    ended_by: Ending | None = None
+    spent: tuple[CauseTime, ...] = ()
+    cause_since: datetime | None = None
+    next_look: datetime | None = None
+    late_at: datetime | None = None
+    promise: str | None = None
+    told_expected: datetime | None = None
+    eta_missed: bool = False
+    stakeholders_told_at: datetime | None = None
+    reopened_at: tuple[datetime, ...] = ()
+    well_since: datetime | None = None
+    notices: tuple[SentNotice, ...] = ()
+
+    @property
+    def main_cause(self) -> str | None:
+        """What it is remembered by: a person's word, else the cause that stood longest
+        among those that do not pass by themselves.
+        """
+        if self.human.cause is not None:
+            return self.human.cause
+        lasting = [one for one in self.spent if one.code not in _PASSING]
+        ranked = lasting or list(self.spent)
+        longest = max(ranked, key=lambda one: one.seconds, default=None)
+        return self.cause if longest is None else longest.code
+
+    def spent_at(self, now: datetime) -> tuple[CauseTime, ...]:
+        """How long each cause has stood until `now`, in the order they came."""
+        if self.cause is None or self.cause_since is None:
+            return self.spent
+        seconds = {one.code: one.seconds for one in self.spent}
+        stood = (now - self.cause_since).total_seconds()
+        seconds[self.cause] = seconds.get(self.cause, 0.0) + max(0.0, stood)
+        return tuple(CauseTime(code=code, seconds=s) for code, s in seconds.items())
+
+    def times_late(self, now: datetime) -> int:
+        """How often it was late within the last day."""
+        starts = (self.opened_at, *self.reopened_at)
+        return sum(now - start < _DAY for start in starts)
 
     @property
     def expected_at(self) -> datetime | None:
@@ -135,6 +225,10 @@ def advance(
     repeat: timedelta = REPEAT,
     inhibited_by: str | None = None,
     dependents: Sequence[str] = (),
+    promise_changed: bool = False,
+    morning: datetime | None = None,
+    earlier: Incident | None = None,
+    reopen_within: timedelta = REOPEN_WITHIN,
 ) -> Transition:
     """The incident after `verdict`, and who is told what.
 
@@ -145,9 +239,72 @@ def advance(
     With `inhibited_by`, the incident is kept and people hear nothing new of it: they
     hear of the dataset that it is made from. `dependents` are those of which people
     hear with this one; one more is news, and wakes nobody.
+
+    `promise_changed`: something else is promised than when it was last judged.
+    `morning` is when stakeholders' last morning began. `earlier` is the dataset's last
+    incident that is over: what comes back within `reopen_within` is the same one.
     """
     if before is not None and before.resolved_at is not None:
         before = None
+    if before is None and earlier is not None and verdict.cause is not None:
+        if _is_called_false(earlier, newest_at):
+            return Transition(incident=None)
+        if _comes_back(earlier, now=now, within=reopen_within):
+            return _timed(
+                None,
+                _reopened(earlier, verdict, now=now, newest_at=newest_at),
+                now=now,
+                morning=None,
+            )
+    transition = _advanced(
+        before,
+        verdict,
+        now=now,
+        newest_at=newest_at,
+        still_old=still_old,
+        has_news=has_news,
+        repeat=repeat,
+        inhibited_by=inhibited_by,
+        dependents=dependents,
+        ending=_ending(before, newest_at, promise_changed=promise_changed),
+        well_after=reopen_within,
+    )
+    return _timed(before, transition, now=now, morning=morning)
+
+
+def _is_called_false(earlier: Incident, newest_at: datetime | None) -> bool:
+    """A person said of these very data that nothing is wrong with them."""
+    is_false = earlier.ended_by is Ending.FALSE_ALARM
+    return is_false and earlier.newest_at == newest_at
+
+
+def _comes_back(earlier: Incident, *, now: datetime, within: timedelta) -> bool:
+    return earlier.resolved_at is not None and now - earlier.resolved_at <= within
+
+
+def _ending(
+    before: Incident | None, newest_at: datetime | None, *, promise_changed: bool
+) -> Ending:
+    """Data that are as old as before pass only since less is promised."""
+    is_same = before is not None and newest_at == before.newest_at
+    return Ending.NOT_PROMISED if is_same and promise_changed else Ending.RECOVERED
+
+
+def _advanced(
+    before: Incident | None,
+    verdict: Verdict,
+    *,
+    now: datetime,
+    newest_at: datetime | None,
+    still_old: bool,
+    has_news: bool,
+    repeat: timedelta,
+    inhibited_by: str | None,
+    dependents: Sequence[str],
+    ending: Ending,
+    well_after: timedelta,
+) -> Transition:
+    """As `advance`, without what only time brings."""
     late = verdict.state.late
     if late and inhibited_by is not None:
         return _inhibited(
@@ -170,6 +327,8 @@ def advance(
         still_old=still_old,
         has_news=has_news,
         repeat=repeat,
+        ending=ending,
+        well_after=well_after,
     )
     if before is None and after.incident is not None and dependents:
         with_them = dataclasses.replace(after.incident, dependents=tuple(dependents))
@@ -186,6 +345,8 @@ def _next(
     still_old: bool = False,
     has_news: bool = False,
     repeat: timedelta = REPEAT,
+    ending: Ending = Ending.RECOVERED,
+    well_after: timedelta = REOPEN_WITHIN,
 ) -> Transition:
     """As `advance`, of a dataset for itself."""
     if before is None:
@@ -194,9 +355,11 @@ def _next(
         case "pass" if still_old:
             return Transition(incident=before)
         case "pass" if before.state != "pass" or verdict.cause is None:
-            return _resolved(before, now=now, newest_at=newest_at)
+            return _well(
+                before, now=now, newest_at=newest_at, ending=ending, after=well_after
+            )
         case "unknown" if before.state in _LATE:
-            return _blind(before, verdict, now=now)
+            return _blind(before, verdict, now=now, repeat=repeat)
         case _:
             return _changed(
                 before,
@@ -278,6 +441,191 @@ def _with_dependents(
     )
 
 
+def _well(
+    before: Incident,
+    *,
+    now: datetime,
+    newest_at: datetime | None,
+    ending: Ending,
+    after: timedelta,
+) -> Transition:
+    """The end; of one that comes and goes, only once it has stayed away for long."""
+    is_flapping = before.times_late(now) >= FLAPPING_FROM
+    well_since = before.well_since or now
+    if is_flapping and ending is Ending.RECOVERED and now - well_since < after:
+        if before.well_since is not None:
+            return Transition(incident=before)
+        waits = dataclasses.replace(
+            before, version=before.version + 1, well_since=now, newest_at=newest_at
+        )
+        return Transition(incident=waits)
+    return _resolved(before, now=now, newest_at=newest_at, ending=ending)
+
+
+def _reopened(
+    earlier: Incident, verdict: Verdict, *, now: datetime, newest_at: datetime | None
+) -> Transition:
+    """The same incident, open again. A cause that has paged in it pages no more."""
+    cause = str(verdict.cause)
+    late = verdict.state.late
+    pages = verdict.page and cause not in earlier.paged_for
+    after = dataclasses.replace(
+        earlier,
+        **_said(verdict, now=now, newest_at=newest_at),  # type: ignore[arg-type]  # the fields of a verdict, by name
+        version=earlier.version + 1,
+        resolved_at=None,
+        ended_by=None,
+        cause_since=now,
+        reopened_at=(*earlier.reopened_at, now),
+        late_since=now if late else None,
+        causes=tuple(dict.fromkeys((*earlier.causes, cause))),
+        paged_for=(*earlier.paged_for, *_paged_for(verdict))
+        if pages
+        else earlier.paged_for,
+        paged_at=now if pages else earlier.paged_at,
+        told=_union(earlier.told, {Recipient(str(who)) for who in verdict.tell}),
+        human=dataclasses.replace(
+            earlier.human, resolved_by=None, false_alarm=False, promised_for=None
+        ),
+    )
+    is_flapping = after.times_late(now) >= FLAPPING_FROM
+    kind = NoticeKind.FLAPPING if is_flapping else NoticeKind.REOPENED
+    announcements = [
+        NoticeRequest(
+            kind=kind, audience=who, page=pages and who is Recipient.ENGINEERS
+        )
+        for who in after.told
+    ]
+    announcements += _to_systems(NoticeKind.OPENED, verdict)
+    return Transition(incident=after, announcements=tuple(announcements))
+
+
+def _to_systems(kind: NoticeKind, verdict: Verdict) -> list[NoticeRequest]:
+    """Systems hear of what is late or at risk."""
+    concerned = verdict.state.late or verdict.at_risk
+    return [NoticeRequest(kind=kind, audience=Recipient.SYSTEMS)] if concerned else []
+
+
+def _timed(
+    before: Incident | None,
+    transition: Transition,
+    *,
+    now: datetime,
+    morning: datetime | None,
+) -> Transition:
+    """With what time alone brings: promises that passed, the line of the morning, the
+    minutes of each cause; and without what a snooze keeps back.
+    """
+    after = transition.incident
+    if after is None:
+        return transition
+    told = list(transition.announcements)
+    changes = _accounts(before, after, now)
+    if before is not None:
+        brought, noted = _brought_by_time(before, after, told, now, morning)
+        told += brought
+        changes |= noted
+        if _is_snoozed(before, now):
+            told = [one for one in told if _passes_a_snooze(one)]
+    if any(one.audience is Recipient.STAKEHOLDERS for one in told):
+        changes["stakeholders_told_at"] = now
+    if told and after.resolved_at is None and "told_expected" not in changes:
+        is_promise = after.human.promised_for is not None or not after.eta_missed
+        changes["told_expected"] = after.expected_at if is_promise else None
+    if not changes:
+        return Transition(incident=after, announcements=tuple(told))
+    if after is before:
+        changes["version"] = before.version + 1
+    return Transition(
+        incident=dataclasses.replace(after, **changes),  # type: ignore[arg-type]  # its fields, by name
+        announcements=tuple(told),
+    )
+
+
+def _brought_by_time(
+    before: Incident,
+    after: Incident,
+    told: Sequence[NoticeRequest],
+    now: datetime,
+    morning: datetime | None,
+) -> tuple[list[NoticeRequest], dict[str, object]]:
+    """Who hears of a promise that passed, or that it is late still; and what is noted
+    of that.
+    """
+    is_open = after.resolved_at is None and after.well_since is None
+    if not is_open or after.state not in _LATE or after.inhibited_by is not None:
+        return [], {}
+    heard = {one.audience for one in told}
+    promised = before.human.promised_for is not None
+    if _has_passed(before, now):
+        # Whoever promised it hears of it, too.
+        concerned = _union(after.told, {Recipient.ENGINEERS} if promised else ())
+        noted: dict[str, object] = {"eta_missed": True, "told_expected": None}
+        if promised:
+            noted["promise"] = "missed"
+        kind = NoticeKind.OVERDUE
+        people = [who for who in concerned if who not in heard]
+        return [NoticeRequest(kind=kind, audience=who) for who in people], noted
+    stakeholders = Recipient.STAKEHOLDERS
+    is_owed = stakeholders in after.told and stakeholders not in heard
+    if is_owed and _is_morning(before, morning, now):
+        return [NoticeRequest(kind=NoticeKind.DAILY, audience=stakeholders)], {}
+    return [], {}
+
+
+def _passes_a_snooze(one: NoticeRequest) -> bool:
+    return one.kind is NoticeKind.RESOLVED or one.audience is Recipient.SYSTEMS
+
+
+def _has_passed(before: Incident, now: datetime) -> bool:
+    return before.told_expected is not None and before.told_expected <= now
+
+
+def _is_morning(before: Incident, morning: datetime | None, now: datetime) -> bool:
+    """Once a day, and not right after another message."""
+    told_at = before.stakeholders_told_at
+    return (
+        morning is not None
+        and told_at is not None
+        and told_at < morning <= now
+        and now - told_at >= _DAY / 2
+    )
+
+
+def _is_snoozed(before: Incident, now: datetime) -> bool:
+    until = before.human.snoozed_until
+    return until is not None and now < until
+
+
+def _accounts(
+    before: Incident | None, after: Incident, now: datetime
+) -> dict[str, object]:
+    """The minutes of the cause that ended, and what kind of incident it is by now."""
+    if before is None:
+        return {} if after.cause_since is not None else {"cause_since": now}
+    changes: dict[str, object] = {}
+    if after.cause != before.cause or after.resolved_at is not None:
+        changes["spent"] = before.spent_at(now)
+        changes["cause_since"] = None if after.resolved_at is not None else now
+    promised = after.human.promised_for
+    if after.resolved_at is not None and promised is not None:
+        if now > promised:
+            changes["promise"] = "missed"
+        elif after.ended_by is Ending.RECOVERED:
+            changes["promise"] = "kept"
+    return changes
+
+
+def _kind(verdict: Verdict, before: str = "report") -> str:
+    if verdict.state.late:
+        kind = "late"
+    elif verdict.state == "unknown":
+        kind = "blind"
+    else:
+        kind = "at_risk" if verdict.at_risk else "failure"
+    return max(before, kind, key=_KINDS.index)
+
+
 def _opened(
     verdict: Verdict, *, now: datetime, newest_at: datetime | None
 ) -> Transition:
@@ -301,12 +649,10 @@ def _opened(
         )
         for who in told
     ]
-    if late:
-        announcements.append(
-            NoticeRequest(kind=NoticeKind.OPENED, audience=Recipient.SYSTEMS)
-        )
+    announcements += _to_systems(NoticeKind.OPENED, verdict)
     incident = dataclasses.replace(
         fresh,
+        kind=_kind(verdict),
         late_since=now if late else None,
         causes=(str(verdict.cause),),
         paged_for=_paged_for(verdict) if verdict.page else (),
@@ -353,12 +699,14 @@ def _changed(
         )
     reminded = any(item.kind is NoticeKind.REMINDER for item in announcements)
     if late and before.late_since is None:
-        announcements.append(
-            NoticeRequest(kind=NoticeKind.OPENED, audience=Recipient.SYSTEMS)
-        )
+        announcements += _to_systems(NoticeKind.OPENED, verdict)
+    came_back = before.well_since is not None
     after = dataclasses.replace(
         before,
         **_said(verdict, now=now, newest_at=newest_at),  # type: ignore[arg-type]  # the fields of a verdict, by name
+        kind=_kind(verdict, before.kind),
+        well_since=None,
+        reopened_at=(*before.reopened_at, now) if came_back else before.reopened_at,
         late_since=before.late_since or (now if late else None),
         blind_since=None,
         causes=(*before.causes, cause) if other_cause else before.causes,
@@ -396,10 +744,18 @@ def _is_reminder_due(
     )
 
 
-def _blind(before: Incident, verdict: Verdict, *, now: datetime) -> Transition:
-    """A late dataset cannot be read: it stays late, and engineers hear of it once."""
+def _blind(
+    before: Incident, verdict: Verdict, *, now: datetime, repeat: timedelta
+) -> Transition:
+    """A late dataset cannot be read: it stays late. Engineers hear of it once, and are
+    reminded of it as of any other.
+    """
     if before.blind_since is not None:
-        return Transition(incident=before)
+        if not _is_reminder_due(before, verdict, now=now, repeat=repeat):
+            return Transition(incident=before)
+        reminded = dataclasses.replace(before, version=before.version + 1, paged_at=now)
+        reminder = NoticeRequest(kind=NoticeKind.REMINDER, audience=Recipient.ENGINEERS)
+        return Transition(incident=reminded, announcements=(reminder,))
     cause = str(verdict.cause)
     is_news = cause not in before.paged_for
     after = dataclasses.replace(
@@ -418,24 +774,27 @@ def _blind(before: Incident, verdict: Verdict, *, now: datetime) -> Transition:
 
 
 def _resolved(
-    before: Incident, *, now: datetime, newest_at: datetime | None
+    before: Incident, *, now: datetime, newest_at: datetime | None, ending: Ending
 ) -> Transition:
     after = dataclasses.replace(
         before,
         version=before.version + 1,
         changed_at=now,
         resolved_at=now,
+        ended_by=ending,
         newest_at=newest_at,
         blind_since=None,
+        well_since=None,
     )
-    audiences = list(before.told)
-    if before.late_since is not None:
-        audiences.append(Recipient.SYSTEMS)
-    return Transition(
-        incident=after,
-        announcements=tuple(
-            NoticeRequest(kind=NoticeKind.RESOLVED, audience=who) for who in audiences
-        ),
+    return Transition(incident=after, announcements=end_told(before))
+
+
+def end_told(before: Incident) -> tuple[NoticeRequest, ...]:
+    """Whoever was told of an incident hears of its end."""
+    is_on_the_bus = before.late_since is not None or before.kind == "at_risk"
+    audiences = [*before.told, *([Recipient.SYSTEMS] if is_on_the_bus else [])]
+    return tuple(
+        NoticeRequest(kind=NoticeKind.RESOLVED, audience=who) for who in audiences
     )
 
 
@@ -453,6 +812,8 @@ def _said(
         "next_step": verdict.next_step,
         "also": verdict.also,
         "eta": verdict.eta,
+        "next_look": verdict.next_look,
+        "late_at": verdict.late_at,
         "newest_at": newest_at,
     }
 
@@ -483,11 +844,12 @@ def waking_nobody(transition: Transition) -> Transition:
     )
 
 
-def retired(incident: Incident, *, now: datetime) -> Incident:
-    """The incident of a dataset that exists no more: over, and nobody is told."""
-    return dataclasses.replace(
-        incident, version=incident.version + 1, changed_at=now, resolved_at=now
-    )
+def retired(
+    incident: Incident, *, now: datetime, ending: Ending = Ending.REMOVED
+) -> Transition:
+    """The incident of a dataset that exists no more, or promises nothing: over."""
+    over = _resolved(incident, now=now, newest_at=incident.newest_at, ending=ending)
+    return _timed(incident, over, now=now, morning=None)
 
 
 def in_plain_words(cause: str | None) -> str:

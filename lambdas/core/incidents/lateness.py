@@ -1,4 +1,4 @@
-"""Moved out of history.py."""
+"""What is remembered of an incident that is over, in its dataset's history."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def late_of(incident: Incident) -> Late | None:
         incident_id=incident.incident_id,
         at=incident.late_since,
         seconds=(incident.resolved_at - incident.late_since).total_seconds(),
-        cause=incident.human.cause or incident.cause,
+        cause=incident.main_cause,
     )

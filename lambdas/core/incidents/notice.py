@@ -6,28 +6,40 @@ is made; how a channel shapes it, when it is delivered.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.freshness.assess import Limits
 from lambdas.core.incidents.context import IncidentContext
+from lambdas.core.incidents.document import document
 from lambdas.core.incidents.incident import (
+    NOTICES_KEPT,
+    Ending,
     Incident,
     NoticeKind,
     NoticeRequest,
     Recipient,
+    SentNotice,
     Transition,
 )
 from lambdas.core.incidents.message import Message
-from lambdas.core.incidents.texts import engineers_message, stakeholders_message
+from lambdas.core.incidents.texts import (
+    engineers_message,
+    one_line,
+    stakeholders_message,
+)
 
 Routes = Mapping[Recipient, Sequence[str]]
 """The channels of each audience, by their names in the registry."""
 
 LATE = "dataset.late"
+AT_RISK = "dataset.at_risk"
 RECOVERED = "dataset.recovered"
+CLOSED = "dataset.closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +64,13 @@ class Notice:
     created_at: datetime
     message: Message
     event: str | None = None
-    detail: Mapping[str, str | None] | None = None
+    detail: Mapping[str, Any] | None = None
     shared: str | None = None
     state: str = ""
     newest_at: datetime | None = None
+    line: str = ""
+    """The notice in a line, where others stand beside it in one message."""
+    ended_by: str = ""
 
 
 _OF_THE_API = frozenset({"upstream_down", "credentials_rejected", "quota_exhausted"})
@@ -109,9 +124,9 @@ def _notice(
         case Recipient.STAKEHOLDERS:
             message = stakeholders_message(kind, incident, subject)
         case Recipient.SYSTEMS:
-            event = RECOVERED if kind is NoticeKind.RESOLVED else LATE
+            event = _event(incident)
             message = Message(headline=f"{event} {incident.dataset}")
-            detail = _detail(incident, stem)
+            detail = _detail(incident, stem, now)
     return Notice(
         notice_id=f"{stem}.{channel}",
         incident_id=incident.incident_id,
@@ -128,11 +143,37 @@ def _notice(
         shared=subject.api if incident.cause in _OF_THE_API else None,
         state=incident.state,
         newest_at=incident.newest_at,
+        line=one_line(audience, incident, subject),
+        ended_by=incident.ended_by or "",
     )
 
 
-def _detail(incident: Incident, event_id: str) -> dict[str, str | None]:
+def _event(incident: Incident) -> str:
+    """What became of the data; only what is well again has recovered."""
+    if incident.resolved_at is not None:
+        return RECOVERED if incident.ended_by is Ending.RECOVERED else CLOSED
+    return LATE if incident.late_since is not None else AT_RISK
+
+
+def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:
+    """The incident, remembering what was told of it."""
+    sent = tuple(
+        SentNotice(
+            at=one.created_at,
+            audience=one.audience.value,
+            channel=one.channel,
+            kind=one.kind.value,
+            page=one.page,
+        )
+        for one in made
+    )
+    kept = (*incident.notices, *sent)[-NOTICES_KEPT:]
+    return dataclasses.replace(incident, notices=kept)
+
+
+def _detail(incident: Incident, event_id: str, now: datetime) -> dict[str, object]:
     return {
+        **document(incident, now=now),
         "id": event_id,
         "dataset": incident.dataset,
         "incident": incident.incident_id,

@@ -66,6 +66,9 @@ class IncidentState(Protocol):
     def open_incident(self, dataset: str) -> Incident | None:
         """The dataset's open incident."""
 
+    def incident(self, incident_id: str) -> Incident | None:
+        """Any incident, open or over."""
+
     def record(
         self,
         before: Incident | None,

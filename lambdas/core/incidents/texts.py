@@ -11,7 +11,13 @@ from datetime import datetime
 
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
-from lambdas.core.incidents.incident import Incident, NoticeKind, in_plain_words
+from lambdas.core.incidents.incident import (
+    Ending,
+    Incident,
+    NoticeKind,
+    Recipient,
+    in_plain_words,
+)
 from lambdas.core.incidents.message import Block, Message, block, local_time
 from lambdas.core.names import LOADING, MONITOR
 
@@ -20,6 +26,16 @@ RUNBOOKS = "docs/runbooks"
 NOT_KNOWN = "not known yet"
 _NAMED = 30
 """Datasets named with the one that they are made from; the rest is counted."""
+
+
+_LEADS = {
+    NoticeKind.REMINDER: "Still open: ",
+    NoticeKind.DAILY: "Still open: ",
+    NoticeKind.CHANGED: "Changed: ",
+    NoticeKind.REOPENED: "Again: ",
+    NoticeKind.OVERDUE: "Promised time passed: ",
+    NoticeKind.BLIND: "Late, and now it cannot be read: ",
+}
 
 
 def engineers_message(
@@ -32,31 +48,27 @@ def engineers_message(
 ) -> Message:
     """The message for whoever is to do something, or was told to."""
     if kind is NoticeKind.RESOLVED:
-        return _recovered(incident, subject, footer=_footer(incident, subject))
+        return _ended(incident, subject, footer=_footer(incident, subject))
     # A blind check changes nothing about the incident; what to say is in the verdict.
     blind = kind is NoticeKind.BLIND
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
     stage = ("monitor" if blind else incident.stage) or "not known"
-    also = verdict.also
-    lead = {
-        NoticeKind.REMINDER: "Still open: ",
-        NoticeKind.CHANGED: "Changed: ",
-        NoticeKind.BLIND: "Late, and now unseen: ",
-    }.get(kind, "")
+    lead = _LEADS.get(kind, "")
+    said = _flapping(incident) if kind is NoticeKind.FLAPPING else verdict.headline
     return Message(
-        headline=f"{'[page] ' if page else ''}{lead}{verdict.headline}",
+        headline=f"{'[page] ' if page else ''}{lead}{said}",
         blocks=(
             block("Since", [_since(incident, subject)]),
             block("Promise", [subject.promise]),
             block("Where it stopped", [f"{stage}: {cause}"]),
             block("Evidence", list(verdict.evidence), listed=True),
             *(
-                [block("Also", [_also(code) for code in also], listed=True)]
-                if also
+                [block("Also", [_also(code) for code in verdict.also], listed=True)]
+                if verdict.also
                 else []
             ),
             block("Next step", [verdict.next_step]),
-            block("Next expected", [_expected(incident, subject)]),
+            _expectation(incident, subject),
             *_dependents(incident),
             *_usually(subject, with_cause=True),
             *_human(incident, subject),
@@ -67,9 +79,33 @@ def engineers_message(
     )
 
 
+def _flapping(incident: Incident) -> str:
+    """That it comes and goes, as one sentence."""
+    times = incident.times_late(incident.changed_at)
+    return (
+        f"{incident.dataset} late {times} times within a day, each time for a while: "
+        "the promise is tighter than its loads"
+    )
+
+
 def _also(code: str) -> str:
     """What else was found: it may be what the page is for."""
     return f"{code}: {in_plain_words(code)} {RUNBOOKS}/{code}.md"
+
+
+def one_line(audience: Recipient, incident: Incident, subject: IncidentContext) -> str:
+    """Where many stand in one message: since when, when it is expected, whose it is."""
+    is_known = incident.expected_at is not None
+    expected = f"expected {_expected(incident, subject)}" if is_known else ""
+    if incident.resolved_at is not None:
+        return subject.dataset
+    newest = incident.newest_at
+    since = "no dated row" if newest is None else f"newest {_at(newest, subject)}"
+    risk = incident.late_at if incident.kind == "at_risk" else None
+    late = f"late at {_at(risk, subject)}" if risk is not None else ""
+    owner = _owner(subject) if audience is Recipient.ENGINEERS else subject.team
+    parts = filter(None, [since, late, expected or "not known when", owner])
+    return f"{subject.dataset}: {', '.join(parts)}"
 
 
 def stakeholders_message(
@@ -85,7 +121,7 @@ def stakeholders_message(
     if kind is NoticeKind.RESOLVED:
         # nothing was late: we had misjudged it, and they know no names of causes
         well = f"How new {name} is, is judged rightly again"
-        return _recovered(incident, subject, footer=footer, never_late=well)
+        return _ended(incident, subject, footer=footer, never_late=well)
     if incident.state == "pass":
         return Message(
             headline=f"We misjudged how new {name} is",
@@ -98,6 +134,10 @@ def stakeholders_message(
     headline = {
         NoticeKind.CHANGED: f"{name} is still late",
         NoticeKind.REMINDER: f"{name} is still late",
+        NoticeKind.DAILY: f"{name} is still late",
+        NoticeKind.REOPENED: f"{name} is late again",
+        NoticeKind.FLAPPING: _flapping(incident),
+        NoticeKind.OVERDUE: f"{name} did not come when expected",
         NoticeKind.PROMISED: f"{name} is late and expected by "
         f"{_expected(incident, subject)}",
     }.get(kind, f"{name} is late")
@@ -107,7 +147,7 @@ def stakeholders_message(
             block("What it is", [subject.description]),
             block("Since", [_since(incident, subject)]),
             block("Why", [in_plain_words(incident.cause)]),
-            block("Next expected", [_expected(incident, subject)]),
+            _expectation(incident, subject),
             *_dependents(incident),
             *_usually(subject, with_cause=False),
             footer,
@@ -119,23 +159,12 @@ _SPOKEN = {MONITOR: "monitoring", LOADING: "loading"}
 """How a message calls what stands under a name that no dataset can have."""
 
 
-def _recovered(
+def _ended(
     incident: Incident, subject: IncidentContext, *, footer: Block, never_late: str = ""
 ) -> Message:
     """`never_late`: the headline where nothing was late or unseen, and the name of a
     cause is all that is left to say.
     """
-    name = _SPOKEN.get(subject.dataset, subject.dataset)
-    closed_by = incident.human.resolved_by
-    if closed_by is not None:
-        # Nobody looked at the data: that they are well is not ours to say.
-        headline = f"{name}: the incident was closed by {closed_by}"
-    elif incident.late_since is not None:
-        headline = f"{name} is up to date again"
-    elif incident.state == "unknown":
-        headline = f"{name} can be seen again, and it is up to date"
-    else:
-        headline = never_late or f"{name}: {incident.cause or 'the incident'} is over"
     began = local_time(incident.opened_at, subject.timezone)
     newest = (
         [block("Newest data", [local_time(incident.newest_at, subject.timezone)])]
@@ -146,14 +175,35 @@ def _recovered(
     ended = incident.resolved_at or incident.changed_at
     minutes = round((ended - lasted).total_seconds() / 60)
     return Message(
-        headline=headline,
+        headline=_end(incident, subject, never_late),
         blocks=(
             block(None, [f"Reported {began}; it took {_duration(minutes)}."]),
-            block("It was", [in_plain_words(incident.cause)]),
+            block("It was", [in_plain_words(incident.main_cause)]),
             *newest,
             footer,
         ),
     )
+
+
+def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
+    """What ended it: only of what recovered is said that the data are well."""
+    name = _SPOKEN.get(subject.dataset, subject.dataset)
+    by = incident.human.resolved_by
+    said = {
+        Ending.CLOSED: f"{name}: the incident was closed by {by}",
+        Ending.FALSE_ALARM: f"{name}: it was a false alarm, says {by}",
+        Ending.NOT_PROMISED: f"{name}: no longer promised; it is as old as before",
+        Ending.REMOVED: f"{name} was removed; the incident is closed",
+    }
+    if incident.ended_by in said:
+        return said[incident.ended_by]
+    if incident.late_since is not None:
+        return f"{name} is up to date again"
+    if incident.state == "unknown":
+        return f"{name} can be read again, and it is up to date"
+    if incident.kind == "at_risk":
+        return f"{name} is no longer at risk"
+    return never_late or f"{name}: {incident.cause or 'the incident'} is over"
 
 
 def _dependents(incident: Incident) -> list[Block]:
@@ -200,6 +250,18 @@ def _at(moment: datetime, subject: IncidentContext) -> str:
     return local_time(moment, subject.timezone)
 
 
+def _expectation(incident: Incident, subject: IncidentContext) -> Block:
+    """When the data come; where nobody knows, when we ask the source again. Of what is
+    at risk: when it would be late.
+    """
+    if incident.state == "pass" and incident.late_at is not None:
+        return block("Late if nothing comes", [_at(incident.late_at, subject)])
+    said = _expected(incident, subject)
+    if incident.expected_at is None and incident.next_look is not None:
+        said += f"; we ask the source again at {_at(incident.next_look, subject)}"
+    return block("Next expected", [said])
+
+
 def _expected(incident: Incident, subject: IncidentContext) -> str:
     expected = incident.expected_at
     if expected is None:
@@ -214,9 +276,12 @@ def _human(incident: Incident, subject: IncidentContext) -> list[Block]:
     lines = []
     if human.acknowledged_at is not None:
         who = human.acknowledged_by or "somebody"
-        lines.append(f"{who} has it since {_at(human.acknowledged_at, subject)}")
+        lines.append(f"acknowledged by {who} at {_at(human.acknowledged_at, subject)}")
     if human.promised_for is not None:
-        lines.append(f"promised for {_at(human.promised_for, subject)}")
+        by = f" by {human.promised_by}" if human.promised_by else ""
+        lines.append(f"promised{by} for {_at(human.promised_for, subject)}")
+    if human.snoozed_until is not None:
+        lines.append(f"snoozed until {_at(human.snoozed_until, subject)}")
     lines += [text for text in (human.note, human.fix_url) if text]
     return [block("From people", lines)] if lines else []
 

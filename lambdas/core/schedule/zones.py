@@ -8,7 +8,7 @@ time a clock shows it, or passes it.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -60,3 +60,15 @@ def passed(wall: datetime, tz: ZoneInfo) -> datetime:
         same = datetime.fromtimestamp(middle, tz).utcoffset() == offset
         low, high = (middle, high) if same else (low, middle)
     return datetime.fromtimestamp(high, UTC)
+
+
+MORNING = time(8)
+"""On the wall clock of whoever uses the data."""
+
+
+def last_morning(now: datetime, timezone: str) -> datetime:
+    """When people's last morning began there, at or before `now`."""
+    here = now.astimezone(zone(timezone))
+    today = datetime.combine(here.date(), MORNING, tzinfo=here.tzinfo)
+    morning = today if today <= here else today - timedelta(days=1)
+    return morning.astimezone(UTC)

@@ -305,7 +305,7 @@ def test_many_datasets_with_one_cause_are_one_message() -> None:
     house.check()
     letters = [x for x in house.slack.letters if x.first.audience == "engineers"]
     (letter,) = letters
-    assert letter.message.headline.startswith("[page] 50 datasets, one cause")
+    assert letter.message.headline.startswith("[page] 50 datasets late: ")
     assert len(letter.notices) == 50
     assert len(house.bus.letters) == 50  # systems want each
 
@@ -423,7 +423,7 @@ def test_a_changed_promise_is_judged_at_once() -> None:
     assert house.state.seen["cats"].state == "error"
 
 
-def test_the_incident_of_a_dataset_that_was_removed_ends_in_silence() -> None:
+def test_whoever_was_told_hears_that_a_dataset_was_removed() -> None:
     house = House({"cats": fresh(7 * HOUR), "dogs": fresh()})
     house.check()
     told = len(house.told(house.sns))
@@ -431,7 +431,14 @@ def test_the_incident_of_a_dataset_that_was_removed_ends_in_silence() -> None:
     house.check(MINUTES_5)
     assert house.state.open == {}
     assert "cats" not in house.state.seen
-    assert len(house.told(house.sns)) == told
+    assert house.told(house.sns)[told:] == [
+        ("cats", "resolved", "engineers"),
+        ("cats", "resolved", "stakeholders"),
+    ]
+    assert house.sns.letters[-1].message.headline.startswith("cats was removed")
+    assert house.bus.letters[-1].first.event == "dataset.closed"
+    (over,) = house.state.all.values()
+    assert over.ended_by == "removed"
 
 
 STUCK = StuckRun(
@@ -674,7 +681,8 @@ def test_a_death_at_any_effect_loses_no_notice_and_doubles_only_equal_ones(
         # A second copy has the id of the first: whoever reads can drop it.
         by_id = {letter.letter_id: letter.message for letter in channel.letters}
         assert all(by_id[x.letter_id] == x.message for x in channel.letters)
-        assert len(by_id) == len(calm.told(expected))
+        ids = {one.notice_id for letter in channel.letters for one in letter.notices}
+        assert len(ids) == len(calm.told(expected))
     assert len(house.state.all) == len(calm.state.all)
 
 
@@ -725,7 +733,7 @@ def test_what_is_usual_is_told_when_it_happens_again() -> None:
     opened = [
         letter.message
         for letter in house.sns.letters
-        if letter.first.kind.value == "opened"
+        if letter.first.kind.value in {"opened", "reopened"}
         and letter.first.dataset == "cats"
         and letter.first.audience == "stakeholders"
     ]
@@ -808,9 +816,12 @@ def test_one_message_lists_the_worst_first_and_says_how_many_it_leaves_out() -> 
     house.check()
     (letter,) = [x for x in house.slack.letters if x.first.audience == "engineers"]
     body = as_mail(letter.message)[1]
-    line = body.partition("Datasets, the worst first: ")[2].partition("\n")[0]
-    assert line.startswith("t79, t78, t77")
-    assert line.endswith("t20 … and 20 more")
+    worst = body.partition("The worst first:\n")[2].splitlines()
+    assert worst[0].startswith("- t79: newest 2026-11-23 00:41 UTC, not known when")
+    assert worst[1].startswith("- t78: ")
+    line = body.partition("And: ")[2].partition("\n")[0]
+    assert line.startswith("t67, t66")
+    assert line.endswith("t08 … and 8 more")
     assert "The first of them: [page] t79 " in body
 
 

@@ -112,7 +112,8 @@ def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
     assert dict(desk.own) == {LOADING: ours}
     assert state.open_incident(LOADING) == ours
     assert desk.last_check_at == NOW
-    over = retired(ours, now=NOW)
+    over = retired(ours, now=NOW).incident
+    assert over is not None
     state.record(ours, over, notices=(), watch=None)
     assert dict(state.desk().own) == {}
 
@@ -185,7 +186,8 @@ def test_a_change_of_a_version_that_has_moved_is_refused_whole(state: State) -> 
 def test_a_resolved_incident_is_kept_and_makes_room_for_another(state: State) -> None:
     incident, _ = opened()
     state.record(None, incident, notices=(), watch=None)
-    over = retired(incident, now=NOW + timedelta(hours=1))
+    over = retired(incident, now=NOW + timedelta(hours=1)).incident
+    assert over is not None
     state.record(incident, over, notices=(), watch=None)
     assert state.open_incident("cats") is None
     assert state.incident(incident.incident_id) == over
@@ -199,7 +201,8 @@ def test_a_resolved_incident_is_kept_and_makes_room_for_another(state: State) ->
 def test_what_is_over_can_be_added_to_while_another_is_open(state: State) -> None:
     incident, _ = opened()
     state.record(None, incident, notices=(), watch=None)
-    over = retired(incident, now=NOW + timedelta(hours=1))
+    over = retired(incident, now=NOW + timedelta(hours=1)).incident
+    assert over is not None
     state.record(incident, over, notices=(), watch=None)
     again = dataclasses.replace(incident, incident_id="cats-2")
     state.record(None, again, notices=(), watch=None)

@@ -31,8 +31,8 @@ def test_two_apis_that_are_down_are_two_messages() -> None:
     waiting += [of_api(f"b{number}", "two.example.com") for number in range(5)]
     headlines = [letter.message.headline for letter in batches_of(waiting)]
     assert headlines == [
-        "[page] 5 datasets, one cause: upstream_down (one.example.com)",
-        "[page] 5 datasets, one cause: upstream_down (two.example.com)",
+        "[page] 5 datasets late: The source does not answer (one.example.com)",
+        "[page] 5 datasets late: The source does not answer (two.example.com)",
     ]
 
 
@@ -42,4 +42,7 @@ def test_a_cause_that_is_no_apis_is_one_message_for_all() -> None:
         for number in range(5)
     ]
     (letter,) = batches_of(waiting)
-    assert letter.message.headline == "[page] 5 datasets, one cause: pipe_stopped"
+    assert letter.message.headline == (
+        "[page] 5 datasets late: Loading into the warehouse is stopped; the data waits "
+        "to be loaded"
+    )

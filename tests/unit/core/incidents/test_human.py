@@ -124,7 +124,8 @@ def test_what_is_closed_by_hand_is_told_without_a_word_on_the_data() -> None:
         == told["stakeholders"]
         == ("cats: the incident was closed by mia")
     )
-    assert told["systems"] == "dataset.recovered cats"
+    assert told["systems"] == "dataset.closed cats"
+    assert after.ended_by == "closed"
 
 
 def test_a_note_is_added_to_a_colleagues() -> None:

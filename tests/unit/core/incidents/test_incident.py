@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.core.diagnosis.assessment import State
 from lambdas.core.diagnosis.causes import BY_CODE
+from lambdas.core.diagnosis.causes.rule import Audience as TellAudience
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.incident import (
+    Ending,
     HumanSide,
     Incident,
     NoticeKind,
@@ -25,6 +29,7 @@ from lambdas.core.incidents.incident import (
 from tests.watched import HOUR, NOW, a_verdict
 
 ENGINEERS, STAKEHOLDERS, SYSTEMS = Recipient
+MINUTE = timedelta(minutes=1)
 WELL = a_verdict("pass", None)
 LATE = a_verdict("error", "pipe_stopped")
 QUIET = a_verdict("error", "upstream_quiet")
@@ -190,7 +195,8 @@ def test_a_page_nobody_acknowledged_is_brought_back_to_mind_after_a_day() -> Non
 
 
 def test_a_resolved_incident_counts_as_none() -> None:
-    resolved = retired(opened(), now=NOW)
+    resolved = retired(opened(), now=NOW).incident
+    assert resolved is not None
     transition = after(resolved, LATE)
     assert transition.incident is not None
     assert transition.incident.incident_id != resolved.incident_id
@@ -266,3 +272,164 @@ def test_whatever_comes_the_story_holds(story: list[tuple[Verdict, bool]]) -> No
         # Told again at once, there is nothing to say.
         again = advance(incident, verdict, now=now, still_old=still_old)
         assert again.announcements == ()
+
+
+# what time brings --------------------------------------------------------------------
+AT_RISK = dataclasses.replace(
+    LATE,
+    state=State.PASS,
+    page=False,
+    tell=frozenset({TellAudience.ENGINEERS}),
+    at_risk=True,
+    late_at=NOW + HOUR,
+)
+
+
+def story(*steps: tuple[timedelta, Verdict], **more: Any) -> list[Transition]:
+    """One verdict after another, from the beginning; what was over may come back."""
+    told: list[Transition] = []
+    incident: Incident | None = None
+    for passed, verdict in steps:
+        is_over = incident is not None and incident.resolved_at is not None
+        transition = advance(
+            None if is_over else incident,
+            verdict,
+            now=NOW + passed,
+            earlier=incident if is_over else None,
+            **more,
+        )
+        told.append(transition)
+        incident = transition.incident or incident
+    return told
+
+
+def test_what_is_at_risk_and_later_late_is_one_incident() -> None:
+    risk, late, well = story((timedelta(), AT_RISK), (2 * HOUR, LATE), (3 * HOUR, WELL))
+    assert said(risk) == {
+        (NoticeKind.OPENED, ENGINEERS, False),
+        (NoticeKind.OPENED, SYSTEMS, False),
+    }
+    assert risk.incident is not None
+    assert late.incident is not None
+    assert well.incident is not None
+    assert risk.incident.kind == "at_risk"
+    assert late.incident.incident_id == risk.incident.incident_id
+    assert late.incident.kind == "late"
+    assert said(late) == {
+        (NoticeKind.CHANGED, ENGINEERS, True),
+        (NoticeKind.OPENED, STAKEHOLDERS, False),
+        (NoticeKind.OPENED, SYSTEMS, False),
+    }
+    assert well.incident.ended_by == "recovered"
+
+
+def test_the_cause_that_is_kept_stood_longest_of_those_that_do_not_pass() -> None:
+    auth = dataclasses.replace(LATE, cause="credentials_rejected")
+    loading = dataclasses.replace(QUIET, cause="load_pending")
+    *_, well = story(
+        (timedelta(), auth),
+        (HOUR, a_verdict("error", "pull_failed")),
+        (HOUR * 1.5, loading),
+        (9 * HOUR, WELL),
+    )
+    over = well.incident
+    assert over is not None
+    assert over.cause == "load_pending"
+    assert over.main_cause == "credentials_rejected"
+    assert [(one.code, one.seconds) for one in over.spent] == [
+        ("credentials_rejected", 3600),
+        ("pull_failed", 1800),
+        ("load_pending", 27_000),
+    ]
+
+
+def test_a_promise_that_passes_is_said_once_and_kept_as_missed() -> None:
+    due = dataclasses.replace(QUIET, cause="pull_due", eta=NOW + HOUR)
+    moved = dataclasses.replace(due, eta=NOW + 3 * HOUR)
+    opened_, passed, later, again = story(
+        (timedelta(), due),
+        (HOUR, moved),
+        (HOUR + MINUTE, moved),
+        (3 * HOUR, dataclasses.replace(due, eta=None)),
+    )
+    assert (NoticeKind.OPENED, STAKEHOLDERS, False) in said(opened_)
+    assert said(passed) == {(NoticeKind.OVERDUE, STAKEHOLDERS, False)}
+    assert said(later) == said(again) == set()
+
+
+def test_stakeholders_get_one_line_in_their_morning() -> None:
+    morning = NOW + 20 * HOUR
+    first = advance(None, QUIET, now=NOW).incident
+    early = advance(first, QUIET, now=morning - MINUTE, morning=NOW - 4 * HOUR)
+    assert said(early) == set()
+    line = advance(first, QUIET, now=morning + MINUTE, morning=morning)
+    assert said(line) == {(NoticeKind.DAILY, STAKEHOLDERS, False)}
+    again = advance(line.incident, QUIET, now=morning + HOUR, morning=morning)
+    assert said(again) == set()
+
+
+def test_what_comes_back_is_the_same_incident_and_the_third_time_says_so() -> None:
+    hours = [timedelta(minutes=30 * number) for number in range(8)]
+    steps = [(at, LATE if number % 2 == 0 else WELL) for number, at in enumerate(hours)]
+    one, end, two, end_2, three, *rest = story(*steps, (20 * HOUR, WELL))
+    ids = {x.incident.incident_id for x in (one, two, three) if x.incident}
+    assert len(ids) == 1
+    assert {kind for kind, _, _ in said(end) | said(end_2)} == {NoticeKind.RESOLVED}
+    people = {ENGINEERS, STAKEHOLDERS}
+    assert {x for x in said(two) if x[1] in people} == {
+        (NoticeKind.REOPENED, ENGINEERS, False),
+        (NoticeKind.REOPENED, STAKEHOLDERS, False),
+    }
+    assert {kind for kind, who, _ in said(three) if who in people} == {
+        NoticeKind.FLAPPING
+    }
+    *silent, last = rest
+    assert all(said(one) == set() for one in silent)
+    assert (NoticeKind.RESOLVED, STAKEHOLDERS, False) in said(last)
+
+
+def test_data_that_are_as_old_as_before_have_not_recovered() -> None:
+    late = advance(None, LATE, now=NOW, newest_at=NOW - 9 * HOUR).incident
+    looser = advance(
+        late, WELL, now=NOW + HOUR, newest_at=NOW - 9 * HOUR, promise_changed=True
+    )
+    assert looser.incident is not None
+    assert looser.incident.ended_by == "not_promised"
+    newer = advance(late, WELL, now=NOW + HOUR, newest_at=NOW, promise_changed=True)
+    assert newer.incident is not None
+    assert newer.incident.ended_by == "recovered"
+
+
+def test_a_snooze_keeps_everything_back_but_the_end() -> None:
+    late = advance(None, LATE, now=NOW).incident
+    assert late is not None
+    until = HumanSide(snoozed_until=NOW + 9 * HOUR)
+    snoozed = dataclasses.replace(late, human=until)
+    other = dataclasses.replace(LATE, cause="load_failed")
+    assert said(advance(snoozed, other, now=NOW + HOUR)) == set()
+    assert {kind for kind, _, _ in said(advance(snoozed, WELL, now=NOW + HOUR))} == {
+        NoticeKind.RESOLVED
+    }
+
+
+def test_engineers_are_reminded_of_what_is_late_and_cannot_be_read() -> None:
+    blind, still, reminded = story(
+        (timedelta(), LATE), (HOUR, BLIND), (26 * HOUR, BLIND)
+    )
+    del blind
+    assert said(still) == {(NoticeKind.BLIND, ENGINEERS, True)}
+    assert said(reminded) == {(NoticeKind.REMINDER, ENGINEERS, False)}
+
+
+def test_a_false_alarm_is_not_raised_again_by_the_same_data() -> None:
+    late = advance(None, LATE, now=NOW, newest_at=NOW - 9 * HOUR).incident
+    assert late is not None
+    closed = dataclasses.replace(
+        late, resolved_at=NOW + HOUR, ended_by=Ending.FALSE_ALARM
+    )
+    same = advance(
+        None, LATE, now=NOW + 2 * HOUR, newest_at=late.newest_at, earlier=closed
+    )
+    assert same == Transition(incident=None)
+    other = advance(None, LATE, now=NOW + 2 * HOUR, newest_at=NOW, earlier=closed)
+    assert other.incident is not None

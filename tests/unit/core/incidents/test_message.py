@@ -250,7 +250,7 @@ def test_a_few_notices_stay_apart_and_many_become_one_for_each_channel() -> None
     (mail,) = by_channel["sns"]
     assert len(mail.notices) == 100
     assert mail.page
-    assert "40 more" in as_mail(mail.message)[1]
+    assert "28 more" in as_mail(mail.message)[1]
 
 
 def test_a_letter_of_the_same_notices_has_the_same_id() -> None:
