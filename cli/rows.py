@@ -11,6 +11,10 @@ from rich.table import Table
 from cli.output import iso
 from project.fault import printable
 
+WIDEST = 40
+"""Characters of a cell; the rest is cut."""
+_GAP = 1
+
 
 def rows_as_json(
     names: Sequence[str], rows: Sequence[Sequence[object]]
@@ -22,21 +26,37 @@ def rows_as_json(
     }
 
 
-def rows_as_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """The same for a person; our own columns, which begin with `_`, are left out where
-    there are others.
+def rows_as_table(
+    names: Sequence[str], rows: Sequence[Sequence[object]], *, width: int
+) -> Table:
+    """The same for a person, as many columns as fit into `width`; our own, which begin
+    with `_`, are left out where there are others.
     """
-    table = Table(box=None, pad_edge=False, header_style="dim")
     places = [place for place, name in enumerate(names) if not name.startswith("_")]
-    places = places or list(range(len(names)))
-    for place in places:
-        table.add_column(printable(names[place]), overflow="ellipsis", max_width=40)
-    for row in rows:
-        cells = [
-            "" if row[place] is None else str(_plain(row[place])) for place in places
-        ]
-        table.add_row(*(escape(printable(cell)) for cell in cells))
+    cells = {
+        place: [printable(names[place]), *(_text(row[place]) for row in rows)]
+        for place in places or range(len(names))
+    }
+    room = width
+    shown: list[int] = []
+    for place, texts in cells.items():
+        room -= min(WIDEST, max(map(len, texts))) + _GAP
+        if room < -_GAP and shown:
+            break
+        shown.append(place)
+    left_out = [names[place] for place in cells if place not in shown]
+    note = f"not shown: {', '.join(map(printable, left_out))}" if left_out else None
+    table = Table(box=None, pad_edge=False, header_style="dim", caption=note)
+    table.caption_justify = "left"
+    for place in shown:
+        table.add_column(escape(cells[place][0]), overflow="ellipsis", max_width=WIDEST)
+    for number in range(1, len(rows) + 1):
+        table.add_row(*(escape(cells[place][number]) for place in shown))
     return table
+
+
+def _text(value: object) -> str:
+    return "" if value is None else printable(str(_plain(value)))
 
 
 def _plain(value: object) -> object:

@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.upstream import new_york_flights
+from local.loopback import Answer, Asked, LoopbackServer
+from local.upstream import Upstream, new_york_flights
 
 PORT = 8001
 END = datetime(2013, 2, 1, tzinfo=UTC)
 OUTSIDE_FAILED, INTERRUPTED = 3, 130
+
+PLUGIN = """
+import asyncio
+import urllib.request
+from datasette import Response, hookimpl
+
+def ask(body):
+    with urllib.request.urlopen("%(url)s", data=body) as answer:
+        return answer.read().decode()
+
+async def clock(request):
+    body = await request.post_body() if request.method == "POST" else None
+    text = await asyncio.to_thread(ask, body)
+    return Response(text, content_type="application/json")
+
+@hookimpl
+def register_routes():
+    return [("^/-/clock$", clock)]
+
+@hookimpl
+def skip_csrf(scope):
+    return scope["path"] == "/-/clock"
+"""
+"""Datasette asks this process what time it is, and tells it: `GET` and `POST /-/clock`.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,9 +73,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return INTERRUPTED
 
 
+class Clock:
+    """What time it is for the API: it has the rows up to then."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._turn = threading.Lock()
+        self.upstream: Upstream
+
+    def answer(self, asked: Asked) -> Answer:
+        """What time it is; with a POST after it was set."""
+        with self._turn:
+            if asked.method == "POST":
+                self.set(datetime.fromisoformat(str(asked.json["now"])))
+            return Answer(body=json.dumps({"now": self._now.isoformat()}).encode())
+
+    def set(self, now: datetime) -> None:
+        """Let the rows up to `now` be there, and no others."""
+        if now < self._now:
+            self.upstream.rewind(now)
+        else:
+            self.upstream.release(now)
+        self._now = now
+
+
 def serve(folder: Path, port: int) -> None:
     """Start the API, say where it is, and wait."""
-    with closing(new_york_flights(folder, until=END)) as upstream:
+    clock = Clock(END)
+    plugins = folder / "plugins"
+    plugins.mkdir()
+    with (
+        LoopbackServer(clock.answer) as control,
+        closing(new_york_flights(folder, until=END, plugins=plugins)) as upstream,
+    ):
+        (plugins / "clock.py").write_text(PLUGIN % {"url": control.url})
+        clock.upstream = upstream
         upstream.release(END)
         upstream.port = port
         upstream.start()

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -155,6 +156,15 @@ class GrowingTable:
                 self._connection.executemany(self._insert, [row.values for row in due])
         return len(due)
 
+    def rewind(self, until: datetime) -> None:
+        """Take back what appeared after `until`."""
+        self._next = bisect_right(self._waiting, until, key=lambda row: row.hour)
+        last = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with self._connection:
+            self._connection.execute(
+                f"delete from {self.name} where time_hour > ?", [last]
+            )
+
     def released(self) -> list[tuple[object, ...]]:
         """Every row that is visible upstream, by id."""
         query = f"select * from {self.name} order by id"
@@ -169,10 +179,12 @@ class GrowingTable:
 class Upstream:
     """Datasette over one SQLite file, on a port of its own on 127.0.0.1."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, plugins: Path | None = None) -> None:
+        """`plugins` is a folder of Datasette's plugins."""
+        self._plugins = [] if plugins is None else ["--plugins-dir", str(plugins)]
         self.path = folder / "nycflights.db"
         self._log = folder / "datasette.log"
-        self._connection = sqlite3.connect(self.path)
+        self._connection = sqlite3.connect(self.path, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
         self.tables: dict[str, GrowingTable] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -189,6 +201,11 @@ class Upstream:
         """Let the rows of every table appear up to `until`."""
         for table in self.tables.values():
             table.release(until)
+
+    def rewind(self, until: datetime) -> None:
+        """Take back what appeared after `until`."""
+        for table in self.tables.values():
+            table.rewind(until)
 
     @property
     def base_url(self) -> str:
@@ -213,6 +230,7 @@ class Upstream:
                 [
                     sys.executable, "-c", DATASETTE, "serve", str(self.path),
                     "--host", "127.0.0.1", "--port", str(self.port), *options,
+                    *self._plugins,
                 ],
                 stdout=log, stderr=log, stdin=subprocess.PIPE,
             )  # fmt: skip
@@ -264,9 +282,11 @@ class Upstream:
             return False
 
 
-def new_york_flights(folder: Path, *, until: datetime) -> Upstream:
+def new_york_flights(
+    folder: Path, *, until: datetime, plugins: Path | None = None
+) -> Upstream:
     """Flights and hourly weather of New York's airports in 2013, up to `until`."""
-    upstream = Upstream(folder)
+    upstream = Upstream(folder, plugins=plugins)
     for name, file, columns in (
         ("flights", "flights.csv.zip", FLIGHTS),
         ("weather", "weather.csv", WEATHER),

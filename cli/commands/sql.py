@@ -45,6 +45,7 @@ def run(
     if as_json:
         print(json.dumps(rows_as_json(names, rows)))
         return DONE
-    Console(highlight=False).print(rows_as_table(names, rows))
+    console = Console(highlight=False)
+    console.print(rows_as_table(names, rows, width=console.width))
     print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
     return DONE

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cli.deployed.environment import deployed, now
+from cli.deployed.local import LOCAL, LocalStack
 from cli.options import (
     APIS,
     DATASETS,
@@ -116,6 +117,9 @@ def run(
             monitor=desk.own.get(MONITOR),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
+    if environment == LOCAL and not as_json:
+        for name, url in LocalStack.read().pages.items():
+            print(f"{name}: {url}")
     return status.code
 
 

@@ -136,6 +136,17 @@ def run(
             _live(trial, wanted, times, clocks, progress)
             progress.stop()
             clock = times.clock(speed)
+            standing = Standing(
+                trial=trial,
+                folders=folders,
+                names=wanted,
+                clock=clock,
+                clocks=clocks,
+                console=console,
+            )
+            if stay and times.has_only_begun:
+                standing.until_interrupted()
+                return WELL
             outcome = Outcome(trial, wanted, sql or (), began=began, ended=clock.now())
             reached = reached_of(trial, clock)
             outcome.judge(reached, datasets=datasets, apis=apis)
@@ -147,14 +158,7 @@ def run(
             else:
                 outcome.show(console)
             if stay:
-                Standing(
-                    trial=trial,
-                    folders=folders,
-                    names=wanted,
-                    clock=clock,
-                    clocks=clocks,
-                    console=console,
-                ).until_interrupted()
+                standing.until_interrupted()
                 return WELL
     if keep:
         console.print(f"\nKept {folder}; `catflap try --clean` removes it.")
@@ -284,14 +288,16 @@ class Outcome:
                 markup=False,
             )
             if one.relation is not None and one.relation.rows:
-                console.print(_shown(one.relation))
+                console.print(_shown(one.relation, console.width))
             verdict = self._verdicts.get(one.dataset.name)
             if verdict:
                 console.print(verdict, markup=False)
         for query, answer in self._answers:
             console.print(f"\n{query}", markup=False)
             console.print(
-                printable(answer) if isinstance(answer, str) else _shown(answer)
+                printable(answer)
+                if isinstance(answer, str)
+                else _shown(answer, console.width)
             )
         for sent in self._trial.messages:
             console.print(
@@ -335,5 +341,5 @@ def _known(count: int | None) -> str:
     return "not known" if count is None else f"{count:,}"
 
 
-def _shown(answer: Rows) -> Table:
-    return rows_as_table(answer.columns, answer.rows)
+def _shown(answer: Rows, width: int) -> Table:
+    return rows_as_table(answer.columns, answer.rows, width=width)

@@ -18,6 +18,11 @@ class Times:
     start: datetime | None
     end: datetime | None
 
+    @property
+    def has_only_begun(self) -> bool:
+        """Whether nothing is lived through before it stays up."""
+        return self.start is not None and self.end is None
+
     def clock(self, speed: float) -> TrialClock:
         """What goes on from where it ends."""
         now = datetime.now(UTC)
