@@ -124,13 +124,13 @@ class ApiPages:
             if upcoming is None:
                 return
             position, number = upcoming, number + 1
-            self._refuse_over(number)
+            self._refuse_over(base, number)
 
-    def _refuse_over(self, number: int) -> None:
+    def _refuse_over(self, base: HttpRequest, number: int) -> None:
         most = self._endpoint.max_pages
         if most is not None and number > most:
             raise Terminal(
-                f"{most} pages were read and there are more, and max_pages is {most}: "
+                f"{self._place(base, number)}max_pages is {most}, and there are more: "
                 "nothing of this pull lands. Raise max_pages, or ask for a smaller "
                 "range",
                 kind=RunErrorKind.RESPONSE,

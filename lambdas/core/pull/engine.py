@@ -208,6 +208,7 @@ class Puller:
             clock=self._clock,
             roll_over_bytes=self._roll_over_bytes,
             budget=self._budget if is_cut else UNBOUNDED,
+            may_be_cut=is_cut,
         )
         try:
             plan = plan_of(dataset, before, start=start, end=end, now=now)
@@ -337,7 +338,7 @@ def commitment(
     run = dataclasses.replace(
         transfer.run,
         cursor_after=ending.cursor.value,
-        warnings=tuple(map(bounded, plan.rows.warnings)),
+        warnings=tuple(map(bounded, (*plan.rows.warnings, *transfer.warnings))),
     )
     resumed = plan.resumed
     manifest = Manifest(

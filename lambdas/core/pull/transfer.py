@@ -41,10 +41,13 @@ class Transfer:
         clock: Clock,
         roll_over_bytes: int,
         budget: Budget,
+        may_be_cut: bool = True,
     ) -> None:
+        """`may_be_cut`: another run may go on where this one ends."""
         self.run = run
         self.cut: Cut | None = None
         """Where the segment ended, if more is to come."""
+        self.warnings: tuple[str, ...] = ()
         self.inspector = Inspector(dataset=dataset, before=observed, run_id=run.run_id)
         self.quarantined: tuple[PendingObject, ...] = ()
         """Objects of refused records, once `finish` has closed them."""
@@ -52,6 +55,7 @@ class Transfer:
         self._generation = generation(dataset)
         self._clock = clock
         self._budget = budget
+        self._may_be_cut = may_be_cut
         self._rows = 0
         self._landed = Objects(
             landing=landing,
@@ -80,9 +84,9 @@ class Transfer:
                     break
                 if self._is_spent():
                     self.cut = cut_after(page, rows)
-                if page.capped is not None and rows.can_stop_here:
-                    # they come in its order: the pull goes on from the cursor
+                if page.capped is not None and self._may_be_cut and rows.can_stop_here:
                     self.cut = Cut(position=None)
+                    self.warnings = (_capped(page),)
                 if self.cut is not None:
                     break
             if source.reached is not None and isinstance(rows, EveryRow):
@@ -187,6 +191,13 @@ class Objects:
             self._finished.append(self._open.finish())
             self._closed_bytes += self._finished[-1].size
             self._open = None
+
+
+def _capped(page: Page) -> str:
+    return (
+        f"the API gives no more than these rows at once ({page.url}); they come in the "
+        "cursor's order, so the next pull goes on from there"
+    )
 
 
 def cut_after(page: Page, rows: NewRows | EveryRow) -> Cut | None:
