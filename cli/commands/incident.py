@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.deployed.environment import Deployed, deployed, moment, now
+from cli.deployed.environment import Deployed, deployed, now
 from cli.options import (
     APIS,
     DATASETS,
@@ -28,11 +28,18 @@ from cli.output import age, when
 from lambdas.adapters.channels.registry import routes
 from lambdas.adapters.environment import variables
 from lambdas.core.errors import BadInput, StateConflict
-from lambdas.core.incidents.context import IncidentContext, context_of, monitor_context
+from lambdas.core.incidents.context import (
+    IncidentContext,
+    context_of,
+    loading_context,
+    monitor_context,
+)
+from lambdas.core.incidents.document import document
 from lambdas.core.incidents.human import Change, changed_by_hand, said_by
 from lambdas.core.incidents.incident import Incident, Recipient
-from lambdas.core.incidents.notice import notices
-from lambdas.core.names import MONITOR
+from lambdas.core.incidents.notice import notices, with_notices
+from lambdas.core.names import MONITOR, OURS
+from lambdas.core.schedule.when import time_to_come
 from project.fault import printable
 from project.yaml_files import load_datasets
 
@@ -53,8 +60,9 @@ def run(
     eta: Annotated[
         str | None,
         typer.Option(
-            metavar="ISO",
-            help="When the data will be there; stakeholders are notified.",
+            metavar="WHEN",
+            help="When the data will be there: 2h, 14:00, tomorrow 09:00 or ISO; "
+            "stakeholders are notified.",
         ),
     ] = None,
     cause: Annotated[
@@ -67,9 +75,21 @@ def run(
         str | None,
         typer.Option(metavar="URL", help="The change that keeps it from recurring."),
     ] = None,
+    snooze: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="No messages until then, but of its end."),
+    ] = None,
+    false_alarm: Annotated[
+        bool,
+        typer.Option("--false-alarm", help="Close it: the data were right."),
+    ] = False,
     resolve: Annotated[
         bool,
         typer.Option("--resolve", help="Close it; everyone who was notified hears."),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Close it although it is still late."),
     ] = False,
     environment: Env = "dev",
     environments: Environments = ENVIRONMENTS,
@@ -83,24 +103,30 @@ def run(
     if checks keep changing it.
     """
     reached = deployed(environment, environments=environments)
-    change = Change(
-        by=_who(),
-        acknowledge=ack,
-        promised_for=None if eta is None else moment("--eta", eta),
-        cause=cause,
-        note=note,
-        fix_url=fix,
-        resolve=resolve,
-    )
-    is_change = change != Change(by=change.by)
     with reached.reached():
+        before = _found(reached, incident_id)
+        subject = _subject(before.dataset, datasets=datasets, apis=apis)
+        change = Change(
+            by=_who(),
+            acknowledge=ack,
+            promised_for=_when("--eta", eta, subject),
+            cause=cause,
+            note=note,
+            fix_url=fix,
+            snooze_until=_when("--snooze", snooze, subject),
+            false_alarm=false_alarm,
+            resolve=resolve,
+        )
+        if resolve and not yes:
+            _refuse_if_late(before)
+        is_change = change != Change(by=change.by)
         incident, told = (
-            _change(reached, incident_id, change, datasets=datasets, apis=apis)
+            _change(reached, incident_id, change, subject)
             if is_change
-            else (_found(reached, incident_id), ())
+            else (before, ())
         )
     if as_json:
-        print(json.dumps(as_document(incident)))
+        print(json.dumps(as_document(incident, now())))
         return DONE
     print(as_text(incident, now()))
     if told:
@@ -108,10 +134,30 @@ def run(
     return DONE
 
 
-def as_document(incident: Incident) -> dict[str, object]:
-    """For scripts: all that is kept of it, and whether it is open."""
-    document: dict[str, object] = msgspec.to_builtins(incident)
-    return {**document, "open": incident.resolved_at is None}
+def as_document(incident: Incident, at: datetime) -> dict[str, object]:
+    """For scripts: the contract's document, and all else that is kept of it."""
+    kept: dict[str, object] = msgspec.to_builtins(incident)
+    is_open = incident.resolved_at is None
+    return {**kept, **document(incident, now=at), "open": is_open}
+
+
+def _when(option: str, text: str | None, subject: IncidentContext) -> datetime | None:
+    """A time to come, on the clock of the dataset. Raises BadInput."""
+    if text is None:
+        return None
+    try:
+        return time_to_come(text, now=now(), timezone=subject.timezone)
+    except ValueError as error:
+        raise BadInput(f"{option}: {error}") from None
+
+
+def _refuse_if_late(incident: Incident) -> None:
+    if incident.resolved_at is None and incident.state in {"warn", "error"}:
+        raise BadInput(
+            f"{incident.dataset} is still late: the next check opens "
+            f"{incident.incident_id} again. Add --yes to close it all the same, "
+            "--false-alarm if the data are right, or --snooze WHEN for silence"
+        )
 
 
 def as_text(incident: Incident, at: datetime) -> str:
@@ -127,6 +173,9 @@ def as_text(incident: Incident, at: datetime) -> str:
         ("with", ", ".join(incident.dependents)),
         ("next", incident.next_step),
         ("due", when(incident.expected_at) if incident.expected_at else ""),
+        ("kept", _causes(incident, at)),
+        ("ended", incident.ended_by or ""),
+        ("snooze", when(human.snoozed_until) if human.snoozed_until else ""),
         ("ack", _by(human.acknowledged_by, human.acknowledged_at)),
         ("really", human.cause or ""),
         ("note", human.note or ""),
@@ -149,7 +198,13 @@ def _who() -> str:
 
 
 def _by(who: str | None, at: datetime | None) -> str:
-    return "" if at is None else f"{who} has it since {when(at)}"
+    return "" if at is None else f"acknowledged by {who} at {when(at)}"
+
+
+def _causes(incident: Incident, at: datetime) -> str:
+    """How long each cause stood."""
+    spent = incident.spent_at(incident.resolved_at or at)
+    return ", ".join(f"{one.code} {round(one.seconds / 60)} min" for one in spent)
 
 
 def _found(reached: Deployed, incident_id: str) -> Incident:
@@ -165,7 +220,7 @@ def _found(reached: Deployed, incident_id: str) -> Incident:
 
 
 def _change(
-    reached: Deployed, incident_id: str, change: Change, *, datasets: Path, apis: Path
+    reached: Deployed, incident_id: str, change: Change, subject: IncidentContext
 ) -> tuple[Incident, tuple[str, ...]]:
     """The incident after the change, and who will be told."""
     for _ in range(TRIES):
@@ -179,7 +234,7 @@ def _change(
             notices(
                 transition,
                 said_by(after),
-                subject=_subject(after.dataset, datasets=datasets, apis=apis),
+                subject=subject,
                 routes=routes(reached.settings),
                 now=at,
             )
@@ -187,17 +242,18 @@ def _change(
             else ()
         )
         try:
-            reached.incidents().record(before, after, notices=told, watch=None)
+            kept = with_notices(after, told)
+            reached.incidents().record(before, kept, notices=told, watch=None)
         except StateConflict:
             continue
         people = (notice.audience for notice in told)
-        return after, tuple(who.value for who in people if who is not Recipient.SYSTEMS)
+        return kept, tuple(who.value for who in people if who is not Recipient.SYSTEMS)
     raise StateConflict(
         f"incident {incident_id} was changed {TRIES} times meanwhile; ask once more"
     )
 
 
 def _subject(name: str, *, datasets: Path, apis: Path) -> IncidentContext:
-    if name == MONITOR:
-        return monitor_context()
+    if name in OURS:
+        return monitor_context() if name == MONITOR else loading_context()
     return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])

@@ -32,7 +32,7 @@ def run(
     known.sort(key=lambda one: (one.resolved_at is None, one.opened_at), reverse=True)
     shown = known[:limit]
     if as_json:
-        print(json.dumps({"incidents": [as_document(one) for one in shown]}))
+        print(json.dumps({"incidents": [as_document(one, now()) for one in shown]}))
         return DONE
     print(_table(shown, now()))
     if len(known) > limit:
@@ -46,8 +46,8 @@ def _table(shown: Sequence[Incident], at: datetime) -> str:
     rows = [
         (
             one.incident_id,
-            one.state if one.resolved_at is None else "over",
-            str(one.cause),
+            one.state if one.resolved_at is None else one.ended_by or "over",
+            str(one.main_cause),
             age(one.opened_at, one.resolved_at or at),
             one.human.acknowledged_by or "-",
             when(one.expected_at) if one.resolved_at is None else "-",

@@ -55,20 +55,34 @@ class Row:
 
     @property
     def state(self) -> str:
-        """As the last check found it. What was never looked at is unknown."""
-        return "unknown" if self.watch is None else self.watch.state
+        """As the last check found it: what was never checked is unknown, and nothing
+        passes beside an open incident of its own.
+        """
+        if self.watch is None:
+            return "unknown"
+        incident, state = self.incident, self.watch.state
+        if state == "pass" and incident is not None:
+            is_muted = incident.well_since is None and incident.state != "pass"
+            return incident.state if is_muted else "at risk"
+        is_promised = self.watch.is_promised or state != "pass"
+        return state if is_promised else "no promise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """All there is to say. `monitor` is the monitor's own open incident."""
+    """All there is to say. `of_all`: the open incidents that concern all datasets."""
 
     environment: str
     now: datetime
     last_check_at: datetime | None
     check_every: timedelta
     rows: Sequence[Row]
-    monitor: Incident | None
+    of_all: Sequence[Incident]
+
+    @property
+    def monitor(self) -> Incident | None:
+        """The monitor's own open incident."""
+        return next((one for one in self.of_all if one.dataset == MONITOR), None)
 
     @property
     def is_monitor_late(self) -> bool:
@@ -79,9 +93,9 @@ class Status:
     @property
     def code(self) -> int:
         """0 if everything is well, else 1."""
-        states = {row.state for row in self.rows} - {"pass"}
-        troubled = states or self.is_monitor_late or self.monitor is not None
-        return NOT_WELL if troubled else WELL
+        states = {row.state for row in self.rows} & {"warn", "error", "unknown"}
+        is_well = not (states or self.is_monitor_late or self.of_all)
+        return WELL if is_well else NOT_WELL
 
 
 def run(
@@ -114,7 +128,7 @@ def run(
                 )
                 for name in names
             ],
-            monitor=desk.own.get(MONITOR),
+            of_all=list(desk.own.values()),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
     if environment == LOCAL and not as_json:
@@ -131,6 +145,7 @@ def as_document(status: Status) -> dict[str, object]:
         "last_check_at": iso(status.last_check_at),
         "monitor_late": status.is_monitor_late,
         "monitor_incident": _brief(status.monitor),
+        "incidents": [_brief(one) for one in status.of_all],
         "datasets": [
             {
                 "dataset": row.name,
@@ -189,10 +204,7 @@ def as_text(status: Status) -> str:
             if last
             else "no check has finished yet"
         )
-    if status.monitor is not None:
-        text.append(
-            f"{status.monitor.incident_id}: {printable(status.monitor.headline)}"
-        )
+    text += [f"{one.incident_id}: {printable(one.headline)}" for one in status.of_all]
     return "\n".join(text)
 
 

@@ -253,7 +253,9 @@ class Outcome:
             "datasets": [_dataset_document(one) for one in self._tried],
             "models": [],
             "checks": [],
-            "incidents": [as_document(one) for one in self._trial.incidents()],
+            "incidents": [
+                as_document(one, self._ended) for one in self._trial.incidents()
+            ],
             "messages": [
                 {
                     "at": iso(one.at),

@@ -19,7 +19,7 @@ from lambdas.core.diagnosis.evidence import (
 from lambdas.core.diagnosis.signals import Monitor, Pipe, Signals, Table, Upstream
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.freshness.attainment import AttainmentState, Observation, tallied
-from lambdas.core.freshness.promise import next_look_at, policy_at
+from lambdas.core.freshness.promise import is_promised, next_look_at, policy_at
 from lambdas.core.freshness.watch import Watch, promise_hash
 from lambdas.core.loading.objects import LandedObjects, LoadRecord
 
@@ -173,6 +173,7 @@ def watch_after(
         row_count=rows,
         incident_id=incident_id,
         first_seen_at=signals.now if before is None else before.seen_since,
+        is_promised=is_promised(dataset.freshness),
         ended_incident=None if before is None else before.ended_incident,
         ended_at=None if before is None else before.ended_at,
         first_load_over=(before is not None and before.first_load_over)

@@ -128,6 +128,11 @@ def _due_age(
     }
 
 
+def is_promised(promise: Freshness) -> bool:
+    """Whether anything is."""
+    return bool(promise.warn_after or promise.error_after or promise.deadline_cron)
+
+
 def next_look_at(
     dataset: Dataset, *, newest: datetime | None, now: datetime
 ) -> datetime | None:

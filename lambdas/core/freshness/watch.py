@@ -37,6 +37,7 @@ class Watch:
     first_seen_at: datetime | None = None
     first_load_over: bool = True
     tally: AttainmentState | None = None
+    is_promised: bool = True
     ended_incident: str | None = None
     ended_at: datetime | None = None
 

@@ -289,7 +289,7 @@ def test_what_a_person_adds_is_shown(house: House) -> None:
     house.state.record(None, an_incident(), notices=(), watch=None)
     code, out = house("incident", "cats", "--ack", "--eta", "2026-11-23T14:00:00+02:00")
     assert code == 0
-    assert "mia has it since 2026-11-23 09:00Z" in out
+    assert "acknowledged by mia at 2026-11-23 09:00Z" in out
     assert "due    2026-11-23 12:00Z" in out
     (notice,) = house.state.desk().waiting
     assert (notice.audience.value, notice.channel) == ("stakeholders", "sns")
@@ -403,3 +403,51 @@ def test_history_without_a_name_ranks_the_causes_of_all(house: House) -> None:
 
 def test_history_of_an_unknown_dataset_is_bad_input(house: House) -> None:
     assert house("history", "nobody")[0] == 2
+
+
+def test_what_is_late_is_not_closed_without_a_second_thought(house: House) -> None:
+    house.state.record(None, an_incident(), notices=(), watch=None)
+    code, _ = house("incident", "cats", "--resolve")
+    assert code == 2
+    assert house.state.open_incident("cats") is not None
+    code, closed = house.json("incident", "cats", "--resolve", "--yes")
+    assert (code, closed["ended_by"], closed["open"]) == (0, "closed", False)
+    assert closed["causes"] == [{"code": "pipe_stopped", "seconds": 3600}]
+    kinds = {one["kind"] for one in closed["notices"]}
+    assert kinds == {"resolved"}
+
+
+def test_an_incident_is_snoozed_and_promised_in_plain_times(house: House) -> None:
+    house.state.record(None, an_incident(), notices=(), watch=None)
+    plain = ("--snooze", "2h", "--eta", "tomorrow 09:00")
+    _, shown = house.json("incident", "cats", *plain)
+    assert shown["snoozed_until"] == "2026-11-23T11:00:00+00:00"
+    assert shown["promised_for"] == "2026-11-24T09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("watch", "incident", "state"),
+    [
+        ({}, None, "pass"),
+        ({"is_promised": False}, None, "no promise"),
+        ({}, {"state": "pass", "kind": "at_risk"}, "at risk"),
+        ({}, {}, "error"),
+        ({"state": "unknown"}, None, "unknown"),
+    ],
+)
+def test_nothing_passes_beside_an_open_incident_of_its_own(
+    house: House,
+    watch: dict[str, object],
+    incident: dict[str, object] | None,
+    state: str,
+) -> None:
+    incident_id = None
+    if incident is not None:
+        opened = dataclasses.replace(an_incident(), **incident)  # type: ignore[arg-type]  # fields by name
+        incident_id = opened.incident_id
+        house.state.record(None, opened, notices=(), watch=None)
+    house.state.remember([a_watch(**{**watch, "incident_id": incident_id})])  # type: ignore[arg-type]  # fields by name
+    house.state.checked(NOW)
+    _, shown = house.json("status")
+    (row,) = [one for one in shown["datasets"] if one["dataset"] == "cats"]
+    assert row["state"] == state
