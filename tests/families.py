@@ -30,6 +30,7 @@ def a_parent(disposition: str = "merge") -> Dataset:
     """`airlines`, whose rows a test hands over."""
     return a_dataset(
         name=PARENT,
+        primary_key=[],
         write_disposition=disposition,
         source={
             "client": {"base_url": "http://127.0.0.1:1/"},

@@ -231,7 +231,7 @@ def _found(
     name: str, pasted: PastedUrl, client: str, sample: Sample, http: RememberingApi
 ) -> DatasetDraft:
     now = SystemClock().now()
-    fields = fields_of(sample.records, textual=sample.endpoint.format == "csv")
+    fields = fields_of(sample.records, textual=sample.endpoint.body_format == "csv")
     noun = pasted.noun or name
     key = primary_key(fields, hint=sample.key_hint, noun=noun)
     cursor = cursor_of(fields, has_key=bool(key), now=now)
@@ -355,7 +355,7 @@ def _tell(
         "files": [str(one) for one in files],
         "paginator": sample.paginator,
         "data_selector": sample.selector,
-        "format": sample.endpoint.format,
+        "format": sample.endpoint.body_format,
         "primary_key": [one.path for one in found.key],
         "cursor_path": cursor.field.path if cursor else None,
         "columns": len(found.fields),
@@ -374,7 +374,7 @@ def _tell(
         *(f"wrote {one}" for one in files),
         f"  {len(sample.records)} rows, {sample.pages} pages, {requests} requests",
         f"  paginator    {paging or unknown}",
-        f"  records at   {sample.selector or sample.endpoint.format}",
+        f"  records at   {sample.selector or sample.endpoint.body_format}",
         f"  primary key  {', '.join(o.path for o in found.key) or 'not found'}",
         f"  cursor       {cursor.field.path if cursor else 'not found'}",
     ]

@@ -154,7 +154,7 @@ class EndpointProbe:
 
     def _members(self) -> tuple[tuple[str, ...], str]:
         """The key that the answer names, and whose style it is."""
-        if self._endpoint.format != "json":
+        if self._endpoint.body_format != "json":
             return (), ""
         document = ApiPages(http=self._http, endpoint=self._endpoint).document()
         if document is None or document.kind != "object":
@@ -261,7 +261,7 @@ class EndpointProbe:
         """The last record's id as the cursor, as Stripe has it: for answers that hold
         a `has_more` beside their records.
         """
-        if self._endpoint.format != "json" or self._selector in {None, WHOLE}:
+        if self._endpoint.body_format != "json" or self._selector in {None, WHOLE}:
             return
         last: object = json.loads(first[-1])
         at = last.get("id") if isinstance(last, dict) else None

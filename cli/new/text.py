@@ -94,8 +94,8 @@ def dataset_text(found: DatasetDraft) -> str:
         f"    path: {scalar(endpoint.path)}",
         *_params(found),
     ]
-    if endpoint.format != "json":
-        lines.append(f"    format: {endpoint.format}")
+    if endpoint.body_format != "json":
+        lines.append(f"    format: {endpoint.body_format}")
     elif found.sample.selector is not None:
         lines.append(f"    data_selector: {scalar(found.sample.selector)}")
     lines += [

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lambdas.core.errors import BadInput
-from lambdas.core.http.urls import (
-    is_private_enough,
-    origin_of,
-    public_url,
-    sounds_secret,
-)
+from lambdas.core.http.redaction import sounds_secret
+from lambdas.core.http.urls import is_private_enough, origin_of, public_url
 
 _PAGING_TOKEN = re.compile(r"page|next|contin|cursor|skip", re.IGNORECASE)
 _NO_NAMES = frozenset({

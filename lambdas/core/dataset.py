@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from lambdas.core.http.auth import Auth
 from lambdas.core.paging.auto import AutoPaginator, Paginator
 from lambdas.core.records.json_path import JsonPath, steps
+from lambdas.core.records.streams import CsvFormat
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -190,14 +191,26 @@ class Endpoint(Model):
     incremental: Incremental | None = Field(
         default=None, description="the cursor; absent = every pull is whole"
     )
-    format: Literal["json", "jsonl", "csv"] = Field(
-        default="json", description="what an answer is; each may be gzipped"
+    format: Literal["json", "jsonl", "csv"] | CsvFormat = Field(
+        default="json",
+        description="what an answer is, each may be gzipped; or how a CSV is written",
     )
     max_pages: int | None = Field(
         default=None,
         gt=0,
         description="the most pages of one pull; more of them are an error",
     )
+
+    @property
+    def body_format(self) -> Literal["json", "jsonl", "csv"]:
+        """What an answer is."""
+        return "csv" if isinstance(self.format, CsvFormat) else self.format
+
+    @property
+    def csv(self) -> CsvFormat:
+        """How a CSV is written, where an answer is one."""
+        form = self.format
+        return form if isinstance(form, CsvFormat) else CsvFormat(type="csv")
 
 
 class Parent(Model):
@@ -465,6 +478,10 @@ class Dataset(Model):
     )
     write_disposition: Literal["append", "merge", "replace"] = Field(
         default="append", description="what a row becomes that is there already"
+    )
+    allow_empty: bool = Field(
+        default=False,
+        description="whether a pull of 0 rows may replace one of many, for replace",
     )
     deleted_when: JsonPath | None = Field(
         default=None, description="where a record says that it was deleted, for merge"

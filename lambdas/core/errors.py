@@ -43,6 +43,26 @@ class RunErrorKind(StrEnum):
     INTERNAL = "internal"
 
 
+MAX_TEXT = 2_000
+"""Characters of what is told of an API: it stands in an item of DynamoDB, in an event
+and in Slack."""
+
+CUT = "…"
+"""What a text that was cut ends with, wherever it is cut: so a secret is found of which
+only the beginning is left."""
+
+
+def printable(text: str) -> str:
+    """`text` on one line of at most `MAX_TEXT` characters that can be printed: an API's
+    words never move the cursor of a terminal.
+    """
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - 1] + CUT
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else "�" for one in " ".join(text.split()))
+
+
 class CatflapError(Exception):
     """The root of the tree. `str()` of it is a sentence for a person."""
 
@@ -65,7 +85,7 @@ class UpstreamError(CatflapError):
         kind: RunErrorKind,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.kind = kind
         self.retry_after_s = retry_after_s
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
@@ -27,11 +27,11 @@ from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.failure import refuse_failure
 from lambdas.core.records.select import (
     WHOLE,
-    checked,
     detect_selector,
+    parted,
     select_records,
 )
-from lambdas.core.records.streams import pieces
+from lambdas.core.records.streams import csv_rows, json_lines
 from lambdas.core.source.request import Values, base_request, secret_params, secrets_in
 from lambdas.core.source.response import NOT_READY
 
@@ -70,7 +70,9 @@ class ApiPages:
         position: JsonValue = None,
         ahead: bool = False,
         side_by_side: bool = False,
+        needed: Collection[str] = (),
     ) -> None:
+        """`needed` are names that the first row of a CSV must hold."""
         self.selector = endpoint.data_selector
         """Where the records stand; found on the first page if it is not declared."""
         self.read = 0
@@ -80,6 +82,7 @@ class ApiPages:
         self._endpoint = endpoint
         self._values = {**NOTHING_YET, **values}
         self._position = position
+        self._needed = needed
         self._ahead = ahead
         self._side_by_side = ahead or side_by_side
         self._before = (
@@ -111,7 +114,7 @@ class ApiPages:
         base = self._base()
         guard = LoopGuard()
         position, number = self._position, 1
-        read = self._page if self._endpoint.format == "json" else self._pieces
+        read = self._page if self._endpoint.body_format == "json" else self._pieces
         while True:
             # no page is held here while the next one is fetched
             for page in read(base, position, number, guard):
@@ -215,13 +218,16 @@ class ApiPages:
                     yield self._nothing(request, number)
                     return
                 held: list[bytes] = []
+                odd: list[bytes] = []
                 rows = 0
                 for piece in self._pieces_of(response, file):
                     if rows == 0:
                         guard.seen(piece)
                     if rows > skip and held:
+                        held, odd = parted(held)
                         yield Page(
                             records=held,
+                            odd=odd,
                             number=number,
                             url=self._http.public(response.url),
                             next_position={"within": position, "records": rows},
@@ -230,7 +236,7 @@ class ApiPages:
                     rows += len(piece)
                 if rows == 0:
                     guard.seen([])
-                if rows == 1 and held and self._endpoint.format == "jsonl":
+                if rows == 1 and held and self._endpoint.body_format == "jsonl":
                     line = Document(held[0])
                     refuse_failure(line, Envelope(line, None), rows=0)
                 answered = self._answered(base, request, response, rows, None)
@@ -251,8 +257,10 @@ class ApiPages:
         except CapReached as error:
             upcoming, capped = None, error
         self._before = answered.remembered()
+        objects, odd = parted(records)
         return Page(
-            records=records,
+            records=objects,
+            odd=odd,
             number=number,
             url=self._http.public(answered.url),
             next_position=upcoming,
@@ -262,14 +270,15 @@ class ApiPages:
     def _pieces_of(
         self, response: HttpResponse, file: BinaryIO
     ) -> Iterator[list[bytes]]:
-        body_format = self._endpoint.format
-        if body_format == "json":
-            raise TypeError("JSON is not read piece by piece")
         content_type = response.headers.get("content-type", "")
         try:
             stream = unpacked(file, response.headers.get("content-encoding", ""))
-            for piece in pieces(stream, body_format, content_type):
-                yield checked(piece, body_format)
+            if self._endpoint.body_format == "csv":
+                yield from csv_rows(
+                    stream, self._endpoint.csv, content_type, needed=self._needed
+                )
+            else:
+                yield from json_lines(stream, content_type)
         except DAMAGE:
             raise broken_gzip() from None
 

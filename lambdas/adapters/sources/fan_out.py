@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from lambdas.adapters.sources.ahead import PARALLEL
 from lambdas.adapters.sources.api_pages import ApiPages
 from lambdas.adapters.sources.http_api import HttpApi
+from lambdas.core.columns.declared import known_names
 from lambdas.core.dataset import Dataset, Endpoint, Parent
 from lambdas.core.errors import BadInput, Terminal, UpstreamError
 from lambdas.core.pull.ports import Page
@@ -78,7 +79,7 @@ class FanOut:
         self._reading = reading
         self._http = http
         self._place, self._page = place_of(position)
-        self._ahead = PARALLEL if side_by_side and endpoint.format == "json" else 1
+        self._ahead = PARALLEL if side_by_side and endpoint.body_format == "json" else 1
         self._open_pages = open_pages
         self._selector: str | None = None
         self._read: list[str] = []
@@ -168,7 +169,11 @@ class FanOut:
 
     def _pages_of(self, values: Mapping[str, Value], page: JsonValue) -> ApiPages:
         return self._open_pages(
-            http=self._http, endpoint=self._endpoint, values=values, position=page
+            http=self._http,
+            endpoint=self._endpoint,
+            values=values,
+            position=page,
+            needed=known_names(self._dataset),
         )
 
     def _answers(self, question: _Question) -> Iterator[Page]:

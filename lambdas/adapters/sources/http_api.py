@@ -30,7 +30,8 @@ from lambdas.core.http.auth import (
 )
 from lambdas.core.http.destinations import ANYWHERE, Destinations
 from lambdas.core.http.message import HttpRequest, HttpResponse
-from lambdas.core.http.urls import is_private_enough, origin_of, public_url, redact
+from lambdas.core.http.redaction import redact
+from lambdas.core.http.urls import is_private_enough, origin_of, public_url
 from lambdas.core.ports import Clock, RateBudget, Secrets
 from lambdas.core.source.response import (
     MAX_REDIRECTS,

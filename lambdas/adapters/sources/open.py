@@ -12,6 +12,7 @@ from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.adapters.sources.parent_rows import NoParents
 from lambdas.adapters.sources.python_source import PythonPages
 from lambdas.adapters.sources.rate_budget import Budgets
+from lambdas.core.columns.declared import known_names
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.http.destinations import ANYWHERE, Destinations
@@ -104,6 +105,7 @@ class ApiSources:
                 "incremental.initial_value": window.initial_text,
             },
             position=window.position,
+            needed=known_names(dataset),
         )
 
     def _http(self, api: Api) -> HttpApi:

@@ -41,24 +41,22 @@ from lambdas.core.errors import (
     RunErrorKind,
     Terminal,
     Transient,
+    UpstreamError,
 )
 from lambdas.core.http.message import HttpRequest, HttpResponse
-from lambdas.core.http.urls import join, redact
+from lambdas.core.http.redaction import redact
+from lambdas.core.http.urls import join
 from lambdas.core.paging.loops import LoopGuard
 from lambdas.core.ports import Clock, Secrets
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.window import Window
-from lambdas.core.records.documents import Document
-from lambdas.core.records.select import (
-    MAX_RECORD_BYTES,
-    detect_selector,
-    select_records,
-)
+from lambdas.core.records.documents import MAX_RECORD_BYTES, Document, with_room
+from lambdas.core.records.select import detect_selector, parted, select_records
 from lambdas.core.source.request import SECRET, base_request
 
 PAGES_IN_A_ROW_WITHOUT_ROWS = LoopGuard.EMPTY_PAGES
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +251,8 @@ class PythonPages:
                 page = next(generator)
             except StopIteration:
                 return
+            except UpstreamError as error:
+                raise self._without_options(error) from None
             except CatflapError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a person's code raises
@@ -267,7 +267,16 @@ class PythonPages:
                     "has to end when there is no more",
                     kind=RunErrorKind.RESPONSE,
                 )
-            yield Page(records=records, number=number, url=reference)
+            objects, odd = parted(records)
+            yield Page(records=objects, odd=odd, number=number, url=reference)
+
+    def _without_options(self, error: UpstreamError) -> UpstreamError:
+        """What a person's code says of an API, without the secrets it was given."""
+        return type(error)(
+            redact(str(error), self._hidden),
+            kind=error.kind,
+            retry_after_s=error.retry_after_s,
+        )
 
     def _context(self) -> PullContext:
         source, window = self._dataset.source, self._window
@@ -359,7 +368,12 @@ def records_of(page: object, where: str) -> list[bytes]:
         raise _bad_page(
             f"{where} is a {type(page).__name__}; yield lists of records, a page each"
         )
-    return [_record(one, f"record {at} of {where}") for at, one in enumerate(page, 1)]
+    records = [
+        _record(one, f"record {at} of {where}") for at, one in enumerate(page, 1)
+    ]
+    if records and not any(one.startswith(b"{") for one in records):
+        raise _bad_page(f"record 1 of {where} is not one JSON object")
+    return records
 
 
 def _record(record: object, where: str) -> bytes:
@@ -367,7 +381,7 @@ def _record(record: object, where: str) -> bytes:
         body = _encoded(record, where)
     elif isinstance(record, bytes):
         try:
-            _RAW.decode(record)
+            with_room(_RAW.decode, record)
         except (msgspec.DecodeError, RecursionError):
             raise _bad_page(f"{where} is not one JSON object") from None
         body = record.strip().replace(b"\r", b" ").replace(b"\n", b" ")

@@ -33,11 +33,13 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.quarantine import Quarantined, Refusal, quarantined_to_line
 from lambdas.core.records.json_path import Step, follow, kind_of
+from lambdas.core.records.primary_key import KeyedRecords
 
 AT_ONCE = 500
 """Records taken apart at a time: of a piece of an export there may be 40,000."""
 SHOWN = 60
 NAMED = 10
+_ARTICLE = {"array": "an ", "null": ""}
 _ROWS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -102,6 +104,7 @@ class Inspector:
         )
         self._expected = self._expectation() if self._sees_each else None
         self._refused: list[bytes] = []
+        self._keyed = KeyedRecords(dataset.primary_key)
 
     def _expectation(self) -> FastPath:
         """What nearly all records look like."""
@@ -114,6 +117,37 @@ class Inspector:
             only=self._columns_mode != "evolve",
             typed=_as_tuples(self._typed),
         )
+
+    def identified(
+        self, records: Sequence[bytes], odd: Sequence[bytes], *, page: int
+    ) -> Sequence[bytes]:
+        """Those of a page that have their primary key; the others, and what is `odd`
+        among them, wait in `refused`.
+
+        Raises Terminal(kind=schema) if none of a page has it.
+        """
+        for value in odd:
+            self._refused.append(
+                self._refusal_of(value, Refusal.RECORD, _no_object(value))
+            )
+        lacking = self._keyed.lacking(records, page=page)
+        if not lacking:
+            return records
+        for number, path in lacking.items():
+            reason = f"its primary key `{short(path)}` is missing or null"
+            self._refused.append(
+                self._refusal_of(records[number], Refusal.PRIMARY_KEY, reason)
+            )
+        return [one for number, one in enumerate(records) if number not in lacking]
+
+    def _refusal_of(self, record: bytes, refusal: Refusal, reason: str) -> bytes:
+        line = Quarantined(
+            refusal=refusal,
+            reason=reason,
+            run_id=self._run_id,
+            record=msgspec.Raw(record),
+        )
+        return quarantined_to_line(line)
 
     def keep(self, records: Sequence[bytes], *, page: int) -> Sequence[bytes]:
         """Those of a page that land, as they land.
@@ -175,8 +209,7 @@ class Inspector:
         if not lands:
             self._observer.see_names(row)
             return None
-        for fault in faults:
-            record = without(record, fault.way)
+        record = without(record, (fault.way for fault in faults))
         self._observer.see(_ROW.decode(record))
         self._observer.see_names(row)
         return record
@@ -291,6 +324,10 @@ class Inspector:
             "discard_row, discard_value or evolve",
             kind=RunErrorKind.SCHEMA,
         )
+
+
+def _no_object(value: bytes) -> str:
+    return f"it is {_ARTICLE.get(kind_of(value), 'a ')}{kind_of(value)}, not an object"
 
 
 def _typed_columns(dataset: Dataset, before: Observed) -> tuple[_Typed, ...]:

@@ -89,7 +89,7 @@ class Observer:
         for record in some:
             try:
                 self.see(_MEMBERS.decode(record))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 continue  # such as half a surrogate pair: it lands, and has no names
         if self._usual is None or before != self._types:
             self._usual = self._as_seen_so_far()

@@ -7,7 +7,7 @@ escaped, and its order. So the members are found in the bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -33,55 +33,71 @@ class _Part:
     end: int
 
 
-def without(record: bytes, path: Sequence[Step]) -> bytes:
-    """`record` without what stands at `path`: a member goes, an element becomes null,
+def without(record: bytes, paths: Iterable[Sequence[Step]]) -> bytes:
+    """`record` without what stands at `paths`: a member goes, an element becomes null,
     so that those after it stay where they are. A wildcard is the first element.
 
-    What is not there changes nothing. `record` must be JSON.
+    What is not there changes nothing. `record` must be JSON. Its bytes are walked once,
+    however many paths there are.
     """
-    return _without(record, tuple(path))
+    ways: dict[Step, list[tuple[Step, ...]]] = {}
+    for first, *below in paths:
+        ways.setdefault(0 if first is None else first, []).append(tuple(below))
+    opening = record[_skip(record, 0) :][:1]
+    if opening not in (b"{", b"["):
+        return record
+    parts = _parts(record)
+    found = [*_reached(parts, ways, is_object=opening == b"{")]
+    gone = {number for number, rests in found if () in rests}
+    below_of = {number: rests for number, rests in found if number not in gone}
+    return _rewritten(record, parts, gone=gone, below=below_of)
 
 
-def _without(document: bytes, path: tuple[Step, ...]) -> bytes:
-    step = 0 if path[0] is None else path[0]
-    opening = document[_SPACE.match(document).end() :][:1]  # type: ignore[union-attr]  # it matches nothing, too
-    if opening not in (b"{", b"[") or (opening == b"{") != isinstance(step, str):
-        return document
-    parts = _parts(document)
-    if isinstance(step, str):
-        found = [number for number, one in enumerate(parts) if one.name == step]
-    else:
-        found = [step % len(parts)] if -len(parts) <= step < len(parts) else []
-    if len(path) > 1:
-        for number in reversed(found):
-            part = parts[number]
-            inner = _without(document[part.value : part.end], path[1:])
-            document = document[: part.value] + inner + document[part.end :]
-        return document
-    if isinstance(step, int):
-        for number in found:
-            part = parts[number]
-            document = document[: part.value] + b"null" + document[part.end :]
-        return document
-    return _joined(document, parts, gone=set(found))
+def _reached(
+    parts: Sequence[_Part],
+    ways: Mapping[Step, list[tuple[Step, ...]]],
+    *,
+    is_object: bool,
+) -> Iterator[tuple[int, list[tuple[Step, ...]]]]:
+    """The parts that a way's first step leads to, each with the rest of its ways."""
+    if is_object:
+        for number, part in enumerate(parts):
+            if part.name in ways:
+                yield number, ways[part.name]
+        return
+    rests: dict[int, list[tuple[Step, ...]]] = {}
+    for step, below in ways.items():
+        if isinstance(step, int) and -len(parts) <= step < len(parts):
+            rests.setdefault(step % len(parts), []).extend(below)
+    yield from rests.items()
 
 
-def _joined(document: bytes, parts: list[_Part], *, gone: set[int]) -> bytes:
-    """The object without some of its members; each that stays keeps what parted it
-    from the one before.
+def _rewritten(
+    document: bytes,
+    parts: Sequence[_Part],
+    *,
+    gone: Collection[int],
+    below: Mapping[int, list[tuple[Step, ...]]],
+) -> bytes:
+    """The document without what goes; each member that stays keeps what parted it from
+    the one before.
     """
-    if not gone:
+    if not gone and not below:
         return document
-    text = document[: parts[0].start]
+    written = [document[: parts[0].start]]
     is_first = True
     for number, part in enumerate(parts):
-        if number in gone:
+        is_gone = number in gone
+        if is_gone and part.name is not None:
             continue
         if not is_first:
-            text += document[parts[number - 1].end : part.start]
-        text += document[part.start : part.end]
+            written.append(document[parts[number - 1].end : part.start])
         is_first = False
-    return text + document[parts[-1].end :]
+        value = document[part.value : part.end]
+        if number in below:
+            value = without(value, below[number])
+        written += [document[part.start : part.value], b"null" if is_gone else value]
+    return b"".join([*written, document[parts[-1].end :]])
 
 
 def _parts(document: bytes) -> list[_Part]:

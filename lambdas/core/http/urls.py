@@ -6,16 +6,11 @@ origin only, so every link an answer holds is resolved here, and refused here.
 
 from __future__ import annotations
 
-import html
-import json
 import re
 from collections.abc import Collection
-from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import (
     parse_qsl,
-    quote,
-    quote_plus,
     unquote,
     urlencode,
     urljoin,
@@ -24,18 +19,11 @@ from urllib.parse import (
 )
 
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
+from lambdas.core.http.redaction import BLANK, redact, sounds_secret
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _ABSOLUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*://")
-_SECRET_NAME = re.compile(
-    r"token|secret|passw|api[-_]?key|apikey|access[-_]?key|auth|signature|\bsig\b|^key$",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 3
-"""A shorter value would blank half of every message, and is no secret."""
-
-BLANK = "***"
 
 
 def origin_of(url: str) -> str:
@@ -162,53 +150,8 @@ def public_url(url: str, secrets: Collection[str] = ()) -> str:
         return "a text that is no URL"
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode(
-        [(k, BLANK if _SECRET_NAME.search(k) else v) for k, v in pairs],
+        [(k, BLANK if sounds_secret(k) else v) for k, v in pairs],
         safe="*:/,{}$",
     )
     host = parts.netloc.rpartition("@")[2]
     return redact(urlunsplit((parts.scheme, host, parts.path, query, "")), secrets)
-
-
-def sounds_secret(name: str) -> bool:
-    """Whether a parameter or header of this name most likely holds a secret."""
-    return _SECRET_NAME.search(name) is not None
-
-
-def redact(text: str, secrets: Collection[str]) -> str:
-    """`text` with every known secret blanked out: as it is, percent-encoded, as JSON
-    or HTML write it, or cut off by an ellipsis.
-    """
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) < _SHORTEST_SECRET:
-            continue
-        as_json = json.dumps(secret)[1:-1]
-        for form in {
-            secret,
-            quote(secret, safe=""),
-            quote(secret),
-            quote_plus(secret),
-            as_json,
-            as_json.replace("/", "\\/"),
-            html.escape(secret),
-        }:
-            text = text.replace(form, BLANK)
-            cut = range(len(form) - 1, _SHORTEST_SECRET, -1) if "…" in text else ()
-            for end in cut:
-                text = text.replace(f"{form[:end]}…", f"{BLANK}…")
-        text = _however_encoded(secret).sub(BLANK, text)
-    return text
-
-
-@lru_cache(maxsize=256)
-def _however_encoded(secret: str) -> re.Pattern[str]:
-    """`secret`, each of its characters as it is or percent-encoded: which ones are
-    differs from one library to the next, and so does a space.
-    """
-
-    def one(character: str) -> str:
-        octets = character.encode("utf-8", "surrogatepass")
-        encoded = "".join(f"%{octet:02X}" for octet in octets)
-        plus = r"|\+" if character == " " else ""
-        return f"(?:{re.escape(character)}|(?i:{encoded}){plus})"
-
-    return re.compile("".join(map(one, secret)))

@@ -19,6 +19,10 @@ class Refusal(StrEnum):
 
     COLUMNS = "columns"
     """The contract: it has a column that nobody declared."""
+    PRIMARY_KEY = "primary_key"
+    """It has no primary key."""
+    RECORD = "record"
+    """It is no object: a null or a number among the records."""
     DATA_TYPE = "data_type"
     """The contract: a value is of another type than declared."""
     LOAD = "load"

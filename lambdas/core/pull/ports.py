@@ -26,6 +26,8 @@ class Page:
     records: Sequence[bytes]
     number: int
     url: str
+    odd: Sequence[bytes] = ()
+    """What stands among the records and is no object."""
     next_position: JsonValue = None
     """Where the next page begins, for a pull that goes on later; None after the last.
     It holds no secret."""

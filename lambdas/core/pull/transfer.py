@@ -77,7 +77,10 @@ class Transfer:
         pages, before = 0, self.run
         try:
             for page in source.pages():
-                kept = rows.keep(page.records, page=page.number)
+                records = self.inspector.identified(
+                    page.records, page.odd, page=page.number
+                )
+                kept = rows.keep(records, page=page.number)
                 self._write(self.inspector.keep(kept, page=page.number))
                 pages += 1
                 if rows.exhausted:

@@ -9,18 +9,41 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.records.json_path import AnswerStep, answer_steps, follow, kind_of
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _EXCERPT = 80
+_WHITE_SPACE = b" \t\r\n"
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""The longer first: one begins as another does."""
+
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+"""A longer record is refused: a VARIANT cell holds 16 MB in tables made before 2025
+(Snowflake: "Semi-structured data types"), and a line this long is rarely one row."""
+
+_ROOM = 200
+"""Frames that may lie between where a body is read first and where a record of it is
+read again: what is nested so deeply that only the first may follow is refused there."""
 
 CHECKED_WHOLE_BYTES = 65_536
 """A page up to this size is searched for names used twice record by record; of a
@@ -35,9 +58,23 @@ def bad_response(message: str) -> Terminal:
 
 
 def excerpt(body: bytes) -> str:
-    """The beginning of a body on one line, for a message."""
+    """The beginning of a body on one line, for a message.
+
+    Whatever is cut off leaves an ellipsis: by it, a secret is known that was cut.
+    """
     text = " ".join(body[: _EXCERPT * 4].decode("utf-8", "replace").split())
-    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
+    is_cut = len(text) > _EXCERPT or len(body) > _EXCERPT * 4
+    return f"{text[:_EXCERPT]}…" if is_cut else text
+
+
+def known_encoding(name: str) -> str | None:
+    """Python's name for an encoding of text; None for one that nobody knows."""
+    try:
+        found = codecs.lookup(name).name
+        "".encode(found)
+    except (LookupError, TypeError, ValueError):
+        return None
+    return found
 
 
 def charset_of(content_type: str) -> str:
@@ -47,27 +84,36 @@ def charset_of(content_type: str) -> str:
     """
     declared = _CHARSET.search(content_type)
     charset = declared[1] if declared else "utf-8"
-    try:
-        name = codecs.lookup(charset).name
-        "".encode(name)
-    except (LookupError, TypeError, ValueError):
+    name = known_encoding(charset)
+    if name is None:
         raise bad_response(
             f"the answer declares the charset {charset!r}, which is none"
-        ) from None
+        )
     return name
 
 
-def as_utf8(body: bytes, content_type: str = "") -> bytes:
-    """`body` as UTF-8 without a byte order mark; a declared charset is believed.
+def marked_charset(body: bytes | BinaryIO) -> str | None:
+    """What a byte order mark at the beginning says, if there is one."""
+    if not isinstance(body, bytes):
+        body.seek(0)
+        start = body.read(4)
+        body.seek(0)
+        body = start
+    return next((name for mark, name in _MARKS if body.startswith(mark)), None)
 
-    Raises Terminal if the bytes are not what they are declared to be.
+
+def as_utf8(body: bytes, content_type: str = "") -> bytes:
+    """`body` as UTF-8 without a byte order mark, which is believed before a declared
+    charset.
+
+    Raises Terminal if the bytes are not what they are said to be.
     """
     if not body.strip():
         raise bad_response(
             "the answer has no body; an API that has nothing to say answers 204, an "
             "empty array, or a status that response_actions can ignore"
         )
-    charset = name = charset_of(content_type)
+    name = marked_charset(body) or charset_of(content_type)
     if name in {"utf-8", "ascii"}:
         if body.isascii():
             return body
@@ -76,16 +122,12 @@ def as_utf8(body: bytes, content_type: str = "") -> bytes:
     try:
         text = body.decode(name)
     except UnicodeDecodeError as error:
-        looks = (
-            "it looks like UTF-16"
-            if body[:2] in {codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE}
-            else "declare the charset in Content-Type, or answer in UTF-8"
-        )
         raise bad_response(
-            f"the answer is not {charset} at byte {error.start}; {looks}"
+            f"the answer is not {name} at byte {error.start}; declare the charset in "
+            "Content-Type, or answer in UTF-8"
         ) from None
     except (TypeError, ValueError, LookupError):
-        raise bad_response(f"{charset!r} is not an encoding of text") from None
+        raise bad_response(f"{name!r} is not an encoding of text") from None
     return body if name == "utf-8" else text.removeprefix("\ufeff").encode()
 
 
@@ -112,10 +154,10 @@ class Document:
         self._members: Mapping[str, msgspec.Raw] = {}
         self._elements: Sequence[msgspec.Raw] = ()
         if self.kind == "object":
-            self._members = members(body)
+            self._members = with_room(members, body)
             _refuse_lost_members(body, self._members)
         elif self.kind == "array":
-            self._elements = elements(body)
+            self._elements = with_room(elements, body)
         else:
             _checked(_ANY, body)
         self._levels: dict[tuple[str, ...], Mapping[str, msgspec.Raw]] = {
@@ -197,16 +239,26 @@ def elements(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
     return found
 
 
+def with_room(read: Callable[[T], R], raw: T, frames: int = _ROOM) -> R:
+    """What `read` makes of `raw` with so many frames less than there are.
+
+    Raises RecursionError for what is nested more deeply than that.
+    """
+    return with_room(read, raw, frames - 1) if frames else read(raw)
+
+
 def _checked(decoder: msgspec.json.Decoder, raw: bytes | msgspec.Raw):  # type: ignore[type-arg,no-untyped-def]  # noqa: ANN202 - members() and elements() say what it is
     try:
         return decoder.decode(raw)
     except msgspec.DecodeError as error:
         raise bad_response(_not_json(error, bytes(raw))) from None
     except RecursionError:
-        raise bad_response(
-            "the answer's JSON is nested too deeply to be read (over about 1,000 "
-            "levels)"
-        ) from None
+        raise too_deep() from None
+
+
+def too_deep() -> Terminal:
+    """JSON nested beyond what a reader here follows (about 1,000 levels)."""
+    return bad_response("the answer's JSON is nested too deeply to be read")
 
 
 def _not_json(error: msgspec.DecodeError, body: bytes) -> str:
@@ -226,8 +278,9 @@ def _not_json(error: msgspec.DecodeError, body: bytes) -> str:
 def _refuse_lost_members(body: bytes, found: Mapping[str, msgspec.Raw]) -> None:
     """Of a name used twice the decoder keeps one value: rows would vanish.
 
-    Cheap and exact for JSON written compactly or with ", " and ": ", where the lengths
-    add up; otherwise a name seen twice anywhere leads to a full look.
+    Told by lengths: names, values and what stands between them add up to the body's,
+    unless one is lost or a name is written with escapes; then a full look tells. White
+    space is of two usual kinds, or is left out on both sides.
     """
     texts = sum(len(name.encode()) + 2 for name in found)
     values = sum(len(memoryview(value)) for value in found.values())
@@ -237,8 +290,23 @@ def _refuse_lost_members(body: bytes, found: Mapping[str, msgspec.Raw]) -> None:
         2 + texts + values + 2 * len(found) + 2 * gaps,
     }:
         return
-    if any(body.count(json.dumps(name).encode()) > 1 for name in found):
+    dense = len(b"".join(map(bytes, found.values())).translate(None, _WHITE_SPACE))
+    dense += len("".join(found).encode().translate(None, _WHITE_SPACE))
+    if len(body.translate(None, _WHITE_SPACE)) != 2 + dense + 3 * len(found) + gaps:
         refuse_repeated_names([body])
+
+
+def refuse_long(records: Sequence[bytes], size: int) -> None:
+    """Raise Terminal if one of `records`, `size` bytes together, is too long."""
+    if size <= MAX_RECORD_BYTES:
+        return
+    longest = max(map(len, records), default=0)
+    if longest > MAX_RECORD_BYTES:
+        raise bad_response(
+            f"a record of {longest} bytes is longer than {MAX_RECORD_BYTES}, and does "
+            "not load as one row; select what is inside it with data_selector, or ask "
+            "the API for fewer fields"
+        )
 
 
 def refuse_repeated_names(records: Sequence[bytes]) -> None:
@@ -247,7 +315,7 @@ def refuse_repeated_names(records: Sequence[bytes]) -> None:
         try:
             _STRICT(record.decode())
         except RecursionError:
-            raise bad_response("a record is nested too deeply to be read") from None
+            raise too_deep() from None
 
 
 def refuse_repeated_names_in_page(records: Sequence[bytes], size: int) -> None:
@@ -266,8 +334,8 @@ def refuse_repeated_names_in_page(records: Sequence[bytes], size: int) -> None:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        counts = Counter(name for name, _ in pairs)
+        twice = sorted(name for name, count in counts.items() if count > 1)
         raise bad_response(
             f"the name {', '.join(map(repr, twice))} stands twice in one object; "
             "which value counts is undefined (RFC 8259), so nothing lands"

@@ -20,11 +20,9 @@ Several candidates with none of these names are not guessed at: the error names 
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Literal
 
 import msgspec
 
@@ -34,12 +32,12 @@ from lambdas.core.records.documents import (
     elements,
     excerpt,
     members,
+    refuse_long,
     refuse_repeated_names_in_page,
 )
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.failure import refuse_failure
 from lambdas.core.records.json_path import follow, kind_of, path_of, steps
-from lambdas.core.records.streams import pieces
 
 COMMON = (
     "data", "results", "items", "records", "rows", "value", "entries", "content",
@@ -63,9 +61,8 @@ _ENVELOPE = re.compile(
 )
 """How the names begin that say something of a page rather than of a record."""
 
-MAX_RECORD_BYTES = 8 * 1024 * 1024
-"""A longer record is refused: a VARIANT cell holds 16 MB in tables made before 2025
-(Snowflake: "Semi-structured data types"), and a line this long is rarely one row."""
+MAX_NAMED_BYTES = 256 * 1024 * 1024
+"""Of names that rows of a page are given: a page has to fit into memory."""
 
 WHOLE = "$"
 _COLUMNS = ("columns", "fields", "headers", "schema")
@@ -73,48 +70,29 @@ _ARTICLE = {"array": "an", "object": "an"}
 
 
 def select_records(
-    body: bytes | Document,
-    data_selector: str | None = None,
-    *,
-    found: str | None = None,
-    hint: str = "",
-    content_type: str = "",
-    body_format: Literal["json", "jsonl", "csv"] = "json",
+    document: Document, data_selector: str | None = None, *, found: str | None = None
 ) -> list[bytes]:
-    """The records of an answer. Without a `data_selector` they stand where they were
-    `found` on the first page, or are looked for now; `hint` is the last word of the
-    path that was asked.
+    """The records of an answer in JSON. Without a `data_selector` they stand where they
+    were `found` on the first page, or are looked for now.
 
-    Raises Terminal(kind=response) if the body is not what it should be, if
-    `data_selector` matches nothing (naming what is there), or if what is found there
-    are not objects.
+    One that is no object is among them, unless none is. Raises Terminal(kind=response)
+    if `data_selector` matches nothing (naming what is there), or what is found there
+    are no records.
     """
-    if body_format != "json":
-        stream = io.BytesIO(_bytes(body))
-        lines = pieces(stream, body_format, content_type)
-        return [record for piece in lines for record in checked(piece, body_format)]
-    document = (
-        body
-        if isinstance(body, Document)
-        else Document(body, content_type=content_type)
-    )
-    selector = data_selector or found or detect_selector(document, hint=hint)
+    selector = data_selector or found or detect_selector(document)
     records = _select(document, selector, declared=data_selector is not None)
-    return checked(records, body_format, size=len(document.body))
-
-
-def checked(
-    records: list[bytes], body_format: str, *, size: int | None = None
-) -> list[bytes]:
-    """The same records, or Terminal if one is too long or uses a name twice.
-
-    `size` is the bytes they came in, if it is known.
-    """
-    size = sum(map(len, records)) if size is None else size
-    _refuse_long(records, size)
-    if body_format != "csv":  # its first row names each field once
-        refuse_repeated_names_in_page(records, size)
+    size = len(document.body)
+    refuse_long(records, size)
+    refuse_repeated_names_in_page(records, size)
     return records
+
+
+def parted(records: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The objects among `records`, and what is none."""
+    if all(map(bytes.startswith, records, repeat(b"{"))):
+        return records, []
+    objects = [one for one in records if one.startswith(b"{")]
+    return objects, [one for one in records if not one.startswith(b"{")]
 
 
 def detect_selector(document: Document, *, hint: str = "") -> str:
@@ -165,7 +143,7 @@ def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:
         and name not in BESIDE
         and not msgspec.json.decode(value)
     ]
-    rest = (name for name in document.members if name not in empty)
+    rest = document.members.keys() - set(empty)
     if empty and all(name in BESIDE or _ENVELOPE.match(name) for name in rest):
         return (empty[0],)
     return None
@@ -232,8 +210,9 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
     records = list(map(bytes, matches))
     if records and records[0].startswith(b"["):
         records = _by_columns(document, selector, matches) or records
-    if not all(map(bytes.startswith, records, repeat(b"{"))):
-        odd = next(one for one in records if not one.startswith(b"{"))
+    has_objects = any(map(bytes.startswith, records, repeat(b"{")))
+    if records and (not has_objects or records[0].startswith(b"[")):
+        odd = records[0]
         raise bad_response(
             f"`{selector}` should hold objects, one a record; it holds "
             f"{_ARTICLE.get(kind_of(odd), 'a')} {kind_of(odd)}: `{excerpt(odd)}`"
@@ -270,6 +249,11 @@ def _by_columns(
     keys = [msgspec.json.encode(name) + b":" for name in names]
     if not keys or len(set(names)) != len(names):
         return []
+    if len(matches) * sum(map(len, keys)) > MAX_NAMED_BYTES:
+        raise bad_response(
+            f"{len(matches)} rows by {len(keys)} long names are more than "
+            f"{MAX_NAMED_BYTES} bytes; ask for smaller pages"
+        )
     records: list[bytes] = []
     for match in matches:
         values = elements(match) if kind_of(match) == "array" else []
@@ -295,19 +279,3 @@ def _is_empty_wildcard(document: Document, selector: str) -> bool:
     head, star, _ = selector.partition("*")
     prefix = head.rstrip("[.")
     return bool(star) and bool(document.find(prefix or WHOLE))
-
-
-def _refuse_long(records: Sequence[bytes], size: int) -> None:
-    if size <= MAX_RECORD_BYTES:
-        return
-    longest = max(map(len, records), default=0)
-    if longest > MAX_RECORD_BYTES:
-        raise bad_response(
-            f"a record of {longest} bytes is longer than {MAX_RECORD_BYTES}, and does "
-            "not load as one row; select what is inside it with data_selector, or ask "
-            "the API for fewer fields"
-        )
-
-
-def _bytes(body: bytes | Document) -> bytes:
-    return body.body if isinstance(body, Document) else body

@@ -1,6 +1,7 @@
-"""Records of formats that can be read piece by piece: JSON Lines and CSV.
+"""Records of formats that can be read in parts: JSON Lines and CSV.
 
-An export of a gigabyte never stands in memory: a piece is about four megabytes.
+An export of a gigabyte never stands in memory: a part is about four megabytes, and no
+line or field is longer than a record may be.
 """
 
 from __future__ import annotations
@@ -8,115 +9,252 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import sys
-from collections.abc import Iterator
-from typing import BinaryIO, Literal
+from collections.abc import Collection, Iterable, Iterator
+from typing import AnyStr, BinaryIO, Literal, Self
 
 import msgspec
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lambdas.core.records.documents import as_utf8, bad_response, charset_of, excerpt
+from lambdas.core.records.documents import (
+    MAX_RECORD_BYTES,
+    as_utf8,
+    bad_response,
+    charset_of,
+    excerpt,
+    known_encoding,
+    marked_charset,
+    refuse_long,
+    refuse_repeated_names_in_page,
+    with_room,
+)
 from lambdas.core.records.json_path import kind_of
+from lambdas.core.records.primary_key import similar
 
 PIECE_BYTES = 4 * 1024 * 1024
+_DECODED_BYTES = 256 * 1024
+"""Read at a time where they become text, of which a copy takes four times as much."""
+MAX_FIELD_NAME = 1_024
+"""Characters of a name in a CSV's first row, which every record repeats."""
 
 _RECORD = msgspec.json.Decoder(msgspec.Raw)
+_SHOWN_NAMES = 20
 
-# the longest record is refused by its own rule; csv's default refuses 128 KB
-csv.field_size_limit(sys.maxsize)
+# csv's default refuses 128 KB
+csv.field_size_limit(MAX_RECORD_BYTES)
 
 
-def pieces(
-    stream: BinaryIO, body_format: Literal["jsonl", "csv"], content_type: str = ""
-) -> Iterator[list[bytes]]:
-    """The records of `stream`, decompressed, in pieces; none for an empty body.
+class CsvFormat(BaseModel):
+    """How a CSV is written, where it is not as RFC 4180 has it."""
 
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    type: Literal["csv"]
+    delimiter: str = Field(
+        default=",", min_length=1, max_length=1, description="between two fields"
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="such as cp1252; absent = what Content-Type or a byte order mark "
+        "says, else UTF-8",
+    )
+    quote: str | None = Field(
+        default='"',
+        min_length=1,
+        max_length=1,
+        description="around a field; null = quotes mean nothing",
+    )
+    skip_lines: int = Field(
+        default=0, ge=0, description="lines before the row that names the fields"
+    )
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        if self.encoding is not None and known_encoding(self.encoding) is None:
+            message = (
+                f"encoding `{self.encoding}` is not known; accepted: a name that "
+                "Python knows, such as utf-8, cp1252, latin-1 or utf-16"
+            )
+            raise ValueError(message)
+        if self.delimiter == self.quote or {self.delimiter, self.quote} & {*"\r\n"}:
+            message = "delimiter and quote must differ, and be no line break"
+            raise ValueError(message)
+        return self
+
+
+def json_lines(stream: BinaryIO, content_type: str = "") -> Iterator[list[bytes]]:
+    """The records of `stream`, decompressed, in parts; blank lines are none.
+
+    A record is a JSON value of any kind, though one of a part must be an object.
     Raises Terminal naming the line where it is not what it should be.
     """
-    charset = charset_of(content_type)
-    if body_format == "csv":
-        return _of_csv(stream, charset)
-    if charset not in {"utf-8", "ascii"}:
-        # re-encoded line by line: in UTF-16 a line break is not one byte
-        text = io.TextIOWrapper(stream, encoding=charset, newline="\n")
-        return _of_lines(line.encode() for line in _decoded(text))
-    return _of_lines(iter(stream))
-
-
-def _of_lines(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """JSON Lines, each line one object; blank lines are none."""
+    charset = marked_charset(stream) or charset_of(content_type)
     at = 1
-    while piece := list(_until_full(lines)):
-        body = b"".join(piece)
-        if body.strip():
-            yield _checked_lines(as_utf8(body), first=at)
-        at += len(piece)
+    for block in _whole_lines(_encoded(stream, charset), b"\n"):
+        if block.strip():
+            records = _checked_lines(as_utf8(block), first=at)
+            size = len(block)
+            refuse_long(records, size)
+            refuse_repeated_names_in_page(records, size)
+            yield records
+        at += block.count(b"\n")
 
 
-def _until_full(lines: Iterator[bytes]) -> Iterator[bytes]:
-    size = 0
-    for line in lines:
-        size += len(line)
-        yield line
-        if size >= PIECE_BYTES:
-            return
+def csv_rows(
+    stream: BinaryIO,
+    form: CsvFormat,
+    content_type: str = "",
+    *,
+    needed: Collection[str] = (),
+) -> Iterator[list[bytes]]:
+    """The records of a CSV, decompressed, in parts: the first row names the fields, and
+    every value is a string. An empty body has none.
 
-
-def _checked_lines(body: bytes, *, first: int) -> list[bytes]:
-    try:
-        found = list(map(bytes, _RECORD.decode_lines(body)))
-    except (msgspec.DecodeError, RecursionError):
-        found = []
-    lines = body.split(b"\n")
-    filled = sum(1 for line in lines if line.strip())
-    if len(found) != filled or not all(one.startswith(b"{") for one in found):
-        for number, line in enumerate(lines, first):
-            if line.strip() and not _is_object(line):
-                raise bad_response(
-                    f"line {number} is not one JSON object: `{excerpt(line)}`"
-                )
-    return found
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return kind_of(_RECORD.decode(line)) == "object"
-    except (msgspec.DecodeError, RecursionError):
-        return False
-
-
-def _of_csv(stream: BinaryIO, charset: str) -> Iterator[list[bytes]]:
-    """CSV (RFC 4180): the first row names the fields, and every value is a string."""
-    encoding = "utf-8-sig" if charset in {"utf-8", "ascii"} else charset
-    text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-    rows = csv.reader(_decoded(text), strict=True)
+    Raises Terminal naming the line where it is not what it should be, or what of
+    `needed` no field is called.
+    """
+    charset = form.encoding or marked_charset(stream) or charset_of(content_type)
+    lines = _CsvLines(stream, charset, skip=form.skip_lines)
+    rows = csv.reader(
+        lines,
+        delimiter=form.delimiter,
+        quotechar=form.quote,
+        quoting=csv.QUOTE_NONE if form.quote is None else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
     encode = msgspec.json.Encoder().encode
     names: list[str] = []
     records: list[bytes] = []
     size = 0
     try:
         for row in rows:
+            lines.pending = 0
             if not row:
                 continue
             if not names:
-                names = _names(row)
+                names = _names(row, form, needed)
                 continue
             if len(row) != len(names):
                 raise bad_response(
-                    f"line {rows.line_num} of the CSV has {len(row)} fields, its first "
+                    f"line {lines.number} of the CSV has {len(row)} fields, its first "
                     f"row names {len(names)}"
                 )
             records.append(encode(dict(zip(names, row, strict=True))))
+            refuse_long(records[-1:], len(records[-1]))
             size += len(records[-1])
             if size >= PIECE_BYTES:
                 yield records
                 records, size = [], 0
     except csv.Error as error:
-        raise bad_response(f"line {rows.line_num} of the CSV: {error}") from None
+        raise bad_response(f"line {lines.number} of the CSV: {error}") from None
     if records:
         yield records
 
 
-def _names(row: list[str]) -> list[str]:
+class _CsvLines:
+    """The lines of a CSV for `csv.reader`. `pending` are the characters of the row that
+    is not whole yet: a quote that is never closed would take the rest of the file.
+    """
+
+    def __init__(self, stream: BinaryIO, charset: str, *, skip: int) -> None:
+        self.number = 0
+        self.pending = 0
+        self._skip = skip
+        self._blocks = _whole_lines(_decoded(stream, charset), "\n")
+
+    def __iter__(self) -> Iterator[str]:
+        for block in self._blocks:
+            for line in io.StringIO(block, newline=""):
+                self.number += 1
+                if self.number <= self._skip:
+                    continue
+                self.pending += len(line)
+                if self.pending > MAX_RECORD_BYTES:
+                    raise _too_long(self.number)
+                if "\0" in line:
+                    raise bad_response(
+                        f"line {self.number} of the CSV holds a NUL; if it is UTF-16, "
+                        "declare `format: {type: csv, encoding: utf-16}`"
+                    )
+                yield line
+
+
+def _whole_lines(chunks: Iterable[AnyStr], line_end: AnyStr) -> Iterator[AnyStr]:
+    """`chunks` cut anew, at the ends of lines.
+
+    Raises Terminal for a line that is longer than any record.
+    """
+    rest, line = line_end[:0], 1
+    for chunk in chunks:
+        block = rest + chunk
+        end = block.rfind(line_end) + 1
+        rest = block[end:]
+        if len(rest) > MAX_RECORD_BYTES:
+            raise _too_long(line + block.count(line_end))
+        if end:
+            line += block.count(line_end)
+            yield block[:end]
+    if rest:
+        yield rest
+
+
+def _too_long(line: int) -> Exception:
+    return bad_response(
+        f"line {line} is longer than {MAX_RECORD_BYTES} bytes, which does not load as "
+        "one row"
+    )
+
+
+def _encoded(stream: BinaryIO, charset: str) -> Iterator[bytes]:
+    """The stream in UTF-8: in UTF-16 a line break is not one byte."""
+    if charset in {"utf-8", "ascii"}:
+        yield from iter(lambda: stream.read(PIECE_BYTES), b"")
+        return
+    for text in _decoded(stream, charset):
+        yield text.encode()
+
+
+def _decoded(stream: BinaryIO, charset: str) -> Iterator[str]:
+    encoding = "utf-8-sig" if charset in {"utf-8", "ascii"} else charset
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for chunk in iter(lambda: stream.read(_DECODED_BYTES), b""):
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise bad_response(
+            f"the answer is not {charset}; declare its charset in Content-Type, or of "
+            "a CSV as `format: {type: csv, encoding: cp1252}`"
+        ) from None
+
+
+def _checked_lines(body: bytes, *, first: int) -> list[bytes]:
+    try:
+        found = list(map(bytes, with_room(_RECORD.decode_lines, body)))
+    except (msgspec.DecodeError, RecursionError):
+        found = []
+    lines = body.split(b"\n")
+    filled = sum(1 for line in lines if line.strip())
+    has_objects = any(one.startswith(b"{") for one in found)
+    if len(found) != filled or not has_objects:
+        for number, line in enumerate(lines, first):
+            if line.strip() and not _is_value(line, only_objects=not has_objects):
+                raise bad_response(
+                    f"line {number} is not one JSON object: `{excerpt(line)}`"
+                )
+    return found
+
+
+def _is_value(line: bytes, *, only_objects: bool) -> bool:
+    try:
+        kind = kind_of(with_room(_RECORD.decode, line))
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return kind == "object" or not only_objects
+
+
+def _names(row: list[str], form: CsvFormat, needed: Collection[str]) -> list[str]:
     # an error that comes as a page or a document would be a header without rows
     other = {"<": "a page of HTML or XML", "{": "JSON", "[": "JSON"}
     looks = other.get(row[0].lstrip()[:1])
@@ -125,15 +263,33 @@ def _names(row: list[str]) -> list[str]:
             f"expected CSV, got {looks} (`{excerpt(','.join(row).encode())}`)"
         )
     if len(set(row)) != len(row):
-        raise bad_response(f"the CSV's first row names a field twice: {row}")
+        raise bad_response(f"the CSV's first row names a field twice: {_shown(row)}")
+    if max(map(len, row)) > MAX_FIELD_NAME:
+        raise bad_response(
+            f"the CSV's first row names a field of more than {MAX_FIELD_NAME} "
+            f"characters: {_shown(row)}"
+        )
+    missing = [name for name in needed if name not in row]
+    if missing:
+        raise bad_response(
+            f"the CSV's first row has no {_shown(missing)}; it names {_shown(row)}"
+            + _advice(row, missing, form)
+        )
     return row
 
 
-def _decoded(text: io.TextIOWrapper) -> Iterator[str]:
-    try:
-        yield from text
-    except UnicodeDecodeError as error:
-        raise bad_response(
-            f"the answer is not {codecs.lookup(error.encoding).name}; declare the "
-            "charset in Content-Type, or answer in UTF-8"
-        ) from None
+def _advice(row: list[str], missing: list[str], form: CsvFormat) -> str:
+    if len(row) == 1:
+        for delimiter in ";\t|,":
+            if delimiter != form.delimiter and delimiter in row[0]:
+                shown = "\\t" if delimiter == "\t" else delimiter
+                return f'; declare `format: {{type: csv, delimiter: "{shown}"}}`'
+        return "; is it an error, or a line to skip (`skip_lines` of format)?"
+    near = similar(missing[0], row)
+    return f"; is `{near}` meant?" if near is not None else ""
+
+
+def _shown(names: list[str]) -> str:
+    more = len(names) - _SHOWN_NAMES
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN_NAMES])
+    return f"{shown} and {more} more" if more > 0 else shown

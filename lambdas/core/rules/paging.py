@@ -21,11 +21,11 @@ def paging_findings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
     endpoint = dataset.source.endpoint
     if endpoint is None:
         return
-    if endpoint.format != "json" and endpoint.data_selector is not None:
+    if endpoint.body_format != "json" and endpoint.data_selector is not None:
         yield Finding(
             key=(*_ENDPOINT, "data_selector"),
-            sentence=f"selects from JSON, and every line of {endpoint.format} is a "
-            "record; accepted: no data_selector, or `format: json`",
+            sentence=f"selects from JSON, and every line of {endpoint.body_format} is "
+            "a record; accepted: no data_selector, or `format: json`",
             because=((*_ENDPOINT, "format"),),
         )
     paginator, at = _paginator(endpoint, api)
@@ -36,12 +36,12 @@ def paging_findings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
     )
     if paginator is None:
         return
-    if endpoint.format != "json" and paginator.reads_body:
+    if endpoint.body_format != "json" and paginator.reads_body:
         others = ", ".join(one.kind() for one in PAGINATORS if not one.reads_body)
         yield Finding(
             key=at,
             sentence="finds the next page in JSON, and the format is "
-            f"{endpoint.format}; accepted: auto, {others}",
+            f"{endpoint.body_format}; accepted: auto, {others}",
             because=because,
         )
     for key in type(paginator).model_fields:

@@ -23,7 +23,7 @@ from pydantic import JsonValue
 
 from lambdas.core.dataset import Endpoint, Parent
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.http.urls import BLANK, sounds_secret
+from lambdas.core.http.redaction import BLANK, sounds_secret
 from lambdas.core.landing.names import RUNS, run_key, run_started_at
 from lambdas.core.pull.run import CursorPosition
 from lambdas.core.pull.window import Window

@@ -38,7 +38,7 @@ def base_request(
     """
     headers = {
         "User-Agent": USER_AGENT,
-        "Accept": _ACCEPT[endpoint.format],
+        "Accept": _ACCEPT[endpoint.body_format],
         **_texts(api.headers, values, resolve),
     }
     own = _texts(endpoint.headers, values, resolve)

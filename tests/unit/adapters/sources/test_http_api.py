@@ -148,7 +148,7 @@ def test_a_server_that_is_not_there_is_an_http_error() -> None:
         (Answer(body=b'[{"a":"\xff"}]'), RunErrorKind.RESPONSE, "utf-8"),
         (Answer(body=b"[1]"), RunErrorKind.RESPONSE, "number"),
         (
-            Answer(body=b"[]", headers={"Content-Encoding": "br"}),
+            Answer(body=b"\x0b\x02\x80[]\x03", headers={"Content-Encoding": "br"}),
             RunErrorKind.RESPONSE,
             "'br'",
         ),

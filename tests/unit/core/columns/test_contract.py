@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.quarantine import Quarantined, Refusal, quarantined_from_line
 from tests.datasets import a_dataset
+from tests.work import work_of
 
 RUN_ID = "20130101T050000.000Z-0123456789ab"
 COLUMNS = {"fur": "string", "age": "number", "vet": {"type": "integer", "path": "a.b"}}
@@ -338,3 +340,27 @@ def test_every_record_lands_or_is_quarantined_and_what_lands_is_what_came(
         known = {"id", "at", *(declared or {}), *(SEEN.columns if not declared else ())}
         known |= set(after_run.columns) if declared is None else set()
         assert all(set(json.loads(record)) <= known for record in landed)
+
+
+def test_what_is_no_row_waits_in_quarantine_and_says_why() -> None:
+    looking = inspector(a_dataset(primary_key=["id"]))
+    records = [b'{"id":1}', b'{"id":null}', b"{}"]
+    assert looking.identified(records, [b"null", b"[1]"], page=1) == [b'{"id":1}']
+    assert [(one.refusal.value, one.reason) for one in refused(looking)] == [
+        ("record", "it is null, not an object"),
+        ("record", "it is an array, not an object"),
+        ("primary_key", "its primary key `id` is missing or null"),
+        ("primary_key", "its primary key `id` is missing or null"),
+    ]
+
+
+@pytest.mark.parametrize("mode", ["evolve", "freeze", "discard_row", "discard_value"])
+def test_the_work_grows_as_a_record_does(mode: str) -> None:
+    def inspect(count: int) -> None:
+        looking = inspector(cats(columns=mode, data_type=mode))
+        record = json.dumps({"id": 1, **{f"n{i}": i for i in range(count)}}).encode()
+        with suppress(Terminal):
+            looking.keep([record], page=1)
+        looking.take_refused()
+
+    assert work_of(lambda: inspect(4_000)) < 2.5 * work_of(lambda: inspect(2_000))

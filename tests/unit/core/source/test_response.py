@@ -8,7 +8,8 @@ import pytest
 from lambdas.core.dataset import RateLimit, ResponseAction, Retry
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, Transient
 from lambdas.core.http.message import HttpRequest, HttpResponse
-from lambdas.core.http.urls import join, public_url, redact
+from lambdas.core.http.redaction import redact
+from lambdas.core.http.urls import join, public_url
 from lambdas.core.source.rate_limit import full, reserve
 from lambdas.core.source.response import (
     Disposition,

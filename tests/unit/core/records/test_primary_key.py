@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lambdas.core.errors import RunErrorKind, Terminal
+from lambdas.core.records.primary_key import KeyedRecords
+
+
+def lines(*records: object) -> list[bytes]:
+    return [json.dumps(one).encode() for one in records]
+
+
+@pytest.mark.parametrize("key", [["id"], ["id", "at"], ["a.b"], ["list[0].id"]])
+def test_records_with_their_key_lack_nothing(key: list[str]) -> None:
+    record = {"id": 1, "at": "x", "a": {"b": False}, "list": [{"id": 1}], "z": {}}
+    assert KeyedRecords(key).lacking(lines(record, record), page=1) == {}
+
+
+def test_a_key_may_be_of_any_kind_but_null() -> None:
+    records = lines({"id": 1}, {"id": "x"}, {"id": 2.5}, {"id": True}, {"id": [1]})
+    huge = b'{"id":%b}' % (b"1" * 5_000)
+    assert KeyedRecords(["id"]).lacking([*records, huge], page=1) == {}
+
+
+def test_single_records_without_their_key_are_named() -> None:
+    records = lines({"id": 1}, {"id": None}, {}, {"id": 2, "x": 1}, {"Id": 3})
+    assert KeyedRecords(["id"]).lacking(records, page=1) == {1: "id", 2: "id", 4: "id"}
+
+
+def test_half_a_key_is_none() -> None:
+    records = lines({"a": {"b": 1}, "c": 2}, {"a": {}, "c": 2}, {"a": {"b": 1}})
+    lacking = KeyedRecords(["a.b", "c"]).lacking(records, page=1)
+    assert lacking == {1: "a.b", 2: "c"}
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"Id": 1, "name": "x"}, "the first has `Id`, `name`: is `Id` meant"),
+        ({"message": "no"}, "the first has `message`. Correct primary_key"),
+        ({}, "no names at all"),
+    ],
+)
+def test_a_page_where_no_record_has_its_key_is_an_error(
+    record: object, told: str
+) -> None:
+    with pytest.raises(
+        Terminal, match="page 7: no record has the primary key `id`"
+    ) as e:
+        KeyedRecords(["id"]).lacking(lines(record, record), page=7)
+    assert told in str(e.value)
+    assert e.value.kind is RunErrorKind.SCHEMA
+
+
+def test_without_a_key_every_record_is_a_row() -> None:
+    assert KeyedRecords([]).lacking(lines({}, {}), page=1) == {}
+    assert KeyedRecords(["id"]).lacking([], page=1) == {}
+
+
+def test_a_message_of_hostile_names_is_short_and_printable() -> None:
+    record = {f"\x1b[31m{'n' * 5_000}{number}": 1 for number in range(1_000)}
+    with pytest.raises(Terminal) as caught:
+        KeyedRecords(["id"]).lacking(lines(record), page=1)
+    assert len(str(caught.value)) <= 2_000
+    assert str(caught.value).isprintable()
