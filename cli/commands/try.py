@@ -30,7 +30,7 @@ from cli.one_machine.environment_secrets import variable_of
 from cli.options import APIS, DATASETS, ENVIRONMENTS, Apis, Datasets, Environments, Json
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
-from cli.trial.progress import Progress
+from cli.trial.progress import StepLines
 from cli.trial.stay import Standing, page_of, reached_of
 from cli.trial.times import Times, times_of
 from lambdas.adapters.environment import variables
@@ -120,7 +120,7 @@ def run(
             clocks.refuse_others()
             clocks.set(times.start)
         with (
-            Progress(console) as progress,
+            StepLines(console) as progress,
             Trial(
                 project=project,
                 folder=folder,
@@ -170,7 +170,7 @@ def _live(
     names: Sequence[str],
     times: Times,
     clocks: UpstreamClocks,
-    progress: Progress,
+    progress: StepLines,
 ) -> None:
     """Pull each dataset once and judge, or let the schedules do it."""
     if times.end is not None:

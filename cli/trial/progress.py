@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Self
 
 from rich.console import Console
-from rich.progress import Progress as Bar
+from rich.progress import StepLines as Bar
 from rich.status import Status
 
 from cli.trial.times import Times
@@ -15,7 +15,7 @@ from local.trial.trial import Step
 from project.fault import printable
 
 
-class Progress:
+class StepLines:
     """A line for each step, and a spinner beside the one that goes on."""
 
     def __init__(self, console: Console) -> None:

@@ -12,7 +12,7 @@ from lambdas.core.dataset import Catalogue
 from lambdas.core.pull.engine import Puller, PullResult
 from lambdas.core.pull.message import (
     Delivery,
-    Ending,
+    MessageEnding,
     PullRequest,
     continuation,
     ending,
@@ -90,7 +90,7 @@ class Worker:
         if result.continues:
             self._continue(request, result.run.run_id)
         end = ending(result.run, tries=delivery.tries)
-        return DeliveryOutcome(is_done=end is Ending.DONE, result=result)
+        return DeliveryOutcome(is_done=end is MessageEnding.DONE, result=result)
 
     def _pull_slice(self, delivery: Delivery, part: Slice) -> DeliveryOutcome:
         """On with a slice of a backfill, which other deliveries do not wait for."""
@@ -102,7 +102,7 @@ class Worker:
             return DeliveryOutcome(is_done=True, result=None)
         if result.continues:
             self._continue(delivery.request, result.run.run_id)
-        is_done = ending(result.run, tries=delivery.tries) is Ending.DONE
+        is_done = ending(result.run, tries=delivery.tries) is MessageEnding.DONE
         if is_done and result.run.error is not None:
             self._puller.give_up(part, result.run.error)
         return DeliveryOutcome(is_done=is_done, result=result)

@@ -134,14 +134,14 @@ def _delivery(record: Mapping[str, object]) -> Delivery:
     )
 
 
-class Ending(Enum):
+class MessageEnding(Enum):
     """What becomes of a message."""
 
     DONE = auto()
     AGAIN = auto()
 
 
-def ending(run: Run, *, tries: int) -> Ending:
+def ending(run: Run, *, tries: int) -> MessageEnding:
     """Whether a pull is worth another delivery: upstream may come back soon.
 
     So is one whose uploads had expired: the next lands the same rows. What only a
@@ -149,9 +149,11 @@ def ending(run: Run, *, tries: int) -> Ending:
     told by the freshness check.
     """
     if run.error is None:
-        return Ending.DONE
+        return MessageEnding.DONE
     is_passing = run.status is RunStatus.VOIDED or run.error.kind in _PASSING
-    return Ending.AGAIN if is_passing and tries < MAX_TRIES else Ending.DONE
+    return (
+        MessageEnding.AGAIN if is_passing and tries < MAX_TRIES else MessageEnding.DONE
+    )
 
 
 def continuation(request: PullRequest, after: str) -> PullRequest | None:

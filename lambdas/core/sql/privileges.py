@@ -47,7 +47,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class PrivilegeRule:
     """What one kind of statement needs, all of it. `page` is below PAGES;
     `uses_warehouse`: the session needs a warehouse that its role may use.
     """
@@ -58,22 +58,26 @@ class Rule:
     is_sure: bool = True
 
 
-def _owner(kind: Kind, page: str, *, is_sure: bool = True) -> Rule:
-    return Rule(needs=(Need(kind, (OWNERSHIP,)),), page=page, is_sure=is_sure)
+def _owner(kind: Kind, page: str, *, is_sure: bool = True) -> PrivilegeRule:
+    return PrivilegeRule(needs=(Need(kind, (OWNERSHIP,)),), page=page, is_sure=is_sure)
 
 
-def _create(privilege: str, page: str, *more: Need, is_sure: bool = True) -> Rule:
-    return Rule(needs=(Need("SCHEMA", (privilege,)), *more), page=page, is_sure=is_sure)
+def _create(
+    privilege: str, page: str, *more: Need, is_sure: bool = True
+) -> PrivilegeRule:
+    return PrivilegeRule(
+        needs=(Need("SCHEMA", (privilege,)), *more), page=page, is_sure=is_sure
+    )
 
 
-def _on_account(*any_of: str, page: str, is_sure: bool = True) -> Rule:
-    return Rule(needs=(Need("ACCOUNT", any_of),), page=page, is_sure=is_sure)
+def _on_account(*any_of: str, page: str, is_sure: bool = True) -> PrivilegeRule:
+    return PrivilegeRule(needs=(Need("ACCOUNT", any_of),), page=page, is_sure=is_sure)
 
 
-def _granted(kind: Kind) -> Rule:
+def _granted(kind: Kind) -> PrivilegeRule:
     # with grant option, too; nobody here is given one
     needs = (Need(kind, (OWNERSHIP, MANAGE_GRANTS)),)
-    return Rule(needs=needs, page="sql-reference/sql/grant-privilege")
+    return PrivilegeRule(needs=needs, page="sql-reference/sql/grant-privilege")
 
 
 _SELECT = Need("TABLE", ("SELECT",))
@@ -82,19 +86,19 @@ _USE_STAGE = Need("STAGE", ("USAGE",))
 _USE_INTEGRATION = Need("INTEGRATION", ("USAGE",))
 _SEE_PIPE = Need("PIPE", ("MONITOR", "OPERATE"))
 
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, PrivilegeRule] = {
     "CREATE WAREHOUSE": _on_account(
         "CREATE WAREHOUSE", page="sql-reference/sql/create-warehouse"
     ),
     "CREATE ROLE": _on_account("CREATE ROLE", page="sql-reference/sql/create-role"),
     "CREATE USER": _on_account("CREATE USER", page="sql-reference/sql/create-user"),
     "ALTER USER": _owner("USER", "sql-reference/sql/alter-user"),
-    "GRANT ROLE": Rule(
+    "GRANT ROLE": PrivilegeRule(
         needs=(Need("ROLE", (OWNERSHIP, MANAGE_GRANTS)),),
         page="sql-reference/sql/grant-role",
         is_sure=False,
     ),
-    "GRANT DATABASE ROLE": Rule(
+    "GRANT DATABASE ROLE": PrivilegeRule(
         needs=(Need("DATABASE ROLE", (OWNERSHIP, MANAGE_GRANTS)),),
         page="sql-reference/sql/grant-database-role",
         is_sure=False,
@@ -111,11 +115,11 @@ RULES: Mapping[str, Rule] = {
     "CREATE DATABASE": _on_account(
         "CREATE DATABASE", page="sql-reference/sql/create-database", is_sure=False
     ),
-    "CREATE DATABASE ROLE": Rule(
+    "CREATE DATABASE ROLE": PrivilegeRule(
         needs=(Need("DATABASE", ("CREATE DATABASE ROLE",)),),
         page="sql-reference/sql/create-database-role",
     ),
-    "CREATE SCHEMA": Rule(
+    "CREATE SCHEMA": PrivilegeRule(
         needs=(Need("DATABASE", ("CREATE SCHEMA",)),),
         page="sql-reference/sql/create-schema",
     ),
@@ -127,13 +131,13 @@ RULES: Mapping[str, Rule] = {
     "ALTER STORAGE INTEGRATION": _owner(
         "INTEGRATION", "sql-reference/sql/alter-storage-integration"
     ),
-    "DESC INTEGRATION": Rule(
+    "DESC INTEGRATION": PrivilegeRule(
         needs=(_USE_INTEGRATION,), page="sql-reference/sql/desc-integration"
     ),
-    "SYSTEM$GET_AWS_SNS_IAM_POLICY": Rule(
+    "SYSTEM$GET_AWS_SNS_IAM_POLICY": PrivilegeRule(
         needs=(), page="sql-reference/functions/system_get_aws_sns_iam_policy"
     ),
-    "SYSTEM$VALIDATE_STORAGE_INTEGRATION": Rule(
+    "SYSTEM$VALIDATE_STORAGE_INTEGRATION": PrivilegeRule(
         needs=(_USE_INTEGRATION,),
         page="sql-reference/functions/system_validate_storage_integration",
         is_sure=False,
@@ -149,33 +153,35 @@ RULES: Mapping[str, Rule] = {
         _SELECT,
         _INSERT,
     ),
-    "a pipe's load": Rule(
+    "a pipe's load": PrivilegeRule(
         needs=(Need("PIPE", (OWNERSHIP,)), _USE_STAGE, _SELECT, _INSERT),
         page="user-guide/data-load-snowpipe-intro",
     ),
-    "SHOW PIPES": Rule(needs=(_SEE_PIPE,), page="sql-reference/sql/show-pipes"),
-    "DESC PIPE": Rule(needs=(_SEE_PIPE,), page="sql-reference/sql/desc-pipe"),
-    "SYSTEM$PIPE_STATUS": Rule(
+    "SHOW PIPES": PrivilegeRule(
+        needs=(_SEE_PIPE,), page="sql-reference/sql/show-pipes"
+    ),
+    "DESC PIPE": PrivilegeRule(needs=(_SEE_PIPE,), page="sql-reference/sql/desc-pipe"),
+    "SYSTEM$PIPE_STATUS": PrivilegeRule(
         needs=(Need("PIPE", ("MONITOR",)),),
         page="user-guide/data-load-snowpipe-manage",
     ),
-    "ALTER PIPE REFRESH": Rule(
+    "ALTER PIPE REFRESH": PrivilegeRule(
         needs=(Need("PIPE", ("OPERATE",)), _USE_STAGE, _SELECT, _INSERT),
         page="sql-reference/sql/alter-pipe",
     ),
-    "ALTER PIPE SET PIPE_EXECUTION_PAUSED": Rule(
+    "ALTER PIPE SET PIPE_EXECUTION_PAUSED": PrivilegeRule(
         needs=(Need("PIPE", ("OPERATE",)),), page="sql-reference/sql/alter-pipe"
     ),
-    "SYSTEM$PIPE_FORCE_RESUME": Rule(
+    "SYSTEM$PIPE_FORCE_RESUME": PrivilegeRule(
         needs=(Need("PIPE", ("OPERATE",)),),
         page="sql-reference/functions/system_pipe_force_resume",
     ),
-    "COPY_HISTORY": Rule(
+    "COPY_HISTORY": PrivilegeRule(
         needs=(Need("TABLE"),),
         page="sql-reference/functions/copy_history",
         uses_warehouse=True,
     ),
-    "PIPE_NAME of COPY_HISTORY": Rule(
+    "PIPE_NAME of COPY_HISTORY": PrivilegeRule(
         needs=(Need("PIPE", ("MONITOR",)),),
         page="sql-reference/functions/copy_history",
     ),
@@ -186,11 +192,11 @@ RULES: Mapping[str, Rule] = {
         _SELECT,
         Need("WAREHOUSE", ("USAGE",)),
     ),
-    "a dynamic table's refresh": Rule(
+    "a dynamic table's refresh": PrivilegeRule(
         needs=(_SELECT, Need("WAREHOUSE", ("USAGE",))),
         page="user-guide/dynamic-tables-privileges",
     ),
-    "SHOW DYNAMIC TABLES": Rule(
+    "SHOW DYNAMIC TABLES": PrivilegeRule(
         needs=(Need("TABLE", ("MONITOR", "OPERATE")),),
         page="user-guide/dynamic-tables-privileges",
     ),
@@ -201,24 +207,24 @@ RULES: Mapping[str, Rule] = {
     "DROP WAREHOUSE": _owner("WAREHOUSE", "sql-reference/sql/drop-warehouse"),
     "DROP USER": _owner("USER", "sql-reference/sql/drop-user"),
     "DROP ROLE": _owner("ROLE", "sql-reference/sql/drop-role"),
-    "SELECT": Rule(
+    "SELECT": PrivilegeRule(
         needs=(_SELECT,), page="sql-reference/sql/select", uses_warehouse=True
     ),
-    "INSERT": Rule(
+    "INSERT": PrivilegeRule(
         needs=(_INSERT,), page="sql-reference/sql/insert", uses_warehouse=True
     ),
-    "UPDATE": Rule(
+    "UPDATE": PrivilegeRule(
         needs=(Need("TABLE", ("UPDATE",)),),
         page="sql-reference/sql/update",
         uses_warehouse=True,
     ),
-    "DELETE": Rule(
+    "DELETE": PrivilegeRule(
         needs=(Need("TABLE", ("DELETE",)), _SELECT),
         page="sql-reference/sql/delete",
         uses_warehouse=True,
         is_sure=False,
     ),
-    "COPY INTO": Rule(
+    "COPY INTO": PrivilegeRule(
         needs=(_INSERT, _USE_STAGE),
         page="sql-reference/sql/copy-into-table",
         uses_warehouse=True,
