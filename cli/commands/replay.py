@@ -42,6 +42,7 @@ from lambdas.core.loading.objects import LoadRecord
 from lambdas.core.loading.refusal import why_refused
 from lambdas.core.loading.repair import Problem, Repaired, RetryState
 from lambdas.core.loading.status import HISTORY_REACH
+from lambdas.core.names import pulls_queue_name
 from lambdas.core.pull.run import LandedRun
 from lambdas.core.repair.case import RepairContext
 from lambdas.core.repair.notifications import LandingNotifications
@@ -332,11 +333,11 @@ def _runs_of(known: RepairTools, dataset: Dataset, moment: datetime) -> list[Lan
 
 
 def _redrive(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> None:
-    stack = f"catflap-{known.reached.environment.name}-ingestion"
+    environment = known.reached.environment.name
     queue = DeadLetterQueue(
         sqs=known.reached.aws("sqs"),
-        dead=f"{stack}-DeadPulls",
-        back_to=f"{stack}-Pulls",
+        dead=f"catflap-{environment}-ingestion-DeadPulls",
+        back_to=pulls_queue_name(environment),
     )
     outcome.redriven = queue.redrive(dataset.name)
 

@@ -164,6 +164,13 @@ def test_a_relation_follows_the_data(world: World, api: CatApi, drifted: str) ->
     api.records["cats"] += [{"id": 3, "seen": 3, "name": "Kit", "Name": "y"}]
     pull(world, "cats")
     assert len(relation(world, "ID")) == 3
+    assert sorted(one[:2] for one in heard(world, drifted)) == [
+        ("missing_column", odd),
+        ("missing_column", "wild"),
+    ]
+    assert made(world) == before
+    api.records["cats"] += [{"id": 4, "seen": 4, "name": "Kat", "Name": "z"}]
+    pull(world, "cats")
     assert (heard(world, drifted), made(world)) == ([], before)
 
 
