@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Self
 
 from rich.console import Console
-from rich.progress import StepLines as Bar
+from rich.progress import Progress as Bar
 from rich.status import Status
 
 from cli.trial.times import Times
