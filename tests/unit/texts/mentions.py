@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,17 +51,23 @@ def spans() -> Iterator[Mention]:
                 yield Mention(place, one)
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
     """(place, text) of all pages and all strings of the product."""
-    for path in sorted(ROOT.glob("docs/**/*.md")):
-        yield str(path.relative_to(ROOT)), path.read_text()
-    for name in PAGES:
-        if (ROOT / name).is_file():
-            yield name, (ROOT / name).read_text()
-    for folder in PRODUCT:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for line, text in strings(path):
-                yield f"{path.relative_to(ROOT)}:{line}", text
+    pages = [*ROOT.glob("docs/**/*.md"), *(ROOT / name for name in PAGES)]
+    modules = [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")]
+    return (
+        *(
+            (str(path.relative_to(ROOT)), path.read_text())
+            for path in sorted(pages)
+            if path.is_file()
+        ),
+        *(
+            (f"{path.relative_to(ROOT)}:{line}", text)
+            for path in sorted(modules)
+            for line, text in strings(path)
+        ),
+    )
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
