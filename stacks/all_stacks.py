@@ -45,6 +45,7 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
     WarehouseStack(
         app,
         environment=environment,
+        catalogue=catalogue,
         bundle=with_connector,
         landing=landing,
         notifications=notifications,

@@ -21,7 +21,6 @@ class CatflapStack(Stack):
             env=AwsEnvironment(account=environment.account, region=environment.region),
             # The command line checks the bootstrap's version from the manifest.
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
-            termination_protection=environment.keep_data,
         )
         for name, value in sorted(environment.tags.items()):
             Tags.of(self).add(name, value)

@@ -39,8 +39,12 @@ class LandingStack(CatflapStack):
         super().__init__(
             app, "landing", environment=environment, description="where rows land"
         )
+        # What holds data outlives its stack; but a first deploy that failed must leave
+        # nothing, or the second finds its names taken.
         removal = (
-            RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY
+            RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            if environment.keep_data
+            else RemovalPolicy.DESTROY
         )
         self.key = kms.Key(
             self,
@@ -79,7 +83,6 @@ class LandingStack(CatflapStack):
                 point_in_time_recovery_enabled=True
             ),
             time_to_live_attribute="expires_at",
-            deletion_protection=environment.keep_data,
             removal_policy=removal,
         )
         self.bus = events.EventBus(

@@ -23,22 +23,27 @@ from lambdas.core.custom_resource import (
     OBJECTS_STEP,
     SNS_USER_ARN,
     STEP,
+    setting_properties,
 )
+from lambdas.core.dataset import Catalogue
 from lambdas.core.names import EVENT_SOURCE, role_name
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from project.environment import Environment
 from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
-from stacks.constructs.bundle import Bundle
+from stacks.constructs.bundle import Bundle, objects_digest
 from stacks.constructs.dead_letters import DeadLetters
-from stacks.constructs.grants import read_secrets, read_state
+from stacks.constructs.grants import keep_made, read_secrets, see_rollbacks
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.constructs.nag import acknowledge_keys_below
 from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
 from stacks.notifications import NotificationsStack
 
 TIMEOUT = Duration.minutes(15)
+SERVICE_TIMEOUT = Duration.hours(1)
+"""As long as CloudFormation waits at most. Lambda's own second and third try end before
+(3 × 15 + 1 + 2 minutes), so that they go on where one invocation's time ended."""
 
 
 class WarehouseStack(CatflapStack):
@@ -49,6 +54,7 @@ class WarehouseStack(CatflapStack):
         app: App,
         *,
         environment: Environment,
+        catalogue: Catalogue,
         bundle: Bundle,
         landing: LandingStack,
         notifications: NotificationsStack,
@@ -57,6 +63,14 @@ class WarehouseStack(CatflapStack):
             app, "warehouse", environment=environment, description="Snowflake's side"
         )
         login = environment.snowflake.admin
+        settings = WarehouseSettings(
+            **login_settings(environment.snowflake, login),
+            state_table=landing.state.table_name,
+            landing_bucket=landing.bucket.bucket_name,
+            landed_topic_arn=landing.landed.topic_arn,
+            reader_role=environment.snowflake.reader.role,
+            repairer_role=environment.snowflake.repair_login.role,
+        )
         failed_changes = DeadLetters(
             self,
             "FailedChanges",
@@ -73,14 +87,7 @@ class WarehouseStack(CatflapStack):
             slice_name="warehouse",
             description="Makes stages, tables, views and pipes in Snowflake",
             code=bundle.code(),
-            settings=WarehouseSettings(
-                **login_settings(environment.snowflake, login),
-                state_table=landing.state.table_name,
-                landing_bucket=landing.bucket.bucket_name,
-                landed_topic_arn=landing.landed.topic_arn,
-                reader_role=environment.snowflake.reader.role,
-                repairer_role=environment.snowflake.repair_login.role,
-            ),
+            settings=settings,
             timeout=TIMEOUT,
             memory_mib=512,
             failed_events=failed_changes,
@@ -89,7 +96,8 @@ class WarehouseStack(CatflapStack):
             feeds_itself=False,
         )
         read_secrets(warehouse.role, login_secrets(login))
-        read_state(warehouse.role, landing.state)
+        keep_made(warehouse.role, landing.state)
+        see_rollbacks(warehouse.role)
         self._remake_relations(landing, warehouse, failed_changes)
         # Named, so that the integration can be told of it before it exists.
         access_role_name = role_name(environment.name, "snowflake")
@@ -98,9 +106,10 @@ class WarehouseStack(CatflapStack):
             "Integration",
             resource_type="Custom::CatflapIntegration",
             service_token=warehouse.function.function_arn,
-            service_timeout=TIMEOUT,
+            service_timeout=SERVICE_TIMEOUT,
             removal_policy=RemovalPolicy.DESTROY,
             properties={
+                **setting_properties(settings),
                 STEP: INTEGRATION_STEP,
                 ACCESS_ROLE_ARN: self.format_arn(
                     service="iam",
@@ -129,14 +138,21 @@ class WarehouseStack(CatflapStack):
                 )
             ),
         )
+        # Deleted, it would set the topic back to SNS's own policy, which admits no S3
+        # (AWS::SNS::TopicPolicy): a failed first deploy would deafen the pipes.
+        topic_policy.apply_removal_policy(RemovalPolicy.RETAIN)
         objects = CustomResource(
             self,
             "Objects",
             resource_type="Custom::CatflapObjects",
             service_token=warehouse.function.function_arn,
-            service_timeout=TIMEOUT,
+            service_timeout=SERVICE_TIMEOUT,
             removal_policy=RemovalPolicy.DESTROY,
-            properties={STEP: OBJECTS_STEP, CONTENTS: bundle.digest()},
+            properties={
+                **setting_properties(settings),
+                STEP: OBJECTS_STEP,
+                CONTENTS: objects_digest(catalogue),
+            },
         )
         objects.node.add_dependency(access, topic_policy)
 

@@ -6,20 +6,26 @@ One function, two resources, in this order within one deploy:
    need not exist yet). Makes the database and the storage integration. Attributes:
    `IamUserArn` and `ExternalId` for the role's trust, `SnsUserArn` for the policy of
    the topic `landed`.
-2. `Step: objects`, with `Contents`, a digest of the bundle's catalogue, so that a
-   changed dataset is an update. Depends on the role, its policies and the topic's
-   policy. Waits for IAM, then makes stage, tables, pipes, views and grants.
+2. `Step: objects`, with `Contents`, a digest of the datasets and of the code that
+   makes their objects, so that a changed dataset is an update. Depends on the role, its
+   policies and the topic's policy. Waits for IAM, then makes stage, tables, pipes,
+   views and grants.
 
-The catalogue itself is read from the function's bundle.
+Both hold the function's settings as well (`setting_properties`): CloudFormation sends a
+resource again only if its properties have changed, whatever the function's environment
+says. The catalogue itself is read from the function's bundle.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lambdas.core.errors import BadInput
+from lambdas.core.settings import WarehouseSettings
 
 STEP = "Step"
 INTEGRATION_STEP = "integration"
@@ -33,6 +39,26 @@ SNS_USER_ARN = "SnsUserArn"
 
 REASON_LENGTH = 1000
 """CloudFormation takes an answer of 4,096 bytes in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was made in Snowflake: digests of the statements of each dataset, and each
+    integration's attributes by its name.
+    """
+
+    digests: frozenset[str] = frozenset()
+    integrations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def setting_properties(settings: WarehouseSettings) -> dict[str, str]:
+    """The settings as properties of a resource: `snowflake_database` is
+    `SnowflakeDatabase`.
+    """
+    return {
+        name.title().replace("_", ""): value
+        for name, value in settings.to_environment().items()
+    }
 
 
 class _Properties(BaseModel):

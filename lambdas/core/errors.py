@@ -16,7 +16,8 @@
     ├── WarehouseError           Snowflake
     │   ├── WarehouseUnreachable could not look: never the same as "late"
     │   ├── ObjectMissing        the table, view or pipe is not there
-    │   └── AccessRefused        it may be there, but this role may not see it
+    │   ├── AccessRefused        it may be there, but this role may not see it
+    │   └── OutOfTime            part of the work is done; the next try goes on
     └── DeliveryError            a notice could not be delivered
         └── ChannelDown          nor can any other by that channel, for now
 
@@ -140,6 +141,10 @@ class ObjectMissing(WarehouseError):
 
 class AccessRefused(WarehouseError):
     """The role may not read or see the object."""
+
+
+class OutOfTime(WarehouseError):
+    """The function's time did not suffice; the next invocation goes on from here."""
 
 
 class DeliveryError(CatflapError):

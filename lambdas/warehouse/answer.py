@@ -10,7 +10,7 @@ import urllib3
 from aws_lambda_powertools import Logger
 
 from lambdas.core.custom_resource import REASON_LENGTH, Request, request_from_event
-from lambdas.core.errors import CatflapError, DeliveryError
+from lambdas.core.errors import CatflapError, DeliveryError, OutOfTime
 
 _TIMEOUT_S = 10.0
 _TRIES = 4
@@ -64,7 +64,8 @@ def answered(
 ) -> None:
     """Do the work of a request and answer it, whatever becomes of it.
 
-    Raises only if the answer itself cannot be delivered.
+    Raises if the answer itself cannot be delivered, and OutOfTime without an answer:
+    the same request comes again.
     """
     document = {
         "Status": "SUCCESS",
@@ -77,6 +78,8 @@ def answered(
         request = request_from_event(event)
         document["PhysicalResourceId"] = request.resource_id
         document["Data"] = dict(work(request))
+    except OutOfTime:
+        raise
     except Exception as error:
         logger.exception("the resource could not be made")
         said = str(error) if isinstance(error, CatflapError) else repr(error)

@@ -3,8 +3,10 @@ a relation anew when the data has shown other columns.
 
 The resource's properties and attributes are in `lambdas.core.custom_resource`. It
 answers CloudFormation itself, whatever happens: a resource without an answer holds a
-stack up for an hour. An event of the bus is not answered; one that fails is delivered
-again, and ends among the dead letters.
+stack up for an hour. Only where one invocation's time does not suffice it raises
+without an answer, and Lambda's own second and third try go on, which fit into the hour
+(AWS: "Error handling for asynchronous invocation"). An event of the bus is not
+answered; one that fails is delivered again, and ends among the dead letters.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.stacks import Stacks
 from lambdas.adapters.state.columns import StoredColumns
+from lambdas.adapters.state.made import StoredMade
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.warehouse.answer import HttpAnswers, answered
@@ -42,7 +46,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:
     answered(
         event,
         work=lambda request: take(
-            request, provisioner=lambda: provisioner(context), catalogue=catalogue
+            request,
+            provisioner=lambda: provisioner(context),
+            catalogue=catalogue,
+            rolls_back=Stacks(client=lambda: client("cloudformation")).rolls_back,
         ),
         answers=HttpAnswers(),
         logger=logger,
@@ -62,6 +69,7 @@ def provisioner(context: LambdaContext) -> Provisioner:
         columns=StoredColumns(
             client=lambda: client("dynamodb"), table=known.state_table
         ),
+        record=StoredMade(client=lambda: client("dynamodb"), table=known.state_table),
         clock=clock,
         deadline_s=clock.monotonic()
         + context.get_remaining_time_in_millis() / 1000

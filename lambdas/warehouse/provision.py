@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from lambdas.core.columns.observed import Observed, ObservedType, merged
-from lambdas.core.custom_resource import EXTERNAL_ID, IAM_USER_ARN, SNS_USER_ARN
+from lambdas.core.custom_resource import (
+    EXTERNAL_ID,
+    IAM_USER_ARN,
+    SNS_USER_ARN,
+    Made,
+)
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.errors import CatflapError, WarehouseError
+from lambdas.core.errors import (
+    CatflapError,
+    OutOfTime,
+    WarehouseError,
+    WarehouseUnreachable,
+)
 from lambdas.core.ports import Clock, Warehouse
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import access, loading, names, views
@@ -45,6 +56,16 @@ class ObservedColumns(Protocol):
         """As the newest run that landed has left it."""
 
 
+class Record(Protocol):
+    """What is remembered of the objects made, from one invocation to the next."""
+
+    def load(self) -> Made:
+        """As it was saved last; nothing, if never."""
+
+    def save(self, made: Made) -> None:
+        """Remember it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingObjects:
     """What stands in Snowflake already: pipes and dynamic tables by name, and all that
@@ -54,6 +75,15 @@ class ExistingObjects:
     pipes: frozenset[str]
     dynamic_tables: frozenset[str]
     said: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a dataset ended: made, by statements of a digest, or not."""
+
+    dataset: str
+    digest: str | None = None
+    error: CatflapError | None = None
 
 
 class Provisioner:
@@ -68,10 +98,12 @@ class Provisioner:
         settings: WarehouseSettings,
         open_warehouse: Open,
         columns: ObservedColumns,
+        record: Record,
         clock: Clock,
         deadline_s: float,
     ) -> None:
         self._settings = settings
+        self._record = record
         self._open = open_warehouse
         self._columns = columns
         self._clock = clock
@@ -102,31 +134,48 @@ class Provisioner:
             if not loading.integration_fits(landing, access_role_arn, described):
                 warehouse.query(loading.alter_integration(landing, access_role_arn))
             policy = warehouse.query(loading.sns_policy(landing.topic_arn))[0][0]
-        return {
+        attributes = {
             IAM_USER_ARN: described["STORAGE_AWS_IAM_USER_ARN"],
             EXTERNAL_ID: described["STORAGE_AWS_EXTERNAL_ID"],
             SNS_USER_ARN: _principal(str(policy)),
         }
+        before = self._record.load()
+        known = {**before.integrations, landing.integration: attributes}
+        self._record.save(replace(before, integrations=known))
+        return attributes
+
+    def remembered_integration(self) -> Mapping[str, str]:
+        """The attributes that `make_integration` came to last, without Snowflake;
+        none, if it never did.
+        """
+        return self._record.load().integrations.get(self._landing.integration, {})
 
     def make_objects(self, catalogue: Catalogue) -> None:
         """Stage, tables, pipes, views and grants for every dataset.
 
         A dataset that cannot be made does not keep the others from it: WarehouseError
-        names all that failed, at the end.
+        names all that failed, at the end. What was made before by the same statements
+        is left alone. Raises OutOfTime with part of them made; the next call goes on.
         """
         datasets = [catalogue.datasets[name] for name in sorted(catalogue.datasets)]
+        before = self._record.load()
         with closing(self._open()) as warehouse:
             self._await_access(warehouse)
             known = self._make_home(warehouse)
-            failed = list(self._make_datasets(warehouse, datasets, known))
+            ends = list(self._make_datasets(warehouse, datasets, known, before.digests))
+            digests = frozenset(end.digest for end in ends if end.digest is not None)
+            is_whole = len(ends) == len(datasets)
+            kept = digests if is_whole else digests | before.digests
+            self._record.save(replace(before, digests=kept))
+            if not is_whole:
+                raise OutOfTime(
+                    f"{len(ends)} of {len(datasets)} datasets were made in the time of "
+                    "one invocation; the next one makes the others"
+                )
             # one that failed has no table, and would take its whole view with it
-            made = [each.name for each in datasets if each.name not in dict(failed)]
-            self._make_freshness(warehouse, made)
-        if failed:
-            raise WarehouseError(
-                f"{len(failed)} of {len(datasets)} datasets could not be made in "
-                "Snowflake: " + "; ".join(f"{name}: {error}" for name, error in failed)
-            )
+            made = [end.dataset for end in ends if end.error is None]
+            self._make_freshness(warehouse, sorted(made))
+        _raise_failures(ends)
 
     def make_relation(self, dataset: Dataset, seen: Mapping[str, ObservedType]) -> None:
         """Make the relation of a dataset anew, of the columns that are kept of it and
@@ -148,14 +197,11 @@ class Provisioner:
                 columns = now
 
     def _await_access(self, warehouse: Warehouse) -> None:
-        """IAM takes seconds to minutes to let a new trust count everywhere."""
+        """IAM takes seconds to minutes to let a new trust count everywhere. What
+        Snowflake answers meanwhile is not documented, so an error is waited out, too.
+        """
         wait_s = 1.0
-        while True:
-            answer = str(
-                warehouse.query(loading.validate_integration(self._landing))[0][0]
-            )
-            if json.loads(answer).get("status") == "success":
-                return
+        while (answer := self._refusal(warehouse)) is not None:
             if self._clock.monotonic() + wait_s > self._deadline_s:
                 raise WarehouseError(
                     f"Snowflake's integration {self._landing.integration} was expected "
@@ -164,6 +210,17 @@ class Provisioner:
                 )
             self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _refusal(self, warehouse: Warehouse) -> str | None:
+        """Why the integration cannot list the bucket yet, if it cannot."""
+        try:
+            rows = warehouse.query(loading.validate_integration(self._landing))
+        except WarehouseUnreachable:
+            raise
+        except WarehouseError as error:
+            return str(error)
+        answer = str(rows[0][0])
+        return None if json.loads(answer).get("status") == "success" else answer
 
     def _make_home(self, warehouse: Warehouse) -> ExistingObjects:
         """What all datasets share; says what of each dataset stands already."""
@@ -196,55 +253,96 @@ class Provisioner:
         )
 
     def _make_datasets(
-        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: ExistingObjects
-    ) -> Iterator[tuple[str, CatflapError]]:
+        self,
+        warehouse: Warehouse,
+        datasets: Sequence[Dataset],
+        known: ExistingObjects,
+        made: frozenset[str],
+    ) -> Iterator[End]:
         lanes = min(LANES, -(-len(datasets) // DATASETS_PER_LANE))
         if lanes <= 1:
-            yield from self._make_lane(warehouse, datasets, known)
+            yield from self._make_lane(warehouse, datasets, known, made)
             return
 
-        def lane(number: int) -> list[tuple[str, CatflapError]]:
+        def lane(number: int) -> list[End]:
             with closing(self._open()) as own:
-                return list(self._make_lane(own, datasets[number::lanes], known))
+                part = datasets[number::lanes]
+                return list(self._make_lane(own, part, known, made))
 
         with ThreadPoolExecutor(max_workers=lanes) as pool:
-            for failed in pool.map(lane, range(lanes)):
-                yield from failed
+            for ends in pool.map(lane, range(lanes)):
+                yield from ends
 
     def _make_lane(
-        self, warehouse: Warehouse, datasets: Sequence[Dataset], known: ExistingObjects
-    ) -> Iterator[tuple[str, CatflapError]]:
+        self,
+        warehouse: Warehouse,
+        datasets: Sequence[Dataset],
+        known: ExistingObjects,
+        made: frozenset[str],
+    ) -> Iterator[End]:
+        """How each ended, as far as the time sufficed."""
         for dataset in datasets:
+            if self._clock.monotonic() > self._deadline_s:
+                return
             try:
-                self._make_dataset(warehouse, dataset, known)
+                digest = self._make_dataset(warehouse, dataset, known, made)
             except CatflapError as error:
-                yield dataset.name, error
+                yield End(dataset=dataset.name, error=error)
+            else:
+                yield End(dataset=dataset.name, digest=digest)
 
     def _make_dataset(
-        self, warehouse: Warehouse, dataset: Dataset, known: ExistingObjects
-    ) -> None:
-        database = self._database
-        warehouse.query(loading.create_table(database, dataset))
-        for grant in access.raw_table_grants(
-            names.raw_table(database, dataset.name),
-            reader=self._settings.reader_role,
-            repairer=self._settings.repairer_role,
-            removes_old_runs=dataset.write_disposition == "replace",
-        ):
-            warehouse.query(grant)
+        self,
+        warehouse: Warehouse,
+        dataset: Dataset,
+        known: ExistingObjects,
+        made: frozenset[str],
+    ) -> str:
+        """A digest of what it is made by; one that is among `made` is left alone, if
+        its pipe stands.
+        """
+        table, pipe = self._of_table(dataset), self._of_pipe(dataset)
         seen: Mapping[str, ObservedType] = {}
         if dataset.columns is None:
             seen = self._columns.of(dataset.name).columns
+        digest = _digest([*table, *self._of_relation(dataset, seen), *pipe])
+        name = names.pipe(self._database, dataset.name, loading.generation(dataset))
+        if digest in made and _shown(name) in known.pipes:
+            return digest
+        for statement in table:
+            warehouse.query(statement)
         self._make_relation(warehouse, dataset, seen, known)
-        pipe = names.pipe(database, dataset.name, loading.generation(dataset))
+        self._make_pipe(warehouse, name, known, pipe)
+        return digest
+
+    def _of_table(self, dataset: Dataset) -> list[str]:
+        return [
+            loading.create_table(self._database, dataset),
+            *access.raw_table_grants(
+                names.raw_table(self._database, dataset.name),
+                reader=self._settings.reader_role,
+                repairer=self._settings.repairer_role,
+                removes_old_runs=dataset.write_disposition == "replace",
+            ),
+        ]
+
+    def _of_pipe(self, dataset: Dataset) -> list[str]:
         settings = self._settings
-        made = (
+        pipe = names.pipe(self._database, dataset.name, loading.generation(dataset))
+        return [
             loading.create_pipe(self._landing, dataset),
             *access.pipe_grants(
                 pipe, reader=settings.reader_role, repairer=settings.repairer_role
             ),
-        )
-        self._make_pipe(warehouse, pipe, known, made)
+        ]
+
+    def _of_relation(
+        self, dataset: Dataset, seen: Mapping[str, ObservedType]
+    ) -> list[str]:
+        if dataset.table.materialized == "dynamic_table":
+            runs_on = self._settings.snowflake_warehouse
+            return [views.create_dynamic_table(self._database, dataset, runs_on, seen)]
+        return [views.create_view(self._database, dataset, seen)]
 
     def _make_relation(
         self,
@@ -286,7 +384,7 @@ class Provisioner:
         """The statements make the pipe and grant it."""
         for statement in statements:
             warehouse.query(statement)
-        if names.plain(pipe.rpartition(".")[2]) not in known.pipes:
+        if _shown(pipe) not in known.pipes:
             # what landed before the pipe could hear of it
             warehouse.query(loading.refresh_pipe(pipe))
 
@@ -297,6 +395,25 @@ class Provisioner:
                 watching.create_freshness_view(self._database, view, members)
             )
             warehouse.query(access.freshness_view_grant(view, reader=role))
+
+
+def _raise_failures(ends: Sequence[End]) -> None:
+    failed = [f"{end.dataset}: {end.error}" for end in ends if end.error is not None]
+    if failed:
+        raise WarehouseError(
+            f"{len(failed)} of {len(ends)} datasets could not be made in Snowflake "
+            "(the others were, and stay): " + "; ".join(failed)
+        )
+
+
+def _digest(statements: Iterable[str]) -> str:
+    text = "\0".join(statements).encode()
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def _shown(pipe: str) -> str:
+    """As SHOW PIPES names it."""
+    return names.plain(pipe.rpartition(".")[2])
 
 
 def _described(

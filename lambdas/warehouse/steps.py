@@ -19,20 +19,25 @@ def take(
     *,
     provisioner: Callable[[], Provisioner],
     catalogue: Callable[[], Catalogue],
+    rolls_back: Callable[[str], bool],
 ) -> Mapping[str, str]:
     """The attributes of the resource.
 
     A deletion touches nothing: data outlives its stack, and a stack goes even while
-    Snowflake is away. An update does what a creation does, so that a rollback to old
-    properties changes only what differs.
+    Snowflake is away. Nor does a rollback, in which CloudFormation sends the properties
+    of before: what was made for the others stays, and the stack gets back to a state in
+    which it can be deployed.
     """
     if request.kind == "Delete":
         return {}
+    is_undone = request.kind == "Update" and rolls_back(request.stack_id)
     match request.properties:
         case IntegrationProperties(access_role_arn=role):
-            return provisioner().make_integration(role)
+            known = provisioner().remembered_integration() if is_undone else {}
+            return known or provisioner().make_integration(role)
         case ObjectsProperties():
-            provisioner().make_objects(catalogue())
+            if not is_undone:
+                provisioner().make_objects(catalogue())
             return {}
 
 

@@ -94,6 +94,17 @@ class Bundle:
         )
 
 
+def objects_digest(catalogue: Catalogue) -> str:
+    """A hash of what decides which statements Snowflake is sent: the datasets, and the
+    code that writes the statements.
+    """
+    whole = hashlib.sha256(catalogue_to_json(catalogue).encode())
+    for folder in ("lambdas/core/sql", "lambdas/warehouse"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            whole.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return whole.hexdigest()
+
+
 @jsii.implements(ILocalBundling)
 class _LocalBundling:
     """The bridge to CDK, which calls with options meant for Docker."""

@@ -209,14 +209,46 @@ def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
     )
 
 
-def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
-    """Read one dataset's state at a time."""
+def keep_made(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read one dataset's state at a time, and keep what was made in Snowflake."""
     role.add_to_policy(
         iam.PolicyStatement(
             sid="ReadState",
             actions=["dynamodb:GetItem"],
             resources=[table.table_arn],
         )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="KeepMade",
+            actions=["dynamodb:PutItem"],
+            resources=[table.table_arn],
+            conditions={
+                "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["WAREHOUSE"]}
+            },
+        )
+    )
+
+
+def see_rollbacks(role: iam.Role) -> None:
+    """See what CloudFormation is doing with the role's own stack."""
+    stack = Stack.of(role)
+    own = stack.format_arn(
+        service="cloudformation",
+        resource="stack",
+        resource_name=f"{stack.stack_name}/*",
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeRollbacks",
+            actions=["cloudformation:DescribeStacks"],
+            resources=[own],
+        )
+    )
+    acknowledge(
+        role,
+        f"AwsSolutions-IAM5[Resource::{own}]",
+        "a stack's ARN ends with an id that CloudFormation gives",
     )
 
 

@@ -159,7 +159,6 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
     assert different == {
         *((kind, "DeletionPolicy") for kind in kept),
         *((kind, "UpdateReplacePolicy") for kind in kept),
-        ("AWS::DynamoDB::Table", "DeletionProtectionEnabled"),
         ("AWS::Lambda::EventSourceMapping", "ScalingConfig"),
         ("AWS::Logs::LogGroup", "RetentionInDays"),
         # how often is checked
@@ -174,4 +173,4 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
 
 def test_prods_data_outlives_its_stack(prod: Templates) -> None:
     for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"):
-        assert prod.one("landing", kind)["DeletionPolicy"] == "Retain"
+        assert prod.one("landing", kind)["DeletionPolicy"] == "RetainExceptOnCreate"

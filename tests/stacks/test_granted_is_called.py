@@ -20,6 +20,7 @@ ACTIONS_OF_CALL = {
     "change_message_visibility": {"sqs:ChangeMessageVisibility"},
     "complete_multipart_upload": {"s3:PutObject"},
     "create_multipart_upload": {"s3:PutObject"},
+    "describe_stacks": {"cloudformation:DescribeStacks"},
     "delete_object": {"s3:DeleteObject"},
     "delete_item": {"dynamodb:DeleteItem"},
     "get_bucket_notification_configuration": {"s3:GetBucketNotification"},
@@ -49,7 +50,16 @@ ACTIONS_OF_PART = {
     "Update": "dynamodb:UpdateItem",
 }
 
-CLIENTS = {"_client", "_dynamodb", "_events", "_s3", "_scheduler", "_sns", "_sqs"}
+CLIENTS = {
+    "_client",
+    "_cloudformation",
+    "_dynamodb",
+    "_events",
+    "_s3",
+    "_scheduler",
+    "_sns",
+    "_sqs",
+}
 """How adapters and slices call their boto3 clients."""
 
 OURS = {("_events", "publish")}

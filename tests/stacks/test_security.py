@@ -81,7 +81,8 @@ GRANTED = {
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
     "warehouse": {
-        "dynamodb": {"GetItem"},
+        "cloudformation": {"DescribeStacks"},
+        "dynamodb": {"GetItem", "PutItem"},
         "logs": {"CreateLogStream", "PutLogEvents"},
         "sqs": {"SendMessage"},
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},

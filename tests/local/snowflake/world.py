@@ -11,6 +11,7 @@ from typing import Any
 
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.core.columns.observed import Observed, ObservedType
+from lambdas.core.custom_resource import Made
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing.names import new_run_id, raw_key
 from lambdas.core.settings import WarehouseSettings
@@ -97,6 +98,16 @@ def dataset(name: str, **changes: Any) -> Dataset:
     return Dataset.model_validate_json(json.dumps(document))
 
 
+class ForgetfulRecord:
+    """Remembers nothing, so that everything is made anew."""
+
+    def load(self) -> Made:
+        return Made()
+
+    def save(self, made: Made) -> None:
+        del made
+
+
 class SeenColumns:
     """What is kept of the columns in the data, for the provisioner."""
 
@@ -147,6 +158,7 @@ class World:
         known = settings or self.settings(ADMIN, ADMIN_ROLE)
         return Provisioner(
             columns=self.seen,
+            record=ForgetfulRecord(),
             settings=known,
             open_warehouse=lambda: SnowflakeWarehouse(
                 settings=known, secrets=NoSecrets(), connector=snowflake_connector

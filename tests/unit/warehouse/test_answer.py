@@ -14,7 +14,7 @@ from lambdas.core.custom_resource import (
     request_from_event,
 )
 from lambdas.core.dataset import Catalogue
-from lambdas.core.errors import BadInput, DeliveryError, WarehouseUnreachable
+from lambdas.core.errors import BadInput, DeliveryError, OutOfTime, WarehouseUnreachable
 from lambdas.warehouse.answer import HttpAnswers, answered
 from lambdas.warehouse.provision import Provisioner
 from lambdas.warehouse.steps import take
@@ -120,7 +120,45 @@ def no_catalogue() -> Catalogue:
 def test_a_deletion_touches_nothing() -> None:
     request = request_from_event(event("Delete"))
 
-    assert take(request, provisioner=no_provisioner, catalogue=no_catalogue) == {}
+    assert taken(request) == {}
+
+
+def taken(request: Request, *, rolls_back: bool = False) -> Mapping[str, str]:
+    return take(
+        request,
+        provisioner=no_provisioner,
+        catalogue=no_catalogue,
+        rolls_back=lambda _: rolls_back,
+    )
+
+
+def test_a_rollback_repeats_nothing_and_needs_no_snowflake() -> None:
+    request = request_from_event(
+        event("Update", ResourceProperties={"Step": "objects"})
+    )
+
+    assert taken(request, rolls_back=True) == {}
+    with pytest.raises(AssertionError):
+        taken(request)
+
+
+def test_a_creation_is_no_rollback() -> None:
+    request = request_from_event(
+        event("Create", ResourceProperties={"Step": "objects"})
+    )
+
+    with pytest.raises(AssertionError):
+        taken(request, rolls_back=True)
+
+
+def test_what_one_invocation_could_not_end_is_not_answered() -> None:
+    def too_long(_: Request) -> Mapping[str, str]:
+        raise OutOfTime("3 of 5 datasets were made")
+
+    answers = FakeAnswers()
+    with pytest.raises(OutOfTime):
+        answered(event(), work=too_long, answers=answers, logger=LOGGER)
+    assert answers.put_to == []
 
 
 def test_what_cloudformation_adds_is_no_fault() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lambdas.core.columns.observed import Observed, ObservedType
+from lambdas.core.custom_resource import Made
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.errors import BadInput, WarehouseError
+from lambdas.core.errors import BadInput, OutOfTime, WarehouseError
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation
@@ -121,13 +122,28 @@ class SeenColumns:
         return Observed(columns=self.states[at])
 
 
+class KeptRecord:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.made = Made()
+
+    def load(self) -> Made:
+        return self.made
+
+    def save(self, made: Made) -> None:
+        self.made = made
+
+
 def provisioner(
     warehouse: FakeWarehouse,
     clock: PatientClock | None = None,
     columns: SeenColumns | None = None,
+    record: KeptRecord | None = None,
 ) -> Provisioner:
     return Provisioner(
         settings=SETTINGS,
+        record=record or KeptRecord(),
         open_warehouse=warehouse.open,
         columns=columns or SeenColumns(),
         clock=clock or PatientClock(),
@@ -365,3 +381,89 @@ def test_an_event_makes_only_the_relation_it_is_about() -> None:
 def test_another_event_is_refused_by_what_it_lacks(event: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=r"dataset.columns_observed: \S+"):
         remake(event, provisioner=lambda: pytest.fail("made"), known=catalogue)
+
+
+def declared(*datasets: Dataset) -> Catalogue:
+    return Catalogue(datasets={each.name: each for each in datasets})
+
+
+def test_only_a_changed_datasets_statements_are_sent_again() -> None:
+    warehouse, record = FakeWarehouse(), KeptRecord()
+    cats, dogs = flights("cats"), flights("dogs")
+    provisioner(warehouse, record=record).make_objects(declared(cats, dogs))
+    warehouse.pipes = [f"{name}_G{generation(flights(name))}".upper()
+                       for name in ("cats", "dogs")]  # fmt: skip
+    warehouse.statements.clear()
+
+    changed = flights("dogs", columns={"id": "integer"})
+    provisioner(warehouse, record=record).make_objects(declared(cats, changed))
+
+    assert [text for text in warehouse.told("CREATE TABLE") if "CATS" in text] == []
+    assert [text for text in warehouse.told("CREATE TABLE") if "DOGS" in text]
+
+
+def test_a_dataset_whose_pipe_is_gone_is_made_again() -> None:
+    warehouse, record = FakeWarehouse(), KeptRecord()
+    for _ in range(2):
+        warehouse.statements.clear()
+        provisioner(warehouse, record=record).make_objects(declared(flights()))
+
+    assert warehouse.told("CREATE PIPE IF NOT EXISTS CATFLAP_TEST.RAW.FLIGHTS_G")
+
+
+def test_a_deploy_that_takes_longer_than_one_invocation_goes_on() -> None:
+    record = KeptRecord()
+    clock = PatientClock()
+
+    class Slow(FakeWarehouse):
+        def query(
+            self, statement: str, parameters: Sequence[object] = ()
+        ) -> list[tuple[object, ...]]:
+            clock.sleep(3.0 if "RAW" in statement else 0.0)
+            return super().query(statement, parameters)
+
+    warehouse = Slow()
+    some = declared(*(flights(f"cats_{number}") for number in range(20)))
+    invocations = 1
+    while True:
+        warehouse.pipes = [
+            text.split(" AUTO_INGEST")[0].rpartition(".")[2]
+            for text in warehouse.told("CREATE PIPE")
+        ]
+        clock.waited_s = 0.0
+        try:
+            provisioner(warehouse, clock, record=record).make_objects(some)
+        except OutOfTime:
+            invocations += 1
+            continue
+        break
+
+    tables = [text for text in warehouse.told("CREATE TABLE") if "CATS_" in text]
+    assert invocations > 2
+    assert len(tables) == 20
+    assert len(record.made.digests) == 20
+
+
+def test_an_sql_error_while_iam_spreads_is_waited_out() -> None:
+    class Stumbling(FakeWarehouse):
+        stumbles = 2
+
+        def query(
+            self, statement: str, parameters: Sequence[object] = ()
+        ) -> list[tuple[object, ...]]:
+            if "VALIDATE_STORAGE" in statement and self.stumbles:
+                self.stumbles -= 1
+                raise WarehouseError("Snowflake error 3167 on `SELECT SYSTEM$VALIDATE`")
+            return super().query(statement, parameters)
+
+    clock = PatientClock()
+    provisioner(Stumbling(), clock).make_objects(declared(flights()))
+    assert clock.waited_s > 0
+
+
+def test_a_rollback_finds_the_attributes_of_the_integration_of_before() -> None:
+    record = KeptRecord()
+    made = provisioner(FakeWarehouse(), record=record).make_integration("arn:access")
+
+    assert provisioner(FakeWarehouse(), record=record).remembered_integration() == made
+    assert provisioner(FakeWarehouse()).remembered_integration() == {}
