@@ -15,6 +15,12 @@ def a_state_table(
 ) -> DynamoDBClient:
     """A client of a new table. Only where the fixture `aws` holds."""
     dynamodb = boto3.client("dynamodb", region_name=region)
+    make_state_table(dynamodb, name)
+    return dynamodb
+
+
+def make_state_table(dynamodb: DynamoDBClient, name: str) -> None:
+    """The table, in whatever AWS the client is of."""
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -27,4 +33,3 @@ def a_state_table(
             {"AttributeName": "sk", "AttributeType": "S"},
         ],
     )
-    return dynamodb

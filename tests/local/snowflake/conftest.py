@@ -7,6 +7,7 @@ import pytest
 
 from local.aws.cloud import Cloud
 from local.snowflake.process import EmbeddedSnowflake
+from tests.aws import make_state_table
 from tests.local.snowflake.world import (
     ADMIN,
     ADMIN_ROLE,
@@ -63,6 +64,7 @@ def standing(cloud: Cloud) -> Iterator[tuple[World, dict[str, str]]]:
         RoleName="catflap-test-functions",
         AssumeRolePolicyDocument=_trust({"Service": "lambda.amazonaws.com"}),
     )["Role"]["Arn"]
+    keep_state(cloud)
     access_key, secret_key, token = cloud.role_keys(
         function_role, principal="lambda.amazonaws.com", name="test"
     )
@@ -104,6 +106,27 @@ def standing(cloud: Cloud) -> Iterator[tuple[World, dict[str, str]]]:
         patch.undo()
         yield made, shell
         made.admin.close()
+
+
+def keep_state(cloud: Cloud) -> None:
+    """The state table, and what the warehouse function does with it."""
+    make_state_table(cloud.client("dynamodb"), "state")
+    cloud.client("iam").put_role_policy(
+        RoleName="catflap-test-functions",
+        PolicyName="state",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+                        "Resource": "*",
+                    }
+                ],
+            }
+        ),
+    )
 
 
 def allow_reading(cloud: Cloud) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters import environment
+from lambdas.adapters import clients, environment
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.sql import names
 from lambdas.warehouse.handler import handle
@@ -63,13 +63,20 @@ def cloudformation(
     file.write_text(
         catalogue_to_json(Catalogue(datasets={"handled": dataset("handled")}))
     )
-    variables = world.settings(ADMIN, ADMIN_ROLE).to_environment()
-    for name, value in (variables | {"CATFLAP_CATALOGUE": str(file)}).items():
+    variables = {
+        **world.settings(ADMIN, ADMIN_ROLE).to_environment(),
+        "CATFLAP_CATALOGUE": str(file),
+        "AWS_ENDPOINT_URL": world.cloud.endpoint_url,
+        "AWS_DEFAULT_REGION": world.cloud.region,
+    }
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     environment.catalogue.cache_clear()
+    clients.client.cache_clear()
     with LoopbackServer(take) as server:
         yield CloudFormation(f"{server.url}answer", answers)
     environment.catalogue.cache_clear()
+    clients.client.cache_clear()
 
 
 def test_both_steps_make_what_loads_and_a_deletion_leaves_it(
