@@ -127,22 +127,22 @@ def calls_in(tree: ast.Module) -> Iterator[str]:
 
 
 def called(handler: str) -> set[str]:
-    actions: set[str] = set()
-    for tree in trees_below(handler):
-        calls = set(calls_in(tree))
-        unknown = calls - set(ACTIONS_OF_CALL)
-        assert not unknown, f"say which action {unknown} needs"
-        for call in calls:
-            actions |= ACTIONS_OF_CALL[call]
-        if "transact_write_items" in calls:
-            actions |= {
-                ACTIONS_OF_PART[str(key.value)]
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Dict)
-                for key in node.keys
-                if isinstance(key, ast.Constant) and key.value in ACTIONS_OF_PART
-            }
+    trees = list(trees_below(handler))
+    calls = {call for tree in trees for call in calls_in(tree)}
+    unknown = calls - set(ACTIONS_OF_CALL)
+    assert not unknown, f"say which action {unknown} needs"
+    actions = {action for call in calls for action in ACTIONS_OF_CALL[call]}
+    if "transact_write_items" in calls:
+        actions |= {part for tree in trees for part in parts_in(tree)}
     return actions
+
+
+def parts_in(tree: ast.Module) -> Iterator[str]:
+    """The actions of a transaction's parts, wherever they are written."""
+    for node in ast.walk(tree):
+        for key in node.keys if isinstance(node, ast.Dict) else ():
+            if isinstance(key, ast.Constant) and key.value in ACTIONS_OF_PART:
+                yield ACTIONS_OF_PART[str(key.value)]
 
 
 @pytest.mark.parametrize("slice_name", GRANTED)
