@@ -171,6 +171,8 @@ class MemoryState:
         return [name for name, state in self.states.items() if state.committing]
 
     def record_started(self, run: Run) -> None:
+        if (run.state_name, run.run_id) in self.runs:
+            raise StateConflict(f"another run is called {run.run_id}")
         self.faults.around("record started", lambda: self._keep(run))
 
     def record_failed(self, run: Run) -> None:

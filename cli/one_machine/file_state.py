@@ -108,8 +108,11 @@ class FileState:
         ]
 
     def record_started(self, run: Run) -> None:
-        """Keep a running run."""
-        self._write(run)
+        """Keep a running run. Raises StateConflict if its id is taken."""
+        with self._turn:
+            if self.read_run(run.state_name, run.run_id) is not None:
+                raise StateConflict(f"another run is called {run.run_id}")
+            self._write(run)
 
     def record_failed(self, run: Run) -> None:
         """Keep a failed run; the dataset's state is not touched."""

@@ -11,7 +11,6 @@ from unittest.mock import patch
 from lambdas.adapters.state import runs as state_table
 from lambdas.core.dataset import Dataset
 from lambdas.core.landing.names import (
-    RANDOM_BYTES,
     new_run_id,
     raw_prefix,
     run_key,
@@ -23,7 +22,7 @@ from lambdas.core.pull.cursor import NewRows
 from lambdas.core.pull.edge import Edge
 from lambdas.core.pull.manifest import run_file
 from lambdas.core.pull.plan import Plan, StateAfter
-from lambdas.core.pull.run import CursorPosition, DatasetState, Manifest, Run
+from lambdas.core.pull.run import CursorPosition, DatasetState, Manifest, Resume, Run
 from lambdas.core.pull.segment import Cut
 from lambdas.core.pull.slice import sliced
 from tests.soak.aws import DynamoDB
@@ -123,16 +122,20 @@ def _name_without_run(dataset: str, generation: int, run_id: str, part: int) -> 
     return f"{raw_prefix(dataset, generation)}dt={day}/{part:05d}.ndjson.gz"
 
 
-def _as_the_clock_says(self: engine.Puller, before: DatasetState) -> Run:
-    return _begun(self, dataclasses.replace(before, newest_run_at=None))
+def _as_the_clock_says(
+    self: engine.Puller, before: DatasetState, resume: Resume | None
+) -> Run:
+    return _begun(self, dataclasses.replace(before, newest_run_at=None), resume)
 
 
 _begun = engine.Puller._begun
 
 
-def _slice_as_the_clock_says(self: engine.Puller, before: DatasetState) -> str:
+def _slice_as_the_clock_says(
+    self: engine.Puller, before: DatasetState, random: bytes
+) -> str:
     del before
-    return new_run_id(self._clock.now(), self._random(RANDOM_BYTES))
+    return new_run_id(self._clock.now(), random)
 
 
 def _merged_and_backfilled(shape: Shape) -> Shape:

@@ -186,8 +186,9 @@ class StateTable:
         return True
 
     def record_started(self, run: Run) -> None:
-        """Keep a running run."""
-        self._dynamodb.put_item(TableName=self._table, Item=_run_item(run))
+        """Keep a running run. Raises StateConflict if its id is taken."""
+        if not self._put_if(_run_item(run), 0):
+            raise StateConflict(f"another run is called {run.run_id}")
 
     def record_failed(self, run: Run) -> None:
         """Keep a failed run."""

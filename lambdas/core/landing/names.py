@@ -33,7 +33,11 @@ cheapest between 100 and 250 MB (Snowflake: "Preparing your data files")."""
 
 RANDOM_BYTES = 6
 TURN_BYTES = 3
-"""Of those, in the id of a slice's run: its turn among the runs of one moment."""
+"""Of those, a pull's own: drawn, or the turn of a slice among those of one moment."""
+OF_PULL = len("20130101T050000.000Z-") + 2 * TURN_BYTES
+"""Characters of a run id that all segments of a pull share."""
+_TRY_BITS = 12
+"""Of the last three bytes, after the number of the segment: they tell tries apart."""
 
 _RUN_ID = re.compile(r"(?P<start>\d{8}T\d{6}\.\d{3}Z)-[0-9a-f]{12}")
 _RAW_KEY = re.compile(
@@ -56,6 +60,25 @@ def new_run_id(started_at: datetime, random: bytes) -> str:
         raise ValueError(message)
     start = started_at.astimezone(UTC)
     return f"{start:%Y%m%dT%H%M%S}.{start.microsecond // 1000:03d}Z-{random.hex()}"
+
+
+def new_pull_id(started_at: datetime, turn: bytes | None, random: bytes) -> str:
+    """The id of a pull's first run. `turn` is a slice's; others draw theirs."""
+    own = random[:TURN_BYTES] if turn is None else turn
+    return new_run_id(started_at, own + _segment(1, random))
+
+
+def segment_run_id(pull_id: str, number: int, random: bytes) -> str:
+    """The id of a further segment of a pull: it sorts among the pull's, by `number`, so
+    that the rows of a pull are of one moment however many runs it took.
+    """
+    return f"{pull_id[:OF_PULL]}{_segment(number, random).hex()}"
+
+
+def _segment(number: int, random: bytes) -> bytes:
+    last = (1 << _TRY_BITS) - 1
+    drawn = int.from_bytes(random[-2:]) & last
+    return (min(number, last) << _TRY_BITS | drawn).to_bytes(RANDOM_BYTES - TURN_BYTES)
 
 
 def whole_milliseconds(moment: datetime) -> datetime:

@@ -26,7 +26,8 @@ from lambdas.core.landing.names import (
     RANDOM_BYTES,
     ROLL_OVER_BYTES,
     TURN_BYTES,
-    new_run_id,
+    new_pull_id,
+    segment_run_id,
     whole_milliseconds,
 )
 from lambdas.core.ports import Clock, Events
@@ -45,12 +46,19 @@ from lambdas.core.pull.run import (
     Lane,
     Manifest,
     PendingObject,
+    Resume,
     Run,
     RunError,
     RunStatus,
     bounded,
 )
-from lambdas.core.pull.segment import UNBOUNDED, Budget, begins_anew_at, may_be_stale
+from lambdas.core.pull.segment import (
+    UNBOUNDED,
+    Budget,
+    begins_anew_at,
+    goes_on,
+    may_be_stale,
+)
 from lambdas.core.pull.slice import Slice, at_attempt, has_landed, sliced
 from lambdas.core.pull.transfer import Transfer
 from lambdas.core.pull.window import Window
@@ -197,7 +205,9 @@ class Puller:
         end: CursorValue | None,
         now: datetime,
     ) -> PullResult:
-        run = self._begun(before)
+        is_past = start is not None and before.lane is None
+        resume = before.resume if goes_on(dataset, before.resume) else None
+        run = self._begun(before, None if is_past else resume)
         self._state.record_started(run)
         is_cut = before.lane is not None or (start is None and end is None)
         transfer = Transfer(
@@ -238,18 +248,22 @@ class Puller:
             went_on=plan.resumed is not None,
         )
 
-    def _begun(self, before: DatasetState) -> Run:
+    def _begun(self, before: DatasetState, resume: Resume | None) -> Run:
         # As the names of its objects carry it, so that nothing of a run predates it.
         started_at = whole_milliseconds(self._clock.now())
-        if before.lane is not None:
-            return self._new_run(before, started_at, self._id_in_lane(before))
-        if before.newest_run_at is not None:
+        if before.lane is None and before.newest_run_at is not None:
             # A newer run's rows win over an older one's, whatever a clock says.
             started_at = max(started_at, before.newest_run_at + _NEXT)
-        run_id = new_run_id(started_at, self._random(RANDOM_BYTES))
+        random = self._random(RANDOM_BYTES)
+        if resume is not None:
+            run_id = segment_run_id(resume.pull_id, resume.segments + 1, random)
+        elif before.lane is not None:
+            run_id = self._id_in_lane(before, random)
+        else:
+            run_id = new_pull_id(started_at, None, random)
         return self._new_run(before, started_at, run_id)
 
-    def _id_in_lane(self, before: DatasetState) -> str:
+    def _id_in_lane(self, before: DatasetState, random: bytes) -> str:
         """The id of a slice's run: right behind the newest live run that has landed.
 
         Of two versions of a row `merge` shows the one whose run id is greater. What
@@ -262,8 +276,7 @@ class Puller:
         if newest is not None:
             floor = max(floor, newest + _NEXT / 2)
         stamp = self._state.next_lane_stamp(before.dataset, floor)
-        turn = stamp.number.to_bytes(TURN_BYTES)
-        return new_run_id(stamp.at, turn + self._random(RANDOM_BYTES - TURN_BYTES))
+        return new_pull_id(stamp.at, stamp.number.to_bytes(TURN_BYTES), random)
 
     def _new_run(self, before: DatasetState, started_at: datetime, run_id: str) -> Run:
         return Run(
@@ -305,11 +318,34 @@ class Puller:
             if anew is None:
                 raise
             plan = planned_anew(dataset, plan, anew)
+            self._begin_anew(transfer, before, error)
             transfer.run_from(self._source(dataset, plan.window), plan.rows)
         return plan
 
+    def _begin_anew(
+        self, transfer: Transfer, before: DatasetState, error: Terminal
+    ) -> None:
+        """Go on under the id of a pull of its own: what it reads is newer than what the
+        segments before it have landed.
+        """
+        old = transfer.run
+        why = "upstream no longer knows where this pull stood, and it begins anew: "
+        self._state.record_failed(self._ended(old, error.kind, f"{why}{error}"))
+        run = self._begun(before, None)
+        counted = dataclasses.replace(
+            run, requests=old.requests, retries=old.retries, pages=old.pages
+        )
+        self._state.record_started(counted)
+        transfer.begin(counted)
+
     def _failed(self, run: Run, kind: RunErrorKind, message: str) -> Run:
-        failed = dataclasses.replace(
+        failed = self._ended(run, kind, message)
+        self._state.record_failed(failed)
+        self._events.publish("pull.failed", failed_event(failed))
+        return failed
+
+    def _ended(self, run: Run, kind: RunErrorKind, message: str) -> Run:
+        return dataclasses.replace(
             run,
             status=RunStatus.FAILED,
             finished_at=self._clock.now(),
@@ -319,9 +355,6 @@ class Puller:
             quarantined=0,
             error=RunError(kind=kind, message=message),
         )
-        self._state.record_failed(failed)
-        self._events.publish("pull.failed", failed_event(failed))
-        return failed
 
 
 def commitment(

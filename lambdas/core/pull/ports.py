@@ -125,7 +125,9 @@ class RunState(Protocol):
         """One run's record."""
 
     def record_started(self, run: Run) -> None:
-        """Keep a running run, for whoever looks while it runs."""
+        """Keep a running run, for whoever looks while it runs. Raises StateConflict if
+        its id is taken: no two runs write under one name.
+        """
 
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """In one transaction: put the run as committing, and name it in the state."""

@@ -64,6 +64,15 @@ def shape_of(dataset: Dataset) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def goes_on(dataset: Dataset, resume: Resume | None) -> bool:
+    """Whether a pull that is half-way can go on where it is: its position, if it has
+    one, is one of the endpoint as it is now.
+    """
+    return resume is not None and (
+        resume.position is None or resume.shape == shape_of(dataset)
+    )
+
+
 def resumable(dataset: Dataset, resume: Resume | None) -> Resume | None:
     """Where the dataset's pull goes on; None if it begins anew.
 
@@ -71,7 +80,7 @@ def resumable(dataset: Dataset, resume: Resume | None) -> Resume | None:
     anew lands the segments' rows again, which is fine where rows are merged or
     replaced. Raises BadInput where they are appended.
     """
-    if resume is None or resume.position is None or resume.shape == shape_of(dataset):
+    if resume is None or goes_on(dataset, resume):
         return resume
     if begins_anew_at(dataset, resume, CursorPosition()) is not None:
         return None

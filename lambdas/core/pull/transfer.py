@@ -44,30 +44,37 @@ class Transfer:
         may_be_cut: bool = True,
     ) -> None:
         """`may_be_cut`: another run may go on where this one ends."""
-        self.run = run
         self.cut: Cut | None = None
         """Where the segment ended, if more is to come."""
         self.warnings: tuple[str, ...] = ()
-        self.inspector = Inspector(dataset=dataset, before=observed, run_id=run.run_id)
         self.quarantined: tuple[PendingObject, ...] = ()
         """Objects of refused records, once `finish` has closed them."""
         self._dataset = dataset
+        self._observed = observed
         self._generation = generation(dataset)
+        self._landing = landing
+        self._roll_over_bytes = roll_over_bytes
         self._clock = clock
         self._budget = budget
         self._may_be_cut = may_be_cut
         self._rows = 0
-        self._landed = Objects(
-            landing=landing,
-            run_id=run.run_id,
-            key=self._raw_key,
-            roll_over_bytes=roll_over_bytes,
+        self.begin(run)
+
+    def begin(self, run: Run) -> None:
+        """Write in the name of `run`; only before anything was written."""
+        self.run = run
+        self.inspector = Inspector(
+            dataset=self._dataset, before=self._observed, run_id=run.run_id
         )
-        self._refused = Objects(
-            landing=landing,
-            run_id=run.run_id,
-            key=self._quarantine_key,
-            roll_over_bytes=roll_over_bytes,
+        self._landed = self._objects(self._raw_key)
+        self._refused = self._objects(self._quarantine_key)
+
+    def _objects(self, key: Callable[[int], str]) -> Objects:
+        return Objects(
+            landing=self._landing,
+            run_id=self.run.run_id,
+            key=key,
+            roll_over_bytes=self._roll_over_bytes,
         )
 
     def run_from(self, source: PageSource, rows: NewRows | EveryRow) -> None:

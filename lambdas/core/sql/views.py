@@ -1,9 +1,9 @@
 """What people read: one typed relation a dataset, a view or a dynamic table.
 
-`merge` keeps, for each primary key, the greatest (_EXTRACTED_AT, _FILE, _ROW): a
-replayed object has a new name and its old run id, so that its rows never win over
-newer ones. `replace` shows the newest pull of which every row of every segment
-is loaded.
+`merge` keeps, for each primary key, the newest row of the newest pull, (_EXTRACTED_AT,
+cursor, _FILE, _ROW): a replayed object has a new name and its old run id, so that its
+rows never win over newer ones. `replace` shows the newest pull of which every row of
+every segment is loaded.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import hashlib
 from collections.abc import Mapping
 
 from lambdas.core.columns.observed import MAX_NAME, ObservedType
-from lambdas.core.dataset import Column, ColumnType, Dataset, zone_of
+from lambdas.core.dataset import Column, ColumnType, Dataset, Incremental, zone_of
 from lambdas.core.errors import BadInput
+from lambdas.core.landing.names import OF_PULL
 from lambdas.core.sql import names
-from lambdas.core.sql.casts import try_column
+from lambdas.core.sql.casts import try_column, try_instant
 from lambdas.core.sql.target_lag import target_lag_text
 
 METADATA = ("_EVENT_AT", "_FILE", "_ROW", "_RUN_ID", "_EXTRACTED_AT", "_LOADED_AT")
@@ -197,12 +198,51 @@ def _newest_per_key(dataset: Dataset) -> str:
     keys = ", ".join(names.text_at("PAYLOAD", path) for path in dataset.primary_key)
     newest = (
         f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} "
-        "ORDER BY _EXTRACTED_AT DESC, _FILE DESC, _ROW DESC) = 1"
+        f"ORDER BY {', '.join(_newest_first(dataset))}) = 1"
     )
     if dataset.deleted_when is None:
         return newest
     mark = names.text_at("PAYLOAD", dataset.deleted_when)
     return f"{newest} AND NVL(LOWER({mark}), 'false') IN ('false', '0', '')"
+
+
+def _newest_first(dataset: Dataset) -> tuple[str, ...]:
+    """By pull; within one by the cursor, then by where a row came, in the order that
+    the API declares. All segments of a pull share its start.
+    """
+    incremental = dataset.source.cursor
+    if incremental is None:
+        return ("_EXTRACTED_AT DESC", "_FILE DESC", "_ROW DESC")
+    last_came = "ASC" if incremental.row_order == "desc" else "DESC"
+    return (
+        "_EXTRACTED_AT DESC",
+        f"SUBSTR(_RUN_ID, 1, {OF_PULL}) DESC",
+        *(f"{text} DESC NULLS LAST" for text in _cursor_order(dataset, incremental)),
+        f"_FILE {last_came}",
+        f"_ROW {last_came}",
+    )
+
+
+def _cursor_order(dataset: Dataset, incremental: Incremental) -> tuple[str, ...]:
+    """What a cursor compares by, one expression for each kind that it may be of: those
+    of other kinds are NULL in all rows. None where `cursor_format` says how its times
+    are written: their place tells.
+    """
+    text = names.text_at("PAYLOAD", incremental.cursor_path)
+    if incremental.cursor_type == "text":
+        return (text,)
+    number = f"TRY_TO_NUMBER({text}, 38, 9)"
+    if incremental.cursor_format is not None:
+        is_count = incremental.cursor_format in ("epoch", "epoch_ms", "%s", "%Q")
+        return (number,) if is_count else ()
+    if incremental.cursor_type == "number":
+        return (number,)
+    instant = try_instant(text, incremental.timezone)
+    if dataset.freshness.loaded_at_field == incremental.cursor_path:
+        instant = "_EVENT_AT"
+    # dates, and times in a form that the warehouse does not read
+    other = f"IFF({number} IS NULL AND {instant} IS NULL, {text}, NULL)"
+    return (number, instant, other)
 
 
 _PULL_ID = "NVL(R.PAYLOAD['pull_id']::VARCHAR, R._RUN_ID)"
