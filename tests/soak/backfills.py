@@ -13,6 +13,7 @@ from lambdas.core.pull.slice import Slice
 from tests.soak.queue import Queues
 from tests.soak.upstream import HISTORY, Upstream
 from tests.soak.world import World
+from tests.soak.writing import Writing
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,10 +33,11 @@ class Asked:
 class Backfills:
     """What a person asks for with `catflap backfill`."""
 
-    def __init__(self, world: World, queues: Queues) -> None:
+    def __init__(self, world: World, queues: Queues, writing: Writing) -> None:
         self.asked: dict[str, Asked] = {}
         self._world = world
         self._queues = queues
+        self._writing = writing
         self._commands = 0
 
     def ask(self, dataset: Dataset, upstream: Upstream, *, is_append: bool) -> None:
@@ -52,8 +54,10 @@ class Backfills:
         if cursor is None:
             message = "a soak without a cursor"
             raise NotImplementedError(message)
-        cut = bounds(HISTORY, end, str(step), cursor)
-        backfill_id = identity(dataset, HISTORY, end, str(step))
+        first, last = self._writing.write(HISTORY), self._writing.write(end)
+        length = f"PT{step}M" if self._writing.is_time else str(step)
+        cut = bounds(first, last, length, cursor)
+        backfill_id = identity(dataset, first, last, length)
         known = self.asked.get(backfill_id)
         if not is_append and self.asked and rng.random() < 0.4:
             known = rng.choice(list(self.asked.values()))
@@ -61,9 +65,9 @@ class Backfills:
             backfill = Backfill(
                 dataset=dataset.name,
                 backfill_id=backfill_id,
-                start=HISTORY,
-                end=end,
-                slice=str(step),
+                start=first,
+                end=last,
+                slice=length,
                 created_at=self._world.now(),
             )
             known = Asked(backfill=backfill, bounds=cut, rows=set())
@@ -75,7 +79,7 @@ class Backfills:
         known.rows = {
             (row.number, row.version)
             for row in upstream.rows.values()
-            if HISTORY <= row.at < int(known.backfill.end)
+            if HISTORY <= row.at < self._writing.read(known.backfill.end)
         }
         self._world.counts["backfills asked for"] += 1
         self._send(known)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 from lambdas.adapters.state import runs as state_table
+from lambdas.core.cursor import order
+from lambdas.core.cursor.order import CursorOrder, SortKey
 from lambdas.core.dataset import Dataset
 from lambdas.core.landing.names import (
     new_run_id,
@@ -165,6 +168,77 @@ def _without_lane(name: str) -> dict[str, Any]:
 _state_key = state_table._state_key
 
 
+_text_key = order._text_key
+
+
+def _as_it_is_written(value: str, how: CursorOrder) -> SortKey:
+    """Compares times and numbers in text as the texts that they are."""
+    kind, *_ = _text_key(value, how)
+    return (kind, value, 0) if kind == "number" else _text_key(value, how)
+
+
+_add = Edge.add
+
+
+def _only_at_the_cursor(self: Edge, record: bytes, day: int | None) -> None:
+    if day is None:
+        _add(self, record, day)
+
+
+def _whole_record(self: Edge, one: bytes) -> bytes:
+    del self
+    return one[:1]
+
+
+def _id_of_its_own(pull_id: str, number: int, random: bytes) -> str:
+    """A segment's rows rank by when the segment began."""
+    later = run_started_at(pull_id) + number * timedelta(milliseconds=1)
+    return new_run_id(later, random)
+
+
+def _kept_id(self: engine.Puller, *_: object) -> None:
+    """A pull that begins anew goes on under the id of the one before."""
+
+
+_id_in_lane = engine.Puller._id_in_lane
+
+
+def _behind_each_segment(
+    self: engine.Puller, before: DatasetState, random: bytes
+) -> str:
+    """A slice stands behind what has landed of a pull that is half-way."""
+    read = self._state.read
+
+    def without_resume(name: str) -> DatasetState:
+        return dataclasses.replace(read(name), resume=None)
+
+    with patch.object(self._state, "read", without_resume):
+        return _id_in_lane(self, before, random)
+
+
+def _digits(shape: Shape) -> Shape:
+    return dataclasses.replace(shape, writing="digits in text", has_futures=False)
+
+
+def _futures(shape: Shape) -> Shape:
+    return dataclasses.replace(
+        shape, writing="ISO 8601 in UTC", has_futures=True, lag=0
+    )
+
+
+def _logged_in_segments(shape: Shape) -> Shape:
+    return dataclasses.replace(
+        shape,
+        disposition="merge",
+        keeps_versions=True,
+        backfills=False,
+        order="desc",
+        declares_order=True,
+        segment_rows=1,
+        has_positions=True,
+    )
+
+
 @contextlib.contextmanager
 def broken(mutation: str) -> Iterator[Hooks]:
     """The protocol with one thing broken, as long as it is entered."""
@@ -176,6 +250,34 @@ def broken(mutation: str) -> Iterator[Hooks]:
 
 
 MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
+    "numbers in text compare as text": lambda: (
+        Hooks(shape=_digits),
+        [patch.object(order, "_text_key", _as_it_is_written)],
+    ),
+    "a row that is dated after now moves the cursor": lambda: (
+        Hooks(shape=_futures),
+        [patch.object(NewRows, "_is_ahead", lambda *_: False)],
+    ),
+    "a row that is dated after now is not remembered": lambda: (
+        Hooks(shape=_futures),
+        [patch.object(Edge, "add", _only_at_the_cursor)],
+    ),
+    "a row that came is taken for others that did not": lambda: (
+        Hooks(shape=_futures),
+        [patch.object(Edge, "_identity", _whole_record)],
+    ),
+    "each segment of a pull ranks by its own start": lambda: (
+        Hooks(shape=_logged_in_segments),
+        [patch.object(engine, "segment_run_id", _id_of_its_own)],
+    ),
+    "a pull that begins anew keeps its id": lambda: (
+        Hooks(shape=_logged_in_segments),
+        [patch.object(engine.Puller, "_begin_anew", _kept_id)],
+    ),
+    "a slice stands behind the segments of a pull that is half-way": lambda: (
+        Hooks(shape=_merged_and_backfilled),
+        [patch.object(engine.Puller, "_id_in_lane", _behind_each_segment)],
+    ),
     "the cursor moves before the uploads are completed": lambda: (
         Hooks(committer=CursorFirst),
         [],

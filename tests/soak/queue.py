@@ -23,6 +23,7 @@ class Message:
     body: str
     hidden_until_s: float = 0.0
     receives: int = 0
+    first_ms: int = 0
     receipt: str = ""
 
 
@@ -73,6 +74,8 @@ class Queue:
             self._world.at(self._world.now_s, self.poll)
             return
         first.receives += 1
+        if first.receives == 1:
+            first.first_ms = int(self._world.now().timestamp() * 1000)
         if first.receives > 1:
             self._world.counts["redeliveries"] += 1
         first.receipt = f"{first.message_id}-{first.receives}"
@@ -82,7 +85,10 @@ class Queue:
             "messageId": first.message_id,
             "receiptHandle": receipt,
             "body": first.body,
-            "attributes": {"ApproximateReceiveCount": str(first.receives)},
+            "attributes": {
+                "ApproximateReceiveCount": str(first.receives),
+                "ApproximateFirstReceiveTimestamp": str(first.first_ms),
+            },
         }
         if self._deliver(record):
             self._delete(receipt)

@@ -37,8 +37,17 @@ from tests.soak.backfills import Backfills
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queues
 from tests.soak.snowpipe import GZIP, Snowpipe
-from tests.soak.upstream import LAG, LONGEST_PULL_S, Order, Row, Upstream, UpstreamPages
+from tests.soak.upstream import (
+    ALMOST_NOW,
+    LAG,
+    LONGEST_PULL_S,
+    Order,
+    Row,
+    Upstream,
+    UpstreamPages,
+)
 from tests.soak.world import World, WorldClock
+from tests.soak.writing import WRITINGS
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 HOURS = 6
@@ -62,13 +71,21 @@ class Shape:
     segment_rows: int | None
     has_positions: bool
     backfills: bool
+    writing: str
+    keeps_versions: bool
+    has_futures: bool
 
 
 def drawn_shape(world: World) -> Shape:
     """A shape; lag and updates need `merge`."""
     rng = world.rng
     disposition: Literal["append", "merge"] = rng.choice(("append", "merge"))
+    writing = rng.choice(list(WRITINGS))
+    keeps_versions = disposition == "merge" and rng.random() < 0.4
     return Shape(
+        writing=writing,
+        keeps_versions=keeps_versions,
+        has_futures=WRITINGS[writing].is_time and rng.random() < 0.5,
         disposition=disposition,
         lag=LAG if disposition == "merge" and rng.random() < 0.4 else 0,
         order=rng.choice(("asc", "desc", "log")),
@@ -80,15 +97,22 @@ def drawn_shape(world: World) -> Shape:
         edge_in_state=rng.choice((1, 3, 5_000)),
         segment_rows=rng.choice((None, None, 1, 5, 12)),
         has_positions=rng.random() < 0.7,
-        backfills=rng.random() < 0.5,
+        # A backfill of a part of a log brings old versions, as the newest read.
+        backfills=rng.random() < 0.5 and not keeps_versions,
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _catalogue(
-    disposition: str, lag: int, row_order: str | None, *, discards: bool
+    disposition: str, lag: int, row_order: str | None, writing: str, *, discards: bool
 ) -> Catalogue:
-    source = incremental(lag=lag, row_order=row_order, initial_value=0)
+    written = WRITINGS[writing]
+    source = incremental(
+        lag=lag * written.lag_unit,
+        row_order=row_order,
+        initial_value=written.write(0),
+        **written.declares,
+    )
     contract = {"columns": "discard_row"} if discards else {}
     dataset = a_dataset(
         source=source,
@@ -155,7 +179,13 @@ class Simulation:
         self.discards = seed % 3 == 0
         """Whether the contract keeps rows out that upstream has."""
         self.hooks = hooks
-        self.pipe = Snowpipe(world)
+        self.writing = WRITINGS[shape.writing]
+        is_declared = shape.order != "log" and shape.declares_order
+        self.pipe = Snowpipe(
+            world,
+            writing=self.writing,
+            comes_newest_first=is_declared and shape.order == "desc",
+        )
         self.s3 = S3(world, on_created=self._created)
         self.dynamodb = DynamoDB(world, on_state=self._state_moved)
         hooks.dynamodb(self.dynamodb)
@@ -166,18 +196,26 @@ class Simulation:
             order=shape.order,
             updates=shape.disposition == "merge",
             lates=shape.lag > 0,
+            keeps_versions=shape.keeps_versions,
+            has_futures=shape.has_futures,
+            ties_versions=not shape.keeps_versions
+            or is_declared
+            or shape.order != "desc",
         )
         self.landed: Counter[tuple[int, int]] = Counter()
         self.quarantined: Counter[tuple[int, int]] = Counter()
         self.landed_by: dict[str, set[tuple[int, int]]] = {}
         """Rows by the run that landed them."""
-        self.backfills = Backfills(world, self.queues)
+        self.backfills = Backfills(world, self.queues, self.writing)
         self.errors: list[Exception] = []
         self.began_anew = False
         self.cursor: int | None = None
-        order = shape.order if shape.order != "log" and shape.declares_order else None
         self.catalogue = _catalogue(
-            shape.disposition, shape.lag, order, discards=self.discards
+            shape.disposition,
+            shape.lag,
+            shape.order if is_declared else None,
+            shape.writing,
+            discards=self.discards,
         )
 
     def run(self) -> Outcome:
@@ -359,6 +397,7 @@ class Simulation:
             self.world,
             self.upstream,
             window=window,
+            writing=self.writing,
             page_rows=self.shape.page_rows,
             filters=self.shape.filters,
             has_positions=self.shape.has_positions,
@@ -411,9 +450,12 @@ class Simulation:
         if is_slice and "STATE" in written:
             self.world.violated("a slice wrote its dataset's state")
         item = self.dynamodb.items.get(("DATASET#cats", "STATE"))
-        cursor = None if item is None else from_json(item["cursor"]["S"])
+        written_as = None if item is None else from_json(item["cursor"]["S"])
+        cursor = None if written_as is None else self.writing.read(written_as)
         if cursor == self.cursor or cursor is None:
             return
+        if self.writing.is_time and cursor > self.world.now_s / 60 + ALMOST_NOW:
+            self.world.violated(f"the cursor is at {cursor}, which is after now")
         if self.cursor is not None and cursor < self.cursor:
             self.world.violated(f"the cursor went back from {self.cursor} to {cursor}")
         self.cursor = cursor

@@ -6,12 +6,14 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from msgspec.json import decode as from_json
 
-from lambdas.core.landing.names import RAW, RUNS, run_id_of, run_started_at
+from lambdas.core.landing.names import OF_PULL, RAW, RUNS, run_id_of, run_started_at
 from tests.soak.faults import Mishap
 from tests.soak.world import World
+from tests.soak.writing import Writing
 
 GZIP = 31
 """zlib's `wbits` for a gzip member."""
@@ -24,6 +26,8 @@ class Loaded:
     number: int
     version: int
     extracted_at: datetime
+    of_pull: str
+    at: int
     file: str
     row: int
 
@@ -31,7 +35,11 @@ class Loaded:
 class Snowpipe:
     """Hears of objects late, in any order and more than once."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, *, writing: Writing, comes_newest_first: bool
+    ) -> None:
+        self._writing = writing
+        self._comes_newest_first = comes_newest_first
         self.table: list[Loaded] = []
         self.complete: dict[str, dict[str, object]] = {}
         """What RAW._RUNS holds, by run id."""
@@ -62,6 +70,8 @@ class Snowpipe:
                         number=record["id"],
                         version=record["v"],
                         extracted_at=started,
+                        of_pull=(run_id or "")[:OF_PULL],
+                        at=self._writing.read(record["at"]),
                         file=key,
                         row=at,
                     )
@@ -76,10 +86,25 @@ class Snowpipe:
         best: dict[int, Loaded] = {}
         for row in self.table:
             other = best.get(row.number)
-            if other is None or _rank(row) > _rank(other):
+            if other is None or self._rank(row) > self._rank(other):
                 best[row.number] = row
         return {number: row.version for number, row in best.items()}
 
+    def _rank(self, row: Loaded) -> tuple[Any, ...]:
+        """As the relation orders: by pull, cursor, and place in the declared order."""
+        place: tuple[Any, ...] = (row.file, row.row)
+        if self._comes_newest_first:
+            place = (_Backwards(row.file), -row.row)
+        return row.extracted_at, row.of_pull, row.at, *place
 
-def _rank(row: Loaded) -> tuple[datetime, str, int]:
-    return row.extracted_at, row.file, row.row
+
+class _Backwards(str):
+    """A text that sorts the other way round."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)
+
+    def __gt__(self, other: str) -> bool:
+        return str.__lt__(self, other)

@@ -11,6 +11,7 @@ from lambdas.core.pull.ports import Page
 from lambdas.core.pull.window import Window
 from tests.soak.faults import Mishap
 from tests.soak.world import World
+from tests.soak.writing import Writing, as_json
 
 Order = Literal["asc", "desc", "log"]
 
@@ -21,7 +22,11 @@ LATEST = 25
 LONGEST_PULL_S = 900.0
 HISTORY = -300
 """Minutes before the first live pull's window: the oldest rows there are."""
-_NEVER = 1_000_000
+ALMOST_NOW = 6
+"""Minutes within which a row may be dated ahead of us, as clocks go."""
+AHEAD = (30, 600, 5_000, 10_000_000)
+"""Minutes after now: a booking, a clock that is wrong, a sentinel."""
+_NEVER = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +40,13 @@ class Row:
     at: int
     seq: int
 
-    def record(self, *, may_be_odd: bool) -> bytes:
+    def record(self, writing: Writing, *, may_be_odd: bool) -> bytes:
         """As the API writes it; if it may, with a column that nobody declared."""
         tail = b',"tail":1' if may_be_odd and self.is_odd else b""
-        return b'{"id":%d,"v":%d,"at":%d%b}' % (
+        return b'{"id":%d,"v":%d,"at":%b%b}' % (
             self.number,
             self.version,
-            self.at,
+            as_json(writing.write(self.at)),
             tail,
         )
 
@@ -52,13 +57,27 @@ class Row:
 
 
 class Upstream:
-    """Rows, each in its current version."""
+    """Rows, each in its current version, or all versions of each."""
 
     def __init__(
-        self, world: World, *, order: Order, updates: bool, lates: bool
+        self,
+        world: World,
+        *,
+        order: Order,
+        updates: bool,
+        lates: bool,
+        keeps_versions: bool,
+        has_futures: bool,
+        ties_versions: bool,
     ) -> None:
+        """`ties_versions`: two versions of a row may have one cursor."""
         self.rows: dict[int, Row] = {}
+        """By number, the newest version of each: by the cursor, then as written."""
+        self.log: list[Row] = []
         self.order = order
+        self._keeps_versions = keeps_versions
+        self._has_futures = has_futures
+        self._ties_versions = ties_versions
         self._world = world
         self._updates = updates
         self._lates = lates
@@ -70,10 +89,14 @@ class Upstream:
         """Rows from before time began, which no live pull asks for."""
         rng = self._world.rng
         for _ in range(rng.randint(3, 12)):
-            self._seq += 1
-            number = len(self.rows) + 1
-            at = rng.randint(HISTORY, -1)
-            self.rows[number] = Row(number=number, version=1, at=at, seq=self._seq)
+            self._write(len(self.rows) + 1, 1, rng.randint(HISTORY, -1))
+
+    def _write(self, number: int, version: int, at: int) -> None:
+        self._seq += 1
+        row = Row(number=number, version=version, at=at, seq=self._seq)
+        self.log.append(row)
+        if number not in self.rows or self.rows[number].at <= at:
+            self.rows[number] = row
 
     def grow(self, *, may_be_late: bool) -> None:
         """A batch of rows at or above all that were there, and late ones if promised.
@@ -82,20 +105,26 @@ class Upstream:
         """
         rng = self._world.rng
         minute = int(self._world.now_s // 60)
-        floor = max((row.at for row in self.rows.values() if row.at > 0), default=0)
+        has_come = (row.at for row in self.log if 0 < row.at <= minute + ALMOST_NOW)
+        floor = max(has_come, default=0)
         ceiling = max(floor, minute)
         for _ in range(rng.randint(1, 7)):
             at = rng.choice((floor, ceiling, rng.randint(floor, ceiling)))
-            if self._lates and may_be_late and rng.random() < 0.3:
+            is_late = self._lates and may_be_late and rng.random() < 0.3
+            if is_late:
                 at = max(0, minute - rng.randint(1, LATEST))
+            if self._has_futures and rng.random() < 0.15:
+                at = minute + rng.choice(AHEAD)
+                self._world.counts["rows dated after now"] += 1
             number, version = len(self.rows) + 1, 1
             if self._updates and self.rows and rng.random() < 0.3:
                 old = self.rows[rng.randint(1, len(self.rows))]
-                number, version, at = old.number, old.version + 1, max(at, old.at)
-            self._seq += 1
-            self.rows[number] = Row(
-                number=number, version=version, at=at, seq=self._seq
-            )
+                after = max(at, old.at + (0 if self._ties_versions else 1))
+                is_old_version = is_late and self._keeps_versions and at < old.at
+                if is_old_version or after <= ceiling or old.at > ceiling:
+                    number, version = old.number, self._seq + 2
+                    at = at if is_old_version else after
+            self._write(number, version, at)
 
     def sorted_rows(self, floor: int, end: int) -> list[tuple[tuple[int, int], Row]]:
         """The rows from `floor` to before `end`, as the API sorts them, each with its
@@ -104,13 +133,14 @@ class Upstream:
         Ties are sorted by when they were written: a row that changes behind the page
         that is read next, at the same cursor, is never shown to that pull.
         """
+        rows = self.log if self._keeps_versions else list(self.rows.values())
         match self.order:
             case "asc":
-                keyed = [((row.at, row.seq), row) for row in self.rows.values()]
+                keyed = [((row.at, row.seq), row) for row in rows]
             case "desc":
-                keyed = [((-row.at, -row.seq), row) for row in self.rows.values()]
+                keyed = [((-row.at, -row.seq), row) for row in rows]
             case "log":
-                keyed = [((row.seq, 0), row) for row in self.rows.values()]
+                keyed = [((row.seq, 0), row) for row in rows]
         return sorted(
             ((key, row) for key, row in keyed if floor <= row.at < end),
             key=lambda item: item[0],
@@ -128,6 +158,7 @@ class UpstreamPages:
         upstream: Upstream,
         *,
         window: Window,
+        writing: Writing,
         page_rows: int,
         filters: bool,
         has_positions: bool,
@@ -140,9 +171,10 @@ class UpstreamPages:
         self._upstream = upstream
         self._floor, self._end = HISTORY, _NEVER
         if filters and window.start is not None:
-            self._floor = int(window.start)
+            self._floor = writing.read(window.start)
         if filters and window.end is not None:
-            self._end = int(window.end)
+            self._end = writing.read(window.end)
+        self._writing = writing
         self._page_rows = page_rows
         self._has_positions = has_positions
         self._has_odd_rows = has_odd_rows
@@ -170,7 +202,10 @@ class UpstreamPages:
         while True:
             rows, after = self._fetch(after)
             yield Page(
-                records=[row.record(may_be_odd=self._has_odd_rows) for row in rows],
+                records=[
+                    row.record(self._writing, may_be_odd=self._has_odd_rows)
+                    for row in rows
+                ],
                 number=number,
                 url="https://api.test/",
                 next_position=list(after) if after and self._has_positions else None,

@@ -365,10 +365,9 @@ def _number_back(value: CursorValue, lag: float) -> CursorValue:
         return value - int(lag)
     if not isinstance(value, str):
         return value - lag
-    text = f"{Decimal(value) - Decimal(str(lag)):f}"
-    if not lag % 1:
-        return text.zfill(len(value)) if value.startswith("0") else text
-    return text
+    back = Decimal(int(lag)) if lag == int(lag) else Decimal(str(lag))
+    text = f"{Decimal(value) - back:f}"
+    return text.zfill(len(value)) if value.startswith("0") else text
 
 
 def _pattern_back(

@@ -112,7 +112,9 @@ class NewRows:
         self._best_value = furthest.value
         self._edge = Edge(
             dataset=dataset,
-            before=position.edge,
+            # With a lag rows land again, and those ahead with them: an older version
+            # that came alone would be the newest read.
+            before=() if incremental.lag else position.edge,
             reached=reached.edge if reached else None,
             asks_from_cursor=self._start is not None and self._start == self._cursor,
         )

@@ -27,6 +27,7 @@ from lambdas.core.landing.names import (
     ROLL_OVER_BYTES,
     TURN_BYTES,
     new_pull_id,
+    run_started_at,
     segment_run_id,
     whole_milliseconds,
 )
@@ -271,10 +272,13 @@ class Puller:
         way, or is to come, may read a row after the slice did, and must win. So the id
         says a moment between both, and its turn among the slices' runs there.
         """
-        newest = self._state.read(before.dataset).newest_run_at
+        live = self._state.read(before.dataset)
         floor = whole_milliseconds(self._clock.now() - LONGEST_LIFE)
-        if newest is not None:
-            floor = max(floor, newest + _NEXT / 2)
+        if live.resume is not None:
+            # A pull that is half-way is yet to read rows, under the moment it began.
+            floor = run_started_at(live.resume.pull_id) - _NEXT / 2
+        elif live.newest_run_at is not None:
+            floor = max(floor, live.newest_run_at + _NEXT / 2)
         stamp = self._state.next_lane_stamp(before.dataset, floor)
         return new_pull_id(stamp.at, stamp.number.to_bytes(TURN_BYTES), random)
 

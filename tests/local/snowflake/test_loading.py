@@ -8,7 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lambdas.core.errors import ObjectMissing, WarehouseError
-from lambdas.core.landing.names import new_run_id, run_id_of
+from lambdas.core.landing.names import (
+    new_pull_id,
+    new_run_id,
+    run_id_of,
+    segment_run_id,
+)
 from lambdas.core.sql import (
     copy_history,
     freshness_query,
@@ -325,3 +330,46 @@ def test_a_dataset_may_be_called_by_a_reserved_word(world: World) -> None:
     world.load(order, ['{"select":7,"We ird":"yes"}'])
 
     assert world.view(order, '"SELECT", "We ird"') == [(7, "yes")]
+
+
+LOG = [
+    '{"id":1,"dep_delay":3,"time_hour":"2013-01-01T05:03:00Z"}',
+    '{"id":1,"dep_delay":2,"time_hour":"2013-01-01T05:03:00Z"}',
+    '{"id":1,"dep_delay":1,"time_hour":"2013-01-01T05:01:00Z"}',
+]
+"""A row's versions, newest first."""
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "field", "shown"),
+    [
+        ("log_desc", "desc", "time_hour", 3.0),
+        ("log_asc", "asc", "time_hour", 2.0),
+        ("log_unsaid", None, "time_hour", 2.0),
+        ("log_numbers", "desc", "n", 3.0),
+    ],
+)
+def test_of_a_change_log_the_newest_version_shows(
+    world: World, name: str, order: str | None, field: str, shown: float
+) -> None:
+    flights = dataset(
+        name,
+        write_disposition="merge",
+        source={
+            "endpoint": {
+                "path": "flights.json",
+                "incremental": {"cursor_path": field, "row_order": order},
+            }
+        },
+    )
+    world.make(flights)
+    first = new_pull_id(STARTED, None, b"random")
+    second = segment_run_id(first, 2, b"random")
+    numbered = [
+        line.replace('"time_hour"', f'"n":"{number}","time_hour"')
+        for line, number in zip(LOG, (100, 100, 99), strict=True)
+    ]
+    world.load(flights, numbered[:1], run_id=first)
+    world.load(flights, numbered[1:], run_id=second)
+
+    assert world.view(flights, "ID, DEP_DELAY") == [(1, shown)]
