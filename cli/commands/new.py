@@ -13,8 +13,9 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -38,10 +39,20 @@ from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
+from lambdas.core.http.urls import sounds_secret
 from project.fault import printable
 from project.yaml_files import read_files
 
 DONE = 0
+
+
+class Method(StrEnum):
+    """How to ask."""
+
+    GET = "GET"
+    POST = "POST"
+
+
 PATIENCE_S = 120.0
 _REFERENCE = re.compile(r"secret:([^#\s]+)#(\S+)")
 
@@ -52,6 +63,8 @@ class AuthChoice:
 
     auth: Mapping[str, JsonValue] | None
     known: Mapping[str, str]
+    scheme: str = ""
+    """A word that the secret has to begin with."""
 
 
 class GivenSecrets:
@@ -78,13 +91,19 @@ def run(
         str | None,
         typer.Option(metavar="TOKEN", help="A credential; - reads it from stdin."),
     ] = None,
+    method: Annotated[
+        Method | None, typer.Option(help="How to ask; POST if there is a body.")
+    ] = None,
+    body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="The body of a POST.")
+    ] = None,
     datasets: Datasets = DATASETS,
     apis: Apis = APIS,
     as_json: Json = False,
 ) -> int:
     """Ask, write, and say what was found. Returns 0.
 
-    Raises BadInput (a name or URL that cannot be used, a file that is there already),
+    Raises BadInput (a name, URL or body that cannot be used, a file that is there),
     UpstreamError if the API does not answer with records.
     """
     if re.fullmatch(NAME_PATTERN, name) is None:
@@ -102,16 +121,45 @@ def run(
     pasted = taken_apart(url, name=name)
     if token == "-":  # noqa: S105 - the sign for standard input
         token = sys.stdin.readline().strip()
+    question = _question(method, body)
     api_name, api, is_new = _api(pasted, token, datasets=datasets, apis=apis)
-    sample, way, http = _ask(pasted, api_name, api, token)
+    sample, way, http = _ask(pasted, api_name, api, token, question)
     found = _found(name, pasted, api_name, sample, http)
     texts = {path: dataset_text(found)}
     if is_new:
         texts[apis / f"{api_name}.yaml"] = api_text(pasted.base_url, way.auth)
     _must_be_valid(texts, path, apis=apis)
     _write(texts)
-    _tell(found, list(texts), _references(texts), http.requests, as_json=as_json)
+    _tell(
+        found,
+        list(texts),
+        _references(texts),
+        http.requests,
+        scheme=way.scheme,
+        as_json=as_json,
+    )
     return DONE
+
+
+def _question(method: Method | None, body: str | None) -> dict[str, JsonValue]:
+    """The method and the body, as an endpoint has them. Raises BadInput."""
+    if body is None:
+        return {"method": method.value} if method is not None else {}
+    if method is Method.GET:
+        raise BadInput("--body is the body of a POST; leave --method GET away")
+    try:
+        document: object = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise BadInput("--body must be a JSON object, such as '{\"limit\": 100}'")
+    secret = next((name for name in document if sounds_secret(name)), None)
+    if secret is not None:
+        raise BadInput(
+            f"--body holds `{printable(secret)}`, which sounds like a secret and would "
+            "be written into the file; give it with --token"
+        )
+    return {"method": "POST", "json": document}
 
 
 def _api(
@@ -132,7 +180,11 @@ def _api(
 
 
 def _ask(
-    pasted: PastedUrl, api_name: str, api: Api | None, token: str | None
+    pasted: PastedUrl,
+    api_name: str,
+    api: Api | None,
+    token: str | None,
+    question: Mapping[str, JsonValue],
 ) -> tuple[Sample, AuthChoice, RememberingApi]:
     """A sample, by the first way to prove who we are that the API takes."""
     params: dict[str, str] = dict(pasted.params)
@@ -141,8 +193,10 @@ def _ask(
         reference = f"secret:{api_name}#{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
         params[name], given[reference] = reference, value
     refused: UpstreamError | None = None
-    ways = list(_ways(pasted, api_name, api, token))
-    for way in ways:
+    challenges: list[str] = []
+    ways: list[AuthChoice] = []
+    for way in _ways(pasted, api_name, api, token, challenges):
+        ways.append(way)
         settings: dict[str, object] = {
             "base_url": pasted.base_url,
             "retry": {"max_attempts": 3, "max_delay": 10},
@@ -163,7 +217,7 @@ def _ask(
             ),
         )
         endpoint = Endpoint.model_validate_json(
-            json.dumps({"path": pasted.path, "params": params})
+            json.dumps({"path": pasted.path, "params": params, **question})
         )
         try:
             return EndpointProbe(http=http, endpoint=endpoint).sample(), way, http
@@ -171,6 +225,7 @@ def _ask(
             if error.kind is not RunErrorKind.AUTH:
                 raise
             refused = error
+            challenges.append(http.challenge)
     hint = (
         "give a token with --token (or --token - to type it)"
         if token is None and api is None
@@ -180,9 +235,15 @@ def _ask(
 
 
 def _ways(
-    pasted: PastedUrl, api_name: str, api: Api | None, token: str | None
+    pasted: PastedUrl,
+    api_name: str,
+    api: Api | None,
+    token: str | None,
+    challenges: Sequence[str],
 ) -> Iterator[AuthChoice]:
-    """How this API may want to know who asks, most common first."""
+    """How this API may want to know who asks, most common first. `challenges` is what
+    it said of that with each refusal so far.
+    """
     if api is not None:
         own = api.auth.model_dump(mode="json") if api.auth else {}
         one = [v for v in own.values() if str(v).startswith("secret:")]
@@ -209,6 +270,14 @@ def _ways(
         reference, known = token, {}
     yield AuthChoice(auth={"type": "bearer", "token": reference}, known=known)
     key: dict[str, JsonValue] = {"type": "api_key", "api_key": reference}
+    scheme = re.match(r"token\b", challenges[-1], re.IGNORECASE) if challenges else None
+    if scheme is not None and known:
+        # Django REST framework's: the word stands before the key
+        yield AuthChoice(
+            auth={**key, "name": "Authorization"},
+            known={reference: f"{scheme[0]} {token}"},
+            scheme=scheme[0],
+        )
     yield AuthChoice(auth={**key, "name": "X-API-Key"}, known=known)
     yield AuthChoice(auth={**key, "name": "Authorization"}, known=known)
     user, colon, password = token.partition(":")
@@ -346,6 +415,7 @@ def _tell(
     secrets: Mapping[str, str],
     requests: int,
     *,
+    scheme: str,
     as_json: bool,
 ) -> None:
     sample, cursor = found.sample, found.cursor
@@ -362,13 +432,16 @@ def _tell(
         "rows": len(sample.records),
         "requests": requests,
         "secrets": dict(secrets),
+        "sign": sample.sign,
     }
     if as_json:
         print(json.dumps(document))
         return
     paging = sample.paginator["type"] if sample.paginator else None
     unknown = (
-        "all on one page" if sample.is_all else "not found: choose one in the file"
+        "all on one page"
+        if sample.is_all
+        else f"not found ({printable(sample.sign)}): choose one in the file"
     )
     lines = [
         *(f"wrote {one}" for one in files),
@@ -380,6 +453,7 @@ def _tell(
     ]
     lines += [
         f"set {variable} here, and {reference} in Secrets Manager for AWS"
+        + (f", each as `{scheme} …`" if scheme else "")
         for reference, variable in secrets.items()
     ]
     lines.append(f"next: name its owner, then `catflap preview {found.name}`")

@@ -8,7 +8,8 @@ parameters that most APIs know are tried; one counts only if other rows come.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import BinaryIO
@@ -20,7 +21,10 @@ from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.core.dataset import Endpoint, ResponseAction
 from lambdas.core.errors import RunErrorKind, UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.paging.signs import NOTHING_BEFORE, Signs
 from lambdas.core.pull.ports import Page
+from lambdas.core.records.documents import Document
+from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
 from lambdas.core.records.select import WHOLE
 
@@ -44,7 +48,19 @@ _FEW = 10
 class RememberingApi(HttpApi):
     """An API that is asked each thing once."""
 
+    challenge: str = ""
+    """What the API wants in `Authorization`, as it said with the newest refusal."""
     _known: dict[tuple[object, ...], HttpResponse | None]
+
+    def _send(
+        self,
+        request: HttpRequest,
+        references: Collection[str],
+        into: BinaryIO | None = None,
+    ) -> HttpResponse:
+        response = super()._send(request, references, into)
+        self.challenge = response.headers.get("www-authenticate", self.challenge)
+        return response
 
     def fetch(
         self,
@@ -59,6 +75,7 @@ class RememberingApi(HttpApi):
             request.method,
             request.url,
             *sorted(request.params.items()),
+            json.dumps(request.json, default=str),
         )
         if key not in known:
             known[key] = super().fetch(request, actions=actions)
@@ -84,6 +101,8 @@ class Sample:
     is_all: bool
     key_hint: tuple[str, ...] = ()
     style: str = ""
+    sign: str = ""
+    """What says that there is more, where nothing says how to ask for it."""
 
 
 class EndpointProbe:
@@ -102,6 +121,7 @@ class EndpointProbe:
             self._prefer({"_shape": "objects", "_size": "max"})
         page, unclear = self._first()
         records = list(page.records[:ROWS])
+        sign = unclear or self._suspicion(page)
         found: Mapping[str, JsonValue] | None = None
         second: Sequence[bytes] | None = None
         position = page.next_position
@@ -110,9 +130,9 @@ class EndpointProbe:
             second = self._second(found, position.get("at"), records)
             if second is None and found.get("type") == "cursor":
                 found, second = self._other_cursor(found, position.get("at"), records)
-        elif position is None and self._may_go_on(page, unclear=unclear):
+        elif position is None and self._may_go_on(page, unclear=bool(unclear)):
             found, second = self._tried(records)
-        is_all = position is None and not unclear and found is None
+        is_all = position is None and not sign and found is None
         if found is not None and second is None:
             found = None
         return Sample(
@@ -124,6 +144,7 @@ class EndpointProbe:
             is_all=is_all,
             key_hint=hint,
             style=style,
+            sign=sign if found is None else "",
         )
 
     def first_records(self) -> list[bytes]:
@@ -182,15 +203,57 @@ class EndpointProbe:
         if len(more) < len(plain) or _first_row(more) != _first_row(plain):
             self._endpoint = before
 
-    def _first(self) -> tuple[Page, bool]:
-        """The first page, and whether it is not all and does not say how to go on."""
+    def _first(self) -> tuple[Page, str]:
+        """The first page, and what says that it is not all where the answer does not
+        say how to go on.
+        """
         try:
-            return self._page({"type": "auto"}, None), False
+            return self._page({"type": "auto"}, None), ""
         except UpstreamError as error:
             if error.kind is not RunErrorKind.RESPONSE:
                 raise
             # if a single page is fine, it was the paging that nothing was said of
-            return self._page({"type": "single_page"}, None), True
+            told = re.search(r"is not all: (.*?)\. The answer", str(error))
+            return self._page({"type": "single_page"}, None), (
+                told[1] if told else "the answer says so"
+            )
+
+    def _suspicion(self, page: Page) -> str:
+        """Exactly 25 rows, or exactly as many as were asked for, are likely a page."""
+        rows = len(page.records)
+        likely = page.next_position is None and self._is_like_a_page(rows)
+        if not likely or self._says_all(rows):
+            return ""
+        return f"exactly {rows} rows: likely a page"
+
+    def _is_like_a_page(self, rows: int) -> bool:
+        sent = self._sent()
+        limited = any(sent.get(name) == str(rows) for name in _LIMIT_NAMES)
+        return limited or (rows >= _FEW and rows % _ROUND == 0)
+
+    def _says_all(self, rows: int) -> bool:
+        """Whether the first answer itself says that nothing comes after it."""
+        request = ApiPages(http=self._http, endpoint=self._endpoint).request()
+        response = self._http.fetch(request)
+        if response is None or self._endpoint.format != "json":
+            return False
+        kind = response.headers.get("content-type", "")
+        document = Document(response.body, content_type=kind)
+        signs = Signs(
+            envelope=Envelope(document, self._selector),
+            headers=response.headers,
+            status=response.status,
+            rows=rows,
+            before=NOTHING_BEFORE,
+            request=request,
+        )
+        return signs.says_all
+
+    def _sent(self) -> dict[str, str]:
+        """What the endpoint sends itself, by name: its query, or its body."""
+        body = self._endpoint.json_body or {}
+        own = {**self._endpoint.params, **body}
+        return {name: str(value) for name, value in own.items()}
 
     def _page(self, paginator: Mapping[str, JsonValue], position: JsonValue) -> Page:
         source = ApiPages(
@@ -237,12 +300,11 @@ class EndpointProbe:
 
     def _may_go_on(self, page: Page, *, unclear: bool) -> bool:
         """Whether more may be behind a page that does not say so."""
-        sent = self._endpoint.params
+        rows, sent = len(page.records), self._sent()
         counts = any(name in sent for name in (*_PAGE_NAMES, *_OFFSET_NAMES))
-        limited = any(sent.get(name) == str(len(page.records)) for name in _LIMIT_NAMES)
-        rows = len(page.records)
-        is_round = rows >= _FEW and rows % _ROUND == 0
-        return rows > 0 and (unclear or counts or limited or is_round)
+        if unclear or not rows:
+            return unclear and rows > 0
+        return (counts or self._is_like_a_page(rows)) and not self._says_all(rows)
 
     def _tried(
         self, first: Sequence[bytes]
@@ -282,21 +344,22 @@ class EndpointProbe:
 
     def _ways(self, rows: int) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
         """Paginators to try, each with the position of its second page."""
-        sent = {name: str(value) for name, value in self._endpoint.params.items()}
+        sent = self._sent()
         limit_name = next((name for name in _LIMIT_NAMES if name in sent), None)
         own_page = next((n for n in _PAGE_NAMES if sent.get(n, "").isdecimal()), None)
         own_offset = next(
             (n for n in _OFFSET_NAMES if sent.get(n, "").isdecimal()), None
         )
+        where = "body_path" if self._endpoint.method == "POST" else "param"
         if own_page is not None:
             at = int(sent[own_page])
-            yield _by_page(own_page, min(at, 1), at), at + 1
+            yield _by_page(own_page, min(at, 1), at, where=where), at + 1
             return
         if own_offset is None:
             for name in ("page", "page[number]") if "page[size]" in sent else ("page",):
                 # an API that counts from 0 gives other rows for page 1 already
-                yield _by_page(name, 0), 1
-                yield _by_page(name, 1), 2
+                yield _by_page(name, 0, where=where), 1
+                yield _by_page(name, 1, where=where), 2
         for name in (own_offset,) if own_offset else ("offset", "skip"):
             start = int(sent.get(name, "0"))
             asked = sent.get(limit_name or "", "")
@@ -304,8 +367,8 @@ class EndpointProbe:
             paginator: dict[str, JsonValue] = {
                 "type": "offset",
                 "limit": limit,
-                "offset_param": name,
-                "limit_param": limit_name or "limit",
+                f"offset_{where}": name,
+                f"limit_{where}": limit_name or "limit",
             }
             if start:
                 paginator["offset"] = start
@@ -316,14 +379,20 @@ class EndpointProbe:
         own = {
             value
             for name, value in (found or {}).items()
-            if name in {"page_param", "offset_param", "limit_param"}
+            if name.endswith(("_param", "_body_path"))
         }
         kept = {n: v for n, v in self._endpoint.params.items() if n not in own}
-        return _with(self._endpoint, params=kept)
+        body = self._endpoint.json_body
+        if body is None:
+            return _with(self._endpoint, params=kept)
+        left = {name: value for name, value in body.items() if name not in own}
+        return _with(self._endpoint, params=kept, json=left)
 
 
-def _by_page(name: str, base: int, page: int | None = None) -> dict[str, JsonValue]:
-    found: dict[str, JsonValue] = {"type": "page_number", "page_param": name}
+def _by_page(
+    name: str, base: int, page: int | None = None, *, where: str = "param"
+) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {"type": "page_number", f"page_{where}": name}
     if base:
         found["base_page"] = base
     if page is not None and page != base:

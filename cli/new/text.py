@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from pydantic import JsonValue
 
 from cli.new.guess import CursorField, Field, ages, columns_of, is_recent
 from cli.new.sample import Sample
+from lambdas.core.dataset import Endpoint
 from project.fault import printable
 
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$/-]*")
@@ -92,6 +94,7 @@ def dataset_text(found: DatasetDraft) -> str:
         f"  client: {found.client}",
         "  endpoint:",
         f"    path: {scalar(endpoint.path)}",
+        *_question(endpoint),
         *_params(found),
     ]
     if endpoint.body_format != "json":
@@ -116,11 +119,24 @@ def _params(found: DatasetDraft) -> list[str]:
         lines.append("    params:")
         lines += [f"      {scalar(name)}: {scalar(v)}" for name, v in params.items()]
     if found.cursor is not None and not found.filter:
+        # a second `params:` would be a fault, so what is commented fits in the first
+        indent, head = ("      ", []) if params else ("    ", ["    # params:"])
         lines += [
-            "    # if the API can filter by time, name its parameter, a pull asks",
-            "    # for the new; until then it reads all, and keeps what is new:",
-            '    # params: {updated_since: "{incremental.start_value}"}',
+            f"{indent}# if the API can filter by time, name its parameter: then a pull",
+            f"{indent}# asks for what is new; until then it reads all and keeps that",
+            *head,
+            '      # updated_since: "{incremental.start_value}"',
         ]
+    return lines
+
+
+def _question(endpoint: Endpoint) -> list[str]:
+    """The method and the body, if it is not a plain GET."""
+    if endpoint.method == "GET":
+        return []
+    lines = ["    method: POST"]
+    if endpoint.json_body:
+        lines.append(f"    json: {scalar(dict(endpoint.json_body))}")
     return lines
 
 
@@ -133,14 +149,22 @@ def _paginator(sample: Sample) -> list[str]:
             "    # one (auto), or say it:",
             "    # paginator: {type: page_number, base_page: 1, page_param: page}",
         ]
+    where = "body_path" if sample.endpoint.method == "POST" else "param"
     return [
-        "    # there is more than one page, and nothing says how to ask for the next;",
-        "    # a pull fails until it is said. Choose one:",
-        "    # paginator: {type: page_number, base_page: 1, page_param: page}",
-        "    # paginator: {type: offset, limit: 100, offset_param: offset}",
-        "    # paginator: {type: cursor, cursor_path: next, cursor_param: cursor}",
+        *_comment(
+            f"{sample.sign}. Nothing in the answer says how to ask for the next page. "
+            "Choose one:"
+        ),
+        f"    # paginator: {{type: page_number, base_page: 1, page_{where}: page}}",
+        f"    # paginator: {{type: offset, limit: 100, offset_{where}: offset}}",
+        f"    # paginator: {{type: cursor, cursor_path: next, cursor_{where}: cursor}}",
         "    # paginator: {type: single_page}   # the first page is all you want",
     ]
+
+
+def _comment(sentence: str) -> list[str]:
+    """A sentence as comments of an endpoint."""
+    return [f"    # {line}" for line in textwrap.wrap(printable(sentence), 80)]
 
 
 def _incremental(found: DatasetDraft) -> list[str]:

@@ -454,6 +454,19 @@ class Signs:
         return None
 
     @property
+    def says_all(self) -> bool:
+        """Whether the answer says in any way that nothing comes after it."""
+        return (
+            self.end is not None
+            or self._leads_nowhere
+            or "link" in self._headers
+            or any(
+                _number_of(one.total) == self._rows or _number_of(one.pages) == 1
+                for one in self.counted
+            )
+        )
+
+    @property
     def has_moved(self) -> bool:
         """Whether the answer says by an offset that it is not the first page."""
         return any((_number_of(one.offset) or 0) > 0 for one in self.counted)

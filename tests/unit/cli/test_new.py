@@ -314,7 +314,7 @@ def test_a_filter_that_is_ignored_is_not_written(place: Place) -> None:
     endpoint = place.dataset().source.endpoint
     assert endpoint is not None
     assert endpoint.params == {}
-    assert "# params: {updated_since:" in place.written()
+    assert "# params:\n      # updated_since:" in place.written()
 
 
 @pytest.mark.parametrize(
@@ -489,3 +489,90 @@ def test_an_api_without_records_ends_with_three(answer: Answer, place: Place) ->
     assert code == 3
     assert "127.0.0.1" in err
     assert place.written() == ""
+
+
+def test_a_token_as_django_rest_framework_wants_it_is_told_by_its_refusal(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(asked: Asked) -> Answer:
+        if asked.headers.get("authorization") != f"Token {CANARY}":
+            return Answer(status=401, headers={"WWW-Authenticate": "Token"})
+        return by_link_header(asked)
+
+    with serving(app) as server:
+        code, out, _ = place.run(
+            "new", "cats", "--from", f"{server.url}cats", "--token", CANARY
+        )
+        assert code == 0
+        assert "as `Token …`" in out
+        assert CANARY not in place.written()
+        assert "name: Authorization" in place.written()
+        monkeypatch.setenv("CATFLAP_SECRET_CATS_TOKEN", f"Token {CANARY}")
+        place.works(len(CATS))
+
+
+def test_a_post_with_a_body_is_asked_and_written(place: Place) -> None:
+    def app(asked: Asked) -> Answer:
+        assert (asked.method, asked.json.get("kind")) == ("POST", "all")
+        number = int(str(asked.json.get("page", 1)))
+        rows, _ = page_of(number - 1)
+        return answer_json({"cats": rows, "page": number, "pages": 3})
+
+    with serving(app) as server:
+        found = place.new(f"{server.url}search", "--body", '{"kind": "all"}')
+        assert found["paginator"] == {
+            "type": "page_number", "base_page": 1, "page": 1, "page_body_path": "page",
+            "total_path": "pages",
+        }  # fmt: skip
+        assert "method: POST" in place.written()
+        assert "json: {kind: all}" in place.written()
+        place.works(len(CATS))
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (["--body", "[1]"], "JSON object"),
+        (["--body", "{"], "JSON object"),
+        (["--body", "{}", "--method", "GET"], "body of a POST"),
+        (["--body", '{"api_key": "CANARY-x"}'], "sounds like a secret"),
+    ],
+)
+def test_a_body_that_cannot_be_sent_is_refused(
+    options: list[str], wrong: str, place: Place
+) -> None:
+    code, _, err = place.run("new", "cats", "--from", "http://127.0.0.1:1/", *options)
+    assert code == 2
+    assert wrong in err
+    assert "CANARY" not in err
+
+
+def test_exactly_25_rows_are_likely_a_page(place: Place) -> None:
+    document = {"cats": [{"id": n, "updated_at": "2024-01-01"} for n in range(25)]}
+    with serving(lambda _: answer_json(document)) as server:
+        code, out, _ = place.run("new", "cats", "--from", f"{server.url}cats?kind=all")
+    assert code == 0
+    assert "exactly 25 rows: likely a page" in out
+    assert "exactly 25 rows: likely a page" in place.written()
+    assert "# paginator: {type: page_number" in place.written()
+    # what is commented fits into the parameters that are there
+    assert place.written().count("params:") == 1
+    assert '      # updated_since: "{incremental.start_value}"' in place.written()
+
+
+@pytest.mark.parametrize("end", [{"next": None}, {"total": 25}, {"has_more": False}])
+def test_25_rows_that_are_said_to_be_all_are_all(
+    end: dict[str, object], place: Place
+) -> None:
+    document = {"cats": [{"id": n} for n in range(25)], **end}
+    with serving(lambda _: answer_json(document)) as server:
+        place.new(f"{server.url}cats")
+        assert len(server.asked) == 1
+    assert "one page held everything" in place.written()
+
+
+def test_what_says_that_there_is_more_stands_in_the_file(place: Place) -> None:
+    document = {"cats": [{"id": n} for n in range(7)], "meta": {"total": 90}}
+    with serving(lambda _: answer_json(document)) as server:
+        place.new(f"{server.url}cats")
+    assert "`meta.total` is 90. Nothing in the answer says how" in place.written()
