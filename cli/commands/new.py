@@ -39,7 +39,7 @@ from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
-from lambdas.core.http.urls import sounds_secret
+from lambdas.core.http.redaction import sounds_secret
 from project.fault import printable
 from project.yaml_files import read_files
 
