@@ -73,6 +73,7 @@ class SchedulesStack(CatflapStack):
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
                     mode="OFF"
                 ),
+                state="DISABLED" if dataset.schedule.paused else "ENABLED",
                 schedule_expression=expression(dataset.schedule),
                 schedule_expression_timezone=dataset.schedule.timezone,
                 target=scheduler.CfnSchedule.TargetProperty(

@@ -48,6 +48,7 @@ class MemoryIncidents:
         self.at: datetime | None = None
         self.troubles: list[Problem] = []
         self.repaired: dict[str, Repaired] = {}
+        self.failed: set[str] = set()
 
     def desk(self) -> CheckState:
         return CheckState(
@@ -56,6 +57,7 @@ class MemoryIncidents:
             last_check_at=self.at,
             troubles=list(self.troubles),
             repaired=list(self.repaired.values()),
+            failed=frozenset(self.failed),
             own={
                 name: self.all[incident_id]
                 for name, incident_id in self.open.items()
@@ -79,6 +81,9 @@ class MemoryIncidents:
     def forget(self, datasets: Iterable[str]) -> None:
         for name in datasets:
             self.seen.pop(name, None)
+
+    def forget_failures(self, datasets: Iterable[str]) -> None:
+        self.failed -= set(datasets)
 
     def open_incident(self, dataset: str) -> Incident | None:
         incident_id = self.open.get(dataset)

@@ -52,12 +52,16 @@ class Row:
     watch: Watch | None
     incident: Incident | None
     is_faulty: bool = False
+    paused: str | None = None
+    """Why it is not pulled for now."""
 
     @property
     def state(self) -> str:
         """As the last check found it: what was never checked is unknown, and nothing
         passes beside an open incident of its own.
         """
+        if self.paused is not None:
+            return "no promise"
         if self.watch is None:
             return "unknown"
         incident, state = self.incident, self.watch.state
@@ -112,7 +116,13 @@ def run(
     with reached.reached():
         desk = table.desk()
         watches = desk.watches
-        faulty = read_files(datasets, apis).faulty if datasets.is_dir() else {}
+        read = read_files(datasets, apis) if datasets.is_dir() else None
+        faulty = read.faulty if read else {}
+        paused = (
+            {name: one.schedule.paused for name, one in read.sound.datasets.items()}
+            if read
+            else {}
+        )
         names = sorted({*watches, *faulty, *declared(datasets)})
         status = Status(
             environment=environment,
@@ -125,6 +135,7 @@ def run(
                     watch=watches.get(name),
                     incident=_open_incident(watches.get(name), table),
                     is_faulty=name in faulty,
+                    paused=paused.get(name),
                 )
                 for name in names
             ],
@@ -154,6 +165,7 @@ def as_document(status: Status) -> dict[str, object]:
                 "newest_at": iso(row.watch.newest_at) if row.watch else None,
                 "age_s": _age_s(row.watch, status.now),
                 "checked_at": iso(row.watch.checked_at) if row.watch else None,
+                "paused": row.paused,
                 "next_deadline": iso(row.watch.next_look_at) if row.watch else None,
                 "attainment": {
                     "7d": _share(row.watch, 7, status.now),
@@ -227,6 +239,8 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if row.is_faulty:
             yield f"{row.name}: its file has faults; `catflap check` lists them"
+        elif row.paused is not None:
+            yield f"{row.name}: paused: {row.paused}"
         elif row.watch is None:
             yield f"{row.name}: not checked yet"
         elif row.watch.state == "pass" and not row.watch.first_load_over:

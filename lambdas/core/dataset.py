@@ -302,6 +302,11 @@ class Schedule(Model):
     timezone: str = Field(
         default="UTC", description="IANA zone on whose wall clock the cron runs"
     )
+    paused: str | None = Field(
+        default=None,
+        min_length=1,
+        description="why it is not pulled for now: no pull, and no alarm",
+    )
 
 
 ColumnType = Literal[

@@ -35,7 +35,6 @@ from lambdas.core.incidents.incident import (
     Incident,
     advance,
     retired,
-    waking_nobody,
 )
 from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
 from lambdas.core.incidents.lateness import with_late
@@ -44,7 +43,8 @@ from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
 from lambdas.core.schedule.zones import last_morning
 from lambdas.freshness.outbox import Outbox
-from lambdas.freshness.repair_notices import RepairNotices, has_paged
+from lambdas.freshness.repair_notices import RepairNotices
+from lambdas.freshness.risks import Risks, problems_of, recovered, with_problems
 from lambdas.freshness.self_check import SelfCheck
 
 LOG = logging.getLogger("catflap.freshness.check")
@@ -111,6 +111,7 @@ class FreshnessCheck:
         self._events = events
         self._routes = routes
         self._self_check = SelfCheck(state=state, routes=routes, limits=limits)
+        self._risks = Risks(judge=judge, datasets=catalogue.datasets)
         self._sweep = sweep
         self._loads = loads
         self._statements = statements
@@ -130,8 +131,11 @@ class FreshnessCheck:
         due = self._due(before, now)
         judgement = self._judge.judge(due, before.watches, now=now)
         judged = judgement.judged
-        outcome = self._conclude(judged, before, now)
+        judged += self._risks.judged(before, {one.name for one in due}, now)
+        judged = with_problems(judged, problems_of(before))
+        outcome = self._conclude(judged, now)
         outcome.unchecked |= judgement.unjudged
+        self._state.forget_failures({*recovered(judged)} & before.failed)
         self._retire(before.watches, outcome, now)
         outcome.made += self._reported_loads(before, now)
         delivered = self._outbox.deliver([*waited.left, *outcome.made])
@@ -200,7 +204,8 @@ class FreshnessCheck:
         return [
             dataset
             for name, dataset in self._catalogue.datasets.items()
-            if is_due(
+            if dataset.schedule.paused is None
+            and is_due(
                 desk.watches.get(name),
                 promise=self._promises[name],
                 now=now,
@@ -208,9 +213,7 @@ class FreshnessCheck:
             )
         ]
 
-    def _conclude(
-        self, judged: Sequence[Judged], desk: CheckState, now: datetime
-    ) -> _Outcome:
+    def _conclude(self, judged: Sequence[Judged], now: datetime) -> _Outcome:
         """Keep what changed, of each dataset for itself.
 
         One that fails, and one that somebody else changed, keeps its record as it was,
@@ -228,7 +231,7 @@ class FreshnessCheck:
                 break
             try:
                 self._announce_load(item)
-                watch, made = self._advance(item, desk, inhibited, now)
+                watch, made = self._advance(item, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
                 outcome.conflicts += 1
@@ -244,7 +247,7 @@ class FreshnessCheck:
         return outcome
 
     def _advance(
-        self, item: Judged, desk: CheckState, inhibited: Inhibition, now: datetime
+        self, item: Judged, inhibited: Inhibition, now: datetime
     ) -> tuple[Watch | None, Sequence[Notice]]:
         """Record a change of the incident and make its notices; or the watch that is
         still to be kept.
@@ -277,14 +280,8 @@ class FreshnessCheck:
         )
         after = transition.incident
         is_open = after is not None and after.resolved_at is None
-        kept = watch_after(
-            dataset,
-            item.signals,
-            verdict,
-            watch,
-            incident_id=after.incident_id if after is not None and is_open else None,
-            awaited_until=item.awaited_until,
-        )
+        incident_id = after.incident_id if after is not None and is_open else None
+        kept = _kept(item, incident_id=incident_id)
         if after is None or after is before:
             return kept, ()
         if kept.tally is not None:
@@ -294,9 +291,6 @@ class FreshnessCheck:
                 kept, ended_incident=after.incident_id, ended_at=now
             )
         LOG.info("%s: %s (%s)", after.incident_id, verdict.headline, verdict.cause)
-        pages = any(one.page for one in transition.announcements)
-        if pages and has_paged(desk, dataset.name, verdict.cause):
-            transition = waking_nobody(transition)
         told = notices(
             transition,
             verdict,
@@ -365,10 +359,37 @@ class FreshnessCheck:
         )
         return made
 
+    def _paused(self, watch: Watch, outcome: _Outcome, now: datetime) -> None:
+        """End what is open of a dataset that is paused: nothing is promised now."""
+        quiet = dataclasses.replace(
+            watch,
+            promise="",
+            incident_id=None,
+            at_risk=False,
+            cause=None,
+            state="pass",
+        )
+        try:
+            outcome.made += self._end(watch.dataset, Ending.NOT_PROMISED, quiet, now)
+        except StateConflict as conflict:
+            LOG.warning("%s", conflict)
+        except Exception as error:
+            LOG.exception("the incident of %s could not be ended", watch.dataset)
+            outcome.unchecked[watch.dataset] = reason(error)
+
     def _retire(
         self, watches: Mapping[str, Watch], outcome: _Outcome, now: datetime
     ) -> None:
         """Close what was open of datasets that exist no more, and forget them."""
+        paused = [
+            watches[name]
+            for name, dataset in self._catalogue.datasets.items()
+            if dataset.schedule.paused is not None
+            and name in watches
+            and watches[name].incident_id is not None
+        ]
+        for watch in paused:
+            self._paused(watch, outcome, now)
         gone = [name for name in watches if name not in self._catalogue.datasets]
         retired_now = []
         for name in gone:
@@ -383,6 +404,25 @@ class FreshnessCheck:
                 retired_now.append(name)
         if retired_now:
             self._state.forget(retired_now)
+
+
+def _kept(item: Judged, *, incident_id: str | None) -> Watch:
+    """What to remember of it; what was not read stays as it was."""
+    if item.is_remembered and item.before is not None:
+        return dataclasses.replace(
+            item.before,
+            cause=item.verdict.cause,
+            at_risk=item.verdict.at_risk,
+            incident_id=incident_id,
+        )
+    return watch_after(
+        item.dataset,
+        item.signals,
+        item.verdict,
+        item.before,
+        incident_id=incident_id,
+        awaited_until=item.awaited_until,
+    )
 
 
 def earlier_of(earlier: Incident | None, after: Incident) -> Incident | None:

@@ -11,11 +11,11 @@ from datetime import datetime
 
 from lambdas.core.errors import StateConflict
 from lambdas.core.incidents.context import loading_context
-from lambdas.core.incidents.incident import Incident, Recipient, advance
+from lambdas.core.incidents.incident import Recipient, advance
 from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState, ReportedRepairs
 from lambdas.core.incidents.repairs import NOT_NOTIFIED, loading_verdict, repair_notices
-from lambdas.core.loading.repair import ALL, Problem, Repair
+from lambdas.core.loading.repair import Repair
 from lambdas.core.names import LOADING
 
 LOG = logging.getLogger("catflap.freshness.load_desk")
@@ -45,7 +45,8 @@ class RepairNotices:
     def _tell_of_troubles(self, desk: CheckState, now: datetime) -> Sequence[Notice]:
         before = desk.own.get(LOADING)
         said = "" if before is None else "\n".join(before.evidence)
-        told_of = [one for one in desk.troubles if self._is_ours(one, before, said)]
+        # What concerns one dataset is told with its own incident.
+        told_of = [one for one in desk.troubles if one.dataset is None]
         transition = advance(
             before,
             loading_verdict(told_of),
@@ -69,15 +70,6 @@ class RepairNotices:
         )
         return made
 
-    def _is_ours(self, trouble: Problem, before: Incident | None, said: str) -> bool:
-        """Not what the dataset's own incident says already: it is late for it."""
-        if before is not None and f"{trouble.name}: " in said:
-            return True
-        if trouble.dataset is None:
-            return True
-        own = self._state.open_incident(trouble.dataset)
-        return own is None or trouble.code not in {own.cause, *own.also, *own.causes}
-
     def _tell_of_repairs(
         self, desk: CheckState, now: datetime
     ) -> Iterator[Sequence[Notice]]:
@@ -93,16 +85,3 @@ class RepairNotices:
             )
             self._told.record_repaired(repaired.repair_id, news)
             yield news
-
-
-def has_paged(desk: CheckState, dataset: str, cause: str | None) -> bool:
-    """Whether engineers were woken for a dataset and a cause by the open incident of
-    loads: when the dataset is late for it, nobody is woken again.
-    """
-    incident = desk.own.get(LOADING)
-    if incident is None or incident.paged_at is None:
-        return False
-    return any(
-        line.startswith((f"{cause} {dataset}: ", f"{cause} {ALL}: "))
-        for line in incident.evidence
-    )

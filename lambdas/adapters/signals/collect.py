@@ -66,16 +66,20 @@ class Collector:
         self._timeout_s = timeout_s
 
     def collect(
-        self, datasets: Sequence[Dataset], *, now: datetime
+        self,
+        datasets: Sequence[Dataset],
+        *,
+        now: datetime,
+        sections: Sequence[str] = SECTIONS,
     ) -> Mapping[str, CollectedSignals]:
-        """What was found of each dataset, by name."""
+        """What was found of each dataset, by name, in some sections or all."""
         if not datasets:
             return {}
         # Not a `with`: its end would wait for whatever hangs.
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="signals")
         asked: dict[Future[object], tuple[str, str]] = {}
         for dataset in datasets:
-            for section in SECTIONS:
+            for section in sections:
                 source: SignalSource[object] = getattr(self._sources, section)
                 task = pool.submit(source.collect, dataset, now=now)
                 asked[task] = (dataset.name, section)

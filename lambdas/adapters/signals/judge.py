@@ -13,6 +13,7 @@ from datetime import datetime
 from lambdas.adapters.signals.collect import CollectedSignals, Collector
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.causes.pulling import FAILURES_AT_RISK
 from lambdas.core.diagnosis.signals import Monitor, Signals, Table
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.freshness.assess import Limits, all_signals, table_signals
@@ -29,6 +30,7 @@ class Judged:
     """One dataset's verdict, and what it rests on.
 
     `awaited_until` is set while a dataset waits for the first rows it ever gets.
+    `is_remembered`: its table was not read; it is as the last check saw it.
     """
 
     dataset: Dataset
@@ -36,6 +38,7 @@ class Judged:
     verdict: Verdict
     before: Watch | None
     awaited_until: datetime | None = None
+    is_remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,53 @@ class Judge:
         late = [item.dataset for item in judged if item.verdict.state.late]
         explained = self._explained(judged, self._collector.collect(late, now=now))
         return Judgement(judged=explained, unjudged=unjudged)
+
+    def at_risk(
+        self, watched: Sequence[tuple[Dataset, Watch]], *, now: datetime
+    ) -> list[Judged]:
+        """A verdict on datasets that are on time, from what is remembered of their
+        tables and from their pulls: no warehouse is asked. The source is asked only
+        where pulls keep failing.
+        """
+        remembered = {
+            dataset.name: table_signals(
+                dataset, _remembered(watch), watch, now=now, limits=self._limits
+            )
+            for dataset, watch in watched
+        }
+        datasets = [dataset for dataset, _ in watched]
+        found = self._collector.collect(datasets, now=now, sections=("pull",))
+        signals = self._with(datasets, remembered, found)
+        failing = [one for one in datasets if _keeps_failing(signals[one.name])]
+        more = self._collector.collect(failing, now=now, sections=("upstream",))
+        joined = {
+            name: dataclasses.replace(found[name], upstream=one.upstream)
+            for name, one in more.items()
+        }
+        signals |= self._with(failing, remembered, joined)
+        return [
+            Judged(
+                dataset=dataset,
+                signals=signals[dataset.name],
+                verdict=diagnose(signals[dataset.name]),
+                before=watch,
+                is_remembered=True,
+            )
+            for dataset, watch in watched
+        ]
+
+    def _with(
+        self,
+        datasets: Sequence[Dataset],
+        read: Mapping[str, Signals],
+        found: Mapping[str, CollectedSignals],
+    ) -> dict[str, Signals]:
+        return {
+            one.name: all_signals(
+                one, read[one.name], found[one.name], limits=self._limits
+            )
+            for one in datasets
+        }
 
     def explain(
         self, dataset: Dataset, watch: Watch | None, *, monitor: Monitor, now: datetime
@@ -170,6 +220,21 @@ class Judge:
                 schedule_created_at=pull.schedule.created_at if pull else None,
             )
         return explained
+
+
+def _remembered(watch: Watch) -> Table:
+    """The table as the last check saw it."""
+    return Table(
+        read="ok",
+        newest_event_at=watch.newest_at,
+        newest_loaded_at=watch.newest_loaded_at,
+        row_count=watch.row_count or 0,
+    )
+
+
+def _keeps_failing(signals: Signals) -> bool:
+    """So often that it is a risk, if the source has more."""
+    return (signals.pull.failures_in_row or 0) >= FAILURES_AT_RISK
 
 
 def reason(error: Exception) -> str:

@@ -22,6 +22,7 @@ import msgspec
 
 from lambdas.adapters.state.items import (
     CHECK,
+    FAILED,
     FRESHNESS,
     OPEN,
     OUTBOX,
@@ -91,6 +92,7 @@ class IncidentTable:
             repaired=[
                 _read(item, "repaired", Repaired) for item in found[REPAIRED].values()
             ],
+            failed=frozenset(found[FAILED]),
             own={
                 name: incident
                 for name, item in found[OPEN].items()
@@ -157,7 +159,17 @@ class IncidentTable:
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""
         self._write(
-            [{"DeleteRequest": {"Key": monitor_key(FRESHNESS, x)}} for x in datasets]
+            [
+                {"DeleteRequest": {"Key": monitor_key(kind, x)}}
+                for x in datasets
+                for kind in (FRESHNESS, FAILED)
+            ]
+        )
+
+    def forget_failures(self, datasets: Iterable[str]) -> None:
+        """Drop the marks of pulls that failed, of datasets that were pulled since."""
+        self._write(
+            [{"DeleteRequest": {"Key": monitor_key(FAILED, x)}} for x in datasets]
         )
 
     def open_incident(self, dataset: str) -> Incident | None:

@@ -4,6 +4,7 @@
 ``MONITOR#<n>`` / ``FRESHNESS#<name>``                   what is remembered of a dataset
 ``MONITOR`` / ``OPEN#<name>``                            which incident of ours is open
 ``MONITOR#<n>`` / ``OUTBOX#<created at>#<notice id>``    a notice, until it is delivered
+``MONITOR#<n>`` / ``FAILED#<name>``                      that a dataset's pull failed
 ``MONITOR`` / ``REPAIRED#<repair id>``                   a repair nobody was told of yet
 ``MONITOR`` / ``TROUBLE#<code> <name>``                  what keeps rows from loading
 
@@ -29,9 +30,10 @@ CHECK = "CHECK"
 FRESHNESS = "FRESHNESS"
 OPEN = "OPEN"
 OUTBOX = "OUTBOX"
+FAILED = "FAILED"
 REPAIRED = "REPAIRED"
 TROUBLE = "TROUBLE"
-SPREAD = frozenset({FRESHNESS, OUTBOX})
+SPREAD = frozenset({FRESHNESS, OUTBOX, FAILED})
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 

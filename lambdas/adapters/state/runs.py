@@ -27,6 +27,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.state.columns import observed_in
+from lambdas.adapters.state.items import FAILED, monitor_key
 from lambdas.core.backfill.backfill import Backfill
 from lambdas.core.columns.observed import NOTHING_OBSERVED, observed_to_json
 from lambdas.core.errors import StateConflict
@@ -191,8 +192,14 @@ class StateTable:
             raise StateConflict(f"another run is called {run.run_id}")
 
     def record_failed(self, run: Run) -> None:
-        """Keep a failed run."""
+        """Keep a failed run, and have the next check look why."""
         self._dynamodb.put_item(TableName=self._table, Item=_run_item(run))
+        if run.lane is None:
+            mark = {
+                **monitor_key(FAILED, run.dataset),
+                "at": {"S": run.started_at.isoformat()},
+            }
+            self._dynamodb.put_item(TableName=self._table, Item=mark)
 
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """Record the run and name it in the state: the point of no return."""

@@ -174,6 +174,7 @@ def watch_after(
         incident_id=incident_id,
         first_seen_at=signals.now if before is None else before.seen_since,
         is_promised=is_promised(dataset.freshness),
+        at_risk=verdict.at_risk,
         ended_incident=None if before is None else before.ended_incident,
         ended_at=None if before is None else before.ended_at,
         first_load_over=(before is not None and before.first_load_over)

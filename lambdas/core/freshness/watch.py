@@ -21,7 +21,9 @@ class Watch:
     `promise` is a hash of what it was judged by. `newest_at` is the table's newest
     time by its clock, which is also what was evaluated. `first_load_over` stays true
     once rows were seen, or once the time for the first ones was over. `tally` is how
-    late it has been. `ended_incident` is the newest that is over, since `ended_at`.
+    late it has been. `at_risk`: it is on time, and has an incident all the same, which
+    is looked after without its table. `ended_incident` is the newest that is over,
+    since `ended_at`.
     """
 
     dataset: str
@@ -38,6 +40,7 @@ class Watch:
     first_load_over: bool = True
     tally: AttainmentState | None = None
     is_promised: bool = True
+    at_risk: bool = False
     ended_incident: str | None = None
     ended_at: datetime | None = None
 
@@ -48,8 +51,10 @@ class Watch:
 
 
 def promise_hash(dataset: Dataset) -> str:
-    """Changes when the promise does: then an old verdict says nothing any more."""
-    text = dataset.freshness.model_dump_json()
+    """Changes when the promise does: then an old verdict says nothing any more. One
+    that was paused begins anew.
+    """
+    text = dataset.freshness.model_dump_json() + (dataset.schedule.paused or "")
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -67,8 +72,7 @@ def is_due(
     """
     if watch is None or watch.promise != promise or has_undelivered:
         return True
-    if watch.state != "pass" or watch.cause is not None:
-        return True
-    if watch.incident_id is not None:
+    is_ill = watch.state != "pass" or watch.cause is not None or watch.incident_id
+    if is_ill and not watch.at_risk:
         return True
     return watch.next_look_at is not None and watch.next_look_at <= now

@@ -834,16 +834,6 @@ def _union(
     return tuple(sorted({*told, *more}))
 
 
-def waking_nobody(transition: Transition) -> Transition:
-    """The same, told without a page: somebody was woken for it already."""
-    return dataclasses.replace(
-        transition,
-        announcements=tuple(
-            dataclasses.replace(one, page=False) for one in transition.announcements
-        ),
-    )
-
-
 def retired(
     incident: Incident, *, now: datetime, ending: Ending = Ending.REMOVED
 ) -> Transition:

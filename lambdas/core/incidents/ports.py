@@ -45,6 +45,8 @@ class CheckState:
     """What keeps rows from being loaded, by name."""
     repaired: Sequence[Repaired] = ()
     """Repairs that nobody was told of yet, by id."""
+    failed: frozenset[str] = frozenset()
+    """Datasets whose newest pull failed, as far as is known."""
     own: Mapping[str, Incident] = field(default_factory=dict)
     """The open incidents of what is no dataset, by its name."""
 
@@ -62,6 +64,9 @@ class IncidentState(Protocol):
 
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""
+
+    def forget_failures(self, datasets: Iterable[str]) -> None:
+        """Drop the marks of pulls that failed, of datasets that were pulled since."""
 
     def open_incident(self, dataset: str) -> Incident | None:
         """The dataset's open incident."""

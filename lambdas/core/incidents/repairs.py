@@ -8,7 +8,7 @@ from datetime import datetime
 from lambdas.core.diagnosis.assessment import State
 from lambdas.core.diagnosis.causes.rule import Audience, Stage
 from lambdas.core.diagnosis.verdict import Verdict
-from lambdas.core.incidents.incident import NoticeKind, Recipient
+from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem, Repair, Repaired
@@ -46,6 +46,27 @@ def loading_verdict(troubles: Sequence[Problem]) -> Verdict:
         + (f" · and {more} more" if more > 0 else "")
         or "nothing has to be done",
         also=codes[1:],
+    )
+
+
+def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
+    """What is said of a dataset that is on time while some of its rows are not loaded:
+    it is at risk.
+    """
+    name = problem.dataset or LOADING
+    return Verdict(
+        dataset=name,
+        state=State.PASS,
+        cause=problem.code,
+        stage=Stage.LOAD,
+        page=False,
+        tell=frozenset({Audience.ENGINEERS}),
+        headline=f"{name} at risk: {in_plain_words(problem.code).rstrip('.')}",
+        evidence=(problem.sentence,),
+        next_step=problem.next_step,
+        also=(),
+        at_risk=True,
+        late_at=late_at,
     )
 
 

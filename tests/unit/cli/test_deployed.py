@@ -146,6 +146,7 @@ def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
         "newest_at": "2026-11-23T07:00:00Z",
         "age_s": 7200.0,
         "checked_at": "2026-11-23T08:00:00Z",
+        "paused": None,
         "next_deadline": "2026-11-23T10:00:00Z",
         "attainment": {"7d": None, "30d": None},
         "incident": None,

@@ -13,12 +13,13 @@ from lambdas.adapters.signals.collect import Collector, Sources
 from lambdas.adapters.signals.judge import Judge
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.diagnosis.evidence import DeployedSchedule
+from lambdas.core.diagnosis.evidence import DeployedSchedule, PullFacts
 from lambdas.core.diagnosis.signals import Signals
 from lambdas.core.errors import (
     AccessRefused,
     ChannelDown,
     LandingError,
+    RunErrorKind,
     StateConflict,
     StuckRun,
     SweepIncomplete,
@@ -29,7 +30,9 @@ from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.message import as_mail
 from lambdas.core.incidents.notice import Notice
-from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.loading.repair import Problem
+from lambdas.core.names import MONITOR
+from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
 from lambdas.freshness.check import CheckResult, FreshnessCheck
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices
@@ -198,26 +201,6 @@ def test_a_late_dataset_is_told_once_and_its_recovery_to_whoever_was_told() -> N
     ] == ["dataset.late", "dataset.recovered"]
     assert house.state.open == {}
     assert house.check(MINUTES_5).due == 0
-
-
-def test_who_was_woken_for_its_load_is_not_woken_again_when_it_is_late() -> None:
-    woken = House({"cats": fresh(7 * HOUR)})
-    woken.check()
-    (incident,) = woken.state.all.values()
-    assert woken.pages() != []
-
-    house = House({"cats": fresh(7 * HOUR)})
-    of_loads = dataclasses.replace(
-        incident,
-        incident_id=f"{LOADING}-1",
-        dataset=LOADING,
-        evidence=(f"{incident.cause} cats: files wait",),
-    )
-    house.state.record(None, of_loads, notices=(), watch=None)
-    house.check()
-    assert [page.dataset for page in house.pages()] == []
-    told = [one for one in house.told(house.sns) if one[0] == "cats"]
-    assert told == woken.told(woken.sns)
 
 
 def test_a_quiet_upstream_wakes_nobody() -> None:
@@ -886,3 +869,132 @@ def test_what_waits_is_delivered_before_anything_that_may_fail() -> None:
     with pytest.raises(KeyboardInterrupt):
         house.check(MINUTES_5)
     assert {name for name, _, _ in house.told(house.sns)} == {"cats"}
+
+
+# at risk -----------------------------------------------------------------------------
+def failed_pull(house: House, name: str, kind: RunErrorKind, times: int = 1) -> None:
+    runs = tuple(
+        Run(
+            dataset=name,
+            run_id=f"r{number}",
+            status=RunStatus.FAILED,
+            started_at=house.now - timedelta(minutes=number),
+            finished_at=house.now,
+            rows=0,
+            size=0,
+            objects=0,
+            pages=0,
+            requests=1,
+            retries=0,
+            cursor_before=None,
+            cursor_after=None,
+            error=RunError(kind=kind, message="no"),
+        )
+        for number in range(times)
+    )
+    state = DatasetState(dataset=name, version=3)
+    house.sources.pulls[name] = PullFacts(
+        state=state, runs=runs, schedule=DeployedSchedule(is_enabled=True)
+    )
+    house.state.failed.add(name)
+
+
+def pulled(house: House, name: str) -> None:
+    facts = house.sources.pulls[name]
+    landed = dataclasses.replace(facts.runs[0], status=RunStatus.LANDED, error=None)
+    house.sources.pulls[name] = dataclasses.replace(facts, runs=(landed,))
+
+
+def test_a_failed_pull_is_told_before_the_data_are_late_and_wakes_no_warehouse() -> (
+    None
+):
+    house = House({"cats": fresh(), "dogs": fresh()})
+    house.check()
+    failed_pull(house, "cats", RunErrorKind.AUTH)
+    result = house.check(MINUTES_5)
+    assert result.statements == 0
+    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+    assert house.pages() == []
+    (risk,) = house.state.all.values()
+    assert (risk.kind, risk.cause) == ("at_risk", "credentials_rejected")
+    assert house.bus.letters[0].first.event == "dataset.at_risk"
+    assert [house.check(MINUTES_5).statements for _ in range(3)] == [0, 0, 0]
+    assert len(house.sns.letters) == 1
+    house.check(3 * HOUR)
+    (late,) = [one for one in house.state.all.values() if one.dataset == "cats"]
+    assert late.incident_id == risk.incident_id
+    assert late.kind == "late"
+    pulled(house, "cats")
+    house.age("cats", timedelta())
+    house.age("dogs", timedelta())
+    house.check(MINUTES_5)
+    assert house.state.open == {}
+
+
+def test_what_was_at_risk_and_is_mended_ends_without_having_been_late() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    failed_pull(house, "cats", RunErrorKind.SCHEMA)
+    house.check(MINUTES_5)
+    pulled(house, "cats")
+    house.check(MINUTES_5)
+    assert house.state.open == {}
+    assert house.state.failed == set()
+    assert house.sns.letters[-1].message.headline == "cats is no longer at risk"
+    assert not house.state.seen["cats"].at_risk
+
+
+def test_one_failure_that_is_retried_is_no_news_and_three_are() -> None:
+    house = House({"cats": fresh()})
+    house.sources.upstream_newest["cats"] = NOW
+    house.check()
+    failed_pull(house, "cats", RunErrorKind.INTERNAL)
+    house.check(MINUTES_5)
+    assert house.told(house.sns) == []
+    failed_pull(house, "cats", RunErrorKind.INTERNAL, times=3)
+    house.check(MINUTES_5)
+    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+
+
+def test_a_problem_of_its_loads_puts_a_dataset_at_risk_in_its_own_incident() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    house.state.troubles = [
+        Problem(
+            code="load_failed",
+            dataset="cats",
+            sentence="3 files failed to load",
+            next_step="`catflap replay cats`",
+            since=NOW,
+        )
+    ]
+    assert house.check(MINUTES_5).statements == 0
+    (incident,) = house.state.all.values()
+    assert (incident.dataset, incident.kind) == ("cats", "at_risk")
+    assert incident.evidence == ("3 files failed to load",)
+    assert incident.late_at is not None
+    house.state.troubles = []
+    house.check(MINUTES_5)
+    assert house.state.open == {}
+
+
+def test_a_paused_dataset_raises_no_alarm_and_begins_anew() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    assert len(house.pages()) == 1
+    told = len(house.told(house.sns))
+    running = house.datasets[0]
+    paused = running.schedule.model_copy(update={"paused": "the source is moving"})
+    house.datasets = [running.model_copy(update={"schedule": paused})]
+    house.check(MINUTES_5)
+    (over,) = house.state.all.values()
+    assert over.ended_by == "not_promised"
+    assert len(house.told(house.sns)) == told + 2
+    assert house.check(48 * HOUR).due == 0
+    since = [one for one in house.told(house.sns) if one[0] == "cats"]
+    assert len(since) == told + 2
+    assert house.check(48 * HOUR).due == 0
+    of_cats = [one for one in house.told(house.sns) if one[0] == "cats"]
+    assert len(of_cats) == told + 2
+    house.datasets = [running]
+    assert house.check(MINUTES_5).suspects == 1

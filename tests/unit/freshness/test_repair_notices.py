@@ -14,7 +14,7 @@ from lambdas.core.incidents.ports import CheckState
 from lambdas.core.incidents.repairs import loading_verdict
 from lambdas.core.loading.repair import Problem, Refused, Repair, Repaired
 from lambdas.core.names import LOADING
-from lambdas.freshness.repair_notices import RepairNotices, has_paged
+from lambdas.freshness.repair_notices import RepairNotices
 from tests.watched import NOW, MemoryIncidents
 
 HOUR = timedelta(hours=1)
@@ -58,9 +58,6 @@ class House:
         )
         return len(desk.tell(seen or self.state.desk(), self.now))
 
-    def has_paged(self, dataset: str, cause: str) -> bool:
-        return has_paged(self.state.desk(), dataset, cause)
-
     def told(self) -> Sequence[Notice]:
         return self.state.undelivered()
 
@@ -95,8 +92,8 @@ def test_somebody_who_told_first_is_no_failure(house: House) -> None:
     assert len(house.told()) == 2
 
 
-def test_a_trouble_pages_once_and_its_end_is_told(house: House) -> None:
-    house.state.troubles = [PAUSED]
+def test_what_concerns_all_pages_once_and_its_end_is_told(house: House) -> None:
+    house.state.troubles = [UNSUBSCRIBED]
     assert house.tell() == 2
     assert all(notice.page for notice in house.told())
     assert house.tell() == 0
@@ -106,21 +103,19 @@ def test_a_trouble_pages_once_and_its_end_is_told(house: House) -> None:
     assert all("is over" in notice.message.headline for notice in house.told())
 
 
-def test_who_was_woken_for_a_pipe_is_not_woken_for_its_dataset(house: House) -> None:
-    assert not house.has_paged("cats", "pipe_stopped")
-    house.state.troubles = [PAUSED, UNSUBSCRIBED]
-    house.tell()
-    assert house.has_paged("cats", "pipe_stopped")
-    assert house.has_paged("dogs", "not_notified")
-    assert not house.has_paged("dogs", "pipe_stopped")
-    assert not house.has_paged("cats", "load_failed")
-
-
-def test_one_more_trouble_is_news(house: House) -> None:
+def test_a_problem_of_one_dataset_is_told_with_its_own_incident(house: House) -> None:
     house.state.troubles = [PAUSED]
+    assert house.tell() == 0
+
+
+def test_one_more_problem_of_all_is_news(house: House) -> None:
+    house.state.troubles = [UNSUBSCRIBED]
     house.tell()
     house.state.outbox.clear()
-    house.state.troubles = [PAUSED, dataclasses.replace(PAUSED, dataset="dogs")]
+    house.state.troubles = [
+        UNSUBSCRIBED,
+        dataclasses.replace(UNSUBSCRIBED, code="load_unseen"),
+    ]
     assert house.tell() == 2
     assert house.tell() == 0
 
