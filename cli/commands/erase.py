@@ -3,6 +3,9 @@
 Only counts them unless --yes is given. Exits with 1 if rows are left whose key cannot
 be read. Time Travel, Fail-safe and backups keep what they keep: see docs/operations.md.
 
+Pulls that are under way are fenced off: what they read before lands no more. Whoever
+is to be erased has to be gone upstream first, or the next pull brings them back.
+
 Example: catflap erase customers --key 4711 --yes
 """
 
@@ -15,8 +18,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -34,9 +38,11 @@ from cli.options import (
     Json,
     Name,
 )
+from cli.output import columns, iso, when
 from lambdas.adapters.landing.versions import ErasableObjects, ObjectVersion
+from lambdas.adapters.state.loads import LoadTable
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import BadInput
+from lambdas.core.errors import BadInput, StateConflict
 from lambdas.core.landing.names import ARCHIVE, RAW, RUNS, raw_name
 from lambdas.core.landing.quarantine import quarantine_prefix
 from lambdas.core.loading.erasure import (
@@ -49,10 +55,13 @@ from lambdas.core.loading.erasure import (
     record_of,
 )
 from lambdas.core.loading.replay import REPLAYED
-from lambdas.core.sql import names
+from lambdas.core.pull.run import split_name
 from lambdas.core.sql import repair as repairing
 
 DONE, NOT_WELL = 0, 1
+PASSES = 5
+LONGEST_RUN = timedelta(minutes=20)
+"""A function ends after 15."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,9 +82,28 @@ class _Eraser:
     keys: Keys
     objects: ErasableObjects
     found: _Found
+    seen: set[ObjectVersion] = dataclasses.field(default_factory=set)
 
-    def go_through(self, *, for_good: bool) -> None:
-        """Count what is there, or erase it."""
+    def count(self) -> None:
+        """Count what is there."""
+        self._go_through(for_good=False)
+
+    def erase(self) -> None:
+        """Erase what is there, and what landed meanwhile.
+
+        Raises BadInput if rows of theirs still come when that was done a few times.
+        """
+        for _ in range(PASSES):
+            before = self.found.objects
+            self._go_through(for_good=True)
+            if self.found.objects == before:
+                return
+        raise BadInput(
+            f"rows of {self.dataset.name} with this key still land: erase them "
+            "upstream first, then ask again; what had landed is erased"
+        )
+
+    def _go_through(self, *, for_good: bool) -> None:
         for prefix in (RAW, ARCHIVE):
             for version in self._versions(f"{prefix}{self.dataset.name}/"):
                 self._landed(version, for_good=for_good)
@@ -84,7 +112,14 @@ class _Eraser:
         self._rows(for_good=for_good)
 
     def _versions(self, prefix: str) -> list[ObjectVersion]:
-        return [one for one in self.objects.versions(prefix) if not one.is_marker]
+        """Those that were not looked at before."""
+        found = [
+            one
+            for one in self.objects.versions(prefix)
+            if not one.is_marker and one not in self.seen
+        ]
+        self.seen.update(found)
+        return found
 
     def _landed(self, version: ObjectVersion, *, for_good: bool) -> None:
         mine = self._count(self.objects.lines(version), bytes)
@@ -145,22 +180,23 @@ class _Eraser:
     def _rows(self, *, for_good: bool) -> None:
         database, values = self.known.database, sorted(self.keys.values)
         count = repairing.count_keys(database, self.dataset, values)
-        self.found.table = int(str(self.known.warehouse.query(count)[0][0]))
-        if not for_good:
+        rows = int(str(self.known.warehouse.query(count)[0][0]))
+        self.found.table += rows
+        if not for_good or not rows:
             return
-        if self.found.table:
-            self.known.warehouse.query(
-                repairing.delete_keys(database, self.dataset, values)
-            )
+        # before its rows go: an erasure that dies in between finds them again
         if self.dataset.write_disposition == "replace":
-            self._amend_runs()
+            self._amend_runs(values)
+        self.known.warehouse.query(
+            repairing.delete_keys(database, self.dataset, values)
+        )
 
-    def _amend_runs(self) -> None:
-        """A run that has fewer rows than its file says would never be shown again."""
-        table = names.raw_table(self.known.database, self.dataset.name)
+    def _amend_runs(self, values: Sequence[Sequence[str]]) -> None:
+        """A run that has fewer rows than its file says would never be shown again, and
+        the run before it would be, as would one that has none left.
+        """
         counted = self.known.warehouse.query(
-            f"SELECT _RUN_ID, _FILE, COUNT(*) OVER (PARTITION BY _RUN_ID) FROM {table} "  # noqa: S608 - names of our own
-            "QUALIFY ROW_NUMBER() OVER (PARTITION BY _RUN_ID ORDER BY _FILE) = 1"
+            repairing.rows_left(self.known.database, self.dataset, values)
         )
         for run_id, file, rows in counted:
             key = str(file)[str(file).index(RAW) :]
@@ -174,12 +210,19 @@ def run(
     name: Name,
     *,
     key: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="JSON",
             help="A primary key: its value, a list of its parts, or an object.",
         ),
-    ],
+    ] = None,
+    records: Annotated[
+        bool,
+        typer.Option(
+            "--records",
+            help="List the erasures that were made; with --key those of that key.",
+        ),
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Erase them; without it they are counted.")
     ] = False,
@@ -202,6 +245,11 @@ def run(
         as_admin=True,
     ) as known:
         dataset = known.catalogue[name]
+        if records:
+            _print_records(known.watch, dataset, key or (), as_json=as_json)
+            return DONE
+        if not key:
+            raise BadInput("says no --key; accepted: one or more, or --records")
         wanted = keys_of(dataset, key)
         _refuse_while_loading(known, dataset)
         found = _Found()
@@ -224,8 +272,9 @@ def run(
                 salt=salt,
                 keys=wanted.hashes(salt),
             )
+            _fence(known, dataset)
             known.watch.record_erasure(record)
-            eraser.go_through(for_good=True)
+            eraser.erase()
             known.watch.record_erasure(
                 dataclasses.replace(
                     record,
@@ -237,25 +286,91 @@ def run(
                 )
             )
         else:
-            eraser.go_through(for_good=False)
+            eraser.count()
     _print(name, len(wanted.values), found, yes=yes, as_json=as_json)
     return NOT_WELL if found.unreadable else DONE
 
 
 def _refuse_while_loading(known: RepairTools, dataset: Dataset) -> None:
     """What is still to be loaded would bring the rows back."""
+    table = known.reached.runs()
     awaited = [
         run.run_id for run in known.watch.landed() if run.dataset == dataset.name
     ]
-    state = known.reached.runs().read(dataset.name)
-    if state.committing is not None:
-        awaited.append(state.committing)
+    awaited += [
+        name
+        for name in table.committing_datasets()
+        if split_name(name)[0] == dataset.name
+    ]
     if awaited:
         raise BadInput(
             f"{len(awaited)} runs of {dataset.name} are not seen loaded yet, such as "
             f"{awaited[0]}: their rows would come back; wait for the next check, or "
             f"`catflap replay {dataset.name}`, and ask again"
         )
+
+
+def _fence(known: RepairTools, dataset: Dataset) -> None:
+    """What pulls that are under way have read before the erasure does not land.
+
+    Raises BadInput if one of them is just landing.
+    """
+    table = known.reached.runs()
+    running = table.running_slices(dataset.name, now() - LONGEST_RUN)
+    if running:
+        raise BadInput(
+            f"{len(running)} slices of a backfill of {dataset.name} are being pulled, "
+            f"such as {running[0]}: their rows would come back; ask again when they "
+            "have landed"
+        )
+    try:
+        table.fence(dataset.name)
+    except StateConflict as error:
+        raise BadInput(f"{error}: ask again in a minute") from error
+
+
+def _print_records(
+    watch: LoadTable, dataset: Dataset, written: Sequence[str], *, as_json: bool
+) -> None:
+    keys = keys_of(dataset, written) if written else None
+    made = [
+        one for one in watch.erasures(dataset.name) if keys is None or keys.are_in(one)
+    ]
+    if as_json:
+        print(
+            json.dumps({"dataset": dataset.name, "records": list(map(_record, made))})
+        )
+        return
+    if not made:
+        print(f"{dataset.name}: no erasure{' of this key' if keys else ''} was made")
+        return
+    head = ("started", "finished", "keys", "landed", "quarantine", "table", "by")
+    rows = [
+        (
+            when(one.started_at),
+            when(one.finished_at),
+            str(len(one.keys)),
+            str(one.landed_rows),
+            str(one.quarantined_rows),
+            str(one.table_rows),
+            one.who,
+        )
+        for one in made
+    ]
+    print(columns(head, rows))
+
+
+def _record(one: Erasure) -> dict[str, object]:
+    return {
+        "started_at": iso(one.started_at),
+        "finished_at": iso(one.finished_at),
+        "who": one.who,
+        "keys": len(one.keys),
+        "landed_rows": one.landed_rows,
+        "quarantined_rows": one.quarantined_rows,
+        "table_rows": one.table_rows,
+        "objects": one.objects,
+    }
 
 
 def _print(name: str, keys: int, found: _Found, *, yes: bool, as_json: bool) -> None:

@@ -44,6 +44,7 @@ from lambdas.core.pull.run import (
     LaneStamp,
     Resume,
     Run,
+    RunStatus,
     split_name,
 )
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 RUNS_KEPT = timedelta(days=90)
 STAMP_TRIES = 50
-_LANE, _BACKFILL = "LANE#", "BACKFILL#"
+_LANE, _LANE_RUN, _BACKFILL = "LANE#", "LANERUN#", "BACKFILL#"
 _CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 Item = Mapping[str, Any]
@@ -108,6 +109,33 @@ class StateTable:
         return [
             _state(f"{dataset}/{item['sk']['S'].removeprefix(_LANE)}", item)
             for item in self._below(dataset, f"{_LANE}{backfill}-")
+        ]
+
+    def fence(self, dataset: str) -> None:
+        """Have every pull of the dataset that is under way conflict, and those of its
+        slices: what they have read is not recorded any more.
+
+        Raises StateConflict, naming it, if a run is recorded and not landed.
+        """
+        lanes = [
+            _state(f"{dataset}/{item['sk']['S'].removeprefix(_LANE)}", item)
+            for item in self._below(dataset, _LANE)
+        ]
+        for state in (self.read(dataset), *lanes):
+            if state.committing is not None:
+                raise StateConflict(
+                    f"run {state.committing} of {state.name} is landing"
+                )
+            if state.version:
+                self.record_lane(state, state)
+
+    def running_slices(self, dataset: str, since: datetime) -> list[str]:
+        """The ids of slices' runs that began after `since` and have not ended."""
+        runs = map(run_from_item, self._below(dataset, _LANE_RUN))
+        return [
+            run.run_id
+            for run in runs
+            if run.status is RunStatus.RUNNING and run.started_at > since
         ]
 
     def backfills(self, dataset: str) -> list[Backfill]:

@@ -64,6 +64,10 @@ class Keys:
             found = [find_value(readable, path) for path in self.paths]
         return None not in found and tuple(map(_text, found)) in self.values
 
+    def are_in(self, erasure: Erasure) -> bool:
+        """Whether an erasure was of any of these keys."""
+        return not frozenset(erasure.keys).isdisjoint(self.hashes(erasure.salt))
+
     def hashes(self, salt: str) -> tuple[str, ...]:
         """One hash a key, sorted."""
         return tuple(
@@ -120,6 +124,9 @@ def _readable(record: bytes) -> bytes:
 
 
 def _text(value: object) -> str:
+    """A part of a key as text. `4711` and `4711.0` are one number, as for Snowflake."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -85,8 +85,28 @@ def delete_keys(database: str, dataset: Dataset, keys: Sequence[Sequence[str]]) 
     return f"DELETE FROM {table} WHERE {_has_key(dataset, keys)}"
 
 
+def rows_left(database: str, dataset: Dataset, keys: Sequence[Sequence[str]]) -> str:
+    """(run id, one of its files, rows that stay) of the runs with rows of `keys`."""
+    is_key = _has_key(dataset, keys)
+    return (
+        f"SELECT _RUN_ID, MIN(_FILE), COUNT(*) - COUNT_IF({is_key}) "
+        f"FROM {names.raw_table(database, dataset.name)} "
+        f"GROUP BY 1 HAVING COUNT_IF({is_key}) > 0"
+    )
+
+
+def _plain(path: str) -> str:
+    """The text of a part of a key; a number's without zeros behind its point, so that
+    4711.0 is 4711. A text stays what it is.
+    """
+    text = names.text_at("PAYLOAD", path)
+    value = f"TO_JSON({names.json_access('PAYLOAD', path)})"
+    is_text = f"STARTSWITH({value}, '\"')"
+    return f"IFF({is_text}, {text}, REGEXP_REPLACE({text}, '[.]0+$', ''))"
+
+
 def _has_key(dataset: Dataset, keys: Sequence[Sequence[str]]) -> str:
-    paths = [names.text_at("PAYLOAD", path) for path in dataset.primary_key]
+    paths = [_plain(path) for path in dataset.primary_key]
     return " OR ".join(
         "("
         + " AND ".join(

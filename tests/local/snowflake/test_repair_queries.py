@@ -176,3 +176,35 @@ def test_keys_are_counted_and_deleted_by_all_their_parts(world: World) -> None:
     assert world.admin.query(repairing.count_keys(DATABASE, cats, keys)) == [(1,)]
     world.admin.query(repairing.delete_keys(DATABASE, cats, keys))
     assert world.rows(cats, "PAYLOAD") == [(lines[1],)]
+
+
+def test_a_key_is_one_number_with_and_without_a_point_and_a_run_counts_what_stays(
+    world: World,
+) -> None:
+    cats = dataset("erased", write_disposition="replace", primary_key=["id"])
+    world.make(cats)
+    first = new_run_id(STARTED, b"first0")
+    second = new_run_id(STARTED + HOUR, b"second")
+    world.load(
+        cats,
+        [
+            '{"id":4711}',
+            '{"id":4711.0}',
+            '{"id":"4711"}',
+            '{"id":"4711.0"}',
+            '{"id":4}',
+        ],
+        run_id=first,
+    )
+    world.load(cats, ['{"id":4711}'], run_id=second)
+    keys = [("4711",)]
+    left = {
+        str(run): (str(file).rpartition("/")[2].startswith(str(run)), int(str(rows)))
+        for run, file, rows in world.admin.query(
+            repairing.rows_left(DATABASE, cats, keys)
+        )
+    }
+    assert left == {first: (True, 2), second: (True, 0)}
+    world.admin.query(repairing.delete_keys(DATABASE, cats, keys))
+    assert world.admin.query(repairing.count_keys(DATABASE, cats, keys)) == [(0,)]
+    assert world.rows(cats) == [(2,)]

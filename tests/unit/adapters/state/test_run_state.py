@@ -277,3 +277,38 @@ def test_every_read_that_decides_sees_what_was_written_last(table: Any) -> None:
     state.next_lane_stamp("cats", START)
     assert dynamodb.reads
     assert [one for one in dynamodb.reads if not one[1]] == []
+
+
+def test_a_fence_has_a_pull_under_way_conflict_and_its_slices(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    for name in ("cats", "cats/b1-00001", "dogs"):
+        run = dataclasses.replace(
+            RUN, dataset=name.partition("/")[0], lane=name.partition("/")[2] or None
+        )
+        recorded = state.record_committing(state.read(name), run)
+        state.record_voided(recorded, run)
+    under_way = [state.read(name) for name in ("cats", "cats/b1-00001")]
+    beside = state.read("dogs")
+    state.fence("cats")
+    for before in under_way:
+        with pytest.raises(StateConflict):
+            state.record_committing(before, RUN)
+    state.record_committing(beside, dataclasses.replace(RUN, dataset="dogs"))
+    assert state.read("cats").cursor == under_way[0].cursor
+
+
+def test_a_run_that_is_landing_is_not_fenced_off(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    state.record_committing(state.read("cats"), RUN)
+    with pytest.raises(StateConflict, match=f"run {RUN.run_id} of cats is landing"):
+        state.fence("cats")
+
+
+def test_slices_that_are_being_pulled_are_seen(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    running = dataclasses.replace(
+        RUN, lane="b1-00001", status=RunStatus.RUNNING, finished_at=None
+    )
+    state.record_started(running)
+    assert state.running_slices("cats", START - timedelta(minutes=1)) == [RUN.run_id]
+    assert state.running_slices("cats", START) == []

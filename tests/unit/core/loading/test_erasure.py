@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from lambdas.core.errors import BadInput
 from lambdas.core.landing.quarantine import quarantined_from_line
 from lambdas.core.loading.erasure import (
+    Erasure,
     archived_key,
     emptied_line,
     emptied_receipt,
@@ -27,6 +30,29 @@ def test_a_key_is_written_in_any_of_its_forms(written: str) -> None:
     assert keys.are_of(b'{"id":"7"}')
     assert not keys.are_of(b'{"id":70}')
     assert not keys.are_of(b'{"x":7}')
+
+
+@pytest.mark.parametrize("written", ["4711", "4711.0", '{"id":4711.00}'])
+def test_a_number_is_the_same_with_and_without_a_point(written: str) -> None:
+    keys = keys_of(CATS, [written])
+    assert keys.are_of(b'{"id":4711}')
+    assert keys.are_of(b'{"id":4711.0}')
+    assert keys.are_of(b'{"id":"4711"}')
+    assert not keys.are_of(b'{"id":"4711.0"}')
+    assert not keys.are_of(b'{"id":4711.5}')
+
+
+def test_the_records_of_a_key_are_found_by_their_hashes() -> None:
+    keys, others = keys_of(CATS, ["7"]), keys_of(CATS, ["8"])
+    made = Erasure(
+        dataset="cats",
+        started_at=datetime(2026, 11, 23, tzinfo=UTC),
+        who="ann",
+        salt="a",
+        keys=keys.hashes("a"),
+    )
+    assert keys.are_in(made)
+    assert not others.are_in(made)
 
 
 def test_a_key_of_many_parts_is_all_of_them() -> None:
