@@ -6,6 +6,7 @@ socket, the clock and the secrets.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from threading import Lock
 from typing import BinaryIO, Literal
@@ -42,6 +43,10 @@ from lambdas.core.source.response import (
     next_try,
     redirected,
 )
+
+LOG = logging.getLogger("catflap.sources")
+SAID_WAIT_S = 1.0
+"""Whoever waits as long says so: in the log, and on a terminal."""
 
 
 class HttpApi:
@@ -140,7 +145,10 @@ class HttpApi:
                     self._count_retry()
                     continue
                 if error.kind is RunErrorKind.THROTTLED and error.retry_after_s:
-                    self._budget.hold_back(error.retry_after_s)
+                    # no longer than anybody waits: one odd header is no hour's silence
+                    self._budget.hold_back(
+                        min(error.retry_after_s, self.api.retry.max_delay)
+                    )
                 step = next_try(
                     error,
                     attempt=attempt,
@@ -150,11 +158,24 @@ class HttpApi:
                 )
                 if isinstance(step, GiveUp):
                     raise self._told(error, request, step.why) from None
+                self._say_wait(error, request, step.seconds, attempt)
                 self._clock.sleep(step.seconds)
                 attempt += 1
                 self._count_retry()
             else:
                 return answer
+
+    def _say_wait(
+        self, error: UpstreamError, request: HttpRequest, seconds: float, attempt: int
+    ) -> None:
+        if seconds >= SAID_WAIT_S:
+            LOG.warning(
+                "waiting %.0f s before try %d of %d: %s",
+                seconds,
+                attempt + 1,
+                self.api.retry.max_attempts,
+                self._told(error, request, ""),
+            )
 
     def _count_retry(self) -> None:
         with self._counting:

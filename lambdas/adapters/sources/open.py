@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambdas.adapters.sources.api_pages import ApiPages
+from lambdas.adapters.sources.deadline import UntilDeadline
 from lambdas.adapters.sources.fan_out import FanOut
 from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.adapters.sources.parent_rows import NoParents
@@ -57,10 +58,18 @@ class ApiSources:
     """The folder that holds `sources/`."""
 
     def __call__(self, dataset: Dataset, window: Window) -> PageSource:
-        """The pages of the dataset's endpoint or generator, asked for `window`.
+        """The pages of the dataset's endpoint or generator, asked for `window`, until
+        the deadline.
 
         Raises BadInput if the dataset has neither, or no resolved API.
         """
+        return UntilDeadline(
+            self._opened(dataset, window),
+            clock=self.clock,
+            deadline_s=self.deadline_s,
+        )
+
+    def _opened(self, dataset: Dataset, window: Window) -> PageSource:
         client, endpoint = dataset.source.client, dataset.source.endpoint
         if dataset.source.python is not None:
             return PythonPages(

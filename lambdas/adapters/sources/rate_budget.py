@@ -8,6 +8,7 @@ refused write or a death can only waste requests, never let more of them through
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ TRIES = 60
 """Writes that others may be faster than, or that the store may refuse, in a row."""
 HOLD_TRIES = 10
 """As many to tell others of a Retry-After, which they would hear of by themselves."""
+LOG = logging.getLogger("catflap.sources")
+SAID_WAIT_S = 10.0
+"""Whoever waits as long says so: in the log, and on a terminal."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 2.0
 
 
@@ -64,8 +68,7 @@ class OwnBudget:
             if moment - now >= within_s:
                 raise over_budget(self._limit, moment - now)
             self._bucket = after
-        if moment > now:
-            self._clock.sleep(moment - now)
+        _sleep(self._clock, moment - now, self._limit)
 
     def hold_back(self, seconds: float) -> None:
         """Let nobody send before so many seconds have passed."""
@@ -127,8 +130,7 @@ class SharedBudget:
             with self._lock:
                 moment = self._next(until)
             wait_s = moment - self._now()
-            if wait_s > 0:
-                self._clock.sleep(wait_s)
+            _sleep(self._clock, wait_s, self._limit)
             if self._now() <= moment + self._late_s:
                 return
             # the process slept longer than it wanted: its turn is over
@@ -261,6 +263,18 @@ class SharedBudgets:
                 random=self._random,
             )
         return self._budgets[key]
+
+
+def _sleep(clock: Clock, seconds: float, limit: RateLimit) -> None:
+    if seconds >= SAID_WAIT_S:
+        LOG.warning(
+            "waiting %.0f s: the rate_limit is %d requests a %s",
+            seconds,
+            limit.requests,
+            limit.period,
+        )
+    if seconds > 0:
+        clock.sleep(seconds)
 
 
 def budget_key(api: Api) -> str:

@@ -80,7 +80,8 @@ class Transport:
                 "no room for",
                 kind=RunErrorKind.HTTP,
             ) from None
-        lower = {name.lower(): value for name, value in answer.headers.items()}
+        # a field in several lines is one, joined by commas (RFC 9110, 5.2)
+        lower = {name.lower(): value for name, value in answer.headers.itermerged()}
         return HttpResponse(
             status=answer.status,
             url=request.url,

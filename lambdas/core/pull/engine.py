@@ -37,6 +37,7 @@ from lambdas.core.pull.plan import (
     SKEW,
     Plan,
     StateAfter,
+    must_have_rows,
     must_move,
     plan_of,
     planned_anew,
@@ -226,6 +227,7 @@ class Puller:
             plan = self._transferred(transfer, dataset, before, plan)
             must_move(plan, transfer.cut)
             objects = transfer.finish()
+            must_have_rows(dataset, before, plan, transfer.run)
         except UpstreamError as error:
             transfer.abort()
             return PullResult(run=self._failed(transfer.run, error.kind, str(error)))

@@ -128,6 +128,23 @@ def planned_anew(dataset: Dataset, plan: Plan, position: CursorPosition) -> Plan
     return planned(dataset, position, now=plan.now)
 
 
+def must_have_rows(
+    dataset: Dataset, before: DatasetState, plan: Plan, run: Run
+) -> None:
+    """Raise Terminal if a whole pull of 0 rows would replace one of many: an API that
+    fails quietly looks the same as one that has nothing.
+    """
+    is_whole = dataset.write_disposition == "replace" and plan.resumed is None
+    has_had_rows = bool(before.observed.columns)
+    if is_whole and has_had_rows and not run.rows and not dataset.allow_empty:
+        raise Terminal(
+            "the pull found 0 rows, and `write_disposition: replace` would show an "
+            "empty table instead of the rows that are there; if the source may be "
+            "empty, set `allow_empty: true`",
+            kind=RunErrorKind.RESPONSE,
+        )
+
+
 def must_move(plan: Plan, cut: Cut | None) -> None:
     """Raise Terminal if a segment ends where it began: within one process the source
     notices pages that go in circles, over several nobody else would.

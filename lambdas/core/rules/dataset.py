@@ -159,6 +159,13 @@ def _disposition_findings(dataset: Dataset) -> Iterator[Finding]:
             key=("primary_key",),
             sentence="names a path twice; accepted: each path once",
         )
+    if dataset.allow_empty and dataset.write_disposition != "replace":
+        yield Finding(
+            key=("allow_empty",),
+            sentence="is about `write_disposition: replace`, and it is "
+            f"{dataset.write_disposition}; accepted: replace, or no allow_empty",
+            because=(("write_disposition",),),
+        )
     if dataset.deleted_when is not None and dataset.write_disposition != "merge":
         yield Finding(
             key=("deleted_when",),

@@ -5,11 +5,13 @@ Decided by the dataset's own `response_actions` first, then by HTTP (RFC 9110).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from math import inf
 
 from lambdas.core.dataset import ResponseAction, Retry
 from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
@@ -141,7 +143,9 @@ def _error(
     message = f"answered {status}" + (f": {said}" if said else "")
     # a 403 with Retry-After, or with a budget that is used up, is how GitHub and
     # others throttle
-    throttled = status == _FORBIDDEN and (wait is not None or _is_used_up(response))
+    throttled = status == _FORBIDDEN and (
+        "retry-after" in response.headers or _is_used_up(response)
+    )
     if throttled or status in _TRANSIENT or status in _SERVER_ERRORS:
         return Transient(
             message,
@@ -161,48 +165,89 @@ def _error(
 
 def retry_after(response: HttpResponse, now: datetime) -> float | None:
     """Seconds that the API asks to wait: a number or a date (RFC 9110, 10.2.3). Where
-    it asks for nothing and says that the budget is used up, the time to its reset.
+    it asks for nothing, and says that the budget is used up, the time to its reset.
+
+    None where the moment has come already: how long is then left to us.
     """
-    text = response.headers.get("retry-after", "").strip()
-    if not text:
-        is_limit = response.status in {_FORBIDDEN, _TOO_MANY}
-        return _until_reset(response, now) if is_limit else None
-    try:
-        return max(0.0, float(text)) if text[0].isdigit() else _until(text, now)
-    except ValueError:
+    asked = _seconds(response.headers.get("retry-after", ""), now)
+    if asked is not None or response.status not in {_FORBIDDEN, _TOO_MANY}:
+        return asked
+    says_nothing = response.status == _TOO_MANY and not _remaining(response)
+    if not says_nothing and not _is_used_up(response):
         return None
+    resets = (_seconds(text, now) for text in _resets(response))
+    return max((one for one in resets if one is not None), default=None)
 
 
 _BUDGETS = ("x-ratelimit", "x-rate-limit", "ratelimit")
-_EPOCH_S = 10**9
-"""A reset above this is a time; below, seconds from now."""
+_EPOCHS = ((10**14, 10**6), (10**11, 10**3), (10**9, 1))
+"""Numbers above these are moments since 1970, in so many parts of a second; a number
+below them all is seconds from now."""
+_FIELD = re.compile(r"\b(r|remaining|t|reset)\s*=\s*\"?(\d+)", re.IGNORECASE)
+"""Of the one header `RateLimit: "default";r=0;t=30` (IETF: "RateLimit fields")."""
+
+
+def _fields(response: HttpResponse) -> dict[str, str]:
+    found = _FIELD.findall(response.headers.get("ratelimit", "")[:_LONGEST_FIELD])
+    return {name.lower(): value for name, value in found}
+
+
+_LONGEST_FIELD = 1_000
 
 
 def _is_used_up(response: HttpResponse) -> bool:
     """Whether a rate limit's header says that nothing is left of it."""
-    return any(
-        response.headers.get(f"{name}-remaining", "").strip() == "0"
-        for name in _BUDGETS
-    )
+    return not {"0", "0.0"}.isdisjoint(_remaining(response))
 
 
-def _until_reset(response: HttpResponse, now: datetime) -> float | None:
-    """GitHub's `X-RateLimit-Reset` is an epoch, others' counts seconds from now."""
-    if not _is_used_up(response):
+def _remaining(response: HttpResponse) -> list[str]:
+    fields = _fields(response)
+    left = [response.headers.get(f"{name}-remaining", "") for name in _BUDGETS]
+    left += [fields.get("r", ""), fields.get("remaining", "")]
+    return [text.strip() for text in left if text]
+
+
+def _resets(response: HttpResponse) -> list[str]:
+    """GitHub's `X-RateLimit-Reset` is an epoch, others' seconds from now, or a date."""
+    fields = _fields(response)
+    names = (f"{name}-reset{after}" for name in _BUDGETS for after in ("", "-after"))
+    told = [response.headers.get(name, "") for name in names]
+    return [*told, fields.get("t", ""), fields.get("reset", "")]
+
+
+def _seconds(text: str, now: datetime) -> float | None:
+    """Seconds from now to what a number or a date says; None if it is none, or past."""
+    text = text.strip()[:_LONGEST_FIELD]
+    left: float | None
+    try:
+        left = _number(float(text), now) if text[:1].isdigit() else _until(text, now)
+    except ValueError:
+        left = _date(text, now)
+    return left if left is not None and 0 < left < inf else None
+
+
+def _number(value: float, now: datetime) -> float:
+    for least, parts in _EPOCHS:
+        if value > least:
+            return value / parts - now.timestamp()
+    return value
+
+
+def _date(text: str, now: datetime) -> float | None:
+    """ISO 8601, which begins with a digit as numbers do."""
+    try:
+        return _left(datetime.fromisoformat(text), now)
+    except ValueError:
         return None
-    for name in _BUDGETS:
-        text = response.headers.get(f"{name}-reset", "").strip()
-        if text.isascii() and text.isdigit():
-            reset = float(text)
-            return max(0.0, reset - now.timestamp()) if reset > _EPOCH_S else reset
-    return None
 
 
 def _until(text: str, now: datetime) -> float:
-    at = parsedate_to_datetime(text)
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)  # RFC 9110: an HTTP date is in GMT
-    return max(0.0, (at - now).total_seconds())
+    return _left(parsedate_to_datetime(text), now)
+
+
+def _left(at: datetime, now: datetime) -> float:
+    # RFC 9110: an HTTP date is in GMT
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
 
 
 def redirected(

@@ -345,3 +345,33 @@ def test_a_token_server_in_trouble_is_asked_again() -> None:
         pull = Pull(server, {}, api=oauth(server))
         assert pull.records() == [{"id": 1}]
     assert pull.clock.slept == [0.5]
+
+
+def test_whoever_waits_says_so_and_holds_others_back_no_longer_than_it_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers = [failing(429, Retry_After="30"), failing(503, Retry_After="0"), GOOD]
+    with serving(in_turn(*answers)) as server:
+        pull = Pull(server, {})
+        assert pull.records() == [{"id": 1}]
+    assert pull.clock.slept == [30.0, 1.0]
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("waiting 30 s before try 2 of 5: GET http://127.0.0.1")
+    assert said[0].endswith("answered 429: sorry")
+    assert said[1].startswith("waiting 1 s before try 3 of 5")
+
+
+@pytest.mark.parametrize("split", ["", " " * 300])
+def test_no_prefix_of_a_secret_is_left_where_a_body_is_cut(split: str) -> None:
+    for room in range(60, 81):
+        body = (split + "x" * room + CANARY + "y" * 400).encode()
+        with serving(in_turn(Answer(status=400, body=body))) as server:
+            api = {"auth": {"type": "bearer", "token": "secret:cats#key"}}
+            said = str(Pull(server, {}, api=api).fails(Terminal))
+        assert CANARY[:3] not in said
+
+
+def test_what_an_api_says_moves_no_cursor_of_a_terminal() -> None:
+    body = b"\x1b[2J\x07gone\xc2\x9b1m" + "\u202e".encode()
+    with serving(in_turn(Answer(status=400, body=body))) as server:
+        assert str(Pull(server, {}).fails(Terminal)).isprintable()

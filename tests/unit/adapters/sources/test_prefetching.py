@@ -15,6 +15,7 @@ import pytest
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.ahead import PARALLEL
 from lambdas.adapters.sources.api_pages import ApiPages
+from lambdas.adapters.sources.deadline import UntilDeadline
 from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.core.dataset import Api, Dataset, Endpoint
@@ -287,9 +288,11 @@ def test_a_slow_budget_is_not_spent_on_pages_before_their_time(
 ) -> None:
     with serving(Numbered()) as server:
         source = sources()(numbered(server, rate_limit=limit), Window())
-        assert isinstance(source, ApiPages)
-        next(source.pages())
-        assert bool(source._prefetched._on_their_way) is is_side_by_side
+        assert isinstance(source, UntilDeadline)
+        pages = source.source
+        assert isinstance(pages, ApiPages)
+        next(pages.pages())
+        assert bool(pages._prefetched._on_their_way) is is_side_by_side
 
 
 def test_an_api_that_ignores_the_page_is_a_loop_side_by_side_too() -> None:

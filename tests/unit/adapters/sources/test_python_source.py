@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,9 +15,16 @@ import pytest
 import yaml
 
 from cli.main import run
+from lambdas.adapters.sources.deadline import alarm_after
 from lambdas.adapters.sources.open import ROOT, ApiSources
 from lambdas.adapters.sources.python_source import records_of
-from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
+from lambdas.core.errors import (
+    BadInput,
+    RunErrorKind,
+    Terminal,
+    Transient,
+    UpstreamError,
+)
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.window import Window
 from tests.api_pull import CANARY, PlannedClock, PlannedSecrets
@@ -287,3 +295,29 @@ def test_an_apis_error_is_told_as_it_is(project: Project) -> None:
         )
     assert "403" in message
     assert "GET http://127.0.0.1:" in message
+
+
+def test_the_deadline_ends_work_as_it_ends_waits(project: Project) -> None:
+    code = (
+        "def pages(context):\n    while True:\n        try:\n"
+        "            sum(range(1000))\n        except ValueError:\n            pass\n"
+        "    yield []\n"
+    )
+    with pytest.raises(
+        Transient, match="the time given to this pull is over"
+    ) as caught:
+        project.pages(code, deadline_s=0.01)
+    assert caught.value.kind is RunErrorKind.TIMEOUT
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_whoever_works_on_a_page_hears_of_the_deadline() -> None:
+    def work() -> None:
+        with alarm_after(0.01):
+            while True:
+                pass
+
+    with pytest.raises(Transient):
+        work()
+    with alarm_after(10**9):
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

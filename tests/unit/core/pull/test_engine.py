@@ -338,3 +338,33 @@ def test_a_state_that_never_rests_ends_in_a_sentence() -> None:
     )
     with pytest.raises(StateConflict, match="moved on 20 times"):
         committer.read("cats")
+
+
+def test_no_rows_replace_many_only_where_that_is_declared() -> None:
+    world = World()
+    for allow_empty, status in ((False, RunStatus.FAILED), (True, RunStatus.LANDED)):
+        world.dataset = a_dataset(
+            write_disposition="replace",
+            allow_empty=allow_empty,
+            source={
+                "client": {"base_url": "http://127.0.0.1:1/"},
+                "endpoint": {"path": "cats"},
+            },
+        )
+        world.upstream = [[b'{"id":1,"at":1}']]
+        assert world.puller().pull(world.dataset).run.status is RunStatus.LANDED
+        world.upstream = [[]]
+        run = world.puller().pull(world.dataset).run
+        assert run.status is status
+        if run.error is not None:
+            assert "set `allow_empty: true`" in run.error.message
+
+
+def test_a_source_that_never_had_rows_may_have_none() -> None:
+    world = World()
+    world.dataset = a_dataset(write_disposition="replace", source={
+        "client": {"base_url": "http://127.0.0.1:1/"}, "endpoint": {"path": "cats"},
+    })  # fmt: skip
+    world.upstream = [[]]
+    for _ in range(2):
+        assert world.puller().pull(world.dataset).run.status is RunStatus.LANDED

@@ -66,9 +66,16 @@ def test_a_403_that_says_when_to_come_back_is_throttling() -> None:
     ("text", "seconds"),
     [
         ("120", 120.0),
-        ("0", 0.0),
+        ("0", None),
+        ("1e999", None),
+        (str(int(NOW.timestamp()) + 30), 30.0),
+        (str(int(NOW.timestamp()) - 1), None),
+        (str(int(NOW.timestamp() * 1_000) + 30_000), 30.0),
+        (str(int(NOW.timestamp() * 1_000_000) + 30_000_000), 30.0),
+        ("2026-11-23T09:00:30Z", 30.0),
+        ("9" * 5_000, None),
         (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
-        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0.0),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), None),
         ("Monday, 23-Nov-26 09:01:00 GMT", 60.0),
         ("Mon Nov 23 09:01:00 2026", 60.0),
         ("soon", None),
@@ -80,6 +87,40 @@ def test_retry_after_is_read_in_each_of_its_forms(
     text: str, seconds: float | None
 ) -> None:
     assert seconds == retry_after(answer(429, retry_after=text), NOW)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x_ratelimit_remaining": "0", "x_ratelimit_reset": "30"}, 30.0),
+        ({"x_rate_limit_remaining": "0", "x_rate_limit_reset": "30"}, 30.0),
+        ({"ratelimit_remaining": "0", "ratelimit_reset": "30"}, 30.0),
+        ({"x_ratelimit_remaining": "0", "x_ratelimit_reset_after": "30.5"}, 30.5),
+        ({"ratelimit": '"default";r=0;t=30'}, 30.0),
+        ({"ratelimit": "limit=100, remaining=0, reset=30"}, 30.0),
+        (
+            {
+                "x_ratelimit_remaining": "0",
+                "x_ratelimit_reset": str(int(NOW.timestamp() * 1_000) + 30_000),
+            },
+            30.0,
+        ),
+        (
+            {
+                "x_ratelimit_remaining": "0",
+                "x_ratelimit_reset": str(int(NOW.timestamp()) - 1),
+            },
+            None,
+        ),
+        ({"x_ratelimit_reset": "30"}, 30.0),
+        ({"retry_after": "5", "x_ratelimit_reset": "30"}, 5.0),
+        ({"x_ratelimit_reset": "later"}, None),
+    ],
+)
+def test_a_limit_that_is_used_up_says_when_it_is_filled(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert seconds == retry_after(answer(429, b"", **headers), NOW)
 
 
 @pytest.mark.parametrize(
