@@ -7,6 +7,9 @@ EventBridge Scheduler see, so it is short.
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -24,6 +27,11 @@ MAX_NAME = 7
 """`catflap-<environment>-<dataset>` names a schedule, which ends at 64 characters; a
 dataset may use 48 (EventBridge Scheduler, CreateSchedule)."""
 
+MAX_SCHEDULES = 400
+"""Of one stack: CloudFormation takes 500 resources, and names are hashed over the
+stacks, so that one has more than its share."""
+MAX_STACKS = 50
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]
 """An unquoted Snowflake identifier, as Snowflake stores it."""
 
@@ -39,6 +47,32 @@ def _is_origin(text: str) -> str:
 
 Origin = Annotated[str, AfterValidator(_is_origin)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """Where a dataset does not fit an environment; without a dataset it is the
+    environment's own key.
+    """
+
+    dataset: str | None
+    key: tuple[str, ...]
+    sentence: str
+
+    def __str__(self) -> str:
+        """As a line of `check` without file and line."""
+        of = f"{self.dataset}: " if self.dataset is not None else ""
+        return f"{of}{'.'.join(self.key)}: {self.sentence}"
+
+
+def _stack_of(dataset: str, stacks: int) -> int:
+    return int.from_bytes(sha256(dataset.encode()).digest()[:8]) % stacks
+
+
+def _fullest(catalogue: Catalogue, stacks: int) -> int:
+    """How many schedules the fullest of so many stacks would hold."""
+    held = Counter(_stack_of(name, stacks) for name in catalogue.datasets)
+    return max(held.values(), default=0)
 
 
 class _Model(BaseModel):
@@ -118,7 +152,7 @@ class Environment(_Model):
     schedule_stacks: int = Field(
         default=4,
         ge=1,
-        le=50,
+        le=MAX_STACKS,
         description="fixed for an environment's life: another number moves schedules "
         "between stacks, where their names collide",
     )
@@ -176,18 +210,57 @@ class Environment(_Model):
             aws_role_arn=None if has_key else arn,
         )
 
-    def faults_of(self, catalogue: Catalogue) -> list[str]:
-        """What does not fit between the environment and the datasets, as sentences."""
+    def faults_of(self, catalogue: Catalogue) -> list[Misfit]:
+        """What does not fit between the environment and the datasets."""
         known = ", ".join(sorted(self.teams))
         return [
-            f"datasets/{name}.yaml: owner.team: `{dataset.owner.team}` is not a team "
-            f"of environments/{self.name}.yaml; known teams: {known}"
-            for name, dataset in sorted(catalogue.datasets.items())
-            if dataset.owner.team not in self.teams
-        ] + [
-            f"datasets/{name}.yaml: source.client: {sentence}"
-            for name, dataset in sorted(catalogue.datasets.items())
-            for sentence in origin_faults(dataset, self._destinations())
+            *self._schedule_faults(catalogue),
+            *(
+                Misfit(
+                    dataset=name,
+                    key=("owner", "team"),
+                    sentence=f"`{dataset.owner.team}` is not a team of "
+                    f"environments/{self.name}.yaml; known teams: {known}",
+                )
+                for name, dataset in sorted(catalogue.datasets.items())
+                if dataset.owner.team not in self.teams
+            ),
+            *(
+                Misfit(dataset=name, key=("source", "client"), sentence=sentence)
+                for name, dataset in sorted(catalogue.datasets.items())
+                for sentence in origin_faults(dataset, self._destinations())
+            ),
+        ]
+
+    def schedule_stack_of(self, dataset: str) -> int:
+        """The number, from 0, of the stack that holds the schedule of `dataset`."""
+        return _stack_of(dataset, self.schedule_stacks)
+
+    def _schedule_faults(self, catalogue: Catalogue) -> list[Misfit]:
+        fullest = _fullest(catalogue, self.schedule_stacks)
+        if fullest <= MAX_SCHEDULES:
+            return []
+        enough = next(
+            (
+                n
+                for n in range(1, MAX_STACKS + 1)
+                if _fullest(catalogue, n) <= MAX_SCHEDULES
+            ),
+            None,
+        )
+        accepted = (
+            f"{enough} stacks or more are accepted (docs/deploying.md says how)"
+            if enough
+            else f"not even {MAX_STACKS} stacks, the most there may be, suffice"
+        )
+        return [
+            Misfit(
+                dataset=None,
+                key=("schedule_stacks",),
+                sentence=f"{fullest:,} of {len(catalogue.datasets):,} schedules fall "
+                f"into one of {self.schedule_stacks} stacks, which takes "
+                f"{MAX_SCHEDULES}; {accepted}",
+            )
         ]
 
     def _destinations(self) -> Destinations:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from project.environment import Environment
+from project.environment import Environment, Misfit
 from project.fault import Fault, Location, key_path, printable
 from project.yaml_files import BadFiles, read_files
 from project.yaml_nodes import YamlDocument, read_yaml
@@ -19,14 +19,47 @@ from project.yaml_nodes import YamlDocument, read_yaml
 def read_project(root: Path, name: str) -> tuple[Environment, Catalogue]:
     """The environment called `name` and the datasets below `root`.
 
-    Raises BadFiles with every fault of both, BadInput if there is no such environment.
+    Raises BadFiles with every fault of both and of what does not fit between them,
+    BadInput if there is no such environment.
     """
-    environment, faults = _read_environment(root / "environments", name)
-    written = read_files(root / "datasets", root / "apis")
+    environments, datasets = root / "environments", root / "datasets"
+    environment, faults = _read_environment(environments, name)
+    written = read_files(datasets, root / "apis")
     faults += written.faults
+    if environment is not None:
+        faults += misfits(environment, written.sound, environments, datasets)
     if environment is None or written.catalogue is None or faults:
         raise BadFiles(sorted(faults))
     return environment, written.catalogue
+
+
+def environment_faults(
+    folder: Path, name: str, catalogue: Catalogue, datasets: Path
+) -> list[Fault]:
+    """Every fault of an environment, and of what does not fit between it and the
+    datasets. Raises BadInput if there is no such environment.
+    """
+    environment, faults = _read_environment(folder, name)
+    if environment is None:
+        return faults
+    return faults + misfits(environment, catalogue, folder, datasets)
+
+
+def misfits(
+    environment: Environment, catalogue: Catalogue, folder: Path, datasets: Path
+) -> list[Fault]:
+    """What does not fit, with file and line."""
+    return [
+        _misfit(one, folder / f"{environment.name}.yaml", datasets)
+        for one in environment.faults_of(catalogue)
+    ]
+
+
+def _misfit(one: Misfit, environment_file: Path, datasets: Path) -> Fault:
+    file = environment_file
+    if one.dataset is not None:
+        file = next(datasets.glob(f"{one.dataset}.y*ml"))
+    return _fault(file, read_yaml(file.read_bytes()), one.key, one.sentence)
 
 
 def read_environment(folder: Path, name: str) -> Environment:

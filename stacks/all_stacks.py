@@ -17,7 +17,7 @@ from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 from stacks.repair import RepairStack
-from stacks.schedules import SchedulesStack, stack_of
+from stacks.schedules import SchedulesStack
 from stacks.warehouse import WarehouseStack
 
 
@@ -33,7 +33,7 @@ def new_app(*, outdir: Path | None, context: Mapping[str, object]) -> App:
 def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> None:
     """Add every stack to `app`; BadInput if environment and datasets do not fit."""
     if faults := environment.faults_of(catalogue):
-        raise BadInput("\n".join(faults))
+        raise BadInput("\n".join(map(str, faults)))
     nag.check(app)
     landing = LandingStack(app, environment=environment, catalogue=catalogue)
     notifications = NotificationsStack(app, environment=environment, key=landing.key)
@@ -79,7 +79,7 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
             datasets=[
                 dataset
                 for _, dataset in sorted(catalogue.datasets.items())
-                if stack_of(dataset.name, environment.schedule_stacks) == number
+                if environment.schedule_stack_of(dataset.name) == number
             ],
             pulls=ingestion.pulls,
             lost_ticks=ingestion.lost_ticks,

@@ -8,7 +8,6 @@ no other.
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 
 from aws_cdk import App
 from aws_cdk import aws_iam as iam
@@ -25,11 +24,6 @@ from stacks.catflap_stack import CatflapStack
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """Replaced by EventBridge Scheduler; the same for every attempt, unlike the execution
 id, so that a repeated tick is the same message."""
-
-
-def stack_of(dataset: str, stacks: int) -> int:
-    """The number, from 0, of the stack that holds the schedule of `dataset`."""
-    return int.from_bytes(sha256(dataset.encode()).digest()[:8]) % stacks
 
 
 class SchedulesStack(CatflapStack):

@@ -1,6 +1,9 @@
 """Check all YAML: each fault and warning is a line on stderr.
 
-Example: catflap check --datasets datasets --apis apis
+With --env, also what only an environment decides: its own file, its teams, where its
+secrets may go, and how many schedules a stack takes.
+
+Example: catflap check --datasets datasets --apis apis --env dev
 """
 
 from __future__ import annotations
@@ -9,10 +12,22 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from cli.options import APIS, DATASETS, Apis, Datasets, Json
+import typer
+
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Environments,
+    Json,
+)
 from cli.sandbox import SandboxFinding, look_at
 from lambdas.core.dataset import Catalogue
+from project.environment_file import environment_faults
 from project.fault import Fault, key_path, printable
 from project.yaml_files import ProjectFiles, read_files
 from project.yaml_nodes import read_yaml
@@ -21,13 +36,23 @@ DONE, BAD_INPUT = 0, 2
 
 
 def run(
-    *, datasets: Datasets = DATASETS, apis: Apis = APIS, as_json: Json = False
+    *,
+    environment: Annotated[
+        str | None,
+        typer.Option("--env", metavar="NAME", help="The environment to check as well."),
+    ] = None,
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
 ) -> int:
     """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
     0 (warnings or not) or 2.
     """
     written = read_files(datasets, apis)
     wrong = _python_faults(written, datasets)
+    if environment is not None:
+        wrong += environment_faults(environments, environment, written.sound, datasets)
     if wrong:
         written = replace(written, faults=(*written.faults, *wrong))
     for fault in (*written.faults, *written.warnings):

@@ -131,7 +131,7 @@ def test_a_secret_that_would_go_where_it_may_not_is_a_fault(
     strict = environment.model_copy(update={"allowed_origins": {secret: (origin,)}})
     found = strict.faults_of(renewing())
     assert bool(found) == is_refused
-    assert all(f"the secret {secret} is not sent to" in one for one in found)
+    assert all(f"the secret {secret} is not sent to" in one.sentence for one in found)
 
 
 def test_a_function_is_told_the_origins_of_the_secrets_that_it_reads() -> None:

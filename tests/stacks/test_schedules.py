@@ -14,25 +14,30 @@ import app
 from lambdas.core.dataset import NAME_PATTERN
 from lambdas.core.names import schedule_prefix
 from project.environment import MAX_NAME
-from project.environment_file import read_project
+from project.environment_file import read_environment, read_project
 from stacks.all_stacks import add_stacks, new_app
-from stacks.schedules import stack_of
 from tests.stacks.catalogues import catalogue_of
 from tests.stacks.conftest import UNBUNDLED, read_templates
 
 NAMES = st.from_regex(NAME_PATTERN, fullmatch=True)
 
+FOUR = read_environment(app.ROOT / "environments", "dev").model_copy(
+    update={"schedule_stacks": 4}
+)
+
 
 @given(datasets=st.sets(NAMES, max_size=20), new=NAMES)
 def test_a_new_dataset_moves_no_other(datasets: set[str], new: str) -> None:
-    before = {name: stack_of(name, 4) for name in datasets}
-    after = {name: stack_of(name, 4) for name in {*datasets, new}}
+    before = {name: FOUR.schedule_stack_of(name) for name in datasets}
+    after = {name: FOUR.schedule_stack_of(name) for name in {*datasets, new}}
     assert before == {name: after[name] for name in datasets}
 
 
 def test_the_spread_is_the_same_in_every_process_and_release() -> None:
     """Another hash would move schedules between stacks, where their names collide."""
-    spread = [stack_of(name, 4) for name in ("flights", "weather", "a_b", "ab")]
+    spread = [
+        FOUR.schedule_stack_of(name) for name in ("flights", "weather", "a_b", "ab")
+    ]
     assert spread == [2, 2, 2, 0]
 
 
