@@ -36,3 +36,9 @@ def test_an_environment_that_is_not_there_is_bad_input(
 ) -> None:
     assert run([command, "--env", "nope"]) == 2
     assert "there is no environment `nope`" in capsys.readouterr().err
+
+
+def test_the_documented_grant_to_people_is_the_one_that_is_made() -> None:
+    text = (ENVIRONMENTS.parent / "docs" / "deploying.md").read_text()
+    dev = read_environment(ENVIRONMENTS, "dev").snowflake_account
+    assert f"{dev.share_with('ANALYSTS')};" in text
