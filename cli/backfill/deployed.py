@@ -38,14 +38,13 @@ _COUNTS = (
     "ApproximateNumberOfMessagesDelayed",
 )
 _STOPPED = (
-    "interrupted: nobody watches any more, and nothing more is asked for; the slices "
-    "that were queued go on, and the same command goes on from there"
+    "interrupted; the slices that are queued will still be pulled, and the same "
+    "command watches them again and queues the rest"
 )
 _LOST = RunError(
     kind=RunErrorKind.INTERNAL,
-    message="its message is in the queue no more: it was given up after several tries, "
-    "and is among the dead letters, or the dataset is not deployed; the pull "
-    "function's log says why",
+    message="its message has left the queue: it failed several times and is a dead "
+    "letter now, or the dataset is not deployed; the pull function's log says why",
 )
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 STOPPED = (
-    "interrupted: what has landed stays, nothing is half there, and the same command "
-    "goes on"
+    "interrupted; what has landed stays, nothing is half landed, and the same command "
+    "goes on from here"
 )
 
 
@@ -124,11 +124,11 @@ def as_text(backfill: Backfill, progress: Sequence[Progress], cursor: object) ->
     """For a person: one line."""
     landed = sum(one.status is SliceStatus.LANDED for one in progress)
     rows = sum(one.rows for one in progress)
-    stands = "nowhere yet" if cursor is None else printable(str(cursor))
+    stands = "the beginning" if cursor is None else printable(str(cursor))
     return (
         f"{backfill.dataset}: {landed} of {len(progress)} slices of {backfill.slice} "
         f"from {backfill.start} to {backfill.end} have landed, {rows:,} rows; the live "
-        f"cursor stands where it stood: {stands}"
+        f"cursor stays at {stands}"
     )
 
 
@@ -138,14 +138,14 @@ def failures(progress: Sequence[Progress]) -> Iterator[str]:
     yield from map(_failure, failed)
     if failed:
         yield (
-            f"{len(failed)} of {len(progress)} slices failed; the same command tries "
-            "them again, and no other"
+            f"{len(failed)} of {len(progress)} slices failed; run the same command "
+            "again to retry only those"
         )
 
 
 def _failure(one: Progress) -> str:
     kind = one.error.kind.value if one.error else "internal"
-    message = one.error.message if one.error else "nobody said why"
+    message = one.error.message if one.error else "the reason is not known"
     return (
         f"slice {one.slice.lane} ({one.slice.start} to {one.slice.end}) failed; "
         f"{kind}: {printable(message)}"

@@ -53,9 +53,9 @@ from project.yaml_files import load_datasets
 
 DONE, OUTSIDE_FAILED, INTERRUPTED = 0, 3, 130
 _READS_ON = (
-    "{name}: upstream is not told where a slice ends, so that each one reads on to the "
-    "newest row; a parameter of the endpoint that holds {{incremental.end_value}} "
-    "spares that (it is left out of live pulls), or row_order: asc if rows come so"
+    "{name}: the API is not told where a slice ends, so each slice reads on to the "
+    "newest row. To avoid that, use {{incremental.end_value}} in a parameter of the "
+    "endpoint (live pulls leave it out), or declare row_order: asc if rows come so"
 )
 
 

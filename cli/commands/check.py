@@ -25,6 +25,7 @@ from cli.options import (
     Environments,
     Json,
 )
+from cli.output import columns
 from cli.sandbox import SandboxFinding, look_at
 from lambdas.core.dataset import Catalogue
 from project.environment_file import environment_faults
@@ -116,29 +117,18 @@ def _told(fault: Fault) -> dict[str, object]:
 
 def _summary(catalogue: Catalogue, *, apis: int, folder: Path) -> str:
     if not catalogue.datasets:
-        return f"{folder} holds no datasets yet, and nothing is wrong with that"
-    rows = [("dataset", "schedule", "disposition", "owner")]
+        return (
+            f"no dataset is declared in {folder} yet; `catflap new NAME --from URL` "
+            "writes one"
+        )
+    rows = []
     for name, dataset in sorted(catalogue.datasets.items()):
         schedule = dataset.schedule
-        when = f"cron {schedule.cron}" if schedule.cron else f"every {schedule.rate}"
-        rows.append(
-            (
-                name,
-                f"{when} {schedule.timezone}",
-                dataset.write_disposition,
-                printable(dataset.owner.team),
-            )
-        )
-    widths = [max(len(row[at]) for row in rows) for at in range(4)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    count = len(catalogue.datasets)
-    lines.append("")
-    lines.append(
+        at = f"cron {schedule.cron}" if schedule.cron else f"every {schedule.rate}"
+        zone = f"{at} {schedule.timezone}"
+        rows.append((name, zone, dataset.write_disposition, dataset.owner.team))
+    count = len(rows)
+    return (
+        f"{columns(('dataset', 'schedule', 'disposition', 'owner'), rows)}\n\n"
         f"{count} dataset{'s' * (count != 1)}, {apis} API{'s' * (apis != 1)}: all valid"
     )
-    return "\n".join(lines)

@@ -394,8 +394,8 @@ def _print(name: str, keys: int, found: _Found, *, yes: bool, as_json: bool) -> 
     )
     if found.unreadable:
         print(
-            f"{found.unreadable} rows in quarantine are no JSON, so that their key "
-            f"cannot be read: look at them with `catflap quarantine {name} --rows`"
+            f"the keys of {found.unreadable} rows in quarantine cannot be read, since "
+            f"the rows are not JSON; `catflap quarantine {name} --rows` prints them"
         )
     if not yes:
-        print("nothing was changed: --yes does it")
+        print("nothing is erased yet; add --yes to erase them")

@@ -130,7 +130,7 @@ def run(
         return DONE
     print(as_text(incident, now()))
     if told:
-        print(f"\nThe next check tells {', '.join(sorted(set(told)))}.")
+        print(f"\nThe next check notifies {', '.join(sorted(set(told)))}.")
     return DONE
 
 
@@ -194,7 +194,7 @@ def as_text(incident: Incident, at: datetime) -> str:
 
 def _who() -> str:
     shell = variables()
-    return shell.get("LOGNAME") or shell.get("USER") or "somebody"
+    return shell.get("LOGNAME") or shell.get("USER") or "someone"
 
 
 def _by(who: str | None, at: datetime | None) -> str:

@@ -13,9 +13,9 @@ import msgspec
 import typer
 
 from cli.one_machine.parents_first import PreviewedParents
+from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
 from cli.options import APIS, DATASETS, Apis, Datasets, Name
-from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.adapters.sources.rate_budget import OwnBudgets
 from lambdas.core.dataset import Catalogue, Dataset
@@ -65,7 +65,7 @@ class _Preview:
 
     def __init__(self, catalogue: Catalogue, datasets: Datasets) -> None:
         self._catalogue = catalogue
-        clock = SystemClock()
+        clock = TerminalClock()
         self._sources: ApiSources = sources(
             clock,
             datasets=datasets,

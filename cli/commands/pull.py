@@ -25,6 +25,7 @@ from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
 from cli.one_machine.rate_files import RateFiles
+from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
 from cli.options import (
     APIS,
@@ -37,7 +38,6 @@ from cli.options import (
     Name,
 )
 from cli.output import iso
-from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
@@ -106,7 +106,7 @@ def run(
     dataset = catalogue[name]
     start, end = _bounds(dataset, until=until, window=window)
     landing = landing_zone(to)
-    clock = SystemClock()
+    clock = TerminalClock()
     pages = sources(
         clock,
         datasets=datasets,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +27,7 @@ from cli.options import (
 )
 from cli.output import columns
 from lambdas.core.loading.replay import QuarantinedRow
+from project.fault import printable
 
 DONE = 0
 
@@ -58,11 +60,11 @@ def run(
     ) as known:
         dataset = known.catalogue[name]
         if rows:
-            for number, row in enumerate(known.replaying.rows(dataset)):
-                if number == limit:
-                    break
-                if not row.is_replayed:
-                    print(as_line(row))
+            waiting_rows = (
+                row for row in known.replaying.rows(dataset) if not row.is_replayed
+            )
+            for row in islice(waiting_rows, limit):
+                print(as_line(row))
             return DONE
         reasons: dict[tuple[str, str], list[QuarantinedRow]] = {}
         waiting = replayed = 0
@@ -97,7 +99,7 @@ def run(
 def as_line(row: QuarantinedRow) -> str:
     """One row as `replay --fixed` takes it: `quarantined` names it, `record` is it."""
     item = row.item
-    return msgspec.json.encode(
+    line = msgspec.json.encode(
         {
             "quarantined": row.name,
             "reason": item.reason,
@@ -105,7 +107,8 @@ def as_line(row: QuarantinedRow) -> str:
             "record": item.record or None,
             "text": item.text,
         }
-    ).decode()
+    )
+    return printable(line.decode())
 
 
 def _as_table(name: str, counted: Sequence[Mapping[str, Any]]) -> str:

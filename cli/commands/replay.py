@@ -173,7 +173,7 @@ def run(
         chosen = [known.catalogue[name] for name in asked]
         for dataset in chosen:
             outcome = ReplayOutcome(dataset=dataset.name)
-            _say(f"{dataset.name}: looking at what has landed")
+            _say(f"{dataset.name}: checking what has landed")
             if quarantined or records is not None:
                 _replay_rows(known, dataset, records, outcome)
             elif not dead_letters:
@@ -345,11 +345,11 @@ def _redrive(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> No
 def _as_text(one: ReplayOutcome) -> str:
     done = []
     if one.resumed:
-        done.append("its pipe runs again")
+        done.append("its pipe is resumed")
     if one.refreshed:
-        done.append(f"{one.refreshed} files are loaded by REFRESH")
+        done.append(f"Snowpipe was told to load {one.refreshed} files")
     if one.landed_again:
-        done.append(f"{one.landed_again} files that failed have landed again")
+        done.append(f"{one.landed_again} files that failed to load have landed again")
     if one.replayed:
         rows = sum(int(str(each["rows"])) for each in one.replayed)
         done.append(f"{rows} quarantined rows have landed again")
@@ -360,8 +360,9 @@ def _as_text(one: ReplayOutcome) -> str:
         name, why = next(iter(one.refused.items()))
         lines.append(
             f"  {len(one.refused)} rows would be refused again and stay, such as "
-            f"{name}: {why}; correct them: `catflap quarantine {one.dataset} --rows`, "
-            "then `--fixed FILE`"
+            f"{name}: {printable(why)}; correct the rows that `catflap quarantine "
+            f"{one.dataset} --rows` prints, then `catflap replay {one.dataset} --fixed "
+            "FILE`"
         )
     lines += [f"  left: {printable(trouble)}" for trouble in one.troubles]
     return "\n".join(lines)

@@ -91,10 +91,12 @@ def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
 
 def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
     """For a person."""
-    cursor = "nowhere yet" if state.cursor.value is None else str(state.cursor.value)
-    lines = [f"{state.dataset}: the cursor stands at {printable(cursor)}"]
+    cursor = (
+        "at the beginning" if state.cursor.value is None else str(state.cursor.value)
+    )
+    lines = [f"{state.dataset}: the cursor is {printable(cursor)}"]
     if state.committing is not None:
-        lines.append(f"run {state.committing} is recorded and not landed yet")
+        lines.append(f"run {state.committing} is recorded and has not landed yet")
     if not runs:
         return "\n".join([*lines, "no run yet; `catflap status` says when it is due"])
     rows = [

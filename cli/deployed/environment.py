@@ -175,7 +175,7 @@ def settings_of(
             f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}"
             for one in error.errors(include_input=False)
         )
-        raise BadInput(f"the shell says what is not accepted: {faults}") from None
+        raise BadInput(f"a variable of the shell is not accepted: {faults}") from None
 
 
 def now() -> datetime:
@@ -194,7 +194,7 @@ def moment(option: str, text: str) -> datetime:
         read = None
     if read is None or read.tzinfo is None:
         raise BadInput(
-            f"{option}: {text!r} is no time with its offset; accepted: ISO 8601, such "
-            "as 2026-11-23T14:00:00Z"
+            f"{option}: {text!r} is not a time with an offset; accepted: ISO 8601, "
+            "such as 2026-11-23T14:00:00Z"
         )
     return read.astimezone(UTC)

@@ -343,7 +343,7 @@ def test_lines_say_how_far_it_is_where_there_is_no_terminal(desk: Desk) -> None:
     _, out, err = desk()
     assert "cats: 10 of 10 slices, 60 rows landed" in err
     assert "10 of 10 slices of P1D" in out
-    assert "cursor stands where it stood: nowhere yet" in out
+    assert "live cursor stays at the beginning" in out
 
 
 APPEND = changed(
