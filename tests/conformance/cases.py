@@ -160,6 +160,64 @@ def _elsewhere(_: str) -> App:
     )
 
 
+def _linked(at: int, origin: str = "") -> dict[str, object]:
+    following = f"{origin}/cats?at={at + 10}" if at + 10 < len(CATS) else None
+    return {"results": CATS[at : at + 10], "next": following}
+
+
+def _header_url(origin: str) -> App:
+    """Kinto: the next page's URL stands bare in a header of its own."""
+
+    def answer(asked: Asked) -> Answer:
+        page = _linked(int(asked.query.get("at", 0)), origin)
+        body = answer_json({"results": page["results"]})
+        following = {"Next-Page": str(page["next"])} if page["next"] else {}
+        return Answer(body=body.body, headers={**body.headers, **following})
+
+    return answer
+
+
+def _relations(origin: str) -> App:
+    """FHIR: links in a list, by their relation."""
+
+    def answer(asked: Asked) -> Answer:
+        page = _linked(int(asked.query.get("at", 0)), origin)
+        links = [{"relation": "self", "url": f"{origin}/cats"}]
+        if page["next"]:
+            links.append({"relation": "next", "url": str(page["next"])})
+        return answer_json({"results": page["results"], "link": links})
+
+    return answer
+
+
+def _always_linked(origin: str) -> App:
+    """Zendesk's export: the link is always there, and a flag says the end. After ten
+    requests there is none, or nothing would end the other one.
+    """
+    asked_for: list[int] = []
+
+    def answer(asked: Asked) -> Answer:
+        asked_for.append(1)
+        at = min(int(asked.query.get("at", 0)), 20)
+        link = f"{origin}/cats?at={at + 10}" if len(asked_for) < 10 else None
+        ended = at + 10 >= len(CATS)
+        rows = CATS[at : at + 10]
+        return answer_json({"results": rows, "next": link, "end_of_stream": ended})
+
+    return answer
+
+
+def _second(page: dict[str, object]) -> Callable[[str], App]:
+    """An offset whose second page is `page`."""
+
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        rows = CATS[at : at + 10]
+        return answer_json(page if at == 10 else {"results": rows, "total": len(CATS)})
+
+    return lambda _: answer
+
+
 def _text(body: bytes) -> Callable[[str], App]:
     return lambda _: lambda _: Answer(body=body)
 
@@ -270,6 +328,57 @@ CASES: tuple[Case, ...] = (
         },
         because="dlt goes on by the limit, past rows that were on no page; ours goes "
         "on after the last row that came.",
+    ),
+    Case(
+        name="paging: a link chosen by its relation",
+        app=_relations,
+        endpoint={
+            "data_selector": "results",
+            "paginator": {
+                "type": "json_link", "next_url_path": "link[?relation=='next'].url",
+            },
+        },
+        because="dlt cannot read a path that chooses by equality.",
+    ),
+    Case(
+        name="paging: a header that holds the bare URL, nothing declared",
+        app=_header_url,
+        endpoint={"data_selector": "results"},
+        because="dlt's auto knows the Link header alone, and stops after the first "
+        "page; ours knows any header with `next` in its name and a URL in it.",
+    ),
+    Case(
+        name="paging: a link that is always there, and a flag that says the end",
+        app=_always_linked,
+        endpoint={"data_selector": "results", "paginator": {"type": "json_link"}},
+        because="dlt follows the link for as long as it is there, and brings the last "
+        "rows again each time; ours heeds the flag.",
+    ),
+    Case(
+        name="trap: an error in the middle, with status 200",
+        app=_second({"status": "error", "message": "timeout", "results": []}),
+        endpoint={
+            "data_selector": "results", "paginator": {"type": "offset", "limit": 10},
+        },
+        because="to dlt the page without rows is the end; to ours an error never is.",
+    ),
+    Case(
+        name="trap: an empty page below the total",
+        app=_second({"results": [], "total": len(CATS)}),
+        endpoint={
+            "data_selector": "results", "paginator": {"type": "offset", "limit": 10},
+        },
+        because="to dlt the page without rows is the end; ours holds the total against "
+        "it.",
+    ),
+    Case(
+        name="trap: a maximum with more behind it",
+        app=_second({"results": CATS[10:20], "total": len(CATS)}),
+        endpoint={
+            "data_selector": "results",
+            "paginator": {"type": "offset", "limit": 10, "maximum_offset": 20},
+        },
+        because="dlt ends at the maximum; ours says that rows would be missing.",
     ),
     Case(
         name="trap: a link that stands elsewhere",

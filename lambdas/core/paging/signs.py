@@ -58,6 +58,10 @@ from lambdas.core.records.envelope import Envelope, Node, Scalar, words_of
 _RANGE = re.compile(r"\s*(?:[a-zA-Z]+[\s=])?\s*(\d+)\s*-\s*(\d+)\s*/\s*(\d+|\*)\s*")
 _PARTIAL = 206
 _SHORT = 40
+_OF_ROWS = frozenset({
+    "item", "items", "result", "results", "record", "records", "row", "rows", "count",
+    "pages", "entries", "objects",
+})  # fmt: skip
 _NEAR = 2
 
 
@@ -166,6 +170,12 @@ class Signs:
                 continue
             sign = Sign(node.path, node.value, node=node)
             more, end = (more or sign, end) if says else (more, end or sign)
+        for name, value in self._headers.items():
+            says = _flag_of_words(words_of(name))
+            if says is not None and value.lower() in {"true", "false"}:
+                sign = Sign(name, value.lower(), is_header=True)
+                is_more = (value.lower() == "true") is says
+                more, end = (more or sign, end) if is_more else (more, end or sign)
         return more, end
 
     @property
@@ -198,7 +208,8 @@ class Signs:
             words, text = set(words_of(name)), value.strip()
             is_next = "next" in words and not words & NO_TOKENS
             is_text = text not in {"", "0", "-1"} and not text.startswith(URL_STARTS)
-            if (is_next or "continuation" in words) and is_text:
+            is_bare = words & {"continuation", "cursor"} and not words & BACK
+            if (is_next or is_bare) and is_text:
                 return Sign(name, text, is_header=True)
         return None
 
@@ -267,7 +278,9 @@ class Signs:
             if one.way[:-1] in (node.way[:-1], node.way[:-2]) and one is not node
         ]
         leads_on = any("next" in one.words and not one.is_empty for one in around)
-        leads_back = any(set(one.words) & BACK - {"current"} for one in around)
+        leads_back = any(
+            set(one.words) & BACK - {"current"} and not one.is_empty for one in around
+        )
         return leads_back and not leads_on
 
     # -- numbers ---------------------------------------------------------------------
@@ -315,6 +328,8 @@ class Signs:
         """Whether `count` is how many were asked for: it was sent, or it stands beside
         an offset in a limit's place.
         """
+        if "hits" in count.words:
+            return False
         if "offset" in parts and "limit" not in parts:
             return True
         return any(
@@ -343,6 +358,15 @@ class Signs:
             pages=parts.get("pages"),
             page=parts.get("page"),
         )  # fmt: skip
+
+    @cached_property
+    def remaining(self) -> Sign | None:
+        """A count of what is left, as Kubernetes' `remainingItemCount`."""
+        for node in self._nodes:
+            words = set(node.words)
+            if "remaining" in words and words & _OF_ROWS and (_whole(node.value) or 0):
+                return Sign(node.path, node.value, node=node)
+        return None
 
     def above(self, rows_read: int | None, *, but: str | None = None) -> Sign | None:
         """A number that says that there is more than the `rows_read`; None too where
@@ -480,6 +504,7 @@ class Signs:
             return None
         return (
             self.more
+            or self.remaining
             or self.header_link
             or self.link
             or self.next_token
@@ -615,11 +640,13 @@ def _flag_of_words(words: tuple[str, ...]) -> bool | None:
 def _flag(node: Node) -> bool | None:
     value = node.value
     if value is None or isinstance(value, float):
-        return None
+        # how DynamoDB says where the next page begins
+        is_key = node.words == ("last", "evaluated", "key") and not node.is_empty
+        return True if is_key else None
     says = _flag_of_words(node.words)
     if says is None:
         # cut off is not all, but what is not cut off may still be a page
-        return True if value is True and "truncated" in node.words else None
+        return True if value is True and _is_cut_off(set(node.words)) else None
     if isinstance(value, str):
         if value.lower() not in {"true", "false"}:
             return None
@@ -631,6 +658,12 @@ def _flag(node: Node) -> bool | None:
     if value is not says and any(isinstance(step, int) for step in node.way):
         return None  # one of a list does not end the whole
     return value is says
+
+
+def _is_cut_off(words: set[str]) -> bool:
+    """`truncated`, and ArcGIS's `exceededTransferLimit`."""
+    is_limit = "limit" in words and words & {"exceeded", "reached", "hit"}
+    return "truncated" in words or bool(is_limit)
 
 
 def _is_of_pages(node: Node) -> bool:
@@ -668,7 +701,7 @@ def _part_of_words(words: tuple[str, ...]) -> str | None:
     ):  # fmt: skip
         if words in known:
             return part
-    if words in {("count",), ("odata", "count"), ("x", "count")}:
+    if words in {("count",), ("odata", "count"), ("x", "count"), ("hits",)}:
         return "count"
     found = set(words)
     if found & TOTAL and found <= OF_TOTALS:

@@ -10,7 +10,7 @@ PAGE_WORDS = frozenset({"page", "pages", "batch", "chunk", "slice", "window"})
 LINK_WORDS = frozenset({"url", "uri", "link", "href"})
 URL_STARTS = ("http://", "https://", "/", "?", "./")
 TOKENS = frozenset({
-    "cursor", "cursors", "token", "after", "marker", "bookmark", "continuation",
+    "cursor", "cursors", "token", "after", "marker", "bookmark", "mark", "continuation",
     "continue", "offset", "scroll", "skiptoken", "iterator", "anchor",
 })  # fmt: skip
 NO_TOKENS = frozenset({
@@ -30,7 +30,7 @@ MORE = PAGE_WORDS | frozenset({
     "records", "item", "items", "data", "row", "rows", "entry", "entries", "available",
     "in", "collection", "to", "come", "exist", "exists", "object", "objects",
     "element", "elements", "hits", "no", "not", "any", "the", "of", "list", "flag",
-    "response", "link", "cursor", "token", "remaining",
+    "response", "link", "cursor", "token", "remaining", "x",
 })  # fmt: skip
 LAST = frozenset({"is", "last", "final", "the", *PAGE_WORDS})
 END = frozenset({

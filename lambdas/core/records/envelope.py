@@ -62,8 +62,9 @@ _PARTS = frozenset({
     "next", "page", "pages", "token", "has", "more", "total", "count", "cursor", "link",
     "url", "uri", "href", "last", "is", "offset", "results", "result", "records",
     "record", "items", "item", "size", "num", "nb", "found", "per", "hits", "key", "id",
-    "prev", "previous", "first", "end", "of", "marker", "after", "before", "start",
-    "index", "no", "number", "limit", "current", "stream", "error", "code", "message",
+    "prev", "previous", "first", "end", "of", "marker", "mark", "after", "before",
+    "start", "index", "no", "number", "limit", "current", "stream", "error", "code",
+    "message",
     "msg", "elements", "rows", "done", "data", "err", "status",
 })  # fmt: skip
 

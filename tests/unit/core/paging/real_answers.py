@@ -421,6 +421,77 @@ FIRST: dict[str, RealAnswer] = {
          "version": "2.0", "vulnerabilities": rows()},
         params={"startIndex": "3", "resultsPerPage": "3"},
     ),
+    "Reddit": first(
+        {"kind": "Listing", "data": {"after": "t3_abc", "before": None, "dist": 1,
+                                     "children": [{"kind": "t3", "data": {}}]}},
+        params={"after": "t3_abc"},
+    ),
+    "New York Times": first(
+        {"status": "OK", "response": {"docs": rows(), "metadata": {
+            "hits": 25, "offset": 0, "time": 5}}},
+        params={"offset": "3", "limit": "3"},
+    ),
+    "ArcGIS": first(
+        {"objectIdFieldName": "id", "exceededTransferLimit": True,
+         "features": [{"attributes": {"id": 1}}]},
+    ),
+    "Europe PMC": first(
+        {"version": "6", "hitCount": 25, "nextCursorMark": "AoE",
+         "resultList": {"result": rows()}},
+        params={"cursorMark": "AoE"},
+    ),
+    "DynamoDB": first(
+        {"Items": rows(), "Count": 3, "ScannedCount": 3,
+         "LastEvaluatedKey": {"id": {"S": "x"}}},
+    ),
+    "Kubernetes": first(
+        {"kind": "List", "items": rows(), "metadata": {
+            "resourceVersion": "7", "continue": "ENCODED", "remainingItemCount": 22}},
+        params={"continue": "ENCODED"},
+    ),
+    "SendGrid": first(
+        {"result": rows(), "_metadata": {"prev": f"{H}/a", "self": f"{H}/a",
+                                         "next": f"{H}/a?page_token=2", "count": 25}},
+        url=f"{H}/a?page_token=2",
+    ),
+    "Xero": first(
+        {"pagination": {"page": 1, "pageSize": 3, "pageCount": 9, "itemCount": 25},
+         "Contacts": rows()},
+        params={"page": "2"},
+    ),
+    "PayPal": first(
+        {"transaction_details": rows(), "page": 1, "total_items": 25, "total_pages": 9,
+         "links": [{"href": f"{H}/a?page=1", "rel": "self"},
+                   {"href": f"{H}/a?page=2", "rel": "next"}]},
+        url=f"{H}/a?page=2",
+    ),
+    "NetSuite": first(
+        {"links": [{"rel": "next", "href": f"{H}/a?offset=3"}], "count": 3,
+         "hasMore": True, "items": rows(), "offset": 0, "totalResults": 25},
+        url=f"{H}/a?offset=3",
+    ),
+    "Eventbrite": first(
+        {"pagination": {"object_count": 25, "page_number": 1, "page_size": 3,
+                        "page_count": 9, "continuation": "ey", "has_more_items": True},
+         "events": rows()},
+        params={"continuation": "ey"},
+    ),
+    "Lever": first({"data": rows(), "hasNext": True, "next": "0.1"}),
+    "Crossref": first(
+        {"status": "ok", "message": {"facets": {}, "total-results": 25,
+                                     "items": rows(), "items-per-page": 3}},
+    ),
+    "STAC": first(
+        {"type": "FeatureCollection", "features": [{"id": "a"}],
+         "links": [{"rel": "next", "href": f"{H}/a?t=2", "method": "GET"}]},
+        url=f"{H}/a?t=2",
+    ),
+    "Lark": first(
+        {"code": 0, "msg": "success", "data": {"items": rows(), "page_token": "x",
+                                               "has_more": True}},
+        params={"page_token": "x"},
+    ),
+    "a flag in a header": first(rows(), headers={"x-has-more": "true"}),
     "a total by the records' name": first({"data": rows(), "total_cats": 25}),
     "a flag deep down": first(
         {"data": rows(),
@@ -648,6 +719,39 @@ LAST: dict[str, RealAnswer] = {
     "an echo of the question": last(
         {"data": rows(), "query": {"cursor": "abc", "page": 3, "total": 90}},
     ),
+    "Reddit": last(
+        {"kind": "Listing", "data": {"after": None, "before": "t3_a", "dist": 1,
+                                     "children": [{"kind": "t3", "data": {}}]}},
+    ),
+    "ArcGIS": last(
+        {"objectIdFieldName": "id", "features": [{"attributes": {"id": 1}}]},
+    ),
+    "Kubernetes": last(
+        {"kind": "List", "items": rows(), "metadata": {"resourceVersion": "7"}},
+    ),
+    "Eventbrite": last(
+        {"pagination": {"object_count": 3, "page_number": 1, "page_size": 50,
+                        "page_count": 1, "has_more_items": False}, "events": rows()},
+    ),
+    "NetSuite": last(
+        {"links": [{"rel": "self", "href": f"{H}/a"}], "count": 3, "hasMore": False,
+         "items": rows(), "offset": 0, "totalResults": 3},
+    ),
+    "Lark": last(
+        {"code": 0, "msg": "success", "data": {"items": rows(), "page_token": "",
+                                               "has_more": False}},
+    ),
+    "Harvest": last(
+        {"cats": rows(), "per_page": 100, "total_pages": 1, "total_entries": 3,
+         "next_page": None, "previous_page": None, "page": 1,
+         "links": {"first": f"{H}/a", "next": None, "previous": None,
+                   "last": f"{H}/a"}},
+    ),
+    "Guardian": last(
+        {"response": {"status": "ok", "total": 3, "startIndex": 1, "pageSize": 10,
+                      "currentPage": 1, "pages": 1, "results": rows()}},
+    ),
+    "a flag in a header": last(rows(), headers={"x-has-more": "false"}),
     "an array": last(rows()),
     "lines of nothing but data": last({"data": rows()}),
 }  # fmt: skip
