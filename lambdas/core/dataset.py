@@ -86,6 +86,12 @@ class Api(Model):
     rate_limit: RateLimit | None = Field(
         default=None, description="a budget on our side"
     )
+    max_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000,
+        description="pulls of this API at a time, over all functions; others wait",
+    )
     retry: Retry = Field(
         default=Retry(),
         description="what is tried again: 429, 5xx, resets and timeouts",

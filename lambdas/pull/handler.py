@@ -18,6 +18,7 @@ from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
+from lambdas.adapters.state.places import PlaceTable
 from lambdas.adapters.state.rates import RateTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.pull.engine import Puller
@@ -49,7 +50,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             outcome = worker(context).work(delivery)
         except Exception:
-            logger.exception("the pull failed on our side; its message comes again")
+            logger.exception("pull failed (internal error); it will be retried")
             failed.append({"itemIdentifier": delivery.message_id})
         else:
             logger.info("pulled", extra=told(outcome))
@@ -61,7 +62,8 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def told(outcome: DeliveryOutcome) -> dict[str, object]:
     """What the log says of a pull: counts and causes, no data."""
     if outcome.result is None:
-        return {"status": "nothing to do"}
+        is_waiting = outcome.waits
+        return {"status": "waits for a place" if is_waiting else "nothing to do"}
     run = outcome.result.run
     return {
         "run_id": run.run_id,
@@ -114,5 +116,8 @@ def worker(context: LambdaContext) -> Worker:
         backfills_queue_url=known.backfills_queue_url,
         remaining=lambda: timedelta(
             milliseconds=context.get_remaining_time_in_millis()
+        ),
+        places=PlaceTable(
+            dynamodb=client("dynamodb"), table=known.state_table, clock=clock
         ),
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lambdas.core.dataset import Catalogue
+from lambdas.adapters.state.places import Places
+from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.pull.engine import Puller, PullResult
 from lambdas.core.pull.message import (
     Delivery,
@@ -23,6 +24,9 @@ from lambdas.core.pull.slice import Slice
 
 LOG = logging.getLogger("catflap.pull.worker")
 
+WAITING_TRIES = 3
+"""Deliveries of a message that may wait for a place: fewer than make a dead letter."""
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
@@ -33,6 +37,8 @@ class DeliveryOutcome:
 
     is_done: bool
     result: PullResult | None
+    waits: bool = False
+    """All places of its API were taken: it comes again, and that is no failure."""
 
 
 class Worker:
@@ -47,6 +53,7 @@ class Worker:
         queue_url: str,
         backfills_queue_url: str,
         remaining: Callable[[], timedelta],
+        places: Places,
     ) -> None:
         self._catalogue = catalogue
         self._puller = puller
@@ -54,6 +61,7 @@ class Worker:
         self._queue_url = queue_url
         self._backfills_queue_url = backfills_queue_url
         self._remaining = remaining
+        self._places = places
 
     def work(self, delivery: Delivery) -> DeliveryOutcome:
         """Pull the dataset a delivery names.
@@ -82,6 +90,34 @@ class Worker:
         if dataset is None:
             # Removed since the tick; what it had left behind was rolled forward above.
             return DeliveryOutcome(is_done=True, result=None)
+        if not self._has_place(dataset, delivery):
+            return self._given_back(delivery)
+        try:
+            return self._pull_now(dataset, delivery)
+        finally:
+            self._places.leave(dataset, delivery.message_id)
+
+    def _has_place(self, dataset: Dataset, delivery: Delivery) -> bool:
+        life = hidden_until_death(self._remaining())
+        return self._places.take(dataset, delivery.message_id, life=life)
+
+    def _given_back(self, delivery: Delivery) -> DeliveryOutcome:
+        """The message waits. After some deliveries a copy takes its place: the queue
+        counts them, and would take one that only waits for a dead letter.
+        """
+        LOG.info("%s waits: its API has no free place", delivery.request.group)
+        is_copied = delivery.tries >= WAITING_TRIES
+        if is_copied:
+            self._sqs.send_message(
+                QueueUrl=self._queue_of(delivery.request),
+                MessageBody=delivery.request.model_dump_json(exclude_none=True),
+                MessageGroupId=delivery.request.group,
+                MessageDeduplicationId=f"{delivery.message_id}-waits",
+            )
+        return DeliveryOutcome(is_done=is_copied, result=None, waits=True)
+
+    def _pull_now(self, dataset: Dataset, delivery: Delivery) -> DeliveryOutcome:
+        request, continues = delivery.request, delivery.request.reason == "continuation"
         result = self._puller.pull(dataset, asked_at=delivery.first_at)
         is_over = result.went_on and not result.continues and result.run.error is None
         if is_over and not continues and not self._is_answered(request):
@@ -97,6 +133,16 @@ class Worker:
         dataset = self._catalogue.datasets.get(part.dataset)
         if dataset is None:
             return DeliveryOutcome(is_done=True, result=None)
+        if not self._has_place(dataset, delivery):
+            return self._given_back(delivery)
+        try:
+            return self._pull_slice_now(dataset, delivery, part)
+        finally:
+            self._places.leave(dataset, delivery.message_id)
+
+    def _pull_slice_now(
+        self, dataset: Dataset, delivery: Delivery, part: Slice
+    ) -> DeliveryOutcome:
         result = self._puller.pull_slice(dataset, part)
         if result is None:
             return DeliveryOutcome(is_done=True, result=None)

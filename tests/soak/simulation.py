@@ -19,6 +19,7 @@ from msgspec.json import decode as from_json
 import lambdas.core.pull.commit as protocol
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
+from lambdas.adapters.state.places import NoLimit
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.landing.names import QUARANTINE, RAW
@@ -326,6 +327,7 @@ class Simulation:
             sqs=self.queues,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",
             backfills_queue_url="backfills",
+            places=NoLimit(),
             remaining=lambda: timedelta(
                 seconds=max(0.0, started_s + LONGEST_PULL_S - world.now_s)
             ),

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.dataset import Catalogue
+from lambdas.adapters.state.places import NoLimit, Places
+from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Transient, UpstreamError
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.message import MAX_TRIES, Delivery, deliveries, wait_before_retry
-from lambdas.pull.worker import Worker
+from lambdas.pull.worker import WAITING_TRIES, Worker
 from tests.datasets import a_dataset
 from tests.memory import (
     FakeClock,
@@ -23,6 +24,7 @@ from tests.memory import (
     MemoryState,
 )
 
+NO_LIMIT = NoLimit()
 REMAINING = timedelta(minutes=15)
 
 
@@ -48,6 +50,10 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.hidden_s: list[int] = []
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **request: Any) -> None:
+        self.sent.append(request)
 
     def change_message_visibility(self, **request: Any) -> None:
         self.hidden_s.append(request["VisibilityTimeout"])
@@ -64,7 +70,7 @@ class Desk:
         self.opened = 0
         self._pages = pages
 
-    def worker(self) -> Worker:
+    def worker(self, places: Places = NO_LIMIT) -> Worker:
         return Worker(
             catalogue=Catalogue(datasets={"cats": a_dataset()}),
             puller=Puller(
@@ -78,6 +84,7 @@ class Desk:
             sqs=self.queue,  # type: ignore[arg-type]  # the one call that is made
             queue_url="queue",
             backfills_queue_url="backfills",
+            places=places,
             remaining=lambda: REMAINING,
         )
 
@@ -164,3 +171,49 @@ def test_a_message_that_is_no_request_says_what_was_expected(
 def test_waits_grow_and_end_at_a_quarter_of_an_hour() -> None:
     minutes = [wait_before_retry(tries).total_seconds() / 60 for tries in range(1, 7)]
     assert minutes == [1, 2, 4, 8, 15, 15]
+
+
+class Full:
+    """An API whose places are all taken."""
+
+    def take(self, *_: object, **__: object) -> bool:
+        return False
+
+    def leave(self, *_: object) -> None:
+        raise AssertionError("nothing was taken")
+
+
+@pytest.mark.parametrize("body", [{}, {"due_at": "2013-01-01T00:00:00Z"}])
+def test_a_pull_without_a_place_waits_and_never_becomes_a_dead_letter(
+    body: dict[str, str],
+) -> None:
+    desk = Desk([ROW])
+    for tries in range(1, WAITING_TRIES):
+        outcome = desk.worker(places=Full()).work(a_delivery(tries=tries, **body))
+        assert (outcome.is_done, outcome.waits) == (False, True)
+        assert desk.queue.hidden_s[-1] == wait_before_retry(tries).total_seconds()
+    last = a_delivery(tries=WAITING_TRIES, **body)
+    outcome = desk.worker(places=Full()).work(last)
+    assert (outcome.is_done, outcome.waits) == (True, True)
+    (copy,) = desk.queue.sent
+    assert (copy["QueueUrl"], copy["MessageGroupId"]) == ("queue", "cats")
+    again = deliveries(sqs_event(json.loads(copy["MessageBody"])))[0]
+    assert again.request == last.request
+    assert desk.opened == 0
+    assert WAITING_TRIES < MAX_TRIES
+
+
+def test_a_place_is_left_however_the_pull_ends() -> None:
+    left: list[str] = []
+
+    class Counted(NoLimit):
+        def leave(self, dataset: Dataset, holder: str) -> None:
+            left.append(f"{dataset.name} {holder}")
+
+    desk = Desk([ROW])
+    desk.worker(places=Counted()).work(a_delivery())
+    desk = Desk([ROW])
+    desk.landing.put = desk.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    with pytest.raises(OSError, match="no bucket"):
+        desk.worker(places=Counted()).work(a_delivery())
+    assert left == ["cats m1", "cats m1"]

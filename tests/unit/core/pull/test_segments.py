@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.adapters.state.places import NoLimit
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.landing.names import RAW, RUNS
@@ -131,6 +132,7 @@ class Desk:
             sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",
             backfills_queue_url="backfills",
+            places=NoLimit(),
             remaining=lambda: timedelta(minutes=15),
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.adapters.state.places import NoLimit
 from lambdas.core.backfill.backfill import SliceStatus, progress
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import RunErrorKind, StateConflict, Terminal, UpstreamError
@@ -107,6 +108,7 @@ class World:
             sqs=self,  # type: ignore[arg-type]  # the calls that are made
             queue_url="pulls",
             backfills_queue_url="backfills",
+            places=NoLimit(),
             remaining=lambda: timedelta(minutes=15),
         )
 
