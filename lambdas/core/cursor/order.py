@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from functools import lru_cache
 from math import ceil, isfinite
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -51,6 +50,7 @@ _ISO_TIME = re.compile(
 _ISO_DATE = re.compile(rf"{_DATE_FORMS}|{_ORDINAL}|{_MONTH}")
 _FAR_YEAR = re.compile(r"[+-]?[0-9]{5,}-[0-9]{2}-[0-9]{2}(?:[Tt ].*)?")
 _BEYOND_MICROSECONDS = 6, 24
+_USUAL_LENGTH = 48
 _DATE_LENGTH = len("2013-01-01")
 _EPOCH_DIGITS = {9: "%s", 10: "%s", 12: "%Q", 13: "%Q"}
 """Counts since 1970 as the warehouse reads them: seconds, or milliseconds."""
@@ -189,14 +189,20 @@ class CursorOrder:
         return _epochs_of(as_text(value))
 
 
+_PLAIN = CursorOrder()
+
+
 def shown(value: object) -> str:
     """A value in a sentence, cut to a short line."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - a short line
 
 
-@lru_cache(maxsize=65536)
 def _text_key(value: str, order: CursorOrder) -> SortKey:
+    if value[10:11] == "T" and order == _PLAIN and len(value) <= _USUAL_LENGTH:
+        quick = _usual_time(value)
+        if quick is not None:
+            return quick
     if len(value) > LONGEST_CURSOR:
         raise ValueError(
             f"{shown(value)} is {len(value):,} characters long; accepted: "
@@ -219,6 +225,17 @@ def _text_key(value: str, order: CursorOrder) -> SortKey:
     if not isinstance(found, datetime):
         return ("date", found, 0)
     return _instant_key(value, found, order)
+
+
+def _usual_time(value: str) -> SortKey | None:
+    """Nearly all cursors there are; None, for a closer look, for any other."""
+    try:
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is None:
+            return None
+        return ("time", at.astimezone(UTC), _beyond_microseconds(value))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _instant_key(value: str, at: datetime, order: CursorOrder) -> SortKey:
@@ -338,9 +355,9 @@ def _reads(pattern: TimePattern, value: str) -> bool:
 
 def _beyond_microseconds(value: str) -> int:
     """What `datetime` cannot hold of a fraction; 0 for nearly every value."""
-    _, dot, rest = value.replace(",", ".").partition(".")
-    if not dot:
+    if "." not in value and "," not in value:
         return 0
+    _, _, rest = value.replace(",", ".").partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     first, last = _BEYOND_MICROSECONDS
     return int(digits[first:last].ljust(last - first, "0"))
