@@ -1,0 +1,170 @@
+"""Where a pull may be cut, and what bounds its rows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from lambdas.core.cursor.order import CursorOrder
+from lambdas.core.errors import BadInput
+from lambdas.core.pull.cursor import NewRows
+from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.window import plan_window
+from tests.datasets import a_dataset, incremental
+
+
+def rows(*ats: object) -> list[bytes]:
+    return [
+        json.dumps({"id": number, "at": at}).encode()
+        for number, at in enumerate(ats, start=1)
+    ]
+
+
+def new_rows(at: object = None, **keys: object) -> NewRows:
+    """Rows of a pull whose cursor stands at `at`."""
+    dataset = a_dataset(source=incremental(**keys))
+    position = CursorPosition(value=at)  # type: ignore[arg-type]  # None or a value
+    cursor = dataset.source.cursor
+    assert cursor is not None
+    return NewRows(
+        dataset=dataset, position=position, window=plan_window(cursor, position)
+    )
+
+
+# where it may be cut -----------------------------------------------------------------
+def test_a_long_pull_may_be_cut_once_its_cursor_has_moved_on() -> None:
+    new = new_rows(5, row_order="asc")
+    assert not new.can_stop_here
+    new.keep(rows(5, 5), page=1)
+    assert not new.can_stop_here, "it would ask for the same again, for ever"
+    new.keep(rows(6), page=2)
+    assert new.can_stop_here
+
+
+def test_rows_below_what_was_reached_forbid_the_cut() -> None:
+    """It would go on from 12, and what is still to come below it would be lost."""
+    new = new_rows(5, row_order="asc")
+    new.keep(rows(8, 10), page=1)
+    assert new.can_stop_here
+    new.keep(rows(12, 8), page=2)
+    assert not new.can_stop_here
+    new.keep(rows(13), page=3)
+    assert not new.can_stop_here, "what was seen once is not forgotten"
+
+
+def test_rows_outside_the_window_say_nothing_of_the_order() -> None:
+    new = new_rows(5, row_order="asc")
+    new.keep(rows(8, 10), page=1)
+    new.keep(rows(1, 12), page=2)
+    assert new.can_stop_here
+
+
+def test_a_page_may_be_in_any_order_within_itself() -> None:
+    new = new_rows(5, row_order="asc")
+    new.keep(rows(10, 8), page=1)
+    assert new.can_stop_here
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"row_order": "desc"},
+        {"row_order": None},
+        {"row_order": "asc", "range_start": "open"},
+        {"row_order": "asc", "on_cursor_value_missing": "include"},
+        {"row_order": "asc", "lag": 1},
+    ],
+    ids=str,
+)
+def test_without_the_declared_order_from_the_cursor_on_nothing_is_cut(
+    keys: dict[str, object],
+) -> None:
+    new = new_rows(5, **keys)
+    new.keep(rows(8, 10), page=1)
+    assert not new.can_stop_here
+
+
+# where it ends -----------------------------------------------------------------------
+def test_ascending_rows_end_with_the_first_after_the_end() -> None:
+    new = new_rows(initial_value=1, end_value=5, row_order="asc")
+    new.keep(rows(2, 4), page=1)
+    assert not new.exhausted
+    new.keep(rows(5), page=2)
+    assert new.exhausted
+
+
+@pytest.mark.parametrize("order", ["desc", None])
+def test_rows_after_the_end_end_nothing_that_comes_newest_first(
+    order: str | None,
+) -> None:
+    new = new_rows(initial_value=1, end_value=5, row_order=order)
+    assert new.keep(rows(9, 6), page=1) == []
+    assert not new.exhausted
+    assert len(new.keep(rows(4, 3), page=2)) == 2
+
+
+@pytest.mark.parametrize("order", ["asc", None])
+def test_rows_before_the_start_end_nothing_that_comes_oldest_first(
+    order: str | None,
+) -> None:
+    new = new_rows(5, row_order=order)
+    new.keep(rows(1, 2), page=1)
+    assert not new.exhausted
+
+
+# null, dates and times ---------------------------------------------------------------
+@pytest.mark.parametrize("at", ["2013-01-01", 5])
+def test_a_null_cursor_after_one_with_a_value_is_no_crash(at: object) -> None:
+    new = new_rows(on_cursor_value_missing="include")
+    page = [*rows(at), b'{"id":9,"at":null}', b'{"id":10}']
+    assert new.keep(page, page=1) == page
+    assert new.position.value == at
+
+
+@pytest.mark.parametrize(
+    ("initial", "end", "zone", "kept"),
+    [
+        # in New York it is still the day before
+        ("2024-01-03T04:00:00Z", None, "America/New_York", [2, 3, 4]),
+        ("2024-01-03T04:00:00Z", None, None, [3, 4]),
+        # its midnight is the end of the day before it
+        ("2024-01-01T05:00:00Z", "2024-01-03T05:00:00Z", "America/New_York", [1, 2]),
+        ("2024-01-01T05:00:00Z", "2024-01-03T05:00:01Z", "America/New_York", [1, 2, 3]),
+        ("2023-12-31T15:00:00Z", "2024-01-02T15:00:00Z", "Asia/Tokyo", [1, 2]),
+    ],
+)
+def test_a_time_bounds_rows_that_have_dates_by_its_day_in_the_declared_zone(
+    initial: str, end: str | None, zone: str | None, kept: list[int]
+) -> None:
+    new = new_rows(initial_value=initial, end_value=end, timezone=zone)
+    found = new.keep(rows(*(f"2024-01-0{day}" for day in range(1, 5))), page=1)
+    assert [json.loads(one)["id"] for one in found] == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "zone", "at"),
+    [
+        ("2013-01-02", None, datetime(2013, 1, 2, tzinfo=UTC)),
+        ("2013-01-02", "America/New_York", datetime(2013, 1, 2, 5, tzinfo=UTC)),
+        ("20130102", "UTC", None),
+        ("2013-01-02T03:00:00+01:00", None, datetime(2013, 1, 2, 2, tzinfo=UTC)),
+        (20130102, None, None),
+        (None, None, None),
+    ],
+)
+def test_a_cursor_of_days_or_times_is_an_instant_and_a_number_is_none(
+    value: str | int | None, zone: str | None, at: datetime | None
+) -> None:
+    assert CursorOrder(timezone=zone).instant(value) == at
+
+
+def test_digits_without_a_dash_are_a_number_and_no_date() -> None:
+    assert CursorOrder().key("20130101")[0] == "number"
+    assert CursorOrder().key("2013-01-01")[0] == "date"
+
+
+def test_a_text_has_no_lag() -> None:
+    with pytest.raises(BadInput, match="lag needs a cursor of times or numbers"):
+        CursorOrder(type="text").moved_back("abc", 1)

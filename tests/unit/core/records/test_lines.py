@@ -1,0 +1,123 @@
+"""A record lands on one line, and what is too long for one is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from lambdas.core.errors import Terminal
+from lambdas.core.records.documents import MAX_RECORD_BYTES, Document
+from lambdas.core.records.select import COMMON, detect_selector, select_records
+
+BREAKS = ["\n", "\r\n", "\r"]
+
+
+@pytest.mark.parametrize("line_break", BREAKS, ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("selector", [None, "$"])
+def test_pretty_printed_records_land_on_one_line_each(
+    line_break: str, selector: str | None
+) -> None:
+    rows = [{"id": 1, "a": {"b": [1, 2]}}, {"id": 2, "a": None}]
+    body = json.dumps(rows, indent=1).replace("\n", line_break).encode()
+    found = select_records(Document(body), selector)
+    assert [json.loads(one) for one in found] == rows
+    assert not any(re.search(rb"[\r\n]", one) for one in found)
+
+
+@pytest.mark.parametrize("line_break", BREAKS, ids=["LF", "CRLF", "CR"])
+def test_breaks_inside_nested_and_named_rows_are_no_lines_either(
+    line_break: str,
+) -> None:
+    body = '{"columns": ["a", "b"], "rows": [[1,@[2,@3]]@]}'.replace("@", line_break)
+    assert select_records(Document(body.encode())) == [b'{"a":1,"b":[2, 3]}']
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_record_that_is_too_long_is_refused_wherever_it_stands(place: int) -> None:
+    rows = [{"id": number} for number in range(2)]
+    rows.insert(place, {"id": 9, "text": "x" * MAX_RECORD_BYTES})  # type: ignore[dict-item]  # a longer one
+    with pytest.raises(Terminal, match=f"longer than {MAX_RECORD_BYTES}"):
+        select_records(Document(json.dumps(rows).encode()))
+
+
+def test_many_short_records_may_be_longer_together() -> None:
+    rows = [{"id": number, "text": "x" * 1000} for number in range(9_000)]
+    body = json.dumps(rows).encode()
+    assert len(body) > MAX_RECORD_BYTES
+    assert len(select_records(Document(body))) == 9_000
+
+
+# where they stand --------------------------------------------------------------------
+NAMES = (
+    "data", "results", "items", "records", "rows", "value", "entries", "content",
+    "objects", "entities", "payload", "list", "docs", "documents", "hits", "elements",
+    "result", "resources", "values", "features",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_common_name_is_preferred_to_another_array_of_objects(name: str) -> None:
+    body = json.dumps({"others": [{"x": 1}], name: [{"id": 1}]}).encode()
+    assert detect_selector(Document(body)) == name
+
+
+def test_the_most_common_name_comes_first() -> None:
+    assert COMMON == NAMES
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "errors", "error", "warnings", "messages", "link", "links", "_links", "meta",
+        "metadata", "pagination", "paging", "included", "facets", "aggregations",
+        "headers", "extras", "columns", "fields", "schema",
+    ],
+)  # fmt: skip
+def test_what_stands_beside_the_records_is_never_taken_for_them(name: str) -> None:
+    body = json.dumps({name: [{"x": 1}], "cats": [{"id": 1}]}).encode()
+    assert detect_selector(Document(body)) == "cats"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "total", "count", "num_pages", "page", "per_page", "next", "prev", "previous",
+        "first", "last", "has_more", "offset", "limit", "skip", "size", "start", "from",
+        "to", "more", "cursor", "after", "before", "ok", "success", "status", "code",
+        "message", "took", "time", "query", "truncated", "is_last", "@odata.count",
+        "self", "_total", "hasMore", "TotalCount",
+    ],
+)  # fmt: skip
+def test_an_empty_list_beside_counts_and_links_is_no_records_today(name: str) -> None:
+    body = json.dumps({"cats": [], name: 0}).encode()
+    assert detect_selector(Document(body)) == "cats"
+
+
+@pytest.mark.parametrize("name", ["toys", "owner", "code_name", "okapi", "messages_of"])
+def test_an_empty_list_beside_anything_else_is_a_field_of_a_record(name: str) -> None:
+    body = json.dumps({"cats": [], name: 0}).encode()
+    assert detect_selector(Document(body)) == "$"
+
+
+def test_two_empty_lists_beside_counts_are_no_records_either() -> None:
+    assert detect_selector(Document(b'{"cats": [], "dogs": [], "total": 0}')) == "cats"
+
+
+def test_columns_are_found_beside_nested_rows() -> None:
+    body = b'{"result": {"columns": ["id"], "rows": [[1], [2]]}}'
+    found = select_records(Document(body), "result.rows")
+    assert found == [b'{"id":1}', b'{"id":2}']
+
+
+@pytest.mark.parametrize("path", ["items[*].r", "a.items[*].r", "$[*].r"])
+def test_a_wildcard_over_nothing_is_no_records(path: str) -> None:
+    body = {"items[*].r": b'{"items":[]}', "a.items[*].r": b'{"a":{"items":[]}}'}
+    assert select_records(Document(body.get(path, b"[]")), path) == []
+
+
+def test_a_wildcard_below_nothing_is_an_error() -> None:
+    assert select_records(Document(b"{}"), "*") == []
+    with pytest.raises(Terminal, match="matches nothing"):
+        select_records(Document(b'{"itens":[]}'), "items[*].r")
