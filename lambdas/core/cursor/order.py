@@ -109,7 +109,9 @@ class CursorOrder:
         if isinstance(value, str):
             return _text_key(value, self)
         if self.type == "text":
-            raise ValueError(f"{shown(value)} is a number, and `cursor_type` says text")
+            raise ValueError(
+                f"{shown(value)} is a number, and `cursor_type` says text; accepted: a text"
+            )
         if self.patterns or self.type == "time":
             return _text_key(_digits(value), self)
         return ("number", value, 0)
@@ -199,10 +201,9 @@ def shown(value: object) -> str:
 
 
 def _text_key(value: str, order: CursorOrder) -> SortKey:
-    if value[10:11] == "T" and order == _PLAIN and len(value) <= _USUAL_LENGTH:
-        quick = _usual_time(value)
-        if quick is not None:
-            return quick
+    usual = _usual_time(value, order)
+    if usual is not None:
+        return usual
     if len(value) > LONGEST_CURSOR:
         raise ValueError(
             f"{shown(value)} is {len(value):,} characters long; accepted: "
@@ -215,7 +216,10 @@ def _text_key(value: str, order: CursorOrder) -> SortKey:
     if order.type != "time" and _NUMBER.fullmatch(value):
         return ("number", Decimal(value), 0)
     if order.type == "number":
-        raise ValueError(f"{shown(value)} is no number, and `cursor_type` says number")
+        raise ValueError(
+            f"{shown(value)} is no number, and `cursor_type` says number; accepted: a "
+            "number, or a text of digits"
+        )
     found = _iso(value)
     if found is None and order.type == "time":
         counted = _first_read(_epochs_of(value), value)
@@ -227,8 +231,10 @@ def _text_key(value: str, order: CursorOrder) -> SortKey:
     return _instant_key(value, found, order)
 
 
-def _usual_time(value: str) -> SortKey | None:
+def _usual_time(value: str, order: CursorOrder) -> SortKey | None:
     """Nearly all cursors there are; None, for a closer look, for any other."""
+    if value[10:11] != "T" or len(value) > _USUAL_LENGTH or order != _PLAIN:
+        return None
     try:
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
@@ -258,6 +264,7 @@ def _by_patterns(value: str, order: CursorOrder) -> SortKey:
         raise ValueError(
             f"{shown(value)} is not written as `cursor_format` says: "
             + " or ".join(f"`{one}`" for one in order.patterns)
+            + "; accepted: a list of all patterns that occur"
         )
     at, pattern = read
     if pattern.finest in ("day", "month", "year"):
@@ -326,7 +333,7 @@ def _iso_date(text: str) -> date:
 
 def _not_held(value: str) -> str:
     return (
-        f"{shown(value)} is no time that UTC can hold: accepted are years 1 to 9999, "
+        f"{shown(value)} is no time that UTC can hold; accepted: years 1 to 9999, "
         "hours 0 to 23 and seconds 0 to 59"
     )
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -21,8 +22,9 @@ from lambdas.core.errors import (
 )
 from lambdas.core.landing.names import MANIFESTS, RAW, RUNS
 from lambdas.core.pull.commit import EDGE_IN_STATE, Committer
+from lambdas.core.pull.cursor import EveryRow
 from lambdas.core.pull.engine import Puller
-from lambdas.core.pull.ports import PageSource
+from lambdas.core.pull.ports import Page, PageSource
 from lambdas.core.pull.run import (
     LONGEST_TEXT,
     CursorPosition,
@@ -30,6 +32,7 @@ from lambdas.core.pull.run import (
     RunError,
     RunStatus,
 )
+from lambdas.core.pull.transfer import cut_after
 from lambdas.core.pull.window import Window
 from tests.datasets import a_dataset
 from tests.memory import (
@@ -368,3 +371,40 @@ def test_a_source_that_never_had_rows_may_have_none() -> None:
     world.upstream = [[]]
     for _ in range(2):
         assert world.puller().pull(world.dataset).run.status is RunStatus.LANDED
+
+
+def test_a_clock_that_is_ahead_swallows_no_ticks() -> None:
+    world = World()
+    start = world.clock.now()
+    world.clock.advance(timedelta(hours=30))
+    world.puller().pull(world.dataset, asked_at=start)
+    answered = world.state.read("cats").last_success_started_at
+    assert answered == start
+    for hour in range(1, 31):
+        due = start + timedelta(hours=hour)
+        assert not world.puller().is_done("cats", due)
+    assert world.puller().is_done("cats", start)
+
+
+def test_a_start_that_is_yet_to_come_answers_no_tick() -> None:
+    world = World()
+    ahead = world.clock.now() + timedelta(hours=30)
+    world.state.states["cats"] = DatasetState(
+        dataset="cats", last_success_started_at=ahead
+    )
+    assert not world.puller().is_done("cats", world.clock.now())
+
+
+def test_no_two_runs_share_an_id() -> None:
+    state = MemoryState()
+    world = World()
+    world.state = state
+    result = world.puller().pull(world.dataset)
+    with pytest.raises(StateConflict, match="another run is called"):
+        state.record_started(result.run)
+
+
+def test_a_position_that_is_too_long_to_keep_ends_the_pull() -> None:
+    page = Page(records=(), number=3, url="", next_position="x" * 5_000)
+    with pytest.raises(Terminal, match="5,002 characters long; accepted: 4,096"):
+        cut_after(page, EveryRow(position=CursorPosition()))
