@@ -110,7 +110,8 @@ class CursorOrder:
             return _text_key(value, self)
         if self.type == "text":
             raise ValueError(
-                f"{shown(value)} is a number, and `cursor_type` says text; accepted: a text"
+                f"{shown(value)} is a number, and `cursor_type` says text; accepted: a "
+                "text"
             )
         if self.patterns or self.type == "time":
             return _text_key(_digits(value), self)
