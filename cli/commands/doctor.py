@@ -1,0 +1,56 @@
+"""Say what stands in the way of a deploy or a pull, and what to do about it.
+
+Asks AWS and Snowflake: account, CDK bootstrap, stacks that take no deploy, Lambda's
+concurrency, secrets, unconfirmed e-mail addresses, the warehouse. Changes nothing.
+
+Example: catflap doctor --env prod
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+from cli.deployed.environment import deployed
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
+from cli.output import columns
+from project.yaml_files import load_catalogue
+
+DONE, NOT_WELL = 0, 1
+_WORDS = {"ok": "ok", "bad": "not met", "unknown": "not known"}
+
+
+def run(
+    *,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Print each precondition; 1 if one is not met or not known. Raises BadInput,
+    BadFiles.
+    """
+    from cli.deployed.preconditions import preconditions  # noqa: PLC0415 - boto3: half a second that --help need not take
+
+    catalogue = load_catalogue(datasets, apis)
+    reached = deployed(environment, environments=environments)
+    # The connector signs for a region, and asks only this variable for it.
+    os.environ.setdefault("AWS_REGION", reached.environment.region)
+    found = list(preconditions(reached, catalogue))
+    if as_json:
+        print(json.dumps([dataclasses.asdict(one) for one in found]))
+    else:
+        rows = [(one.what, _WORDS[one.state], one.sentence) for one in found]
+        print(columns(("what", "state", "why"), rows))
+    return DONE if all(one.state == "ok" for one in found) else NOT_WELL
