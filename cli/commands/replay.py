@@ -51,7 +51,7 @@ from lambdas.core.sql import generation, names
 from project.fault import printable
 
 DONE, NOT_WELL = 0, 1
-RECORDS = 10_000
+RECORDS = 100_000
 
 
 class _Fixed(msgspec.Struct, frozen=True):

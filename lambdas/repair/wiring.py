@@ -22,7 +22,7 @@ from lambdas.core.repair.case import RepairContext
 from lambdas.core.repair.notifications import LandingNotifications
 from lambdas.core.settings import RepairSettings
 
-RECORDS = 10_000
+RECORDS = 100_000
 """Of a table's history, at most."""
 
 

@@ -240,7 +240,8 @@ class Provisioner:
             loading.create_runs_pipe(self._landing),
             access.runs_pipe_grant(database, repairer=repairer),
         )
-        self._make_pipe(warehouse, pipe, known, made)
+        loaded = loading.any_row(names.runs_table(database))
+        self._make_pipe(warehouse, pipe, known, made, loaded)
         return known
 
     def _standing(self, warehouse: Warehouse) -> ExistingObjects:
@@ -312,7 +313,9 @@ class Provisioner:
         for statement in table:
             warehouse.query(statement)
         self._make_relation(warehouse, dataset, seen, known)
-        self._make_pipe(warehouse, name, known, pipe)
+        raw = names.raw_table(self._database, dataset.name)
+        loaded = loading.any_row(raw, below=loading.generation(dataset))
+        self._make_pipe(warehouse, name, known, pipe, loaded)
         return digest
 
     def _of_table(self, dataset: Dataset) -> list[str]:
@@ -380,12 +383,19 @@ class Provisioner:
         pipe: str,
         known: ExistingObjects,
         statements: Iterable[str],
+        loaded: str,
     ) -> None:
-        """The statements make the pipe and grant it."""
+        """The statements make the pipe and grant it; `loaded` asks for any row that a
+        pipe before it loaded.
+
+        A new pipe is told of what landed before it could hear of it. One that takes
+        the place of another knows nothing of what that one loaded, and would load seven
+        days again: what was missed in between is found by the repair function, by the
+        history and the rows of each file.
+        """
         for statement in statements:
             warehouse.query(statement)
-        if _shown(pipe) not in known.pipes:
-            # what landed before the pipe could hear of it
+        if _shown(pipe) not in known.pipes and not warehouse.query(loaded):
             warehouse.query(loading.refresh_pipe(pipe))
 
     def _make_freshness(self, warehouse: Warehouse, datasets: Sequence[str]) -> None:

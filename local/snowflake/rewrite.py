@@ -211,7 +211,7 @@ class Rewriting:
         given = text[match.end() : end]
         named = re.search(r"TABLE_NAME\s*=>\s*('(?:[^']|'')*')", given, re.IGNORECASE)
         since = re.search(
-            r"START_TIME\s*=>\s*(.*?)(?:,\s*END_TIME\s*=>.*)?$", given,
+            r"START_TIME\s*=>\s*(.*?)(?:,\s*END_TIME\s*=>\s*(.*))?$", given,
             re.IGNORECASE | re.DOTALL,
         )  # fmt: skip
         if named is None or since is None:
@@ -221,11 +221,12 @@ class Rewriting:
             raise missing("Table", table)
         self._access.demand(session, "COPY_HISTORY", {"TABLE": table})
         database, schema, name = table.split(".")
+        until = f" AND LAST_LOAD_TIME <= {since[2].strip()}" if since[2] else ""
         rows = (
             f"(SELECT {self._history_columns(session, table)} "
             f"FROM {database}.{HISTORY} "
             f"WHERE TABLE_SCHEMA_NAME = '{schema}' AND TABLE_NAME = '{name}' "
-            f"AND LAST_LOAD_TIME >= {since[1].strip()}) AS COPY_HISTORY"
+            f"AND LAST_LOAD_TIME >= {since[1].strip()}{until}) AS COPY_HISTORY"
         )
         return text[: match.start()] + rows + text[outer + 1 :]
 

@@ -10,6 +10,7 @@ from lambdas.core.ports import Warehouse
 from lambdas.core.sql import copy_history
 from lambdas.core.sql.freshness import HISTORY_COLUMNS
 
+PAGE = 10_000
 _STATUSES: dict[str, LoadStatus] = {
     status.lower(): status for status in get_args(LoadStatus)
 }
@@ -23,9 +24,25 @@ def load_records(
     *,
     limit: int = 1000,
 ) -> list[LoadRecord]:
-    """The loads of a table since a time, the newest first. Raises WarehouseError."""
-    rows = warehouse.query(copy_history(database, dataset, since, limit=limit))
-    return [_record(row) for row in rows]
+    """The loads of a table since a time, the newest first, `limit` at most.
+
+    Snowflake answers 10,000 at a time: the older ones are asked for by the time of the
+    oldest that is known. Raises WarehouseError.
+    """
+    found: dict[LoadRecord, None] = {}
+    until: datetime | None = None
+    while True:
+        page = min(PAGE, limit)
+        rows = warehouse.query(
+            copy_history(database, dataset, since, until=until, limit=page)
+        )
+        records = [_record(row) for row in rows]
+        known = len(found)
+        found.update(dict.fromkeys(records))
+        until = min((one.loaded_at for one in records if one.loaded_at), default=None)
+        is_stuck = len(found) == known  # a page of one moment
+        if len(records) < page or len(found) >= limit or until is None or is_stuck:
+            return list(found)[:limit]
 
 
 def _record(row: tuple[object, ...]) -> LoadRecord:

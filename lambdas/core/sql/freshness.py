@@ -95,14 +95,28 @@ def describe_pipe(pipe: str) -> str:
 
 
 def copy_history(
-    database: str, dataset: str, since: datetime, *, limit: int = 1000
+    database: str,
+    dataset: str,
+    since: datetime,
+    *,
+    until: datetime | None = None,
+    limit: int = 1000,
 ) -> str:
-    """Loads of one table since a time (aware, ≤ 14 days back), the newest first."""
+    """Loads of one table since a time (aware, ≤ 14 days back) and up to another one,
+    the newest first. Snowflake answers 10,000 at most
+    (https://docs.snowflake.com/en/sql-reference/functions/copy_history).
+    """
+    end = ""
+    if until is not None:
+        end = f", END_TIME => {_timestamp(until)}"
     return (
         f"SELECT {', '.join(HISTORY_COLUMNS)} "
         f"FROM TABLE({names.identifier(database)}.INFORMATION_SCHEMA.COPY_HISTORY("
         f"TABLE_NAME => {names.literal(names.raw_table(database, dataset))}, "
-        "START_TIME => "
-        f"{names.literal(since.astimezone(UTC).isoformat())}::TIMESTAMP_LTZ)) "
+        f"START_TIME => {_timestamp(since)}{end})) "
         f"ORDER BY LAST_LOAD_TIME DESC LIMIT {limit}"
     )
+
+
+def _timestamp(at: datetime) -> str:
+    return f"{names.literal(at.astimezone(UTC).isoformat())}::TIMESTAMP_LTZ"

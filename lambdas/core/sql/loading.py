@@ -245,6 +245,12 @@ def show_pipes(database: str) -> str:
     return f"SHOW PIPES IN SCHEMA {names.identifier(database)}.{names.RAW_SCHEMA}"
 
 
+def any_row(table: str, *, below: int | str | None = None) -> str:
+    """One row if the table has any, or any of files below this generation's folder."""
+    only = "" if below is None else f" WHERE CONTAINS(_FILE, '/g{below}/')"
+    return f"SELECT 1 FROM {table}{only} LIMIT 1"
+
+
 def refresh_pipe(pipe: str) -> str:
     """Load what landed in the last 7 days and was never loaded by this pipe.
 

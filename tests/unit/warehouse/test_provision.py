@@ -221,6 +221,25 @@ def test_only_a_new_pipe_is_refreshed() -> None:
     assert refreshed == [f"ALTER PIPE CATFLAP_TEST.RAW.WEATHER_G{number} REFRESH"]
 
 
+def test_a_pipe_that_takes_anothers_place_loads_nothing_again() -> None:
+    number = generation(flights())
+
+    class Loaded(FakeWarehouse):
+        def query(
+            self, statement: str, parameters: Sequence[object] = ()
+        ) -> list[tuple[object, ...]]:
+            if statement.startswith("SELECT 1 FROM CATFLAP_TEST.RAW.FLIGHTS "):
+                assert f"'/g{number}/'" in statement
+                return [(1,)]
+            return super().query(statement, parameters)
+
+    warehouse = Loaded()
+    provisioner(warehouse).make_objects(catalogue("flights", "weather"))
+
+    refreshed = [text for text in warehouse.told("ALTER PIPE") if "_RUNS" not in text]
+    assert refreshed == [f"ALTER PIPE CATFLAP_TEST.RAW.WEATHER_G{number} REFRESH"]
+
+
 def test_the_reader_may_read_all_that_is_made() -> None:
     warehouse = FakeWarehouse()
 
