@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from lambdas.core.dataset import Catalogue
+from lambdas.core.dataset import Api, Catalogue
 from lambdas.core.errors import BadInput
+from lambdas.core.http.urls import is_loopback, public_url
 from project.environment import Environment, Misfit
 from project.fault import Fault, Location, key_path, printable
 from project.yaml_files import BadFiles, read_files
@@ -43,6 +45,29 @@ def environment_faults(
     if environment is None:
         return faults
     return faults + misfits(environment, catalogue, folder, datasets)
+
+
+def loopback_warnings(catalogue: Catalogue, datasets: Path) -> list[Fault]:
+    """Datasets whose API only this machine can ask."""
+    return [
+        dataclasses.replace(
+            _misfit(
+                Misfit(
+                    dataset=name,
+                    key=("source", "client"),
+                    sentence=f"asks {public_url(url)}, on loopback: a deployed "
+                    "function refuses that; accepted: an address that AWS can reach",
+                ),
+                datasets,
+                datasets,
+            ),
+            is_warning=True,
+        )
+        for name, dataset in sorted(catalogue.datasets.items())
+        if isinstance(api := dataset.source.client, Api)
+        for url in (api.base_url, *(api.auth.urls().values() if api.auth else ()))
+        if is_loopback(url)
+    ]
 
 
 def misfits(

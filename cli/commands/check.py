@@ -28,7 +28,7 @@ from cli.options import (
 from cli.output import columns
 from cli.sandbox import SandboxFinding, look_at
 from lambdas.core.dataset import Catalogue
-from project.environment_file import environment_faults
+from project.environment_file import environment_faults, loopback_warnings
 from project.fault import Fault, key_path, printable
 from project.yaml_files import ProjectFiles, read_files
 from project.yaml_nodes import read_yaml
@@ -54,6 +54,8 @@ def run(
     wrong = _python_faults(written, datasets)
     if environment is not None:
         wrong += environment_faults(environments, environment, written.sound, datasets)
+        warned = loopback_warnings(written.sound, datasets)
+        written = replace(written, warnings=(*written.warnings, *warned))
     if wrong:
         written = replace(written, faults=(*written.faults, *wrong))
     for fault in (*written.faults, *written.warnings):

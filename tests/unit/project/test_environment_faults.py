@@ -29,6 +29,22 @@ def check(project: Path, *more: str) -> int:
     return run(["check", *folders, *more])
 
 
+def faults_in(text: str) -> list[str]:
+    return [one for one in text.splitlines()[:-1] if ": warning: " not in one]
+
+
+def test_an_api_on_loopback_is_a_warning_where_it_would_be_deployed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(project) == 0
+    assert capsys.readouterr().err == ""
+    assert check(project, "--env", "dev") == 0
+    lines = capsys.readouterr().err.splitlines()
+    names = sorted(path.name for path in (project / "datasets").glob("*.yaml"))
+    assert [Path(line.partition(":")[0]).name for line in lines] == names
+    assert all(": source.client: warning: asks http://127" in line for line in lines)
+
+
 def test_a_team_that_an_environment_lacks_is_a_line_of_the_datasets_file(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -38,7 +54,7 @@ def test_a_team_that_an_environment_lacks_is_a_line_of_the_datasets_file(
     assert check(project) == 0
     capsys.readouterr()
     assert check(project, "--env", "dev") == 2
-    (line,) = capsys.readouterr().err.splitlines()[:-1]
+    (line,) = faults_in(capsys.readouterr().err)
     where, _, sentence = line.partition(": owner.team: ")
     number = int(where.removeprefix(f"{file}:"))
     assert "team: nobody" in file.read_text().splitlines()[number - 1]

@@ -8,6 +8,7 @@ import pytest
 
 from lambdas.adapters.snowflake import load_history
 from lambdas.adapters.snowflake.load_history import load_records
+from lambdas.core.sql.freshness import HISTORY_COLUMNS
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 
@@ -43,7 +44,7 @@ class History:
                 strict=True,
             )
         )  # fmt: skip
-        return tuple(values.get(name) for name in load_history.HISTORY_COLUMNS)
+        return tuple(values.get(name) for name in HISTORY_COLUMNS)
 
 
 @pytest.fixture(autouse=True)
