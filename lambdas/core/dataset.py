@@ -204,7 +204,8 @@ class Endpoint(Model):
     max_pages: int | None = Field(
         default=None,
         gt=0,
-        description="the most pages of one pull; more of them are an error",
+        description="the most pages of one pull, or of one row of its parent; more of "
+        "them are an error",
     )
 
     @property

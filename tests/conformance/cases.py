@@ -338,7 +338,6 @@ CASES: tuple[Case, ...] = (
                 "type": "json_link", "next_url_path": "link[?relation=='next'].url",
             },
         },
-        because="dlt cannot read a path that chooses by equality.",
     ),
     Case(
         name="paging: a header that holds the bare URL, nothing declared",

@@ -124,7 +124,9 @@ def _look(
 def _records(pages: ApiPages) -> Iterator[tuple[Sequence[bytes], bool]]:
     """The records of each page, and whether there are more after it."""
     for page in pages.pages():
-        yield page.records, page.next_position is not None
+        yield page.records, page.next_position is not None or page.capped is not None
+        if page.capped is not None:
+            return
 
 
 def _values(

@@ -53,7 +53,8 @@ from lambdas.core.paging.vocabulary import (
     URL_STARTS,
 )
 from lambdas.core.records.documents import excerpt
-from lambdas.core.records.envelope import Envelope, Node, Scalar, words_of
+from lambdas.core.records.envelope import Envelope, Node, Scalar, Way, words_of
+from lambdas.core.records.json_path import path_of
 
 _RANGE = re.compile(r"\s*(?:[a-zA-Z]+[\s=])?\s*(\d+)\s*-\s*(\d+)\s*/\s*(\d+|\*)\s*")
 _PARTIAL = 206
@@ -77,9 +78,9 @@ class PagesBefore:
 
     pages: int = 0
     rows: int | None = 0
-    told: frozenset[str] = frozenset()
-    led: frozenset[str] = frozenset()
-    others: frozenset[str] = frozenset()
+    told: frozenset[Way] = frozenset()
+    led: frozenset[Way] = frozenset()
+    others: frozenset[Way] = frozenset()
     totals: Mapping[str, int] = field(default_factory=dict)
     """The least that each total said: what is added meanwhile comes with the next pull,
     and what is deleted is not to be had any more."""
@@ -515,19 +516,19 @@ class Signs:
 
     def paths(self) -> PagesBefore:
         """What this answer told, for the next one to be held to."""
-        told: set[str] = set()
-        led: set[str] = set()
-        others: set[str] = set()
+        told: set[Way] = set()
+        led: set[Way] = set()
+        others: set[Way] = set()
         for node in self._nodes:
             is_number = _whole(node.value) is not None
             if _flag(node) is not None or (
                 is_number and self._part(node) in {"total", "pages"}
             ):
-                told.add(node.path)
+                told.add(node.way)
             elif _is_next_link(node) or _is_token(node):
-                led.add(node.path)
+                led.add(node.way)
             elif node.kind not in {"object", "array"}:
-                others.add(node.path)
+                others.add(node.way)
         totals = {
             sign.where: number
             for one in self.counted
@@ -571,13 +572,11 @@ def vanished(before: PagesBefore, now: Signs) -> str | None:
     """What told of more on the page before and is not there any more; None if an API
     may leave it out: a link or token whose neighbours are still there.
     """
-    there = {node.path for node in now._nodes}  # noqa: SLF001 - the same module
-    for path in sorted(before.told - there):
-        return path
-    lost = before.led - there
-    if lost and not before.others & there:
-        return min(lost)
-    return None
+    there = {node.way for node in now._nodes}  # noqa: SLF001 - the same module
+    lost = before.told - there
+    if not lost and not before.others & there:
+        lost = before.led - there
+    return min(map(path_of, lost)) if lost else None
 
 
 def is_url(text: str, words: frozenset[str]) -> bool:

@@ -29,9 +29,14 @@ from lambdas.core.records.json_path import (
 )
 
 DEPTH = 5
-MOST_NODES = 2_000
+MOST_NODES = 500
+_MOST_MEMBERS = 100
+_EACH_END = 1_000
+_NAME = 64
+"""Characters of a name that are looked at."""
 _MOST_ELEMENTS = 20
 _LONGEST_TEXT = 16_384
+"""Longer texts are cut here: what they are shows by their beginning."""
 
 Scalar: TypeAlias = str | int | float | bool | None
 Way: TypeAlias = tuple[AnswerStep, ...]
@@ -69,11 +74,19 @@ _PARTS = frozenset({
 })  # fmt: skip
 
 
+_SPEAKS = re.compile(
+    r"next|more|last|page|paging|pagina|cursor|token|after|marker|offset|skip|start|link"
+    r"|total|count|found|hits|limit|continu|scroll|done|end|meta|info|error|fault|fail"
+    r"|exception|status|success|^ok$|code|message|msg|truncated|remaining|time",
+    re.IGNORECASE,
+)
+
+
 @lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
     """`nextPageToken`, `next_page_token` and `nextpagetoken` are the same words."""
     found: list[str] = []
-    for one in _WORD.findall(name[:200]):
+    for one in _WORD.findall(name[:_NAME]):
         word = one.lower()
         found += _parts_of(word) or (word,)
     return tuple(found)
@@ -163,7 +176,7 @@ class Envelope:
             waiting.extend(_of_list((), document.elements, records))
         while waiting and len(nodes) < MOST_NODES:
             above, level = waiting.popleft()
-            for name, raw in islice(level.items(), MOST_NODES - len(nodes)):
+            for name, raw in _speaking(level):
                 way = (*above, name)
                 if records is not None and _is_records(way, records):
                     continue
@@ -180,6 +193,19 @@ class Envelope:
                 elif kind == "array":
                     waiting.extend(_of_list(way, elements(raw), records))
         self.nodes, self.about_others = tuple(nodes), tuple(others)
+
+
+def _speaking(level: Mapping[str, msgspec.Raw]) -> Iterable[tuple[str, msgspec.Raw]]:
+    """The members; of an object of very many, which is data, those whose names speak of
+    pages or of an error, at its beginning and its end.
+    """
+    if len(level) <= _MOST_MEMBERS:
+        return level.items()
+    names = list(level)
+    if len(names) > 2 * _EACH_END:
+        names = names[:_EACH_END] + names[-_EACH_END:]
+    found = ((one, level[one]) for one in names if _SPEAKS.search(one, 0, _NAME))
+    return islice(found, _MOST_MEMBERS)
 
 
 def _of_object(
@@ -223,7 +249,9 @@ def _node(way: Way, kind: str, raw: msgspec.Raw) -> Node:
     if kind in {"object", "array"}:
         is_empty = not bytes(memoryview(raw)[1:-1]).strip() if size < 64 else False  # noqa: PLR2004 - an empty one is short
         return Node(way, kind, None, is_empty)
-    value: Scalar = msgspec.json.decode(raw) if size <= _LONGEST_TEXT else None
+    value: Scalar = msgspec.json.decode(raw)
+    if isinstance(value, str):
+        value = value[:_LONGEST_TEXT]
     is_empty = value is None or (isinstance(value, str) and not value.strip())
     return Node(way, kind, value, is_empty)
 

@@ -212,6 +212,8 @@ def _is_well_within(raw: msgspec.Raw | None) -> bool:
 
 def _is_message_alone(document: Document) -> bool:
     """`{"message": "Internal server error"}`: all that is there tells of a failure."""
+    if len(document.members) > len(_BARE):
+        return False
     names = {"_".join(words_of(name)) for name in document.members}
     return bool(names & {"message", "msg", "detail", "error"}) and names <= _BARE
 
