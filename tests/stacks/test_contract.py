@@ -12,7 +12,12 @@ import pytest
 import app
 from cli.deployed.environment import settings_of
 from lambdas.core.landing.names import RAW, RUNS, raw_key, raw_prefix, run_key
-from lambdas.core.names import EVENT_SOURCE, backfills_queue_name, landing_bucket_name
+from lambdas.core.names import (
+    EVENT_SOURCE,
+    backfills_queue_name,
+    landing_bucket_name,
+    pulls_queue_name,
+)
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import (
     FreshnessSettings,
@@ -179,13 +184,13 @@ def test_pull_takes_one_message_at_a_time_and_reports_it_by_itself(
     }
 
 
-def test_the_command_line_finds_the_queue_of_backfills(templates: Templates) -> None:
+def test_the_command_line_finds_the_queues(templates: Templates) -> None:
     named = [
         resource["Properties"]["QueueName"]
         for _, _, resource in templates.resources("AWS::SQS::Queue")
         if "QueueName" in resource["Properties"]
     ]
-    assert named == [backfills_queue_name("dev")]
+    assert set(named) == {pulls_queue_name("dev"), backfills_queue_name("dev")}
 
 
 def test_the_command_line_finds_what_the_stacks_name(templates: Templates) -> None:

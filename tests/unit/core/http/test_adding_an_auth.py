@@ -50,7 +50,7 @@ print(json.dumps({
 
 @pytest.mark.long
 def test_an_auth_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
-    for package in ("lambdas", "project", "cli"):
+    for package in ("lambdas", "project", "cli", "docs"):
         shutil.copytree(
             ROOT / package,
             tmp_path / package,
