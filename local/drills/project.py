@@ -62,6 +62,8 @@ freshness:
   loaded_at_field: seen_at
   warn_after: {count: 2, period: hour}
   error_after: {count: 3, period: hour}
+  # Each drill is an incident of its own, whatever was broken before it.
+  reopen_within: {count: 1, period: minute}
 """
 
 _INCREMENTAL = {
