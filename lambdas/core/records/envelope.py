@@ -104,11 +104,12 @@ def _parts_of(word: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One member of the envelope. `value` is None for null, and for an object or a
-    list, of which `is_empty` says whether anything is in it.
+    """One member of the envelope, under its own `name`. `value` is None for null, and
+    for an object or a list, of which `is_empty` says whether anything is in it.
     """
 
     way: Way
+    name: str
     kind: str
     value: Scalar
     is_empty: bool
@@ -117,11 +118,6 @@ class Node:
     def path(self) -> str:
         """The path that finds it in the answer."""
         return path_of(self.way)
-
-    @property
-    def name(self) -> str:
-        """Its own name."""
-        return next((one for one in reversed(self.way) if isinstance(one, str)), "")
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -181,7 +177,7 @@ class Envelope:
                 if records is not None and _is_records(way, records):
                     continue
                 kind = kind_of(raw)
-                node = _node(way, kind, raw)
+                node = _node(way, name, kind, raw)
                 if _is_of_others(name) and (records or ())[: len(way)] != way:
                     others.append(node)
                     continue
@@ -244,16 +240,16 @@ def _relation(below: Mapping[str, msgspec.Raw]) -> Chosen | None:
     return None
 
 
-def _node(way: Way, kind: str, raw: msgspec.Raw) -> Node:
+def _node(way: Way, name: str, kind: str, raw: msgspec.Raw) -> Node:
     size = len(memoryview(raw))
     if kind in {"object", "array"}:
         is_empty = not bytes(memoryview(raw)[1:-1]).strip() if size < 64 else False  # noqa: PLR2004 - an empty one is short
-        return Node(way, kind, None, is_empty)
+        return Node(way, name, kind, None, is_empty)
     value: Scalar = msgspec.json.decode(raw)
     if isinstance(value, str):
         value = value[:_LONGEST_TEXT]
     is_empty = value is None or (isinstance(value, str) and not value.strip())
-    return Node(way, kind, value, is_empty)
+    return Node(way, name, kind, value, is_empty)
 
 
 def _is_records(way: Way, records: Way) -> bool:
