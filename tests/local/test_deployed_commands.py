@@ -156,7 +156,7 @@ def test_after_some_pulls_all_is_well_and_the_runs_are_there(shell: Shell) -> No
 def test_a_dataset_that_is_well_is_diagnosed_in_words(shell: Shell) -> None:
     code, out, _ = shell("diagnose", "flights")
     assert code == 0
-    assert "keeps its promise" in out
+    assert "flights is on time" in out
     assert "succeeded" in out
 
 
@@ -214,7 +214,7 @@ def test_what_a_person_promises_reaches_the_stakeholders(shell: Shell) -> None:
         "--cause", "pipe_stopped", "--fix", "https://example.com/1",
     )  # fmt: skip
     assert code == 0
-    assert "The next check tells stakeholders" in out
+    assert "The next check notifies stakeholders" in out
     assert letters(world) == []
     world.check()
     (subject,) = letters(world)
@@ -234,7 +234,9 @@ def test_a_closed_incident_is_told_and_opened_anew_while_it_is_still_late(
     shell: Shell,
 ) -> None:
     world = shell.world
-    code, shown = shell.json("incident", "flights", "--resolve", "--note", "a drill")
+    code, shown = shell.json(
+        "incident", "flights", "--resolve", "--yes", "--note", "a drill"
+    )
     assert (code, shown["open"]) == (0, False)
     assert shown["human"]["note"] == "on it\na drill"
     world.stack.set_pipe_paused("flights", is_paused=False)
@@ -254,8 +256,8 @@ def test_a_closed_incident_is_told_and_opened_anew_while_it_is_still_late(
 
 
 FAULTS: list[tuple[list[str], int, str]] = [
-    (["runs", "fligths"], 2, "the nearest is `flights`"),
-    (["diagnose", "fligths"], 2, "the nearest is `flights`"),
+    (["runs", "fligths"], 2, "the nearest name is `flights`"),
+    (["diagnose", "fligths"], 2, "the nearest name is `flights`"),
     (["diagnose"], 2, "neither came"),
     (["diagnose", "flights", "--signals", "-"], 2, "both came"),
     (["incident", "nothing"], 2, "there is no incident 'nothing'"),
