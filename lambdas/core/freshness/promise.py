@@ -27,9 +27,14 @@ Ages count due time
 
 Deadlines are ticks
     The promise in force is the latest tick at or before now: by that tick there was to
-    be data no older than `lower_bound_delta` before it. Quiet time plays no part: the
-    cron says itself on which days something is due. With `deadline_cron: 0 7 * * 1-5`
-    and `lower_bound_delta` 1 day, in the week of Monday the 14th:
+    be data no older than `lower_bound_delta` before it. A tick in quiet time of the
+    calendar (a holiday, a weekend, a window) is none. Days of `lower_bound_delta` are
+    days of the calendar's wall clock, and those that it calls quiet are not counted:
+    "by 7 on business days, for the business day before" is `0 7 * * *` with one day,
+    `weekdays: [mon, …, fri]` and `holidays: US`. Nothing is due on Thanksgiving; on the
+    Friday after it rows since Wednesday 07:00 keep it, on the Monday rows since Friday
+    07:00. Without a calendar, with `deadline_cron: 0 7 * * 1-5` and
+    `lower_bound_delta` 1 day, in the week of Monday the 14th:
 
     - Tuesday 06:59: Monday's tick is in force, rows since Sunday 07:00 keep it;
     - Tuesday 07:00: Tuesday's tick is in force; a newest row of Monday 06:30 is an
@@ -52,19 +57,26 @@ from lambdas.core.diagnosis.signals import Policy
 from lambdas.core.schedule.calendar import (
     check_holidays,
     check_window,
+    days_before,
     due_time_between,
     has_due_time,
     in_quiet_time,
     last_moment_within,
+    next_due_moment,
     next_quiet_end,
+    quiet_since,
 )
 from lambdas.core.schedule.cron import last_tick, next_tick, parse_crontab
-from lambdas.core.schedule.zones import zone
+from lambdas.core.schedule.zones import passed, zone
 
 Fault: TypeAlias = tuple[str, str]
 
 _SMALLEST = timedelta.resolution
 _LONGEST = timedelta(days=3_650)
+_QUIET_SPANS = 8
+"""So many quiet times in a row with a tick in each: then no tick is ever due."""
+_TICKS = 3_000
+"""So many ticks are passed over that ask for nothing new: two days of minutes."""
 
 
 def policy_at(
@@ -179,12 +191,7 @@ def breaks_at(
     if promise.deadline_cron is not None:
         if promise.lower_bound_delta is None:
             return None, None
-        if newest is None:
-            missed: datetime | None = since
-        else:
-            after = newest + promise.lower_bound_delta.duration
-            cron = parse_crontab(promise.deadline_cron)
-            missed = next_tick(cron, zone(promise.calendar.timezone), after)
+        missed = since if newest is None else _missed_tick(promise, newest, newest)
         return missed, missed
     moments = [
         since
@@ -213,9 +220,52 @@ def _deadline(
 ) -> tuple[datetime | None, datetime | None]:
     if promise.deadline_cron is None or promise.lower_bound_delta is None:
         return None, None
-    cron = parse_crontab(promise.deadline_cron)
-    tick = last_tick(cron, zone(promise.calendar.timezone), now)
-    return tick, tick and tick - promise.lower_bound_delta.duration
+    cron, tz = parse_crontab(promise.deadline_cron), zone(promise.calendar.timezone)
+    tick = last_tick(cron, tz, now)
+    for _ in range(_QUIET_SPANS):
+        began = quiet_since(promise.calendar, tick) if tick else None
+        if tick is None or began is None:
+            return tick, tick and _bound(promise, tick)
+        tick = last_tick(cron, tz, began - _SMALLEST)
+    return None, None
+
+
+def _bound(promise: Freshness, tick: datetime) -> datetime:
+    """How old data may be at a tick: days are counted on the wall clock of the
+    calendar, without those that it calls quiet.
+    """
+    delta = promise.lower_bound_delta
+    if delta is None or delta.period != "day":
+        return tick - (timedelta() if delta is None else delta.duration)
+    here_zone = zone(promise.calendar.timezone)
+    here = tick.astimezone(here_zone)
+    day = days_before(promise.calendar, here.date(), delta.count)
+    return passed(datetime.combine(day, here.time()), here_zone)
+
+
+def _missed_tick(
+    promise: Freshness, newest: datetime, after: datetime
+) -> datetime | None:
+    """The first tick after `after` that asks for newer data than `newest`."""
+    delta = promise.lower_bound_delta
+    if promise.deadline_cron is None or delta is None:
+        return None
+    cron, tz = parse_crontab(promise.deadline_cron), zone(promise.calendar.timezone)
+    # A day of the wall clock may be an hour short.
+    tick = max(after, newest + delta.duration - timedelta(hours=2))
+    quiet = 0
+    for _ in range(_TICKS):
+        tick = next_tick(cron, tz, tick)
+        due = None if tick is None else next_due_moment(promise.calendar, tick)
+        if tick is None or due is None:
+            return None
+        if due > tick:
+            tick, quiet = due - _SMALLEST, quiet + 1
+            if quiet == _QUIET_SPANS:
+                return None
+        elif _bound(promise, tick) > newest:
+            return tick
+    return None
 
 
 def _next_missed_tick(
@@ -226,11 +276,9 @@ def _next_missed_tick(
     tick, since = _deadline(promise, now)
     if tick and since and (newest is None or newest < since):
         return None  # missed already; a later tick only asks for more
-    after = now
     if newest is not None:
-        after = max(now, newest + promise.lower_bound_delta.duration)
-    cron = parse_crontab(promise.deadline_cron)
-    return next_tick(cron, zone(promise.calendar.timezone), after)
+        return _missed_tick(promise, newest, now)
+    return _missed_tick(promise, now, now)
 
 
 def _threshold_s(

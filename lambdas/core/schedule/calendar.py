@@ -62,6 +62,30 @@ def in_quiet_time(calendar: Calendar, at: datetime) -> bool:
     return next_due_moment(calendar, at) != at
 
 
+def days_before(calendar: Calendar, day: date, count: int) -> date:
+    """`count` days before `day`, those not counted that are quiet as a whole."""
+    rules = _rules(calendar)
+    for _ in range(_HORIZON_DAYS):
+        if count == 0:
+            break
+        day -= _DAY
+        if not _is_quiet_day(rules, day):
+            count -= 1
+    return day
+
+
+def quiet_since(calendar: Calendar, at: datetime) -> datetime | None:
+    """When the quiet time began that `at` lies in, or ten days before it; None if it is
+    due time.
+    """
+    for begin, end in _quiet_spans(_rules(calendar), at - 10 * _DAY):
+        if begin > at:
+            return None
+        if begin <= at < end:
+            return begin
+    return None
+
+
 def next_due_moment(calendar: Calendar, at: datetime) -> datetime | None:
     """`at` itself if it is due time, else the end of the quiet it lies in; None if the
     calendar leaves no due time.
@@ -204,15 +228,19 @@ def _quiet_spans(rules: _Rules, start: datetime) -> Iterator[tuple[datetime, dat
     yield begin, end if end < reached else _NEVER
 
 
+def _is_quiet_day(rules: _Rules, day: date) -> bool:
+    """Whether the whole day is: by its weekday, or as a holiday."""
+    is_holiday = rules.holidays is not None and day in _holidays(rules.holidays)
+    return day.weekday() not in rules.weekdays or is_holiday
+
+
 @lru_cache(maxsize=16_384)
 def _quiet_of(rules: _Rules, day: date) -> tuple[tuple[datetime, datetime], ...]:
     """The spans that belong to one local day, by their begin; an empty one if none."""
     midnight = datetime.combine(day, time())
     begin = passed(midnight, rules.tz)
     spans = [(begin, begin)]
-    if day.weekday() not in rules.weekdays or (
-        rules.holidays is not None and day in _holidays(rules.holidays)
-    ):
+    if _is_quiet_day(rules, day):
         spans = [(begin, passed(midnight + _DAY, rules.tz))]
     for window_start, window_end in rules.windows:
         span = (

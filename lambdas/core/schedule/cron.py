@@ -100,14 +100,19 @@ def parse_cron(text: str) -> Cron:
 
 @lru_cache(maxsize=4096)
 def parse_crontab(text: str) -> Cron:
-    """A crontab's five fields (minute, hour, day of month, month, day of week 0-7).
+    """A crontab's five fields (minute, hour, day of month, month, day of week 0-7) and
+    the calendar's words: `1W` and `L` as days of the month, `1#2` and `5L` of the week.
 
     Raises ValueError saying what is accepted.
     """
     fields = text.split()
     if len(fields) != 5:  # noqa: PLR2004 - a crontab has five
         raise ValueError(f"`{text}` has {len(fields)} fields; {_FIVE_FIELDS}")
-    return _searchable(text, Cron(wall=" ".join(fields)), _FIVE_FIELDS)
+    nearest = None
+    if re.fullmatch(r"[0-9]{1,2}W", fields[2].upper()) and fields[4] == "*":
+        fields[2], nearest = _day_of_month(fields[2].upper())
+    cron = Cron(wall=" ".join(fields), nearest_weekday_to=nearest)
+    return _searchable(text, cron, _FIVE_FIELDS)
 
 
 def next_tick(cron: Cron, tz: ZoneInfo, after: datetime) -> datetime | None:

@@ -275,7 +275,7 @@ AROUND = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     promise=BY_AGE | BY_DEADLINE,
     day=AROUND,
@@ -393,3 +393,88 @@ def test_every_fault_of_a_promise_is_found_at_its_key(
     promise: Freshness, keys: list[str]
 ) -> None:
     assert [key for key, _ in faults(promise)] == keys
+
+
+# business days -----------------------------------------------------------------------
+WEEK = ("mon", "tue", "wed", "thu", "fri")
+
+
+def business(timezone: str, holidays: str | None) -> Dataset:
+    return dataset(
+        Freshness(
+            deadline_cron="0 7 * * *",
+            lower_bound_delta=Period(count=1, period="day"),
+            calendar=Calendar(timezone=timezone, weekdays=WEEK, holidays=holidays),
+        )
+    )
+
+
+def at(text: str, timezone: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone))
+
+
+@pytest.mark.parametrize(
+    ("timezone", "holidays", "now", "by", "since"),
+    [
+        # Thanksgiving is the 26th: Wednesday's promise stays in force
+        (NEW_YORK, "US", "2026-11-26T12:00", "2026-11-25T07:00", "2026-11-24T07:00"),
+        (NEW_YORK, "US", "2026-11-27T12:00", "2026-11-27T07:00", "2026-11-25T07:00"),
+        (NEW_YORK, "US", "2026-11-29T12:00", "2026-11-27T07:00", "2026-11-25T07:00"),
+        (NEW_YORK, "US", "2026-11-30T07:00", "2026-11-30T07:00", "2026-11-27T07:00"),
+        # the Mondays after the clocks changed
+        (NEW_YORK, "US", "2026-03-09T07:00", "2026-03-09T07:00", "2026-03-06T07:00"),
+        (NEW_YORK, "US", "2026-11-02T07:00", "2026-11-02T07:00", "2026-10-30T07:00"),
+        (
+            "Europe/Berlin", "DE",
+            "2026-03-30T09:00", "2026-03-30T07:00", "2026-03-27T07:00",
+        ),
+        (
+            "Europe/Berlin", "DE",
+            "2026-10-26T07:00", "2026-10-26T07:00", "2026-10-23T07:00",
+        ),
+        (
+            "Australia/Lord_Howe", None,
+            "2026-04-06T07:00", "2026-04-06T07:00", "2026-04-03T07:00",
+        ),
+        (
+            "Australia/Lord_Howe", None,
+            "2026-10-05T07:00", "2026-10-05T07:00", "2026-10-02T07:00",
+        ),
+    ],
+)  # fmt: skip
+def test_business_days_are_counted_on_the_wall_clock_of_their_calendar(
+    timezone: str, holidays: str | None, now: str, by: str, since: str
+) -> None:
+    of = business(timezone, holidays)
+    found = policy(of, newest=None, now=at(now, timezone))
+    assert found.expected_by == at(by, timezone)
+    assert found.expected_since == at(since, timezone)
+
+
+def test_the_next_look_passes_over_days_on_which_nothing_is_due() -> None:
+    of = business(NEW_YORK, "US")
+    newest = at("2026-11-25T08:00", NEW_YORK)
+    late = next_look_at(of, newest=newest, now=at("2026-11-25T09:00", NEW_YORK))
+    assert late == at("2026-11-30T07:00", NEW_YORK)
+    found = policy(of, newest=newest, now=at("2026-11-25T09:00", NEW_YORK))
+    assert found.late_at == late
+
+
+@pytest.mark.parametrize(
+    ("cron", "by"),
+    [
+        ("0 7 1W * *", "2026-11-02T07:00"),
+        ("0 7 L * *", "2026-10-31T07:00"),
+        ("0 7 * * 1#2", "2026-11-09T07:00"),
+        ("0 7 * * 5L", "2026-10-30T07:00"),
+    ],
+)
+def test_a_deadline_knows_the_words_of_a_calendar(cron: str, by: str) -> None:
+    promise = Freshness(
+        deadline_cron=cron,
+        lower_bound_delta=Period(count=1, period="day"),
+        calendar=Calendar(timezone=NEW_YORK),
+    )
+    assert faults(promise) == []
+    found = policy(dataset(promise), newest=None, now=at("2026-11-20T12:00", NEW_YORK))
+    assert found.expected_by == at(by, NEW_YORK)
