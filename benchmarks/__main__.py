@@ -3,7 +3,8 @@
 A pull: all 336,776 flights of 2013 (104 MB of JSON in 337 pages) from a loopback API to
 a compressed file, by catflap, dlt, singer-sdk and a bare loop, each a whole process.
 
-A check of freshness: see `benchmarks.freshness`.
+A check of freshness: see `benchmarks.freshness`. Answers of odd shapes: see
+`benchmarks.shapes`.
 
 The results go to `benchmarks/RESULTS.md`.
 """
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import freshness
+from benchmarks import freshness, shapes
 from benchmarks.measure import Measurement, interleaved, weigh
 
 HERE = Path(__file__).parent
@@ -195,9 +196,20 @@ def judging(rounds: int, folder: Path) -> str:
     return f"{measured()}\n\n{freshness.report(found, many)}"
 
 
+def reading(rounds: int, folder: Path) -> str:
+    """Read answers whose shape used to burn CPU."""
+    del rounds, folder
+    told = measured().partition(": medians")[0]
+    return (
+        f"{told}: CPU time in one process, the best of {shapes.RUNS} runs.\n\n"
+        f"{shapes.report()}"
+    )
+
+
 SECTIONS: Mapping[str, Callable[[int, Path], str]] = {
     "Pulling": flights,
     "Judging freshness": judging,
+    "Shapes of answers": reading,
 }
 
 
@@ -219,7 +231,7 @@ def main() -> None:
     """Run, print, and keep the results."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["pulling", "judging"])
+    parser.add_argument("--only", choices=["pulling", "judging", "shapes"])
     given = parser.parse_args()
     for title, run in SECTIONS.items():
         if given.only and not title.lower().startswith(given.only):

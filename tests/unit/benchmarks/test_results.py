@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import shapes
 from benchmarks.__main__ import kept
 from benchmarks.freshness import (
     COUNT,
@@ -50,3 +51,8 @@ def test_the_report_tells_the_stand_ins_time_apart() -> None:
     assert "40 × its own, 10 × with the stand-ins', 40 × by CPU" in text
     assert f"2 (at most {most(COUNT)})" in text
     assert most(10_000) == 22
+
+
+def test_every_odd_shape_is_read_and_reported() -> None:
+    lines = shapes.report(sizes=(200, 400)).splitlines()
+    assert len(lines) == 2 + len(shapes.SHAPES)
