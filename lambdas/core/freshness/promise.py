@@ -252,10 +252,10 @@ def _missed_tick(
         return None
     cron, tz = parse_crontab(promise.deadline_cron), zone(promise.calendar.timezone)
     # A day of the wall clock may be an hour short.
-    tick = max(after, newest + delta.duration - timedelta(hours=2))
+    tick: datetime | None = max(after, newest + delta.duration - timedelta(hours=2))
     quiet = 0
     for _ in range(_TICKS):
-        tick = next_tick(cron, tz, tick)
+        tick = None if tick is None else next_tick(cron, tz, tick)
         due = None if tick is None else next_due_moment(promise.calendar, tick)
         if tick is None or due is None:
             return None

@@ -396,15 +396,16 @@ def test_every_fault_of_a_promise_is_found_at_its_key(
 
 
 # business days -----------------------------------------------------------------------
-WEEK = ("mon", "tue", "wed", "thu", "fri")
-
-
 def business(timezone: str, holidays: str | None) -> Dataset:
     return dataset(
         Freshness(
             deadline_cron="0 7 * * *",
             lower_bound_delta=Period(count=1, period="day"),
-            calendar=Calendar(timezone=timezone, weekdays=WEEK, holidays=holidays),
+            calendar=Calendar(
+                timezone=timezone,
+                weekdays=("mon", "tue", "wed", "thu", "fri"),
+                holidays=holidays,
+            ),
         )
     )
 
