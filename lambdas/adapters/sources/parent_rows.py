@@ -13,6 +13,7 @@ from lambdas.core.landing.names import run_key
 from lambdas.core.pull.ports import LandingZone
 from lambdas.core.pull.run import CursorPosition
 from lambdas.core.pull.window import Window
+from lambdas.core.records.compression import GZIP_WBITS
 from lambdas.core.source.fan_out import (
     ParentReading,
     ParentRow,
@@ -35,7 +36,6 @@ BLOCK_BYTES = 1024 * 1024
 """Compressed bytes asked for at once."""
 _PIECE_BYTES = 1024 * 1024
 """Bytes decompressed at once: a row that compresses a thousandfold stays harmless."""
-_GZIP = 31
 
 _run_file = msgspec.json.Decoder(ParentRun)
 
@@ -158,12 +158,12 @@ class LandedReading:
     def _lines(self, key: str) -> Iterator[bytes]:
         """The lines of a gzip object, block by block."""
         start, rest = 0, b""
-        unzip = isal_zlib.decompressobj(wbits=_GZIP)
+        unzip = isal_zlib.decompressobj(wbits=GZIP_WBITS)
         while block := self._block(key, start):
             start += len(block)
             while block:
                 if unzip.eof:
-                    unzip = isal_zlib.decompressobj(wbits=_GZIP)
+                    unzip = isal_zlib.decompressobj(wbits=GZIP_WBITS)
                 try:
                     piece = unzip.decompress(block, _PIECE_BYTES)
                 except isal_zlib.error:  # type: ignore[misc] # its stub says Exception()

@@ -19,13 +19,11 @@ from lambdas.core.pull.cursor import EveryRow, NewRows
 from lambdas.core.pull.ports import LandingZone, ObjectWriter, Page, PageSource
 from lambdas.core.pull.run import PendingObject, Run
 from lambdas.core.pull.segment import Budget, Cut
+from lambdas.core.records.compression import GZIP_LEVEL, GZIP_WBITS
 from lambdas.core.sql import generation
 
 LONGEST_POSITION = 4_096
 """Characters of a position: it stands in the state's item."""
-GZIP = 31
-"""zlib's `wbits` for a gzip member with a 32 KB window."""
-LEVEL = 1
 
 
 class Transfer:
@@ -234,7 +232,7 @@ class OpenObject:
         self.writer = writer
         self.size = 0
         self._rows = 0
-        self._compressor = isal_zlib.compressobj(LEVEL, wbits=GZIP)
+        self._compressor = isal_zlib.compressobj(GZIP_LEVEL, wbits=GZIP_WBITS)
 
     def write(self, records: Sequence[bytes]) -> None:
         """Append one line a record."""
