@@ -50,7 +50,7 @@ class MemoryIncidents:
         self.repaired: dict[str, Repaired] = {}
         self.failed: set[str] = set()
 
-    def desk(self) -> CheckState:
+    def check_state(self) -> CheckState:
         return CheckState(
             watches=self.watches(),
             waiting=self.undelivered(),

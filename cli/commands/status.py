@@ -114,8 +114,8 @@ def run(
     reached = deployed(environment, environments=environments)
     table = reached.incidents()
     with reached.reached():
-        desk = table.desk()
-        watches = desk.watches
+        check_state = table.check_state()
+        watches = check_state.watches
         read = read_files(datasets, apis) if datasets.is_dir() else None
         faulty = read.faulty if read else {}
         paused = (
@@ -127,7 +127,7 @@ def run(
         status = Status(
             environment=environment,
             now=now(),
-            last_check_at=desk.last_check_at,
+            last_check_at=check_state.last_check_at,
             check_every=timedelta(seconds=reached.settings.check_every_s),
             rows=[
                 Row(
@@ -139,7 +139,7 @@ def run(
                 )
                 for name in names
             ],
-            of_all=list(desk.own.values()),
+            of_all=list(check_state.own.values()),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
     if environment == LOCAL and not as_json:

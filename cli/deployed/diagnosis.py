@@ -51,25 +51,25 @@ def _judged(
 ) -> Judged:
     dataset = catalogue.datasets[name]
     with reached.reached():
-        desk = reached.incidents().desk()
-        watch = desk.watches.get(name)
+        check_state = reached.incidents().check_state()
+        watch = check_state.watches.get(name)
         everything = judge(reached.settings, reach, catalogue.datasets)
-        monitor = _monitor(desk, reached, watch, promise_hash(dataset), at)
+        monitor = _monitor(check_state, reached, watch, promise_hash(dataset), at)
         return everything.explain(dataset, watch, monitor=monitor, now=at)
 
 
 def _monitor(
-    desk: CheckState,
+    check_state: CheckState,
     reached: Deployed,
     watch: Watch | None,
     promise: str,
     at: datetime,
 ) -> Monitor:
-    late = overdue(desk.waiting, limits_of(reached.settings), now=at)
+    late = overdue(check_state.waiting, limits_of(reached.settings), now=at)
     # What is due anyway is not what the monitor believes in.
     is_believed = watch is not None and not is_due(watch, promise=promise, now=at)
     return Monitor(
-        last_check_at=desk.last_check_at,
+        last_check_at=check_state.last_check_at,
         check_every_s=float(reached.settings.check_every_s),
         evaluated_newest_at=watch.newest_at if watch and is_believed else None,
         undelivered_notices=len(late),

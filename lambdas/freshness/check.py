@@ -124,7 +124,7 @@ class FreshnessCheck:
     def run(self, *, now: datetime) -> CheckResult:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
-        before = self._state.desk()
+        before = self._state.check_state()
         # First what waits: whatever happens to this check, nobody waits for another.
         waited = self._outbox.deliver(before.waiting)
         swept, stuck = self._swept()
@@ -199,14 +199,14 @@ class FreshnessCheck:
             LOG.exception("the incident of the monitoring could not be written")
         return ()
 
-    def _due(self, desk: CheckState, now: datetime) -> list[Dataset]:
-        untold = {notice.dataset for notice in desk.waiting}
+    def _due(self, check_state: CheckState, now: datetime) -> list[Dataset]:
+        untold = {notice.dataset for notice in check_state.waiting}
         return [
             dataset
             for name, dataset in self._catalogue.datasets.items()
             if dataset.schedule.paused is None
             and is_due(
-                desk.watches.get(name),
+                check_state.watches.get(name),
                 promise=self._promises[name],
                 now=now,
                 has_undelivered=name in untold,

@@ -18,7 +18,7 @@ from lambdas.core.incidents.repairs import NOT_NOTIFIED, loading_verdict, repair
 from lambdas.core.loading.repair import Repair
 from lambdas.core.names import LOADING
 
-LOG = logging.getLogger("catflap.freshness.load_desk")
+LOG = logging.getLogger("catflap.freshness.repair_notices")
 
 
 class RepairNotices:
@@ -31,22 +31,24 @@ class RepairNotices:
         self._told = told
         self._routes = routes
 
-    def tell(self, desk: CheckState, now: datetime) -> Sequence[Notice]:
-        """Make the notices that are due, of what stands on the desk of a check."""
+    def tell(self, check_state: CheckState, now: datetime) -> Sequence[Notice]:
+        """Make the notices that are due, of what a check begins with."""
         made: list[Notice] = []
         try:
-            made += self._tell_of_troubles(desk, now)
-            for told in self._tell_of_repairs(desk, now):
+            made += self._tell_of_problems(check_state, now)
+            for told in self._tell_of_repairs(check_state, now):
                 made += told
         except StateConflict as conflict:
             LOG.warning("%s; the next check tells", conflict)
         return made
 
-    def _tell_of_troubles(self, desk: CheckState, now: datetime) -> Sequence[Notice]:
-        before = desk.own.get(LOADING)
+    def _tell_of_problems(
+        self, check_state: CheckState, now: datetime
+    ) -> Sequence[Notice]:
+        before = check_state.own.get(LOADING)
         said = "" if before is None else "\n".join(before.evidence)
         # What concerns one dataset is told with its own incident.
-        told_of = [one for one in desk.troubles if one.dataset is None]
+        told_of = [one for one in check_state.troubles if one.dataset is None]
         transition = advance(
             before,
             loading_verdict(told_of),
@@ -71,14 +73,14 @@ class RepairNotices:
         return made
 
     def _tell_of_repairs(
-        self, desk: CheckState, now: datetime
+        self, check_state: CheckState, now: datetime
     ) -> Iterator[Sequence[Notice]]:
         """Once each; while the wiring is broken, REFRESH is what goes on every hour,
         and the incident tells of it.
         """
-        is_broken = any(one.code == NOT_NOTIFIED for one in desk.troubles)
+        is_broken = any(one.code == NOT_NOTIFIED for one in check_state.troubles)
         channels = self._routes.get(Recipient.ENGINEERS, ())
-        for repaired in desk.repaired:
+        for repaired in check_state.repaired:
             is_told = is_broken and repaired.repair is Repair.REFRESHED
             news = (
                 () if is_told else repair_notices(repaired, channels=channels, now=now)

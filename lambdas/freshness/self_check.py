@@ -34,7 +34,7 @@ class SelfCheck:
 
     def look(
         self,
-        desk: CheckState,
+        check_state: CheckState,
         *,
         left: Sequence[Notice],
         stuck: Sequence[StuckRun],
@@ -43,26 +43,26 @@ class SelfCheck:
     ) -> Sequence[Notice]:
         """Judge once, after a check did what it could; the notices that were made.
 
-        `desk` is what the check began with, `left` are the notices that wait still:
+        `check_state` is what the check began with, `left` the notices that wait still:
         those that waited too long before it and do now are counted. `unchecked` says
         why a dataset could not be checked, by its name.
         """
         ids = {notice.notice_id for notice in left}
         old = [
             notice
-            for notice in overdue(desk.waiting, self._limits, now=now)
+            for notice in overdue(check_state.waiting, self._limits, now=now)
             if notice.notice_id in ids
         ]
         told_of = problems_of(stuck, now=now)
         verdict = monitor_verdict(
             now=now,
-            last_check_at=desk.last_check_at,
+            last_check_at=check_state.last_check_at,
             check_every_s=self._limits.check_every.total_seconds(),
             undelivered_notices=len(old),
             stuck_runs=tuple(run.sentence for run in told_of),
             unchecked=[f"{name}: {why}" for name, why in sorted(unchecked.items())],
         )
-        before = desk.own.get(MONITOR)
+        before = check_state.own.get(MONITOR)
         said = "" if before is None else "\n".join(before.evidence)
         transition = advance(
             before,

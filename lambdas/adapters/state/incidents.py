@@ -68,7 +68,7 @@ class IncidentTable:
         self._table = table
         self._writer = writer or TableWriter(dynamodb=dynamodb, table=table)
 
-    def desk(self) -> CheckState:
+    def check_state(self) -> CheckState:
         """What a check begins with."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         misplaced = []

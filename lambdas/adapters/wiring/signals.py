@@ -35,7 +35,7 @@ PROBE_S = 25.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalClients:
-    """What signals are collected through, in a function or at a person's desk."""
+    """What signals are collected through, in a function or for a person."""
 
     aws: Callable[[str], Any]
     """The client of a service."""

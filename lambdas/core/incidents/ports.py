@@ -54,7 +54,7 @@ class CheckState:
 class IncidentState(Protocol):
     """Incidents, the outbox, and what the monitor remembers."""
 
-    def desk(self) -> CheckState:
+    def check_state(self) -> CheckState:
         """What there is to begin with."""
 
     def remember(self, watches: Iterable[Watch]) -> Mapping[str, str]:

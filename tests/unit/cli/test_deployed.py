@@ -292,7 +292,7 @@ def test_what_a_person_adds_is_shown(house: House) -> None:
     assert code == 0
     assert "acknowledged by mia at 2026-11-23 09:00Z" in out
     assert "due    2026-11-23 12:00Z" in out
-    (notice,) = house.state.desk().waiting
+    (notice,) = house.state.check_state().waiting
     assert (notice.audience.value, notice.channel) == ("stakeholders", "sns")
 
 
@@ -302,7 +302,7 @@ def test_what_a_person_adds_is_shown(house: House) -> None:
 def test_a_time_that_is_none_is_refused(house: House, eta: str) -> None:
     house.state.record(None, an_incident(), notices=(), watch=None)
     assert house("incident", "cats", "--eta", eta)[0] == 2
-    assert list(house.state.desk().waiting) == []
+    assert list(house.state.check_state().waiting) == []
 
 
 def test_the_shell_may_say_who_asks_snowflake(

@@ -51,12 +51,12 @@ class House:
 
     def tell(self, after: timedelta = HOUR, *, seen: CheckState | None = None) -> int:
         self.now += after
-        desk = RepairNotices(
+        check_state = RepairNotices(
             state=self.state,
             told=self.state,
             routes={Recipient.ENGINEERS: ("sns", "slack")},
         )
-        return len(desk.tell(seen or self.state.desk(), self.now))
+        return len(check_state.tell(seen or self.state.check_state(), self.now))
 
     def told(self) -> Sequence[Notice]:
         return self.state.undelivered()
@@ -86,7 +86,7 @@ def test_refused_rows_are_told_once_by_each_channel_and_wake_nobody(
 
 def test_somebody_who_told_first_is_no_failure(house: House) -> None:
     house.state.repaired = {REFUSED.repair_id: REFUSED}
-    seen = house.state.desk()
+    seen = house.state.check_state()
     assert house.tell() == 2
     assert house.tell(seen=seen) == 0
     assert len(house.told()) == 2

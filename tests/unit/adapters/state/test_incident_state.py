@@ -91,10 +91,14 @@ def a_watch(name: str = "cats", **changes: object) -> Watch:
 def test_nothing_is_there_at_first(state: State) -> None:
     assert state.watches() == {}
     assert state.open_incident("cats") is None
-    assert list(state.desk().waiting) == []
-    desk = state.desk()
-    assert (dict(desk.watches), list(desk.waiting), dict(desk.own)) == ({}, [], {})
-    assert desk.last_check_at is None
+    assert list(state.check_state().waiting) == []
+    check_state = state.check_state()
+    assert (
+        dict(check_state.watches),
+        list(check_state.waiting),
+        dict(check_state.own),
+    ) == ({}, [], {})
+    assert check_state.last_check_at is None
 
 
 def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
@@ -104,18 +108,18 @@ def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
     state.record(None, ours, notices=(), watch=None)
     state.remember([a_watch("dogs")])
     state.checked(NOW)
-    desk = state.desk()
-    assert dict(desk.watches) == {"cats": a_watch(), "dogs": a_watch("dogs")}
-    assert [one.notice_id for one in desk.waiting] == sorted(
+    check_state = state.check_state()
+    assert dict(check_state.watches) == {"cats": a_watch(), "dogs": a_watch("dogs")}
+    assert [one.notice_id for one in check_state.waiting] == sorted(
         notice.notice_id for notice in told
     )
-    assert dict(desk.own) == {LOADING: ours}
+    assert dict(check_state.own) == {LOADING: ours}
     assert state.open_incident(LOADING) == ours
-    assert desk.last_check_at == NOW
+    assert check_state.last_check_at == NOW
     over = retired(ours, now=NOW).incident
     assert over is not None
     state.record(ours, over, notices=(), watch=None)
-    assert dict(state.desk().own) == {}
+    assert dict(state.check_state().own) == {}
 
 
 def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> None:
@@ -132,12 +136,15 @@ def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> 
     loads.watch(run)
     loads.settle(run, [done])
     loads.record_troubles([], [trouble])
-    desk = incidents.desk()
-    assert (list(desk.troubles), list(desk.repaired)) == ([trouble], [done])
+    check_state = incidents.check_state()
+    assert (list(check_state.troubles), list(check_state.repaired)) == (
+        [trouble],
+        [done],
+    )
     incidents.record_repaired(done.repair_id, ())
     loads.record_troubles([trouble], [])
-    desk = incidents.desk()
-    assert (list(desk.troubles), list(desk.repaired)) == ([], [])
+    check_state = incidents.check_state()
+    assert (list(check_state.troubles), list(check_state.repaired)) == ([], [])
     with pytest.raises(StateConflict):
         incidents.record_repaired(done.repair_id, ())
 
@@ -152,7 +159,7 @@ def test_an_incident_its_notices_and_the_watch_come_back_as_they_were(
     state.record(None, incident, notices=told, watch=a_watch())
     assert state.open_incident("cats") == incident
     assert state.incident(incident.incident_id) == incident
-    assert sorted(state.desk().waiting, key=lambda x: x.notice_id) == sorted(
+    assert sorted(state.check_state().waiting, key=lambda x: x.notice_id) == sorted(
         told, key=lambda x: x.notice_id
     )
     assert state.watches() == {"cats": a_watch()}
@@ -164,7 +171,7 @@ def test_a_second_open_incident_of_a_dataset_is_refused_whole(state: State) -> N
     other = dataclasses.replace(incident, incident_id="cats-another")
     with pytest.raises(StateConflict):
         state.record(None, other, notices=told, watch=a_watch())
-    assert len(state.desk().waiting) == 1
+    assert len(state.check_state().waiting) == 1
     assert state.watches() == {}
     assert state.incident("cats-another") is None
 
@@ -180,7 +187,7 @@ def test_a_change_of_a_version_that_has_moved_is_refused_whole(state: State) -> 
     with pytest.raises(StateConflict):
         state.record(incident, late, notices=told, watch=None)
     assert state.open_incident("cats") == acknowledged
-    assert list(state.desk().waiting) == []
+    assert list(state.check_state().waiting) == []
 
 
 def test_a_resolved_incident_is_kept_and_makes_room_for_another(state: State) -> None:
@@ -219,7 +226,7 @@ def test_delivered_notices_are_gone_and_may_be_gone_already(state: State) -> Non
     state.record(None, incident, notices=told, watch=None)
     state.delivered(told[1:])
     state.delivered(told[1:])
-    assert list(state.desk().waiting) == [told[0]]
+    assert list(state.check_state().waiting) == [told[0]]
 
 
 def test_many_watches_are_remembered_and_forgotten(state: State) -> None:
@@ -236,7 +243,7 @@ def test_many_watches_are_remembered_and_forgotten(state: State) -> None:
 def test_the_last_check_is_the_last_that_ended(state: State) -> None:
     state.checked(NOW)
     state.checked(NOW + timedelta(minutes=5))
-    assert state.desk().last_check_at == NOW + timedelta(minutes=5)
+    assert state.check_state().last_check_at == NOW + timedelta(minutes=5)
 
 
 # a busy table ------------------------------------------------------------------------
@@ -324,15 +331,15 @@ def test_a_table_that_was_written_in_one_partition_is_read_and_spread() -> None:
     table = IncidentTable(dynamodb=dynamodb, table="state")
     incident, told = opened()
     table.record(None, incident, notices=told, watch=a_watch())
-    before = table.desk()
+    before = table.check_state()
     for item in dynamodb.scan(TableName="state")["Items"]:
         if item["pk"]["S"].startswith("MONITOR#"):
             key = {"pk": item["pk"], "sk": item["sk"]}
             dynamodb.delete_item(TableName="state", Key=key)
             old = {**item, "pk": {"S": "MONITOR"}}
             dynamodb.put_item(TableName="state", Item=old)
-    assert table.desk() == before
+    assert table.check_state() == before
     places = {item["pk"]["S"] for item in dynamodb.scan(TableName="state")["Items"]}
     assert "MONITOR" not in places
     table.delivered(before.waiting)
-    assert table.desk().waiting == []
+    assert table.check_state().waiting == []
