@@ -69,18 +69,20 @@ def renew_token(stage: Stage, dataset: str) -> None:
 
 
 def poison(stage: Stage, dataset: str) -> None:
-    """A row of the year 2100."""
-    stage.sources[dataset].add(TOO_FAR)
+    """Somebody sets the cursor to the year 2100; no pull of ours goes there itself."""
+    _set_cursor(stage, dataset, TOO_FAR)
 
 
 def unpoison(stage: Stage, dataset: str) -> None:
-    """The row is taken back everywhere, and the cursor set to the newest true row."""
-    source = stage.sources[dataset]
-    source.remove_after(stage.now)
+    """The cursor is set to the newest row there is."""
     table = _table(stage, dataset)
-    stage.stack.warehouse(f"DELETE FROM {table} WHERE _EVENT_AT > '2050-01-01'")
     newest = stage.stack.warehouse(f"SELECT MAX(_EVENT_AT) FROM {table}")[0][0]
-    cursor = json.dumps(f"{newest.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    _set_cursor(stage, dataset, newest)
+
+
+def _set_cursor(stage: Stage, dataset: str, at: datetime) -> None:
+    """As `catflap reset` does."""
+    cursor = json.dumps(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     stage.client("dynamodb").update_item(
         TableName=stage.state_table,
         Key={"pk": {"S": f"DATASET#{dataset}"}, "sk": {"S": "STATE"}},

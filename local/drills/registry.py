@@ -145,8 +145,8 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="poisoned_cursor",
-            broken="upstream shows a row of the year 2100",
-            mended="the row is removed, the cursor set back",
+            broken="the cursor is set to the year 2100 by hand",
+            mended="it is set back",
             cause="cursor_ahead",
             break_it=_on(faults.poison),
             mend_it=_on(faults.unpoison),
