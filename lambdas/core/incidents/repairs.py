@@ -54,6 +54,7 @@ def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
     it is at risk.
     """
     name = problem.dataset or LOADING
+    why = in_plain_words(problem.code).partition(";")[0].rstrip(".")
     return Verdict(
         dataset=name,
         state=State.PASS,
@@ -61,7 +62,7 @@ def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
         stage=Stage.LOAD,
         page=False,
         tell=frozenset({Audience.ENGINEERS}),
-        headline=f"{name} at risk: {in_plain_words(problem.code).rstrip('.')}",
+        headline=f"{name} at risk: {why[:1].lower()}{why[1:]}",
         evidence=(problem.sentence,),
         next_step=problem.next_step,
         also=(),

@@ -238,8 +238,8 @@ def _duration(minutes: int) -> str:
 
 
 def _since(incident: Incident, subject: IncidentContext) -> str:
-    reported = _at(incident.opened_at, subject)
-    if subject.dataset in {MONITOR, LOADING} or incident.state == "unknown":
+    reported = _at(incident.late_since or incident.opened_at, subject)
+    if subject.dataset in {MONITOR, LOADING} or incident.late_since is None:
         return f"seen {reported}"
     if incident.newest_at is None:
         return f"there is no dated row at all; seen {reported}"

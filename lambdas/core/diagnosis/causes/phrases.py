@@ -45,6 +45,7 @@ def ago(seen: Assessment, moment: datetime | None) -> str:
 
 _HEADLINE_UNITS = (("day", 86_400, 2 * 86_400), ("h", 3_600, 2 * 3_600))
 _MANY = 1_000_000_000
+_MINUTE_S = 60
 
 
 def roughly(seconds: float | None) -> str:
@@ -154,7 +155,7 @@ def lateness(seen: Assessment) -> str:
     if late is None or seen.newest is None:
         rows = seen.signals.table.row_count
         return "late, no rows yet" if rows == 0 else "late, no row with a usable time"
-    return f"{roughly(max(0, late))} late"
+    return f"{roughly(max(_MINUTE_S, late))} late"
 
 
 _UNREAD = {
