@@ -19,7 +19,7 @@ from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import LOCK, Bundle
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
-    keep_runs,
+    keep_pulled,
     land_objects,
     read_secrets,
     renewed_names,
@@ -131,7 +131,7 @@ class IngestionStack(CatflapStack):
                 report_batch_item_failures=True,
             ).node.add_dependency(pull.role)
         land_objects(pull.role, landing)
-        keep_runs(pull.role, landing.state)
+        keep_pulled(pull.role, landing.state)
         read_secrets(pull.role, secret_names(catalogue))
         write_secrets(pull.role, renewed_names(catalogue))
         landing.bus.grant_put_events_to(pull.role)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from aws_cdk import ArnFormat, Stack
@@ -191,10 +191,35 @@ def _see_what_is_missing(role: iam.Role, bucket: s3.IBucket) -> None:
     )
 
 
+PULLED_KEYS = ("DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*")
+"""The partitions of the state table that a pull reads or writes. The monitor's,
+incidents' histories and what was made in Snowflake are not among them, so that a pull
+function in wrong hands cannot silence the alarm."""
+
+
+def keep_pulled(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read and write what a pull keeps, and nothing else of the state."""
+    _keep_runs(
+        role,
+        table,
+        conditions={
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(PULLED_KEYS)}
+        },
+    )
+
+
 def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
-    """Read and write datasets' states and runs; a transaction needs the permissions
-    of the writes it is made of.
-    """
+    """Read and write datasets' states and runs."""
+    _keep_runs(role, table, conditions=None)
+
+
+def _keep_runs(
+    role: iam.Role,
+    table: dynamodb.ITable,
+    *,
+    conditions: Mapping[str, Mapping[str, list[str]]] | None,
+) -> None:
+    """A transaction needs the permissions of the writes it is made of."""
     role.add_to_policy(
         iam.PolicyStatement(
             sid="KeepRuns",
@@ -205,6 +230,7 @@ def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
                 "dynamodb:Query",
             ],
             resources=[table.table_arn],
+            conditions=conditions,
         )
     )
 

@@ -256,6 +256,35 @@ def test_each_operation_of_a_transaction_needs_its_own_table(
 
 
 @pytest.mark.usefixtures("resources")
+def test_partitions_of_a_table_are_what_a_condition_may_be_about(
+    caller: Caller, unique: str
+) -> None:
+    dynamodb = caller.client("dynamodb")
+    table = f"arn:aws:dynamodb:{AT}:table/{unique}"
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["DATASET#*"]}}
+    caller.may(
+        {**statement("dynamodb:PutItem", table), "Condition": condition},
+        {**statement("dynamodb:Query", table), "Condition": condition},
+    )
+
+    def put(pk: str) -> str:
+        item = {"pk": {"S": pk}, "sk": {"S": "x"}}
+        return error_of(dynamodb.put_item, TableName=unique, Item=item)[0]
+
+    def query(pk: str) -> str:
+        return error_of(
+            dynamodb.query,
+            TableName=unique,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+        )[0]
+
+    assert (put("DATASET#cats"), query("DATASET#cats")) == ("", "")
+    refused = "AccessDeniedException"
+    assert (put("MONITOR"), query("MONITOR")) == (refused, refused)
+
+
+@pytest.mark.usefixtures("resources")
 def test_a_listing_is_bound_to_its_prefix(caller: Caller, unique: str) -> None:
     condition = {"StringLike": {"s3:prefix": ["raw/*", "runs/*"]}}
     bucket = f"iam-{unique}"

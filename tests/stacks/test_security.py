@@ -257,3 +257,25 @@ def test_no_metric_has_a_dataset_dimension(templates: Templates) -> None:
         for dimension in alarm["Properties"].get("Dimensions", [])
     }
     assert dimensions == {"QueueName"}
+
+
+def test_a_pull_reaches_its_own_partitions_of_the_state_and_no_others(
+    templates: Templates,
+) -> None:
+    about_state = [
+        statement
+        for part, _, function in templates.resources("AWS::Lambda::Function")
+        if function["Properties"]["Handler"] == "lambdas.pull.handler.handle"
+        for statement in statements_of(
+            templates, part, function["Properties"]["Role"]["Fn::GetAtt"][0]
+        )
+        if any("dynamodb" in action for action in as_list(statement["Action"]))
+    ]
+    (statement,) = about_state
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {
+            "dynamodb:LeadingKeys": [
+                "DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*",
+            ]
+        }
+    }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -82,6 +82,7 @@ def _dynamodb(asked: Asked) -> list[Need]:
             Need(
                 action=f"dynamodb:{_TRANSACTION[kind]}",
                 resource=table(operation["TableName"]),
+                context=_leading_keys(operation),
             )
             for item in items
             for kind, operation in item.items()
@@ -89,15 +90,42 @@ def _dynamodb(asked: Asked) -> list[Need]:
     action = f"dynamodb:{asked.operation}"
     if "RequestItems" in asked.params:
         return [
-            Need(action=action, resource=table(name))
-            for name in asked.params["RequestItems"]
+            Need(action=action, resource=table(name), context=_leading_keys(requested))
+            for name, requested in asked.params["RequestItems"].items()
         ]
     if "TableName" not in asked.params:
         return [Need(action=action, resource="*")]
     resource = table(asked.params["TableName"])
     if asked.params.get("IndexName"):
         resource += f"/index/{asked.params['IndexName']}"
-    return [Need(action=action, resource=resource)]
+    context = _leading_keys(asked.params)
+    return [Need(action=action, resource=resource, context=context)]
+
+
+def _leading_keys(operation: object) -> Mapping[str, list[str]]:
+    """The partition keys that an operation names: of its items, its keys, or its query,
+    of which ours all say `pk = :pk`.
+    """
+    found = sorted(set(_partition_keys(operation)))
+    return {"dynamodb:leadingkeys": found} if found else {}
+
+
+def _partition_keys(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _partition_keys(one)
+    if not isinstance(value, dict):
+        return
+    for name in ("pk", ":pk"):
+        if isinstance(value.get(name), dict):
+            yield str(value[name].get("S", ""))
+    for below in _WITH_KEYS & value.keys():
+        yield from _partition_keys(value[below])
+
+
+_WITH_KEYS = frozenset({
+    "Item", "Key", "Keys", "ExpressionAttributeValues", "PutRequest", "DeleteRequest",
+})  # fmt: skip
 
 
 _SQS_ACTIONS = {
