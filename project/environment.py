@@ -169,6 +169,11 @@ class Environment(_Model):
     )
     log_retention_days: Literal[7, 14, 30, 90, 180, 365] = 30
     tags: dict[str, str] = {}
+    permissions_boundary: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$",
+        description="the ARN of a managed policy that bounds every role",
+    )
     allowed_origins: dict[SecretName, tuple[Origin, ...]] = Field(
         default={},
         description="a secret's name to the origins it may be sent to; absent = any",

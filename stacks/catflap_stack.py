@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import App, DefaultStackSynthesizer, Stack, Tags
 from aws_cdk import Environment as AwsEnvironment
+from aws_cdk import aws_iam as iam
 
 from project.environment import Environment
 
@@ -22,5 +23,10 @@ class CatflapStack(Stack):
             # The command line checks the bootstrap's version from the manifest.
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
+        if environment.permissions_boundary is not None:
+            boundary = iam.ManagedPolicy.from_managed_policy_arn(
+                self, "Boundary", environment.permissions_boundary
+            )
+            iam.PermissionsBoundary.of(self).apply(boundary)
         for name, value in sorted(environment.tags.items()):
             Tags.of(self).add(name, value)

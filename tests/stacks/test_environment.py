@@ -16,8 +16,10 @@ from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
 from project.environment import Environment
 from project.environment_file import read_project
+from stacks.all_stacks import add_stacks, new_app
 from stacks.constructs.grants import renewed_names, secret_names
 from tests.stacks.catalogues import catalogue_of
+from tests.stacks.conftest import UNBUNDLED, read_templates
 
 
 def faults(project: Path, old: str, new: str) -> str:
@@ -147,3 +149,18 @@ def test_a_function_is_told_the_origins_of_the_secrets_that_it_reads() -> None:
 def test_a_description_never_grants_a_secret(text: str) -> None:
     catalogue = catalogue_of(["cats"], beside={"description": f"x secret:{text}#k"})
     assert secret_names(Catalogue(datasets=catalogue.datasets)) == []
+
+
+def test_a_boundary_bounds_every_role(tmp_path: Path) -> None:
+    environment, catalogue = read_project(app.ROOT, "dev")
+    arn = "arn:aws:iam::000000000000:policy/bounds"
+    bounded = environment.model_copy(update={"permissions_boundary": arn})
+    made = new_app(outdir=tmp_path, context={**app.flags(), **UNBUNDLED})
+    add_stacks(made, environment=bounded, catalogue=catalogue)
+    made.synth()
+    roles = [
+        role["Properties"].get("PermissionsBoundary")
+        for _, _, role in read_templates(tmp_path).resources("AWS::IAM::Role")
+    ]
+    assert roles
+    assert set(roles) == {arn}
