@@ -131,7 +131,7 @@ def test_a_window_is_queued_in_slices_and_a_person_may_stop_watching(
         process.send_signal(signal.SIGINT)
         code, document, err = shell.ended(process)
     assert (code, document["status"], document["pending"]) == (130, "interrupted", DAYS)
-    assert "the same command goes on" in err
+    assert "the same command watches them again" in err
     assert shell.world.objects("flights") == []
 
 
