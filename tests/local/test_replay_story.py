@@ -76,17 +76,17 @@ def test_a_quiet_upstream_is_told_to_stakeholders_and_pages_nobody(
     assert recovered.at > QUIET_UNTIL
 
 
-def test_a_paused_pipe_pages_engineers_with_place_and_next_step(diary: Diary) -> None:
+def test_a_paused_pipe_is_told_as_a_risk_and_then_as_late(diary: Diary) -> None:
     told = _told(diary, PAUSED_FROM, PAUSED_UNTIL)
-    pages = [one.mail for one in told if one.mail.subject.startswith("[page]")]
-    (page,) = pages
-    assert page.audience == "engineers"
-    assert "flights" in page.subject
-    assert "Where it stopped: load: pipe_stopped" in page.body
-    assert "PAUSED" in page.body
-    step = page.body.partition("Next step: ")[2].partition("\n")[0]
-    assert "ALTER PIPE" in step
-    assert "PIPE_EXECUTION_PAUSED" in step
+    risk, late = (one.mail for one in told if one.mail.audience == "engineers")
+    assert risk.subject.startswith("flights at risk: ")
+    assert late.subject.startswith("Changed: flights ")
+    for mail in (risk, late):
+        assert "Where it stopped: load: pipe_stopped" in mail.body
+        assert "PAUSED" in mail.body
+        step = mail.body.partition("Next step: ")[2].partition("\n")[0]
+        assert "ALTER PIPE" in step
+        assert "PIPE_EXECUTION_PAUSED" in step
     (news,) = (one.mail for one in told if one.mail.audience == "stakeholders")
     assert news.subject == "flights is late"
     assert "ALTER PIPE" not in news.body

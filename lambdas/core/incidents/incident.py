@@ -249,7 +249,7 @@ def advance(
     if before is None and earlier is not None and verdict.cause is not None:
         if _is_called_false(earlier, newest_at):
             return Transition(incident=None)
-        if _comes_back(earlier, now=now, within=reopen_within):
+        if _comes_back(earlier, verdict, now=now, within=reopen_within):
             return _timed(
                 None,
                 _reopened(earlier, verdict, now=now, newest_at=newest_at),
@@ -278,8 +278,14 @@ def _is_called_false(earlier: Incident, newest_at: datetime | None) -> bool:
     return is_false and earlier.newest_at == newest_at
 
 
-def _comes_back(earlier: Incident, *, now: datetime, within: timedelta) -> bool:
-    return earlier.resolved_at is not None and now - earlier.resolved_at <= within
+def _comes_back(
+    earlier: Incident, verdict: Verdict, *, now: datetime, within: timedelta
+) -> bool:
+    """A risk is not what was late coming back: those who heard of that hear no more."""
+    is_less = earlier.kind == "late" and not verdict.state.late
+    if earlier.resolved_at is None or is_less:
+        return False
+    return now - earlier.resolved_at <= within
 
 
 def _ending(
@@ -483,7 +489,7 @@ def _reopened(
         if pages
         else earlier.paged_for,
         paged_at=now if pages else earlier.paged_at,
-        told=_union(earlier.told, {Recipient(str(who)) for who in verdict.tell}),
+        told=tuple(sorted(Recipient(str(who)) for who in verdict.tell)),
         human=dataclasses.replace(
             earlier.human, resolved_by=None, false_alarm=False, promised_for=None
         ),

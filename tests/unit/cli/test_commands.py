@@ -442,7 +442,12 @@ def test_debug_shows_the_traceback_wherever_it_stands(
 def test_completion_knows_the_commands(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cli", "--install-completion", "bash"],
-        env={**os.environ, "HOME": str(tmp_path)},
+        env={
+            **os.environ,
+            "HOME": str(tmp_path),
+            # whatever shell runs the tests
+            "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+        },
         capture_output=True,
         text=True,
         check=True,

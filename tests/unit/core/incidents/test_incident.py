@@ -388,6 +388,19 @@ def test_what_comes_back_is_the_same_incident_and_the_third_time_says_so() -> No
     assert (NoticeKind.RESOLVED, STAKEHOLDERS, False) in said(last)
 
 
+def test_a_risk_is_no_late_dataset_that_comes_back() -> None:
+    late, end, risk = story((timedelta(), LATE), (HOUR, WELL), (2 * HOUR, AT_RISK))
+    assert (NoticeKind.RESOLVED, STAKEHOLDERS, False) in said(end)
+    assert said(risk) == {
+        (NoticeKind.OPENED, ENGINEERS, False),
+        (NoticeKind.OPENED, SYSTEMS, False),
+    }
+    assert risk.incident is not None
+    assert late.incident is not None
+    assert risk.incident.incident_id != late.incident.incident_id
+    assert STAKEHOLDERS not in risk.incident.told
+
+
 def test_data_that_are_as_old_as_before_have_not_recovered() -> None:
     late = advance(None, LATE, now=NOW, newest_at=NOW - 9 * HOUR).incident
     looser = advance(
