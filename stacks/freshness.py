@@ -79,7 +79,7 @@ class FreshnessStack(CatflapStack):
                 engineers_topic_arn=notifications.engineers.topic_arn,
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
                 slack_secret=slack,
-                schedule_prefix=schedule_prefix(environment.name),
+                environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
                 allowed_origins=environment.allowed_origins_json(bundle.catalogue),
             ),

@@ -25,7 +25,6 @@ from lambdas.core.errors import BadInput, CatflapError
 from lambdas.core.names import (
     event_bus_name,
     landing_bucket_name,
-    schedule_prefix,
     state_table_name,
 )
 from lambdas.core.settings import FreshnessSettings
@@ -161,7 +160,7 @@ def settings_of(
         "engineers_topic_arn": "",
         "stakeholders_topic_arn": "",
         "slack_secret": environment.slack.secret if environment.slack else None,
-        "schedule_prefix": schedule_prefix(environment.name),
+        "environment_name": environment.name,
         "check_every_s": environment.check_every_minutes * 60,
         "allowed_origins": environment.allowed_origins_json(),
         # A probe from here may ask this machine.

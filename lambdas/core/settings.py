@@ -110,9 +110,9 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     stakeholders_topic_arn: str
     slack_secret: str | None = None
     """Name of a secret holding `{"webhook_url": …}`; absent = no Slack."""
-    schedule_prefix: str | None = None
-    """With a dataset's name the name of its schedule; absent = schedules are not asked
-    whether they are on."""
+    environment_name: str | None = None
+    """Schedules bear it, and what a person is told to type; absent = schedules are not
+    asked whether they are on."""
     check_every_s: int = 300
     load_grace_s: int = 900
     skew_s: int = 300

@@ -21,7 +21,6 @@ from lambdas.core.errors import (
     SweepIncomplete,
 )
 from lambdas.core.freshness.assess import (
-    Limits,
     newest_of,
     passes_only_for_quiet,
     watch_after,
@@ -93,7 +92,7 @@ class FreshnessCheck:
         outbox: Outbox,
         events: Events,
         routes: Routes,
-        limits: Limits,
+        self_check: SelfCheck,
         sweep: Callable[[], object],
         loads: RepairNotices,
         statements: Callable[[], int],
@@ -110,7 +109,7 @@ class FreshnessCheck:
         self._outbox = outbox
         self._events = events
         self._routes = routes
-        self._self_check = SelfCheck(state=state, routes=routes, limits=limits)
+        self._self_check = self_check
         self._risks = Risks(judge=judge, datasets=catalogue.datasets)
         self._sweep = sweep
         self._loads = loads

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from lambdas.core.diagnosis.self_check import monitor_verdict, problems_of
+from lambdas.core.diagnosis.signals import Deployment
 from lambdas.core.errors import StuckRun
 from lambdas.core.freshness.assess import Limits
 from lambdas.core.incidents.context import monitor_context
@@ -27,10 +28,18 @@ from lambdas.core.names import MONITOR
 class SelfCheck:
     """Judges the alerting itself, and tells engineers."""
 
-    def __init__(self, *, state: IncidentState, routes: Routes, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        state: IncidentState,
+        routes: Routes,
+        limits: Limits,
+        deployment: Deployment,
+    ) -> None:
         self._state = state
         self._routes = routes
         self._limits = limits
+        self._deployment = deployment
 
     def look(
         self,
@@ -61,6 +70,7 @@ class SelfCheck:
             undelivered_notices=len(old),
             stuck_runs=tuple(run.sentence for run in told_of),
             unchecked=[f"{name}: {why}" for name, why in sorted(unchecked.items())],
+            deployment=self._deployment,
         )
         before = check_state.own.get(MONITOR)
         said = "" if before is None else "\n".join(before.evidence)

@@ -17,12 +17,18 @@ from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
-from lambdas.adapters.wiring.signals import SignalClients, judge, limits_of
+from lambdas.adapters.wiring.signals import (
+    SignalClients,
+    deployment_of,
+    judge,
+    limits_of,
+)
 from lambdas.core.pull.commit import Committer
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import FreshnessCheck
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices
+from lambdas.freshness.self_check import SelfCheck
 
 RESERVE = timedelta(seconds=30)
 """Kept back from the function's time: no letter is begun in it."""
@@ -77,7 +83,12 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         ),
         events=events,
         routes=routes(known),
-        limits=limits_of(known),
+        self_check=SelfCheck(
+            state=state,
+            routes=routes(known),
+            limits=limits_of(known),
+            deployment=deployment_of(known),
+        ),
         sweep=committer.sweep,
         loads=loads,
         statements=lambda: warehouse().statements,

@@ -14,7 +14,7 @@ from lambdas.adapters.signals.collect import CollectedSignals, Collector
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis.causes.pulling import FAILURES_AT_RISK
-from lambdas.core.diagnosis.signals import Monitor, Signals, Table
+from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.freshness.assess import Limits, all_signals, table_signals
 from lambdas.core.freshness.first_load import awaited_until, awaiting
@@ -55,11 +55,17 @@ class Judge:
     """Reads the tables, and collects signals where that is not enough."""
 
     def __init__(
-        self, *, tables: TableReader, collector: Collector, limits: Limits
+        self,
+        *,
+        tables: TableReader,
+        collector: Collector,
+        limits: Limits,
+        deployment: Deployment,
     ) -> None:
         self._tables = tables
         self._collector = collector
         self._limits = limits
+        self._deployment = deployment
 
     def judge(
         self,
@@ -86,7 +92,12 @@ class Judge:
         """
         remembered = {
             dataset.name: table_signals(
-                dataset, _remembered(watch), watch, now=now, limits=self._limits
+                dataset,
+                _remembered(watch),
+                watch,
+                now=now,
+                limits=self._limits,
+                deployment=self._deployment,
             )
             for dataset, watch in watched
         }
@@ -162,7 +173,14 @@ class Judge:
     def _judged_by_age(
         self, dataset: Dataset, table: Table, watch: Watch | None, now: datetime
     ) -> Judged:
-        signals = table_signals(dataset, table, watch, now=now, limits=self._limits)
+        signals = table_signals(
+            dataset,
+            table,
+            watch,
+            now=now,
+            limits=self._limits,
+            deployment=self._deployment,
+        )
         return _judged(dataset, signals, watch)
 
     def _doubted(self, judged: Sequence[Judged], now: datetime) -> list[Judged]:
@@ -192,6 +210,7 @@ class Judge:
             item.before,
             now=item.signals.now,
             limits=self._limits,
+            deployment=item.signals.deployment,
             evaluated=item.signals.table,
         )
         return _judged(item.dataset, signals, item.before)

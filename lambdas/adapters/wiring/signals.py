@@ -22,9 +22,12 @@ from lambdas.adapters.sources.rate_budget import SharedBudgets
 from lambdas.adapters.state.rates import RateTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Api
+from lambdas.core.diagnosis.signals import Deployment
 from lambdas.core.freshness.assess import Limits
+from lambdas.core.names import schedule_prefix
 from lambdas.core.ports import Secrets, Warehouse
 from lambdas.core.settings import FreshnessSettings
+from lambdas.core.sql.names import identifier
 
 THREADS = 16
 COLLECT_S = 60.0
@@ -66,8 +69,10 @@ def sources(known: FreshnessSettings, reach: SignalClients) -> Sources:
             destinations=known.destinations,
         )
 
+    environment = known.environment_name
     schedules = DeployedSchedules(
-        scheduler=reach.aws("scheduler"), prefix=known.schedule_prefix
+        scheduler=reach.aws("scheduler"),
+        prefix=None if environment is None else schedule_prefix(environment),
     )
     listing = LandedListing(s3=reach.aws("s3"), bucket=known.landing_bucket)
     return Sources(
@@ -95,6 +100,16 @@ def judge(
             sources=sources(known, reach), threads=THREADS, timeout_s=COLLECT_S
         ),
         limits=limits,
+        deployment=deployment_of(known),
+    )
+
+
+def deployment_of(known: FreshnessSettings) -> Deployment:
+    """What a next step calls things by."""
+    return Deployment(
+        environment=known.environment_name,
+        landing_bucket=known.landing_bucket,
+        database=identifier(known.snowflake_database),
     )
 
 

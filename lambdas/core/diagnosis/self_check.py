@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from lambdas.core.diagnosis.signals import Monitor, Signals, Table
+from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.errors import StuckRun
 from lambdas.core.landing.names import run_started_at
@@ -37,6 +37,7 @@ def monitor_verdict(
     last_check_at: datetime | None,
     check_every_s: float,
     undelivered_notices: int,
+    deployment: Deployment,
     stuck_runs: Sequence[str] = (),
     unchecked: Sequence[str] = (),
 ) -> Verdict:
@@ -53,6 +54,7 @@ def monitor_verdict(
                 stuck_runs=tuple(stuck_runs),
                 unchecked=tuple(unchecked),
             ),
+            deployment=deployment,
         )
     )
     # There is no table and no promise here: what is said of them is left out.

@@ -203,11 +203,13 @@ class Monitor(Section):
 
 class Deployment(Section):
     """Where the dataset is deployed, so that a next step can be pasted; nothing is
-    decided by it.
+    decided by it. `database` as SQL spells it; `generation` of the dataset's pipe.
     """
 
     environment: str | None = None
     landing_bucket: str | None = None
+    database: str | None = None
+    generation: Count | None = None
 
 
 class Signals(Section):

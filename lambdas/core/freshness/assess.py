@@ -16,12 +16,20 @@ from lambdas.core.diagnosis.evidence import (
     pipe_signals,
     pull_signals,
 )
-from lambdas.core.diagnosis.signals import Monitor, Pipe, Signals, Table, Upstream
+from lambdas.core.diagnosis.signals import (
+    Deployment,
+    Monitor,
+    Pipe,
+    Signals,
+    Table,
+    Upstream,
+)
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.freshness.attainment import AttainmentState, Observation, tallied
 from lambdas.core.freshness.promise import is_promised, next_look_at, policy_at
 from lambdas.core.freshness.watch import Watch, promise_hash
 from lambdas.core.loading.objects import LandedObjects, LoadRecord
+from lambdas.core.sql import generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,7 @@ def table_signals(
     *,
     now: datetime,
     limits: Limits,
+    deployment: Deployment,
     evaluated: Table | None = None,
 ) -> Signals:
     """The signals that reading the table gives: enough to tell who is late.
@@ -94,6 +103,7 @@ def table_signals(
         ),
         # What concerns the check as a whole is judged once, not with every dataset.
         monitor=Monitor(evaluated_newest_at=judged),
+        deployment=deployment,
     )
 
 
@@ -118,6 +128,9 @@ def all_signals(
             ),
             "load": load_signals(found.load, table_loaded_at=loaded_at),
             "pipe": pipe_signals(found.pipe, found.landing, found.load, now=read.now),
+            "deployment": read.deployment.model_copy(
+                update={"generation": generation(dataset)}
+            ),
         }
     )
 

@@ -14,7 +14,7 @@ from lambdas.adapters.signals.judge import Judge
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.diagnosis.evidence import DeployedSchedule, PullFacts
-from lambdas.core.diagnosis.signals import Signals
+from lambdas.core.diagnosis.signals import Deployment, Signals
 from lambdas.core.errors import (
     AccessRefused,
     ChannelDown,
@@ -29,13 +29,14 @@ from lambdas.core.freshness.assess import Limits, table_signals
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.message import as_mail
-from lambdas.core.incidents.notice import Notice
+from lambdas.core.incidents.notice import Notice, Routes
 from lambdas.core.loading.repair import Problem
 from lambdas.core.names import MONITOR
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
 from lambdas.freshness.check import CheckResult, FreshnessCheck
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices
+from lambdas.freshness.self_check import SelfCheck
 from tests.datasets import a_dataset
 from tests.memory import Faults, Killed, MemoryEvents
 from tests.watched import (
@@ -59,6 +60,9 @@ PROMISE = {
     "warn_after": {"count": 3, "period": "hour"},
     "error_after": {"count": 6, "period": "hour"},
 }
+DEPLOYMENT = Deployment(
+    environment="prod", landing_bucket="landed", database="CATS_PROD"
+)
 
 
 class House:
@@ -104,6 +108,11 @@ class House:
             pipe=FakePipe(self.sources),
         )
         people = ("sns", "slack")
+        routes: Routes = {
+            Recipient.ENGINEERS: people,
+            Recipient.STAKEHOLDERS: people,
+            Recipient.SYSTEMS: ("bus",),
+        }
         limits = Limits(
             skew=timedelta(minutes=5),
             load_grace=timedelta(minutes=15),
@@ -121,15 +130,17 @@ class House:
                 ),
                 collector=Collector(sources=sources, threads=4, timeout_s=20),
                 limits=limits,
+                deployment=DEPLOYMENT,
             ),
             outbox=Outbox(state=self.state, channels=channels, has_time=lambda: True),
             events=self.events,
-            routes={
-                Recipient.ENGINEERS: people,
-                Recipient.STAKEHOLDERS: people,
-                Recipient.SYSTEMS: ("bus",),
-            },
-            limits=limits,
+            routes=routes,
+            self_check=SelfCheck(
+                state=self.state,
+                routes=routes,
+                limits=limits,
+                deployment=DEPLOYMENT,
+            ),
             sweep=self.sweep,
             loads=RepairNotices(
                 state=self.state,

@@ -249,9 +249,9 @@ NOTICE_UNDELIVERED = Rule(
         "not be sent"
     ),
     evidence=(say.checks,),
-    next_step=lambda _: (
+    next_step=lambda seen: (
         "check the channel's secret and the topics' subscriptions; each check tries "
-        "again, and `catflap incidents` shows what was not told"
+        f"again, and {say.of_all(seen, 'incidents')} shows what was not told"
     ),
     plain="Some of our notices may not have reached you.",
 )
@@ -273,8 +273,8 @@ RUN_STUCK = Rule(
     ),
     evidence=(lambda seen: "; ".join(seen.signals.monitor.stuck_runs or ()) or None,),
     next_step=lambda seen: (
-        "restore what is missing from the bucket's versions (`aws s3api "
-        f"list-object-versions --bucket {say.bucket_of(seen)} --prefix manifests/`); "
+        "restore what is missing from the landing bucket's versions"
+        f"{say.of_bucket(seen, 'list-object-versions', '--prefix manifests/')}; "
         "the next check then completes the run. Pull again what cannot be restored; "
         "until then these datasets are not pulled"
     ),

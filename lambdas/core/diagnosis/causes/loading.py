@@ -83,29 +83,46 @@ def _rows_short(seen: Assessment) -> bool:
 
 def _copy_history(seen: Assessment) -> str:
     return (
-        "`SELECT * FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => "
-        f"'{say.table_of(seen)}', START_TIME => DATEADD(DAY, -3, "
-        "CURRENT_TIMESTAMP())))`"
+        f"`SELECT * FROM TABLE({say.schema_of(seen, 'INFORMATION_SCHEMA')}."
+        f"COPY_HISTORY(TABLE_NAME => '{say.table_of(seen)}', "
+        "START_TIME => DATEADD(DAY, -3, CURRENT_TIMESTAMP())))`"
     )
 
 
 def _pipe_status(seen: Assessment) -> str:
-    return f"`SELECT SYSTEM$PIPE_STATUS('{say.pipe_of(seen)}')`"
+    return say.of_pipe(
+        seen, "SELECT SYSTEM$PIPE_STATUS('{}')", "the pipe's `SYSTEM$PIPE_STATUS`"
+    )
+
+
+def _described(seen: Assessment) -> str:
+    return say.of_pipe(seen, "DESC PIPE {}", "its pipe's `DESC PIPE`")
+
+
+def _refresh(seen: Assessment) -> str:
+    return say.of_pipe(seen, "ALTER PIPE {} REFRESH", "a REFRESH of its pipe")
 
 
 def _resume(seen: Assessment) -> str:
-    pipe = say.pipe_of(seen)
+    resumed = say.of_pipe(
+        seen,
+        "ALTER PIPE {} SET PIPE_EXECUTION_PAUSED = FALSE",
+        "`SET PIPE_EXECUTION_PAUSED = FALSE`",
+    )
     if seen.signals.pipe.state == "PAUSED":
+        forced = say.of_pipe(
+            seen,
+            "SELECT SYSTEM$PIPE_FORCE_RESUME('{}', 'staleness_check_override')",
+            "`SYSTEM$PIPE_FORCE_RESUME`",
+        )
         return (
             f"unless it is paused on purpose, {say.command(seen, 'replay')} resumes "
-            "it and loads what waits; or by hand: "
-            f"`ALTER PIPE {pipe} SET PIPE_EXECUTION_PAUSED = FALSE` (after two weeks "
-            f"of pause `SELECT SYSTEM$PIPE_FORCE_RESUME('{pipe}', "
-            "'staleness_check_override')`)"
+            f"it and loads what waits; or by hand: {resumed} (after two weeks of "
+            f"pause {forced})"
         )
     return (
         f"{_pipe_status(seen)} names the error; fix it, deploy the warehouse stack, "
-        f"then `ALTER PIPE {pipe} SET PIPE_EXECUTION_PAUSED = FALSE`"
+        f"then {resumed}"
     )
 
 
@@ -186,8 +203,7 @@ LOAD_PARTIAL = Rule(
     next_step=lambda seen: (
         "the next check loads what was left out, and quarantines the rows that "
         f"Snowflake refuses; by hand: {say.command(seen, 'replay')}. Then see who "
-        f"replaced the pipe: `DESC PIPE {say.pipe_of(seen)}` must say ON_ERROR = "
-        "SKIP_FILE"
+        f"replaced the pipe: {_described(seen)} must say ON_ERROR = SKIP_FILE"
     ),
     plain="Only a part of the newest data could be loaded into the warehouse.",
 )
@@ -240,9 +256,9 @@ NOT_NOTIFIED = Rule(
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
         f"load what waits: {say.command(seen, 'replay')}; then check the event "
-        "notifications of the landing bucket "
-        f"(`aws s3api get-bucket-notification-configuration --bucket "
-        f"{say.bucket_of(seen)}`) and the `landed` topic's subscriptions"
+        "notifications of the landing bucket"
+        f"{say.of_bucket(seen, 'get-bucket-notification-configuration')} and the "
+        "`landed` topic's subscriptions"
     ),
     plain="The data has arrived, but loading it was not set off.",
 )
@@ -262,8 +278,8 @@ NOT_FORWARDED = Rule(
     headline=lambda seen: _either(seen, "the pipe's prefix misses new files"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
-        f"compare `DESC PIPE {say.pipe_of(seen)}` with the newest key; deploy the "
-        f"warehouse stack, then `ALTER PIPE {say.pipe_of(seen)} REFRESH`"
+        f"compare {_described(seen)} with the newest key; deploy the warehouse stack, "
+        f"then {_refresh(seen)}"
     ),
     plain="The data has arrived where our loading does not look for it.",
 )
@@ -291,8 +307,8 @@ LOAD_UNSEEN = Rule(
     headline=lambda _: "landed files have not been loaded",
     evidence=(say.landing, say.pipe, say.load),
     next_step=lambda seen: (
-        f"look for yourself: {_pipe_status(seen)} and {_copy_history(seen)}; `ALTER "
-        f"PIPE {say.pipe_of(seen)} REFRESH` loads what no record names"
+        f"look for yourself: {_pipe_status(seen)} and {_copy_history(seen)}; "
+        f"{_refresh(seen)} loads what no record names"
     ),
     plain="The data has arrived but has not been loaded.",
 )
@@ -312,7 +328,8 @@ ROWS_DELETED = Rule(
     evidence=(say.counts, say.load),
     next_step=lambda seen: (
         "find the statement in `SNOWFLAKE.ACCOUNT_USAGE.QUERY_HISTORY`, and bring the "
-        f"rows back with time travel: `CREATE TABLE … CLONE {say.table_of(seen)} "
+        "rows back with time travel: "
+        f"`CREATE TABLE {say.table_of(seen)}_AN_HOUR_AGO CLONE {say.table_of(seen)} "
         "AT (OFFSET => -3600)`"
     ),
     plain="Rows were removed from the table.",

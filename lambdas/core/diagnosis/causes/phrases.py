@@ -85,10 +85,14 @@ def name_of(seen: Assessment) -> str:
 
 def command(seen: Assessment, verb: str, arguments: str = "") -> str:
     """A command of catflap about the dataset, to be pasted."""
+    return of_all(seen, f"{verb} {name_of(seen)} {arguments}".strip())
+
+
+def of_all(seen: Assessment, command: str) -> str:
+    """A command of catflap about a deployed environment, to be pasted."""
     environment = seen.signals.deployment.environment
     env = f"--env {environment}" if environment else ""
-    words = ("catflap", verb, name_of(seen), arguments, env)
-    return f"`{' '.join(filter(None, words))}`"
+    return f"`{' '.join(filter(None, ('catflap', command, env)))}`"
 
 
 def pull_now(seen: Assessment) -> str:
@@ -109,38 +113,69 @@ def schedule_of(seen: Assessment) -> str:
     return f"`{schedule_prefix(environment)}{name_of(seen)}`"
 
 
-def bucket_of(seen: Assessment) -> str:
-    """The landing bucket, or what to put in its place."""
-    return seen.signals.deployment.landing_bucket or "LANDING_BUCKET"
+def of_bucket(seen: Assessment, command: str, arguments: str = "") -> str:
+    """` (…)` with a command of AWS about the landing bucket; nothing, where the bucket
+    is not known.
+    """
+    bucket = seen.signals.deployment.landing_bucket
+    words = ("aws s3api", command, f"--bucket {bucket}", arguments)
+    return f" (`{' '.join(filter(None, words))}`)" if bucket else ""
 
 
 def landing_of(seen: Assessment) -> str:
     """Where its objects land."""
-    return f"s3://{bucket_of(seen)}/raw/{name_of(seen)}/"
+    bucket, folder = seen.signals.deployment.landing_bucket, f"raw/{name_of(seen)}/"
+    return f"s3://{bucket}/{folder}" if bucket else f"`{folder}` of the landing bucket"
 
 
-def window_of(seen: Assessment) -> str:
-    """From the newest row that is there until now, for a backfill."""
+def listing_of(seen: Assessment) -> str:
+    """How to list its objects, or where to look for them."""
+    landing = landing_of(seen)
+    known = seen.signals.deployment.landing_bucket
+    return f"`aws s3 ls --recursive {landing}`" if known else landing
+
+
+def fetch_again(seen: Assessment) -> str:
+    """A backfill from the newest row that is there until now."""
     since = seen.event_newest or seen.signals.pull.cursor_at
-    start = "START" if since is None else since.isoformat()
-    return f"--from {start} --to {seen.now.isoformat()}"
+    if since is None:
+        return "`catflap backfill`"
+    window = f"--from {since.isoformat()} --to {seen.now.isoformat()}"
+    return command(seen, "backfill", window)
 
 
-def believed(seen: Assessment) -> str:
-    """The newest event time of the table, as a cursor's value."""
-    return "VALUE" if seen.event_newest is None else seen.event_newest.isoformat()
+def set_back(seen: Assessment) -> str:
+    """To the newest event time of the table."""
+    newest = seen.event_newest
+    if newest is None:
+        return "`catflap reset`"
+    return command(seen, "reset", f"--cursor {newest.isoformat()}")
+
+
+def schema_of(seen: Assessment, name: str = "RAW") -> str:
+    """`CATFLAP_PROD.RAW`; without the database where it is not known."""
+    database = seen.signals.deployment.database
+    return f"{database}.{name}" if database else name
 
 
 def table_of(seen: Assessment) -> str:
-    """`RAW.CAT_DATA`."""
-    return f"RAW.{name_of(seen).upper()}"
+    """`CATFLAP_PROD.RAW.CAT_DATA`."""
+    return f"{schema_of(seen)}.{name_of(seen).upper()}"
 
 
-def pipe_of(seen: Assessment) -> str:
-    """`RAW.CAT_DATA_G1`, the generation being read from the newest key."""
+def pipe_of(seen: Assessment) -> str | None:
+    """`CATFLAP_PROD.RAW.CAT_DATA_G1`, by the newest key and else by the declaration;
+    None where neither tells the generation.
+    """
     match = _GENERATION.match(seen.signals.landing.newest_key or "")
-    generation = match[1] if match else "<generation>"
-    return f"{table_of(seen)}_G{generation}"
+    generation = match[1] if match else seen.signals.deployment.generation
+    return None if generation is None else f"{table_of(seen)}_G{generation}"
+
+
+def of_pipe(seen: Assessment, statement: str, otherwise: str) -> str:
+    """A statement with the pipe in the place of `{}`; words where it is not known."""
+    pipe = pipe_of(seen)
+    return otherwise if pipe is None else f"`{statement.format(pipe)}`"
 
 
 # what every verdict begins with ------------------------------------------------------
@@ -325,7 +360,8 @@ def pipe(seen: Assessment) -> str | None:
         covers = "covers" if report.covers_newest_key else "does not cover"
         known.append(f"its prefix and pattern: {covers} the newest key")
     parts = [part for part in known if part]
-    return f"the pipe {pipe_of(seen)}: {', '.join(parts)}" if parts else None
+    name = pipe_of(seen) or f"of {table_of(seen)}"
+    return f"the pipe {name}: {', '.join(parts)}" if parts else None
 
 
 def counts(seen: Assessment) -> str | None:

@@ -142,8 +142,7 @@ CURSOR_AHEAD = Rule(
     headline=lambda _: "our cursor lies in the future",
     evidence=(say.cursor, say.run, say.upstream),
     next_step=lambda seen: (
-        "set the cursor back to the newest true record: "
-        f"{say.command(seen, 'reset', f'--cursor {say.believed(seen)}')}"
+        f"set the cursor back to the newest true record: {say.set_back(seen)}"
     ),
     plain="A wrong date in the source's data made us skip what came after it.",
 )
@@ -287,9 +286,9 @@ NOT_LANDED = Rule(
     headline=lambda _: "pulled rows did not reach S3",
     evidence=(say.run, say.landing),
     next_step=lambda seen: (
-        f"look for the run's objects: {say.command(seen, 'runs')} and `aws s3 ls "
-        f"--recursive {say.landing_of(seen)}`; if they are gone, fetch the window "
-        f"again: {say.command(seen, 'backfill', say.window_of(seen))}"
+        f"look for the run's objects: {say.command(seen, 'runs')} and "
+        f"{say.listing_of(seen)}; if they are gone, fetch the window again: "
+        f"{say.fetch_again(seen)}"
     ),
     plain="The data was fetched, but it did not reach our storage.",
 )

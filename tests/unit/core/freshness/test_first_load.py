@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis.evidence import DeployedSchedule, PullFacts, pull_signals
-from lambdas.core.diagnosis.signals import Pull, Signals, Table
+from lambdas.core.diagnosis.signals import Deployment, Pull, Signals, Table
 from lambdas.core.diagnosis.verdict import diagnose
 from lambdas.core.freshness.assess import Limits, table_signals, watch_after
 from lambdas.core.freshness.first_load import (
@@ -41,7 +41,9 @@ def cats(schedule: dict[str, str] | None = None) -> Dataset:
 def read(
     table: Table, watch: Watch | None, *, now: datetime = NOW, usual_s: float | None
 ) -> Signals:
-    signals = table_signals(cats(), table, watch, now=now, limits=LIMITS)
+    signals = table_signals(
+        cats(), table, watch, now=now, limits=LIMITS, deployment=Deployment()
+    )
     return signals.model_copy(update={"pull": Pull(usual_run_s=usual_s)})
 
 
