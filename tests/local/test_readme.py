@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_the_first_table_is_made_by_the_commands_as_printed(
     _, *lines = commands("Your first table")
     for line in lines:
         done = subprocess.run(  # noqa: S603 - our own program
-            line.replace(PORT, port).split(),
+            shlex.split(line.replace(PORT, port)),
             cwd=folder,
             env=dict(os.environ),
             capture_output=True,
