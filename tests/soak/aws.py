@@ -181,15 +181,22 @@ class _Body:
 
 class DynamoDB:
     """One table, keyed by pk and sk. `on_state` hears of the sort keys that a
-    transaction wrote.
+    transaction wrote, `on_failed` of each run that is kept as failed.
     """
 
-    def __init__(self, world: World, *, on_state: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        on_state: Callable[[set[str]], None],
+        on_failed: Callable[[str], None],
+    ) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.ignores_conditions = False
         """For the mutation check: a table that takes every write."""
         self._world = world
         self._on_state = on_state
+        self._on_failed = on_failed
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         def do() -> dict[str, Any]:
@@ -203,6 +210,8 @@ class DynamoDB:
             if not self._holds(request):
                 raise client_error("ConditionalCheckFailedException")
             self.items[_key(request["Item"])] = request["Item"]
+            if request["Item"].get("status") == {"S": "failed"}:
+                self._on_failed(_key(request["Item"])[1].rpartition("#")[2])
             return {}
 
         return self._do("put item", do)

@@ -13,6 +13,7 @@ from lambdas.adapters.state import runs as state_table
 from lambdas.core.cursor import order
 from lambdas.core.cursor.order import CursorOrder, SortKey
 from lambdas.core.dataset import Dataset
+from lambdas.core.errors import RunErrorKind
 from lambdas.core.landing.names import (
     new_run_id,
     raw_prefix,
@@ -200,6 +201,14 @@ def _kept_id(self: engine.Puller, *_: object) -> None:
     """A pull that begins anew goes on under the id of the one before."""
 
 
+def _only_recorded(
+    self: engine.Puller, run: Run, kind: RunErrorKind, message: str
+) -> Run:
+    failed = self._ended(run, kind, message)
+    self._state.record_failed(failed)
+    return failed
+
+
 _id_in_lane = engine.Puller._id_in_lane
 
 
@@ -239,6 +248,12 @@ def _logged_in_segments(shape: Shape) -> Shape:
     )
 
 
+def _logged_and_cut_at_the_cursor(shape: Shape) -> Shape:
+    return dataclasses.replace(
+        _futures(_logged_in_segments(shape)), order="asc", has_positions=False
+    )
+
+
 @contextlib.contextmanager
 def broken(mutation: str) -> Iterator[Hooks]:
     """The protocol with one thing broken, as long as it is entered."""
@@ -265,6 +280,14 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     "a row that came is taken for others that did not": lambda: (
         Hooks(shape=_futures),
         [patch.object(Edge, "_identity", _whole_record)],
+    ),
+    "a cut forgets versions that are yet to come": lambda: (
+        Hooks(shape=_logged_and_cut_at_the_cursor),
+        [patch.object(NewRows, "cut_position", NewRows.position)],
+    ),
+    "a pull that failed says so to nobody": lambda: (
+        Hooks(),
+        [patch.object(engine.Puller, "_failed", _only_recorded)],
     ),
     "each segment of a pull ranks by its own start": lambda: (
         Hooks(shape=_logged_in_segments),

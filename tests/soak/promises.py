@@ -151,12 +151,8 @@ def _failures_are_visible(simulation: Simulation, runs: list[Run]) -> None:
     announced = simulation.bus.heard("pull.failed")
     for run in runs:
         world.counts[f"runs ended {run.status.value}"] += 1
-        failed = run.status in (RunStatus.FAILED, RunStatus.VOIDED)
-        if failed and run.run_id not in announced and not simulation.errors:
-            # the announcement may die, but then its process did, or raised
-            killed = world.counts["killed before an effect"]
-            if not killed and not world.counts["killed after an effect"]:
-                world.violated(f"run {run.run_id} {run.status} and nobody was told")
+        if run.status is RunStatus.VOIDED and run.run_id not in announced:
+            world.violated(f"run {run.run_id} was voided and nobody was told")
         if (
             run.status is RunStatus.COMMITTING
             and not world.counts["half visible, told"]

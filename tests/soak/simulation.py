@@ -188,7 +188,11 @@ class Simulation:
             comes_newest_first=is_declared and shape.order == "desc",
         )
         self.s3 = S3(world, on_created=self._created)
-        self.dynamodb = DynamoDB(world, on_state=self._state_moved)
+        self.failed: list[set[str]] = []
+        """Runs kept as failed, by each invocation that is not over, innermost last."""
+        self.dynamodb = DynamoDB(
+            world, on_state=self._state_moved, on_failed=self._kept_as_failed
+        )
         hooks.dynamodb(self.dynamodb)
         self.bus = EventBridge(world)
         self.queues = Queues(world, deliver=self._invoke)
@@ -350,6 +354,7 @@ class Simulation:
         """What an invocation returns; None if it died or raised, which is noted."""
         self.world.note(f"{what} begins")
         self.world.alive.append(True)
+        self.failed.append(set())
         try:
             result = work()
         except Killed as death:
@@ -366,7 +371,11 @@ class Simulation:
             return None
         finally:
             self.world.alive.pop()
+            failed = self.failed.pop()
         self.world.note(f"{what} ends")
+        untold = failed - self.bus.heard("pull.failed") if failed else failed
+        if untold:  # an invocation that dies or raises is seen by that
+            self.world.violated(f"{what} kept as failed and told nobody: {untold}")
         return result
 
     def _ports(self, clock: WorldClock) -> dict[str, Any]:
@@ -438,6 +447,9 @@ class Simulation:
                 self.world.violated(f"row {row} landed twice, now in {key}")
             if there is self.landed and "tail" in record:
                 self.world.violated(f"row {row} landed against its contract")
+
+    def _kept_as_failed(self, run_id: str) -> None:
+        self.failed[-1].add(run_id)
 
     def is_there(self, row: Row) -> bool:
         """Whether a version of a row has landed, or was refused and kept."""

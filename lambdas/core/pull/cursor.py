@@ -131,9 +131,18 @@ class NewRows:
 
     @property
     def position(self) -> CursorPosition:
-        """Where the cursor stands after all rows seen so far."""
+        """Where the cursor stands after all rows seen so far, if they are all."""
+        return self._position(None if self._end is None else day_of(self._end))
+
+    @property
+    def cut_position(self) -> CursorPosition:
+        """Where it stands after them, if another pull is to read on from there."""
+        return self._position(0)
+
+    def _position(self, whole_until: int | None) -> CursorPosition:
         passed = None if self._best is None else day_of(self._best)
-        return CursorPosition(value=self._best_value, edge=self._edge.entries(passed))
+        edge = self._edge.entries(passed, whole_until=whole_until)
+        return CursorPosition(value=self._best_value, edge=edge)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -446,6 +455,11 @@ class EveryRow:
 
     def __init__(self, *, position: CursorPosition) -> None:
         self.position = position
+
+    @property
+    def cut_position(self) -> CursorPosition:
+        """The same."""
+        return self.position
 
     def keep(self, records: Sequence[bytes], *, page: int) -> Sequence[bytes]:
         """All of them."""

@@ -89,15 +89,21 @@ class Edge:
                 kind=RunErrorKind.SCHEMA,
             )
 
-    def entries(self, passed: int | None) -> frozenset[bytes]:
+    def entries(
+        self, passed: int | None, *, whole_until: int | None
+    ) -> frozenset[bytes]:
         """What a position keeps: what this pull has seen, and what was known and did
         not come. `passed` is the cursor's day: what is dated before it is forgotten.
+
+        A row that came stands for its older versions that did not, but for those that
+        may be yet to come: dated from the day `whole_until` on (None: there are none).
         """
         seen = {self._identity(one) for one in (*self._at_edge, *self._ahead)}
         unseen = {
             one: day
             for one, day in self._before_ahead.items()
             if self._identity(one) not in seen
+            or (whole_until is not None and day >= whole_until)
         }
         kept = self._at_edge | {
             one for one in self._before_at_edge if self._identity(one) not in seen

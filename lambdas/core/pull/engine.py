@@ -336,7 +336,7 @@ class Puller:
         """
         old = transfer.run
         why = "upstream no longer knows where this pull stood, and it begins anew: "
-        self._state.record_failed(self._ended(old, error.kind, f"{why}{error}"))
+        self._failed(old, error.kind, f"{why}{error}")
         run = self._begun(before, None)
         counted = dataclasses.replace(
             run, requests=old.requests, retries=old.retries, pages=old.pages

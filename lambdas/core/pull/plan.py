@@ -204,7 +204,7 @@ class StateAfter:
             shape=shape_of(dataset),
         )
         return cls(
-            cursor=plan.position if stays else plan.rows.position,
+            cursor=plan.position if stays else plan.rows.cut_position,
             resume=resume,
             answered_until=before.last_success_started_at,
         )

@@ -28,6 +28,7 @@ def new_rows(
     position: CursorPosition | None = None,
     *,
     disposition: str = "merge",
+    now: datetime | None = None,
     **keys: object,
 ) -> NewRows:
     dataset = a_dataset(source=incremental(**keys), write_disposition=disposition)
@@ -39,6 +40,7 @@ def new_rows(
         dataset=dataset,
         position=position,
         window=plan_window(endpoint.incremental, position),
+        limit=now,
     )
 
 
@@ -341,6 +343,39 @@ def test_a_row_that_is_dated_later_and_changes_lands_again_where_it_is_merged() 
     assert first == [1]
     assert pulled(position, changed, disposition="merge")[0] == [1]
     assert pulled(position, changed, disposition="append")[0] == [1]
+
+
+LOG = [
+    b'{"id":1,"at":"2024-01-01T00:00:00Z","v":1}',
+    b'{"id":2,"at":"2099-01-01T00:00:00Z","v":2}',
+    b'{"id":2,"at":"2099-01-01T00:00:00Z","v":3}',
+    b'{"id":2,"at":"2099-01-02T00:00:00Z","v":4}',
+]
+"""Versions of rows, which all come again with each pull."""
+
+
+def test_a_cut_forgets_no_version_that_is_yet_to_come() -> None:
+    _, position = pulled(CursorPosition(), LOG, disposition="merge")
+    new = [b'{"id":3,"at":"2024-01-02T00:00:00Z"}']
+    segment = new_rows(position, row_order="asc", now=NOW)
+    assert segment.keep([*new, LOG[1]], page=1) == new
+    assert segment.can_stop_here
+    assert pulled(segment.cut_position, LOG[1:], disposition="merge")[0] == []
+
+
+def test_an_end_forgets_no_version_that_is_dated_after_it() -> None:
+    _, position = pulled(CursorPosition(), LOG, disposition="merge")
+    till = new_rows(position, end_value="2099-01-01T12:00:00Z", now=NOW)
+    assert till.keep(LOG[1:3], page=1) == []
+    assert pulled(till.position, LOG, disposition="merge")[0] == []
+
+
+def test_a_version_that_came_no_more_is_forgotten_before_an_end() -> None:
+    _, position = pulled(CursorPosition(), LOG[1:2], disposition="merge")
+    till = new_rows(position, end_value="2100-01-01T00:00:00Z", now=NOW)
+    assert till.keep(LOG[2:3], page=1) == LOG[2:3]
+    assert len(till.position.edge) == 1
+    assert len(till.cut_position.edge) == 2
 
 
 @pytest.mark.parametrize(

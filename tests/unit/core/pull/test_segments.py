@@ -305,6 +305,10 @@ def test_a_stored_position_that_is_refused_begins_anew_where_rows_are_merged() -
     desk.refused = {1}
     result = desk.pull()
     assert result.run.rows == 1
+    failed = [run.run_id for run in desk.state.runs.values() if run.error]
+    announced = [said for kind, said in desk.events.published if kind == "pull.failed"]
+    assert failed == [said["run_id"] for said in announced]
+    assert "it begins anew" in str(announced[0]["message"])
     desk.refused = set()
     desk.pull_whole()
     assert set(desk.landed()) == {0, 1, 5, 9}
