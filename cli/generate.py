@@ -1,5 +1,5 @@
-"""`make generate`: the JSON schemas for editors, the reference of the YAML and
-the index of the runbooks, from the models and rules.
+"""`make generate`: the JSON schemas for editors, the reference of the YAML,
+the index of the runbooks and the page of the events, from the models and rules.
 
 `--check` writes nothing, and ends with 1 if a file is not what the models say.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from cli import events
 from lambdas.core.dataset import Api, Column, Dataset
 from lambdas.core.diagnosis.causes import RULES
 from lambdas.core.diagnosis.causes.rule import Audience, Group, Rule
@@ -68,6 +69,7 @@ def documents() -> dict[Path, str]:
         Path("schemas/api.schema.json"): _schema(Api, "An API of catflap"),
         Path("docs/datasets.md"): _reference(),
         Path("docs/runbooks/README.md"): _runbooks(),
+        Path("docs/events.md"): events.page(),
         Path("docs/paging.md"): _with_promises((ROOT / "docs/paging.md").read_text()),
     }
 

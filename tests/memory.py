@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from lambdas.core.errors import StateConflict, UploadGone, UpstreamError
+from lambdas.core.events import EVENTS
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.run import (
     DatasetState,
@@ -227,14 +230,21 @@ class MemoryState:
         return written
 
 
+def assert_documented(detail_type: str, detail: Mapping[str, object]) -> None:
+    """The detail has every field of its event's type, and no other."""
+    (kind,) = (one for one in EVENTS if one.detail_type == detail_type)
+    assert msgspec.convert(detail, kind).detail() == detail
+
+
 class MemoryEvents:
-    """A bus that remembers."""
+    """A bus that remembers, and takes only what docs/events.md describes."""
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.published: list[tuple[str, Mapping[str, object]]] = []
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        assert_documented(detail_type, detail)
         self.faults.around(
             "publish", lambda: self.published.append((detail_type, detail))
         )

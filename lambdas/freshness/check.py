@@ -20,6 +20,7 @@ from lambdas.core.errors import (
     StuckRun,
     SweepIncomplete,
 )
+from lambdas.core.events import RowsLoadedEvent
 from lambdas.core.freshness.assess import (
     newest_of,
     passes_only_for_quiet,
@@ -47,8 +48,6 @@ from lambdas.freshness.risks import Risks, problems_of, recovered, with_problems
 from lambdas.freshness.self_check import SelfCheck
 
 LOG = logging.getLogger("catflap.freshness.check")
-
-LOADED = "dataset.loaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,16 +322,15 @@ class FreshnessCheck:
             return
         name, at = item.dataset.name, loaded_at.isoformat()
         event_at = item.signals.table.newest_event_at
-        detail = {
-            "id": f"{name}-loaded-{at}",
-            "dataset": name,
-            "cause": None,
-            "loaded_at": at,
-            "newest_event_at": event_at.isoformat() if event_at else None,
-            "rows": item.signals.table.row_count,
-        }
+        event = RowsLoadedEvent(
+            id=f"{name}-loaded-{at}",
+            dataset=name,
+            loaded_at=at,
+            newest_event_at=event_at.isoformat() if event_at else None,
+            rows=item.signals.table.row_count,
+        )
         try:
-            self._events.publish(LOADED, detail)
+            self._events.publish(event.detail_type, event.detail())
         except DeliveryError as error:
             LOG.warning("%s", error)
 

@@ -13,6 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.events import (
+    AtRiskEvent,
+    ClosedEvent,
+    IncidentEvent,
+    LateEvent,
+    RecoveredEvent,
+)
 from lambdas.core.freshness.assess import Limits
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.document import document
@@ -35,11 +42,6 @@ from lambdas.core.incidents.texts import (
 
 Routes = Mapping[Recipient, Sequence[str]]
 """The channels of each audience, by their names in the registry."""
-
-LATE = "dataset.late"
-AT_RISK = "dataset.at_risk"
-RECOVERED = "dataset.recovered"
-CLOSED = "dataset.closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +126,9 @@ def _notice(
         case Recipient.STAKEHOLDERS:
             message = stakeholders_message(kind, incident, subject)
         case Recipient.SYSTEMS:
-            event = _event(incident)
+            published = _event(incident, stem, now)
+            event, detail = published.detail_type, published.detail()
             message = Message(headline=f"{event} {incident.dataset}")
-            detail = _detail(incident, stem, now)
     return Notice(
         notice_id=f"{stem}.{channel}",
         incident_id=incident.incident_id,
@@ -148,11 +150,27 @@ def _notice(
     )
 
 
-def _event(incident: Incident) -> str:
+def _event_type(incident: Incident) -> type[IncidentEvent]:
     """What became of the data; only what is well again has recovered."""
     if incident.resolved_at is not None:
-        return RECOVERED if incident.ended_by is Ending.RECOVERED else CLOSED
-    return LATE if incident.late_since is not None else AT_RISK
+        well = incident.ended_by is Ending.RECOVERED
+        return RecoveredEvent if well else ClosedEvent
+    return LateEvent if incident.late_since is not None else AtRiskEvent
+
+
+def _event(incident: Incident, event_id: str, now: datetime) -> IncidentEvent:
+    known: dict[str, Any] = {
+        **document(incident, now=now),
+        "id": event_id,
+        "dataset": incident.dataset,
+        "incident": incident.incident_id,
+        "state": "pass" if incident.resolved_at else incident.state,
+        "stage": incident.stage,
+        "late_since": _iso(incident.late_since),
+        "newest_at": _iso(incident.newest_at),
+        "expected_at": _iso(incident.expected_at),
+    }
+    return _event_type(incident)(**known)
 
 
 def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:
@@ -169,22 +187,6 @@ def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:
     )
     kept = (*incident.notices, *sent)[-NOTICES_KEPT:]
     return dataclasses.replace(incident, notices=kept)
-
-
-def _detail(incident: Incident, event_id: str, now: datetime) -> dict[str, object]:
-    return {
-        **document(incident, now=now),
-        "id": event_id,
-        "dataset": incident.dataset,
-        "incident": incident.incident_id,
-        "state": "pass" if incident.resolved_at else incident.state,
-        "cause": incident.cause,
-        "stage": incident.stage,
-        "late_since": _iso(incident.late_since),
-        "newest_at": _iso(incident.newest_at),
-        "expected_at": _iso(incident.expected_at),
-        "resolved_at": _iso(incident.resolved_at),
-    }
 
 
 def _iso(moment: datetime | None) -> str | None:

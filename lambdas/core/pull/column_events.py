@@ -9,48 +9,40 @@ at least once, with the same `id`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lambdas.core.columns.observed import ObservedType, mark_of
 from lambdas.core.errors import BadInput
+from lambdas.core.events import BusEvent, ColumnChangedEvent, ColumnsSeenEvent
 from lambdas.core.pull.run import Manifest, Run
 
-COLUMNS_OBSERVED = "dataset.columns_observed"
-COLUMNS_CHANGED = "dataset.columns_changed"
-
-Event: TypeAlias = tuple[str, Mapping[str, object]]
+COLUMNS_OBSERVED = ColumnsSeenEvent.detail_type
 
 
-def column_events(run: Run, manifest: Manifest) -> Iterator[Event]:
-    """The events of a run that has become visible, as (detail-type, detail)."""
+def column_events(run: Run, manifest: Manifest) -> Iterator[BusEvent]:
+    """The events of a run that has become visible."""
     of_run = f"{run.dataset}/{run.run_id}"
+    started_at = run.started_at.isoformat()
     after = manifest.observed_after
     if after is not None and manifest.relation_changes:
-        yield (
-            COLUMNS_OBSERVED,
-            {
-                "id": f"{of_run}/columns",
-                "dataset": run.dataset,
-                "run_id": run.run_id,
-                "columns": after.columns,
-                "started_at": run.started_at.isoformat(),
-            },
+        yield ColumnsSeenEvent(
+            id=f"{of_run}/columns",
+            dataset=run.dataset,
+            run_id=run.run_id,
+            columns=dict(after.columns),
+            started_at=started_at,
         )
     for drift in manifest.drift:
-        yield (
-            COLUMNS_CHANGED,
-            {
-                "id": f"{of_run}/{drift.change}/{mark_of(drift.column)}",
-                "dataset": run.dataset,
-                "run_id": run.run_id,
-                "change": drift.change,
-                "column": drift.column,
-                "expected": drift.expected,
-                "found": drift.found,
-                "started_at": run.started_at.isoformat(),
-            },
+        yield ColumnChangedEvent(
+            id=f"{of_run}/{drift.change}/{mark_of(drift.column)}",
+            dataset=run.dataset,
+            run_id=run.run_id,
+            change=drift.change,
+            column=drift.column,
+            expected=drift.expected,
+            found=drift.found,
+            started_at=started_at,
         )
 
 

@@ -19,7 +19,9 @@ Two that do so at once do the same idempotent things, and 6 lets one of them thr
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import UNSET, UnsetType
 
 from lambdas.core.errors import (
     CatflapError,
@@ -31,6 +33,7 @@ from lambdas.core.errors import (
     SweepIncomplete,
     UploadGone,
 )
+from lambdas.core.events import BusEvent, RunFailedEvent, RunLandedEvent
 from lambdas.core.landing.names import EDGES, MANIFESTS, edge_key, manifest_key, run_key
 from lambdas.core.ports import Clock, Events
 from lambdas.core.pull.column_events import column_events
@@ -170,7 +173,8 @@ class Committer:
     def _finish(self, state: DatasetState, run: Run, manifest: Manifest) -> Run:
         if not self._complete_all(manifest):
             voided = self._voided(run)
-            self._events.publish("pull.failed", failed_event(voided))
+            failed = failed_event(voided)
+            self._events.publish(failed.detail_type, failed.detail())
             self._decide(state, lambda: self._state.record_voided(state, voided), run)
             return voided
         landed = self._finished(run)
@@ -178,9 +182,8 @@ class Committer:
             run_key(run.dataset, run.run_id),
             run_file(landed, manifest, disposition=manifest.write_disposition),
         )
-        self._events.publish("dataset.landed", _landed_event(landed, manifest))
-        for detail_type, detail in column_events(landed, manifest):
-            self._events.publish(detail_type, detail)
+        for event in _landed_events(landed, manifest):
+            self._events.publish(event.detail_type, event.detail())
         after = self._after(state, landed, manifest)
         self._decide(
             state, lambda: self._state.record_landed(state, after, landed), run
@@ -341,33 +344,37 @@ def _edge_keys(cursor: CursorPosition, resume: Resume | None) -> set[str]:
     return {key for key in keys if key is not None}
 
 
-def failed_event(run: Run) -> dict[str, object]:
-    """`pull.failed`: of a run that failed, or was voided."""
-    return {
-        "id": f"{run.dataset}/{run.run_id}/failed",
-        "dataset": run.dataset,
-        "run_id": run.run_id,
-        "cause": run.error.kind.value if run.error else None,
-        "message": run.error.message if run.error else None,
-        "started_at": run.started_at.isoformat(),
-        **_of_lane(run),
-    }
+def failed_event(run: Run) -> RunFailedEvent:
+    """Of a run that failed, or was voided."""
+    return RunFailedEvent(
+        id=f"{run.dataset}/{run.run_id}/failed",
+        dataset=run.dataset,
+        run_id=run.run_id,
+        cause=run.error.kind if run.error else None,
+        message=run.error.message if run.error else None,
+        started_at=run.started_at.isoformat(),
+        lane=_lane_of(run),
+    )
 
 
-def _landed_event(run: Run, manifest: Manifest) -> dict[str, object]:
-    """`dataset.landed`: the id is the run's, so that a repetition can be told."""
-    return {
-        "id": f"{run.dataset}/{run.run_id}/landed",
-        "dataset": run.dataset,
-        "run_id": run.run_id,
-        "rows": run.rows,
-        "bytes": run.size,
-        "quarantined": run.quarantined,
-        "objects": [item.key for item in manifest.objects],
-        "started_at": run.started_at.isoformat(),
-        **_of_lane(run),
-    }
+def _landed_events(run: Run, manifest: Manifest) -> Iterator[BusEvent]:
+    yield _landed_event(run, manifest)
+    yield from column_events(run, manifest)
 
 
-def _of_lane(run: Run) -> dict[str, str]:
-    return {} if run.lane is None else {"lane": run.lane}
+def _landed_event(run: Run, manifest: Manifest) -> RunLandedEvent:
+    return RunLandedEvent(
+        id=f"{run.dataset}/{run.run_id}/landed",
+        dataset=run.dataset,
+        run_id=run.run_id,
+        rows=run.rows,
+        bytes=run.size,
+        quarantined=run.quarantined,
+        objects=[item.key for item in manifest.objects],
+        started_at=run.started_at.isoformat(),
+        lane=_lane_of(run),
+    )
+
+
+def _lane_of(run: Run) -> str | UnsetType:
+    return UNSET if run.lane is None else run.lane

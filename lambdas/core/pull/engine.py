@@ -347,7 +347,8 @@ class Puller:
     def _failed(self, run: Run, kind: RunErrorKind, message: str) -> Run:
         failed = self._ended(run, kind, message)
         self._state.record_failed(failed)
-        self._events.publish("pull.failed", failed_event(failed))
+        event = failed_event(failed)
+        self._events.publish(event.detail_type, event.detail())
         return failed
 
     def _ended(self, run: Run, kind: RunErrorKind, message: str) -> Run:

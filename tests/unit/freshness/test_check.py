@@ -394,16 +394,6 @@ def test_rows_that_were_deleted_stay_the_cause_for_as_long_as_it_is_late() -> No
     assert house.state.seen["cats"].row_count == 100
 
 
-def test_a_load_is_told_to_systems() -> None:
-    house = House({"cats": fresh(3 * HOUR)})
-    house.check()
-    house.age("cats", timedelta(minutes=1))
-    house.check(MINUTES_5)
-    ((kind, detail),) = house.events.published
-    assert kind == "dataset.loaded"
-    assert {"id", "dataset", "loaded_at"} <= set(detail)
-
-
 def test_a_changed_promise_is_judged_at_once() -> None:
     house = House({"cats": fresh()})
     house.check()

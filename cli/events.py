@@ -1,0 +1,232 @@
+"""docs/events.md: every event on the bus, from the types that the code publishes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import inspect
+
+from lambdas.core.errors import RunErrorKind
+from lambdas.core.events import (
+    EVENTS,
+    AtRiskEvent,
+    BusEvent,
+    CauseSpan,
+    ClosedEvent,
+    ColumnChangedEvent,
+    ColumnsSeenEvent,
+    IncidentEvent,
+    LateEvent,
+    NoticeSent,
+    RecoveredEvent,
+    RowsLoadedEvent,
+    RunFailedEvent,
+    RunLandedEvent,
+)
+
+HEAD = """\
+# Events on the bus
+<!-- Written by `make generate` from lambdas/core/events.py; edit that. -->
+What catflap tells other systems, on the EventBridge bus `catflap-<env>`. A rule takes
+what it needs by `source` and `detail-type`:
+
+```json
+{"source": ["catflap"], "detail-type": ["dataset.landed", "dataset.late"]}
+```
+
+**At least once, in any order.** The same event may come twice, with the same `id` in
+`detail`; EventBridge's own `id` beside it is another each time. Two events can be lost:
+`pull.failed`, if the function is killed between recording the failure and publishing it
+(`catflap runs` shows the run), and `dataset.loaded`, if the bus refuses it.
+
+Times are ISO 8601 with an offset. Every field is there unless it says *absent*; more
+fields may be added, so ignore those that you do not know.
+"""
+
+_RUN = "20261123T090000Z-4f1c9a"
+_STARTED = "2026-11-23T09:00:00+00:00"
+_OPENED = "2026-11-23T15:00:00+00:00"
+_INCIDENT = "flights-20261123T150000Z"
+_OVER = "2026-11-23T16:30:00+00:00"
+
+
+def _incident_event(event: type[IncidentEvent], /, **changes: object) -> IncidentEvent:
+    known: dict[str, Any] = {
+        "id": f"{_INCIDENT}.1.systems",
+        "dataset": "flights",
+        "incident": _INCIDENT,
+        "incident_id": _INCIDENT,
+        "datasets": ["flights"],
+        "kind": "late",
+        "state": "error",
+        "cause": "pipe_stopped",
+        "stage": "load",
+        "main_cause": "pipe_stopped",
+        "causes": [CauseSpan(code="pipe_stopped", seconds=0)],
+        "opened_at": _OPENED,
+        "late_since": _OPENED,
+        "newest_at": "2026-11-23T08:59:00+00:00",
+        "expected_at": None,
+        "resolved_at": None,
+        "ended_by": None,
+        "acknowledged_by": None,
+        "promised_for": None,
+        "promise": None,
+        "snoozed_until": None,
+        "notices": [],
+    }
+    return event(**{**known, **changes})
+
+
+_ENDED: dict[str, object] = {
+    "id": f"{_INCIDENT}.3.systems",
+    "state": "pass",
+    "causes": [CauseSpan(code="pipe_stopped", seconds=5400)],
+    "resolved_at": _OVER,
+    "acknowledged_by": "mia",
+    "notices": [
+        NoticeSent(
+            at=_OPENED, audience="engineers", channel="slack", kind="opened", page=True
+        )
+    ],
+}
+
+EXAMPLES: dict[type[BusEvent], BusEvent] = {
+    type(example): example
+    for example in (
+        RunLandedEvent(
+            id=f"flights/{_RUN}/landed",
+            dataset="flights",
+            run_id=_RUN,
+            rows=912,
+            bytes=48_213,
+            quarantined=0,
+            objects=[f"raw/flights/g1a2b3c4d/dt=2026-11-23/{_RUN}-00001.ndjson.gz"],
+            started_at=_STARTED,
+        ),
+        RowsLoadedEvent(
+            id="flights-loaded-2026-11-23T09:02:00+00:00",
+            dataset="flights",
+            loaded_at="2026-11-23T09:02:00+00:00",
+            newest_event_at="2026-11-23T08:59:00+00:00",
+            rows=336_776,
+        ),
+        _incident_event(LateEvent),
+        _incident_event(
+            AtRiskEvent,
+            kind="at_risk",
+            state="pass",
+            late_since=None,
+            cause="credentials_rejected",
+            stage="pull",
+            main_cause="credentials_rejected",
+            causes=[CauseSpan(code="credentials_rejected", seconds=0)],
+        ),
+        _incident_event(
+            RecoveredEvent,
+            **{**_ENDED, "newest_at": "2026-11-23T16:28:00+00:00"},
+            ended_by="recovered",
+        ),
+        _incident_event(ClosedEvent, **_ENDED, ended_by="closed"),
+        ColumnChangedEvent(
+            id=f"flights/{_RUN}/changed_type/8f2ac1d05b7e9346",
+            dataset="flights",
+            run_id=_RUN,
+            change="changed_type",
+            column="dep_delay",
+            expected="integer",
+            found="string",
+            started_at=_STARTED,
+        ),
+        RunFailedEvent(
+            id=f"flights/{_RUN}/failed",
+            dataset="flights",
+            run_id=_RUN,
+            cause=RunErrorKind.AUTH,
+            message="GET https://api.example.com/flights answered 401",
+            started_at=_STARTED,
+        ),
+        ColumnsSeenEvent(
+            id=f"flights/{_RUN}/columns",
+            dataset="flights",
+            run_id=_RUN,
+            columns={"id": "integer", "carrier": "string"},
+            started_at=_STARTED,
+        ),
+    )
+}
+"""A document of each, as a reader may get it."""
+
+
+def page() -> str:
+    """The page, whole."""
+    shared = "\n".join(
+        [*_described(IncidentEvent, "## Fields of an incident's events")]
+    )
+    return "\n".join([HEAD, *(_section(kind) for kind in EVENTS), shared])
+
+
+def _section(kind: type[BusEvent]) -> str:
+    example = json.dumps(EXAMPLES[kind].detail(), indent=2)
+    lines = [f"## `{kind.detail_type}`", _words(kind), ""]
+    lines += [f"*At most:* {kind.at_most}", ""]
+    if issubclass(kind, IncidentEvent):
+        lines += ["Its fields: [below](#fields-of-an-incidents-events).", ""]
+    else:
+        lines += [*_table(kind), ""]
+    return "\n".join([*lines, "```json", example, "```", ""])
+
+
+def _described(kind: type[Any], title: str) -> Iterator[str]:
+    yield from (title, _words(kind), "", *_table(kind), "")
+    for inner in (CauseSpan, NoticeSent):
+        yield from (f"Each of `{_FIELD[inner]}`: {_words(inner)}", "")
+        yield from (*_table(inner), "")
+
+
+_FIELD: dict[type[Any], str] = {CauseSpan: "causes", NoticeSent: "notices"}
+
+
+def _words(kind: type[Any]) -> str:
+    return "\n".join(line.strip() for line in (kind.__doc__ or "").strip().splitlines())
+
+
+def _table(kind: type[Any]) -> Iterator[str]:
+    yield "| field | type | meaning |"
+    yield "|---|---|---|"
+    described = inspect.type_info(kind)
+    if not isinstance(described, inspect.StructType):
+        raise TypeError(f"{kind.__name__} has no fields")
+    for field in described.fields:
+        said = field.type
+        if not isinstance(said, inspect.Metadata):
+            raise TypeError(f"{kind.__name__}.{field.name} says not what it means")
+        meaning = (said.extra_json_schema or {})["description"]
+        yield f"| `{field.name}` | {_type(said.type)} | {meaning} |"
+
+
+_SIMPLE: dict[type[inspect.Type], str] = {
+    inspect.StrType: "text",
+    inspect.IntType: "integer",
+    inspect.BoolType: "boolean",
+    inspect.NoneType: "null",
+    inspect.StructType: "mapping",
+}
+
+
+def _type(said: inspect.Type) -> str:
+    match said:
+        case inspect.UnionType():
+            return " or ".join(map(_type, said.types))
+        case inspect.LiteralType(values=words):
+            return ", ".join(f"`{word}`" for word in words)
+        case inspect.EnumType(cls=words):
+            return ", ".join(f"`{word.value}`" for word in words)
+        case inspect.ListType():
+            return f"list of {_type(said.item_type)}"
+        case inspect.DictType():
+            return f"mapping of {_type(said.value_type)}"
+        case _:
+            return _SIMPLE[type(said)]
