@@ -15,7 +15,7 @@ from cli.commands import pull as pulling
 from cli.commands import runs
 from cli.commands.pull import run_document
 from cli.one_machine.file_state import FileState
-from lambdas.core.columns.observed import Observed
+from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.dataset import Dataset
 from lambdas.core.landing.names import QUARANTINE, RAW, RUNS
 from lambdas.core.landing.quarantine import quarantined_from_line
@@ -284,3 +284,34 @@ def test_a_manifest_from_before_there_was_a_quarantine_is_still_read() -> None:
     assert manifest_from_json(json.dumps(document).encode()) == manifest
     full = dataclasses.replace(manifest, observed_after=Observed(columns={"a": "null"}))
     assert manifest_from_json(manifest_to_json(full)) == full
+
+
+def test_what_is_news_of_the_columns_is_announced_with_exactly_this() -> None:
+    world = World(columns=None, contract={})
+    world.pages = [[b'{"id":1,"at":1}']]
+    first = world.puller().pull(world.dataset).run
+    world.pages = [[b'{"id":2,"at":2,"fur":"red"}']]
+    second = world.puller().pull(world.dataset).run
+    assert [one["id"] for one in world.told("dataset.columns_observed")] == [
+        f"cats/{first.run_id}/columns",
+        f"cats/{second.run_id}/columns",
+    ]
+    assert world.told("dataset.columns_observed")[-1] == {
+        "id": f"cats/{second.run_id}/columns",
+        "dataset": "cats",
+        "run_id": second.run_id,
+        "columns": {"id": "integer", "at": "integer", "fur": "string"},
+        "started_at": second.started_at.isoformat(),
+    }
+    assert world.told("dataset.columns_changed") == [
+        {
+            "id": f"cats/{second.run_id}/new_column/{mark_of('fur')}",
+            "dataset": "cats",
+            "run_id": second.run_id,
+            "change": "new_column",
+            "column": "fur",
+            "expected": None,
+            "found": "string",
+            "started_at": second.started_at.isoformat(),
+        }
+    ]
