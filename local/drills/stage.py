@@ -47,7 +47,11 @@ class Told:
         if dataset == MONITOR:
             words = ("monitoring", METRIC, "Heartbeat")
             return any(word in self.mail.subject for word in words)
-        return f" {dataset} " in f" {self.mail.subject.replace(':', ' ')} "
+        said = self.mail.subject.replace(":", " ")
+        # one message for datasets of one cause counts them, and names them in its body
+        if " datasets " in said:
+            said = self.mail.body.replace(":", " ").replace("\n", " ")
+        return f" {dataset} " in f" {said} "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
