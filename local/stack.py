@@ -357,10 +357,10 @@ class EmbeddedStack:
                 *(f"GRANT ROLE {one.role} TO USER {PERSON}" for one in account.users),
             ]
         )
-        slack = self.project.environment.slack
+        slack = self.project.environment.channel_secrets.get("slack")
         if slack is not None:
             self.cloud.client("secretsmanager").create_secret(
-                Name=slack.secret,
+                Name=slack,
                 SecretString=json.dumps({"webhook_url": self.slack.webhook_url}),
             )
 

@@ -10,15 +10,23 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    create_model,
+    model_validator,
+)
 
 from lambdas.core.dataset import Catalogue, to_json_value
 from lambdas.core.http.auth import references_in
 from lambdas.core.http.destinations import Destinations, secret_name
 from lambdas.core.http.urls import is_private_enough, origin_of
+from lambdas.core.incidents.channels import CHANNELS
 from lambdas.core.names import role_name
 from lambdas.core.rules.api import origin_faults
 from lambdas.core.sql import bootstrap
@@ -127,10 +135,24 @@ class Snowflake(_Model):
         return self
 
 
-class Slack(_Model):
-    """Where Slack's webhook is kept; never the webhook itself."""
+class ChannelSecret(_Model):
+    """Where a channel's secret is kept, such as Slack's webhook; never the secret."""
 
     secret: SecretName
+
+
+if TYPE_CHECKING:
+    _Channels = _Model
+else:  # each channel that needs a secret is a key of its own: `slack: {secret: …}`
+    _Channels = create_model(
+        "_Channels",
+        __base__=_Model,
+        **{
+            name: (ChannelSecret | None, None)
+            for name, kind in CHANNELS.items()
+            if kind.needs_secret
+        },
+    )
 
 
 class Team(_Model):
@@ -140,14 +162,13 @@ class Team(_Model):
     stakeholders: tuple[Email, ...] = ()
 
 
-class Environment(_Model):
+class Environment(_Channels):
     """One place to deploy to. Durations are in the unit of their name."""
 
     name: str = Field(pattern=rf"^[a-z][a-z0-9]{{0,{MAX_NAME - 1}}}$")
     account: str = Field(pattern=r"^\d{12}$")
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     snowflake: Snowflake
-    slack: Slack | None = None
     teams: dict[str, Team] = Field(min_length=1)
     schedule_stacks: int = Field(
         default=4,
@@ -168,7 +189,7 @@ class Environment(_Model):
         default=True, description="what was landed outlives its stack"
     )
     log_retention_days: Literal[7, 14, 30, 90, 180, 365] = 30
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field(default={})
     permissions_boundary: str | None = Field(
         default=None,
         pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$",
@@ -178,6 +199,12 @@ class Environment(_Model):
         default={},
         description="a secret's name to the origins it may be sent to; absent = any",
     )
+
+    @property
+    def channel_secrets(self) -> dict[str, str]:
+        """The names of the channels' secrets, of the channels that are declared."""
+        kept = {name: getattr(self, name, None) for name in CHANNELS}
+        return {name: one.secret for name, one in kept.items() if one is not None}
 
     def allowed_origins_json(self, catalogue: Catalogue | None = None) -> str:
         """As functions read them; with a catalogue only those that it needs, since a

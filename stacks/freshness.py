@@ -6,6 +6,8 @@ the state and Slack do not.
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import App, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -63,7 +65,6 @@ class FreshnessStack(CatflapStack):
             fifo=False,
         ).queue
         login = environment.snowflake.reader
-        slack = environment.slack.secret if environment.slack else None
         freshness = CatflapFunction(
             self,
             "Freshness",
@@ -78,7 +79,7 @@ class FreshnessStack(CatflapStack):
                 event_bus=landing.bus.event_bus_name,
                 engineers_topic_arn=notifications.engineers.topic_arn,
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
-                slack_secret=slack,
+                channel_secrets=json.dumps(environment.channel_secrets),
                 environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
                 allowed_origins=environment.allowed_origins_json(bundle.catalogue),
@@ -102,7 +103,7 @@ class FreshnessStack(CatflapStack):
         secrets = {
             *secret_names(bundle.catalogue),
             *login_secrets(login),
-            *([slack] if slack else []),
+            *environment.channel_secrets.values(),
         }
         read_secrets(role, sorted(secrets))
         write_secrets(role, renewed_names(bundle.catalogue))

@@ -25,9 +25,9 @@ from cli.options import (
     Json,
 )
 from cli.output import age, when
-from lambdas.adapters.channels.registry import routes
 from lambdas.adapters.environment import variables
 from lambdas.core.errors import BadInput, StateConflict
+from lambdas.core.incidents.channels import routes
 from lambdas.core.incidents.context import (
     IncidentContext,
     context_of,
@@ -235,7 +235,7 @@ def _change(
                 transition,
                 said_by(after),
                 subject=subject,
-                routes=routes(reached.settings),
+                routes=routes(reached.settings.secrets_of_channels),
                 now=at,
             )
             if transition.announcements

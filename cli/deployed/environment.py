@@ -9,6 +9,7 @@ person, `workload_identity`, `key_pair`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -159,7 +160,7 @@ def settings_of(
         # Nothing is published from here: a notice goes to the outbox.
         "engineers_topic_arn": "",
         "stakeholders_topic_arn": "",
-        "slack_secret": environment.slack.secret if environment.slack else None,
+        "channel_secrets": json.dumps(environment.channel_secrets),
         "environment_name": environment.name,
         "check_every_s": environment.check_every_minutes * 60,
         "allowed_origins": environment.allowed_origins_json(),

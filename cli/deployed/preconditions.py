@@ -159,9 +159,9 @@ def _concurrency(reached: Deployed) -> Found:
 def _secrets(reached: Deployed, catalogue: Catalogue) -> Found:
     """Each that the YAML names, with its key; no value is shown."""
     kept = SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager"))
-    slack = reached.environment.slack
     names = set(references_in(to_json_value(catalogue)))
-    names |= {f"secret:{slack.secret}"} if slack is not None else set()
+    channels = reached.environment.channel_secrets.values()
+    names |= {f"secret:{name}" for name in channels}
     missing = False
     for reference in sorted(names):
         try:

@@ -108,14 +108,20 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     event_bus: str
     engineers_topic_arn: str
     stakeholders_topic_arn: str
-    slack_secret: str | None = None
-    """Name of a secret holding `{"webhook_url": …}`; absent = no Slack."""
+    channel_secrets: str = "{}"
+    """JSON: channels to the names of their secrets; absent = no such channel."""
     environment_name: str | None = None
     """Schedules bear it, and what a person is told to type; absent = schedules are not
     asked whether they are on."""
     check_every_s: int = 300
     load_grace_s: int = 900
     skew_s: int = 300
+
+    @property
+    def secrets_of_channels(self) -> dict[str, str]:
+        """The names of secrets, by channel."""
+        secrets: dict[str, str] = json.loads(self.channel_secrets)
+        return secrets
 
 
 class RepairSettings(SnowflakeSettings):

@@ -8,7 +8,7 @@ from functools import cache
 
 import urllib3
 
-from lambdas.adapters.channels.registry import Tools, channels, routes
+from lambdas.adapters.channels.registry import Tools, channels
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.event_bus import EventBus
@@ -23,6 +23,7 @@ from lambdas.adapters.wiring.signals import (
     judge,
     limits_of,
 )
+from lambdas.core.incidents.channels import routes
 from lambdas.core.pull.commit import Committer
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import FreshnessCheck
@@ -66,6 +67,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         clock=clock,
     )
     made = channels(tools)
+    reached = routes(known.secrets_of_channels)
     reach = SignalClients(aws=client, warehouse=warehouse(), secrets=_secrets())
     committer = Committer(
         landing=LandingBucket(s3=client("s3"), bucket=known.landing_bucket),
@@ -73,7 +75,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         events=events,
         clock=clock,
     )
-    loads = RepairNotices(state=state, told=state, routes=routes(known))
+    loads = RepairNotices(state=state, told=state, routes=reached)
     return FreshnessCheck(
         catalogue=catalogue(),
         state=state,
@@ -82,10 +84,10 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
             state=state, channels=made, has_time=lambda: remaining() > RESERVE
         ),
         events=events,
-        routes=routes(known),
+        routes=reached,
         self_check=SelfCheck(
             state=state,
-            routes=routes(known),
+            routes=reached,
             limits=limits_of(known),
             deployment=deployment_of(known),
         ),

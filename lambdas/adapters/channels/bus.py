@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from lambdas.adapters.channels.registry import Tools
 from lambdas.core.errors import ChannelDown, DeliveryError
 from lambdas.core.incidents.groups import NoticeBatch
-from lambdas.core.incidents.incident import Recipient
 from lambdas.core.ports import Events
 
 
 class BusChannel:
     """One event a notice."""
-
-    audiences = frozenset({Recipient.SYSTEMS})
 
     def __init__(self, *, events: Events) -> None:
         self._events = events
@@ -25,3 +23,8 @@ class BusChannel:
                 self._events.publish(notice.event, notice.detail)
             except DeliveryError as error:
                 raise ChannelDown(str(error)) from error
+
+
+def make(tools: Tools) -> BusChannel:
+    """On the bus of the settings."""
+    return BusChannel(events=tools.events)

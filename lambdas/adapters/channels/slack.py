@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 import msgspec
 import urllib3
 
+from lambdas.adapters.channels.registry import Tools
 from lambdas.core.errors import CatflapError, ChannelDown, DeliveryError
 from lambdas.core.incidents.groups import NoticeBatch
-from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.message import Message, as_slack, block
 from lambdas.core.ports import Clock, Secrets
 
@@ -31,8 +31,6 @@ _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 
 class SlackChannel:
     """A webhook. It cannot update, so each change of an incident is a new message."""
-
-    audiences = frozenset({Recipient.ENGINEERS, Recipient.STAKEHOLDERS})
 
     def __init__(
         self,
@@ -143,3 +141,13 @@ def _retry_after_s(value: str | None, now: datetime) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
+
+
+def make(tools: Tools) -> SlackChannel:
+    """With the webhook of the environment's secret."""
+    return SlackChannel(
+        http=tools.http,
+        secrets=tools.secrets,
+        reference=tools.reference("slack", "webhook_url"),
+        clock=tools.clock,
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.adapters.channels.registry import Tools
 from lambdas.core.errors import ChannelDown, DeliveryError
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Recipient
@@ -24,8 +25,6 @@ class SnsChannel:
     """One topic an audience. Attributes let a subscription filter (`page = true`) and
     a reader drop a second copy (`notice_id`).
     """
-
-    audiences = frozenset({Recipient.ENGINEERS, Recipient.STAKEHOLDERS})
 
     def __init__(self, *, sns: SNSClient, topics: Mapping[Recipient, str]) -> None:
         self._sns = sns
@@ -68,6 +67,15 @@ class SnsChannel:
                 f"SNS did not answer about notice {letter.letter_id}: "
                 f"{type(error).__name__}"
             ) from error
+
+
+def make(tools: Tools) -> SnsChannel:
+    """With the topics of the settings."""
+    topics = {
+        Recipient.ENGINEERS: tools.settings.engineers_topic_arn,
+        Recipient.STAKEHOLDERS: tools.settings.stakeholders_topic_arn,
+    }
+    return SnsChannel(sns=tools.sns, topics=topics)
 
 
 def _string(value: str) -> MessageAttributeValueTypeDef:

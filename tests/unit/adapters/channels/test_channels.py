@@ -11,11 +11,12 @@ import pytest
 import urllib3
 
 from lambdas.adapters.channels.bus import BusChannel
-from lambdas.adapters.channels.registry import REGISTRY, Tools, channels, routes
+from lambdas.adapters.channels.registry import Tools, channels
 from lambdas.adapters.channels.slack import SlackChannel
 from lambdas.adapters.channels.sns import SnsChannel
 from lambdas.adapters.event_bus import EventBus
 from lambdas.core.errors import ChannelDown, DeliveryError, RunErrorKind, Terminal
+from lambdas.core.incidents.channels import CHANNELS, routes
 from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.message import Message
 from lambdas.core.settings import FreshnessSettings
@@ -232,10 +233,10 @@ def test_every_audience_has_a_channel_and_slack_only_with_a_secret() -> None:
         )
 
     made = channels(tools())
-    assert set(made) == set(REGISTRY) - {"slack"}
-    assert all(routes(tools().settings)[audience] for audience in Recipient)
-    slack = tools(slack_secret="slack")
-    assert set(channels(slack)) == set(REGISTRY)
-    both = routes(slack.settings)
+    assert set(made) == set(CHANNELS) - {"slack"}
+    assert all(routes({})[audience] for audience in Recipient)
+    slack = tools(channel_secrets='{"slack": "slack"}')
+    assert set(channels(slack)) == set(CHANNELS)
+    both = routes(slack.settings.secrets_of_channels)
     assert both[Recipient.ENGINEERS] == ("sns", "slack")
     assert both[Recipient.SYSTEMS] == ("bus",)
