@@ -155,7 +155,7 @@ class NoticeSent(Struct, frozen=True, kw_only=True):
 
 
 class IncidentEvent(BusEvent, frozen=True, kw_only=True):
-    """What all events of an incident hold: the incident as `catflap incident --json`
+    """What all events of an incident hold: the incident as `catflap incident ID --json`
     shows it, and where it stands now.
     """
 
