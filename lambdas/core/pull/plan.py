@@ -98,7 +98,10 @@ def planned(
         position=position,
         window=window,
         reached=reached,
-        limit=now + SKEW if start is None else None,
+        # A later segment does not ask again for what came behind its page.
+        limit=(now if reached is None or resume is None else resume.started_at) + SKEW
+        if start is None
+        else None,
     )
     is_live = start is None
     return Plan(window=window, position=position, rows=rows, is_live=is_live, now=now)

@@ -12,7 +12,9 @@ from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.pull.cursor import NewRows
-from lambdas.core.pull.run import CursorPosition
+from lambdas.core.pull.plan import planned
+from lambdas.core.pull.run import CursorPosition, Resume
+from lambdas.core.pull.segment import shape_of
 from lambdas.core.pull.window import plan_window
 from tests.datasets import a_dataset, incremental
 
@@ -457,3 +459,20 @@ def test_an_old_state_is_read_and_nothing_lands_twice() -> None:
     key = hashlib.blake2b(b"1", digest_size=16).digest()
     position = CursorPosition(value=5, edge=frozenset({key}))
     assert pulled(position, [b'{"id":1,"at":5}', b'{"id":2,"at":5}'])[0] == [2]
+
+
+def test_a_later_segment_moves_the_cursor_no_further_than_when_its_pull_began() -> None:
+    dataset = a_dataset(source=incremental())
+    resume = Resume(
+        position="1",
+        reached=CursorPosition(),
+        pull_id="20240103T120000.000Z-000000000000",
+        started_at=NOW,
+        segments=1,
+        shape=shape_of(dataset),
+    )
+    later = NOW + timedelta(hours=8)
+    plan = planned(dataset, CursorPosition(), resume=resume, now=later)
+    page = rows("2024-01-03T11:00:00Z", "2024-01-03T14:00:00Z")
+    assert plan.rows.keep(page, page=1) == page
+    assert plan.rows.position.value == "2024-01-03T11:00:00Z"
