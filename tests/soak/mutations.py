@@ -186,11 +186,6 @@ def _only_at_the_cursor(self: Edge, record: bytes, day: int | None) -> None:
         _add(self, record, day)
 
 
-def _whole_record(self: Edge, one: bytes) -> bytes:
-    del self
-    return one[:1]
-
-
 def _id_of_its_own(pull_id: str, number: int, random: bytes) -> str:
     """A segment's rows rank by when the segment began."""
     later = run_started_at(pull_id) + number * timedelta(milliseconds=1)
@@ -276,10 +271,6 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
     "a row that is dated after now is not remembered": lambda: (
         Hooks(shape=_futures),
         [patch.object(Edge, "add", _only_at_the_cursor)],
-    ),
-    "a row that came is taken for others that did not": lambda: (
-        Hooks(shape=_futures),
-        [patch.object(Edge, "_identity", _whole_record)],
     ),
     "a cut forgets versions that are yet to come": lambda: (
         Hooks(shape=_logged_and_cut_at_the_cursor),

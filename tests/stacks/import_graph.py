@@ -9,6 +9,8 @@ import grimp
 
 import app
 
+CHANNELS = "lambdas.adapters.channels"
+
 
 @cache
 def _graph() -> grimp.ImportGraph:
@@ -18,8 +20,14 @@ def _graph() -> grimp.ImportGraph:
 
 
 def modules_below(handler: str) -> set[str]:
-    """The handler's module and all it imports, at once or later."""
-    return {handler, *_graph().find_upstream_modules(handler)}
+    """The handler's module and all it imports, at once or later; channels are opened
+    by their names.
+    """
+    found = {handler, *_graph().find_upstream_modules(handler)}
+    if f"{CHANNELS}.registry" in found:
+        for channel in _graph().find_children(CHANNELS):
+            found |= {channel, *_graph().find_upstream_modules(channel)}
+    return found
 
 
 def file_of(module: str) -> Path:
