@@ -86,7 +86,7 @@ class Commands(TyperGroup):
         del ctx
         return list(self.commands)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - dito
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer
         """A line for each command."""
         with formatter.section("Commands"):
             formatter.write_dl(

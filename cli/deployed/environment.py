@@ -83,14 +83,14 @@ class Deployed:
 
     def incidents(self) -> IncidentTable:
         """Incidents and what the monitor remembers."""
-        from lambdas.adapters.state.incidents import IncidentTable  # noqa: PLC0415
+        from lambdas.adapters.state.incidents import IncidentTable  # noqa: PLC0415 - boto3
 
         table = self.settings.state_table
         return IncidentTable(dynamodb=self.aws("dynamodb"), table=table)
 
     def runs(self) -> StateTable:
         """Cursors and runs."""
-        from lambdas.adapters.state.runs import StateTable  # noqa: PLC0415
+        from lambdas.adapters.state.runs import StateTable  # noqa: PLC0415 - boto3
 
         table = self.settings.state_table
         return StateTable(dynamodb=self.aws("dynamodb"), table=table)
