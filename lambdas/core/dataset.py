@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from lambdas.core.http.auth import Auth
+from lambdas.core.http.auth_registry import Auth
 from lambdas.core.paging.auto import AutoPaginator, Paginator
 from lambdas.core.records.json_path import JsonPath, steps
 from lambdas.core.records.streams import CsvFormat

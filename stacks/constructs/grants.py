@@ -15,8 +15,8 @@ from aws_cdk import aws_sns as sns
 from pydantic import JsonValue
 
 from lambdas.core.dataset import Api, Catalogue, to_json_value
-from lambdas.core.http.auth import TokenAuth
 from lambdas.core.http.destinations import secret_name
+from lambdas.core.http.token import TokenAuth
 from lambdas.core.landing.names import EDGES, MANIFESTS, QUARANTINE, RAW, RUNS
 from stacks.constructs.nag import acknowledge, acknowledge_keys_below
 

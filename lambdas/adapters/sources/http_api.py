@@ -26,12 +26,12 @@ from lambdas.core.http.auth import (
     AccessToken,
     BaseAuth,
     Resolve,
-    TokenAuth,
     TokenKeeper,
 )
 from lambdas.core.http.destinations import ANYWHERE, Destinations
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.redaction import redact
+from lambdas.core.http.token import TokenAuth
 from lambdas.core.http.urls import is_private_enough, origin_of, public_url
 from lambdas.core.ports import Clock, RateBudget, Secrets
 from lambdas.core.source.response import (

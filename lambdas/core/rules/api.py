@@ -14,10 +14,10 @@ from lambdas.core.http.auth import (
     HEADER_NAME,
     SECRET,
     BaseAuth,
-    TokenAuth,
     references_in,
 )
 from lambdas.core.http.destinations import Destinations
+from lambdas.core.http.token import TokenAuth
 from lambdas.core.http.urls import is_private_enough, origin_of
 from lambdas.core.rules.findings import Finding, Location
 from lambdas.core.rules.plain_secrets import (

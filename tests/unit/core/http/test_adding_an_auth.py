@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
 
-DIGEST = '''
+SIGNED = '''
+"""`signed`: a signature."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lambdas.core.http.auth import AccessToken, BaseAuth, Proof, Resolve, with_header
+from lambdas.core.http.message import HttpRequest
+
 
 class SignedAuth(BaseAuth):
     """A signature made of the path."""
@@ -23,9 +34,7 @@ class SignedAuth(BaseAuth):
         self, request: HttpRequest, resolve: Resolve, token: AccessToken | None
     ) -> HttpRequest:
         """With the signature."""
-        return _with_header(request, self.header, resolve(self.key)[::-1])
-
-
+        return with_header(request, self.header, resolve(self.key)[::-1])
 '''
 
 QUESTIONS = """
@@ -56,10 +65,8 @@ def test_an_auth_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
             tmp_path / package,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-    auth = tmp_path / "lambdas/core/http/auth.py"
-    text = auth.read_text()
-    before, name, after = text.partition("@runtime_checkable\nclass TokenKeeper")
-    auth.write_text(before.rstrip() + DIGEST + name + after)
+    added = tmp_path / "lambdas/core/http/auths/signed.py"
+    added.write_text(SIGNED.lstrip())
     (tmp_path / "apis").mkdir()
     (tmp_path / "datasets").mkdir()
     for name, key in (("signed", "secret:cats#key"), ("plain", "CANARY")):

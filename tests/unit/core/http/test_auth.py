@@ -8,7 +8,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.http.auth import Auth, BaseAuth, OAuth2ClientCredentials
+from lambdas.core.http.auth import BaseAuth
+from lambdas.core.http.auth_registry import Auth
+from lambdas.core.http.auths.oauth2_client_credentials import OAuth2ClientCredentials
 from lambdas.core.http.message import HttpRequest, HttpResponse
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
