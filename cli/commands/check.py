@@ -1,7 +1,8 @@
 """Check all YAML: each fault and warning is a line on stderr.
 
-With --env, also what only an environment decides: its own file, its teams, where its
-secrets may go, and how many schedules a stack takes.
+A promise that would be broken although every pull and load is on time is a fault. With
+--env, also what only an environment decides: its own file, its teams, where its secrets
+may go, how many schedules a stack takes, and how long its pulls take.
 
 Example: catflap check --datasets datasets --apis apis --env dev
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +30,13 @@ from cli.options import (
 )
 from cli.output import columns
 from cli.sandbox import SandboxFinding, look_at
+from lambdas.adapters.environment import SystemClock
 from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import CatflapError
+from lambdas.core.freshness.on_time import promise_faults
+from lambdas.core.freshness.promise import is_promised
 from project.environment_file import environment_faults, loopback_warnings
-from project.fault import Fault, key_path, printable
+from project.fault import Fault, Location, key_path, printable
 from project.yaml_files import ProjectFiles, read_files
 from project.yaml_nodes import read_yaml
 
@@ -52,10 +59,15 @@ def run(
     """
     written = read_files(datasets, apis)
     wrong = _python_faults(written, datasets)
+    usual_runs: Mapping[str, timedelta] = {}
+    not_known = ""
     if environment is not None:
         wrong += environment_faults(environments, environment, written.sound, datasets)
         warned = loopback_warnings(written.sound, datasets)
         written = replace(written, warnings=(*written.warnings, *warned))
+        if not wrong:
+            usual_runs, not_known = _usual_runs(environment, environments, written)
+    wrong += _promise_faults(written, datasets, usual_runs)
     if wrong:
         written = replace(written, faults=(*written.faults, *wrong))
     for fault in (*written.faults, *written.warnings):
@@ -71,6 +83,7 @@ def run(
         )
     else:
         print(_summary(written.catalogue, apis=len(written.apis), folder=datasets))
+        print(not_known, end="")
     return DONE if written.catalogue is not None else BAD_INPUT
 
 
@@ -88,13 +101,52 @@ def _python_faults(written: ProjectFiles, datasets: Path) -> list[Fault]:
             looked[reference] = look_at(reference, root=datasets.resolve().parent)
         sentence = looked[reference].sentence
         if sentence is not None:
-            path = next(datasets.glob(f"{name}.y*ml"))
-            line = read_yaml(path.read_bytes()).line_of(at)
-            key = key_path(at)
-            wrong.append(
-                Fault(file=str(path), line=line, key=key, sentence=printable(sentence))
-            )
+            wrong.append(_fault(datasets, name, at, sentence))
     return wrong
+
+
+def _promise_faults(
+    written: ProjectFiles, datasets: Path, usual_runs: Mapping[str, timedelta]
+) -> list[Fault]:
+    """Promises that are broken although everything is on time."""
+    now = SystemClock().now()
+    return [
+        _fault(datasets, name, tuple(key.split(".")), sentence)
+        for name, dataset in sorted(written.sound.datasets.items())
+        for key, sentence in promise_faults(
+            dataset, now=now, usual_run=usual_runs.get(name, timedelta())
+        )
+    ]
+
+
+def _usual_runs(
+    environment: str, environments: Path, written: ProjectFiles
+) -> tuple[Mapping[str, timedelta], str]:
+    """How long a pull of each dataset takes there, or why that is not known."""
+    from cli.deployed.environment import deployed  # noqa: PLC0415 - for who names one
+    from cli.deployed.usual_runs import usual_runs  # noqa: PLC0415 - as above
+
+    promised = [
+        name
+        for name, dataset in written.sound.datasets.items()
+        if is_promised(dataset.freshness)
+    ]
+    try:
+        reached = deployed(environment, environments=environments)
+        return usual_runs(reached, promised), ""
+    except CatflapError as error:
+        return {}, (
+            f"how long pulls take in {environment} is not known ({error}); promises "
+            "were checked as if they took no time\n"
+        )
+
+
+def _fault(datasets: Path, name: str, at: Location, sentence: str) -> Fault:
+    path = next(datasets.glob(f"{name}.y*ml"))
+    line = read_yaml(path.read_bytes()).line_of(at)
+    return Fault(
+        file=str(path), line=line, key=key_path(at), sentence=printable(sentence)
+    )
 
 
 def _document(written: ProjectFiles) -> dict[str, object]:

@@ -95,7 +95,7 @@ def pull_signals(
         update={
             "cursor_at": _cursor_at(dataset, facts.state),
             "schedule_enabled": facts.schedule.is_enabled,
-            "usual_run_s": _usual_run_s(facts.runs),
+            "usual_run_s": usual_run_s(facts.runs),
             "rereads": rereads(dataset),
             "cursor_by": _cursor_by(dataset),
             "failures_in_row": _failures_in_row(facts.runs, now),
@@ -169,7 +169,8 @@ def _last_status(runs: Sequence[Run], now: datetime) -> RunOutcome:
     return "failed" if _was_killed(runs, now) else status
 
 
-def _usual_run_s(runs: Sequence[Run]) -> float | None:
+def usual_run_s(runs: Sequence[Run]) -> float | None:
+    """How long a pull takes, by the runs that landed; None if there are none."""
     took = [
         (run.finished_at - run.started_at).total_seconds()
         for run in runs

@@ -66,7 +66,12 @@ from lambdas.core.schedule.calendar import (
     next_quiet_end,
     quiet_since,
 )
-from lambdas.core.schedule.cron import last_tick, next_tick, parse_crontab
+from lambdas.core.schedule.cron import (
+    last_tick,
+    next_tick,
+    parse_crontab,
+    ticks_between,
+)
 from lambdas.core.schedule.zones import passed, zone
 
 Fault: TypeAlias = tuple[str, str]
@@ -202,6 +207,20 @@ def breaks_at(
     ]
     first = min((moment for moment in moments if moment is not None), default=None)
     return first, moments[-1] if moments and promise.error_after else None
+
+
+def deadlines(
+    promise: Freshness, after: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """The deadlines that are due strictly after `after` and up to `until`, each with
+    how old data may be then.
+    """
+    if promise.deadline_cron is None or promise.lower_bound_delta is None:
+        return
+    cron, tz = parse_crontab(promise.deadline_cron), zone(promise.calendar.timezone)
+    for tick in ticks_between(cron, tz, after, until):
+        if not in_quiet_time(promise.calendar, tick):
+            yield tick, _bound(promise, tick)
 
 
 def faults(promise: Freshness) -> list[Fault]:

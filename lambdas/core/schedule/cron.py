@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -140,6 +141,25 @@ def last_tick(cron: Cron, tz: ZoneInfo, at: datetime) -> datetime | None:
     return None
 
 
+def ticks_between(
+    cron: Cron, tz: ZoneInfo, after: datetime, until: datetime
+) -> Iterator[datetime]:
+    """The ticks of a cron strictly after `after` and up to `until`, in UTC."""
+    start = after.astimezone(tz).replace(tzinfo=None)
+    for wall in _wall_times(cron, start, reverse=False):
+        tick = instant(wall, tz)
+        if tick is not None and tick > until:
+            return
+        if tick is not None and tick > after:
+            yield tick
+
+
+def wall_times_between(cron: Cron, after: datetime, until: datetime) -> list[datetime]:
+    """The naive times that match strictly after `after` and before `until`."""
+    found = _wall_times(cron, after, reverse=False)
+    return list(takewhile(lambda wall: wall < until, found))
+
+
 def _wall_times(cron: Cron, start: datetime, *, reverse: bool) -> Iterator[datetime]:
     """Naive times that match, strictly after (or before) `start`, in order.
 
@@ -147,14 +167,12 @@ def _wall_times(cron: Cron, start: datetime, *, reverse: bool) -> Iterator[datet
     so whole days and years are skipped here.
     """
     while cron.years:
-        try:
-            wall = next(CronSim(cron.wall, start, reverse=reverse))
-        except StopIteration:  # cronsim gives up after 50 years
-            return
-        if cron.matches(wall.date()):
+        for wall in CronSim(cron.wall, start, reverse=reverse):
+            if not cron.matches(wall.date()):
+                break
             yield wall
-            start = wall
-            continue
+        else:  # cronsim gives up after 50 years
+            return
         if wall.year in cron.years:
             day = wall.replace(hour=0, minute=0)
             ahead = day + timedelta(days=1, seconds=-1)

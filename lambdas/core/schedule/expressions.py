@@ -6,10 +6,16 @@ Source of the rules: "Schedule types in EventBridge Scheduler" in its user guide
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from lambdas.core.dataset import Schedule
-from lambdas.core.schedule.cron import last_tick, next_tick, parse_cron
+from lambdas.core.schedule.cron import (
+    last_tick,
+    next_tick,
+    parse_cron,
+    ticks_between,
+)
 from lambdas.core.schedule.zones import zone
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,6 +87,25 @@ def last_due(
         return None
     period = parse_rate(fields)
     return (anchor + (at - anchor) // period * period).astimezone(UTC)
+
+
+def ticks(
+    expression: str,
+    timezone: str,
+    after: datetime,
+    until: datetime,
+    *,
+    anchor: datetime = EPOCH,
+) -> Iterator[datetime]:
+    """The ticks strictly after `after` and up to `until`, in UTC, as `next_due`."""
+    form, fields = _split(expression)
+    if form == "cron":
+        yield from ticks_between(parse_cron(fields), zone(timezone), after, until)
+        return
+    at = next_due(expression, timezone, after, anchor=anchor)
+    while at is not None and at <= until:
+        yield at
+        at += parse_rate(fields)
 
 
 def faults(schedule: Schedule) -> list[tuple[str, str]]:

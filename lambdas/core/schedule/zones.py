@@ -8,6 +8,7 @@ time a clock shows it, or passes it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
@@ -53,13 +54,47 @@ def passed(wall: datetime, tz: ZoneInfo) -> datetime:
     # (PEP 495); the jump lies between the two. A second is the unit of every offset.
     before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
     after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    low, high = int(before.timestamp()), int(after.timestamp())
-    offset = before.astimezone(tz).utcoffset()
-    while low + 1 < high:
-        middle = (low + high) // 2
-        same = datetime.fromtimestamp(middle, tz).utcoffset() == offset
-        low, high = (middle, high) if same else (low, middle)
-    return datetime.fromtimestamp(high, UTC)
+    offset = before.astimezone(tz).utcoffset() or timedelta()
+    return _changed_at(tz, before, after, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChange:
+    """From `at` on clocks show `shift` more than before, or less where it is negative.
+    `wall` is what they would have shown then.
+    """
+
+    at: datetime
+    wall: datetime
+    shift: timedelta
+
+
+@lru_cache(maxsize=1024)
+def clock_changes(name: str, start: datetime, days: int) -> tuple[ClockChange, ...]:
+    """When the clocks of a zone change within `days` after `start`."""
+    tz, day = zone(name), timedelta(days=1)
+    found = []
+    for number in range(days):
+        low = start + number * day
+        before = low.astimezone(tz).utcoffset() or timedelta()
+        after = (low + day).astimezone(tz).utcoffset() or timedelta()
+        if before != after:
+            at = _changed_at(tz, low, low + day, before)
+            wall = (at.astimezone(UTC) + before).replace(tzinfo=None)
+            found.append(ClockChange(at, wall, after - before))
+    return tuple(found)
+
+
+def _changed_at(
+    tz: ZoneInfo, low: datetime, high: datetime, before: timedelta
+) -> datetime:
+    """The first second between two moments with another offset than `before`."""
+    first, last = int(low.timestamp()), int(high.timestamp())
+    while first + 1 < last:
+        middle = (first + last) // 2
+        same = datetime.fromtimestamp(middle, tz).utcoffset() == before
+        first, last = (middle, last) if same else (first, middle)
+    return datetime.fromtimestamp(last, UTC)
 
 
 MORNING = time(8)

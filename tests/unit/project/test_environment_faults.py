@@ -45,6 +45,19 @@ def test_an_api_on_loopback_is_a_warning_where_it_would_be_deployed(
     assert all(": source.client: warning: asks http://127" in line for line in lines)
 
 
+def test_a_promise_that_cannot_be_kept_is_a_line_of_its_own(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project / "datasets" / "weather.yaml"
+    written = file.read_text()
+    file.write_text(written.replace("count: 3, period: hour", "count: 1, period: hour"))
+    line = written[: written.index("  warn_after")].count("\n") + 1
+    assert check(project) == 2
+    fault = capsys.readouterr().err.splitlines()[0]
+    assert fault.startswith(f"{file}:{line}: freshness.warn_after: is exceeded")
+    assert "; accepted: at least " in fault
+
+
 def test_a_team_that_an_environment_lacks_is_a_line_of_the_datasets_file(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
