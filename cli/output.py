@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lambdas.adapters.environment import variables
+from lambdas.core.diagnosis.duration import lasting
 from project.fault import printable
 
 if TYPE_CHECKING:
     from lambdas.core.sql.bootstrap import Step
 
-MINUTE_S = 60
 SQL_WIDTH = 88
 _COLOURS = {"pass": 32, "warn": 33, "error": 31, "unknown": 35}
 
@@ -51,17 +51,6 @@ def percent(share: float | None) -> str:
     not known.
     """
     return "-" if share is None else f"{int(share * 10_000) / 100:.2f} %"
-
-
-def lasting(seconds: float) -> str:
-    """`12.3 s`, `40 min`, `3 h 20 min`, `2 d 4 h`."""
-    if seconds < MINUTE_S:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    hours, minutes = divmod(int(seconds) // MINUTE_S, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def coloured(text: str, state: str) -> str:

@@ -27,7 +27,8 @@ from cli.options import (
     Environments,
     Json,
 )
-from cli.output import columns, iso, lasting, percent, when
+from cli.output import columns, iso, percent, when
+from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.freshness.attainment import (
     Attainment,
     Day,

@@ -21,7 +21,8 @@ from cli.options import (
     Limit,
     Name,
 )
-from cli.output import columns, iso, lasting, when
+from cli.output import columns, iso, when
+from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.evidence import with_the_killed
 from lambdas.core.pull.run import DatasetState, Run, RunStatus
 from project.fault import printable

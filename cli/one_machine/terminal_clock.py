@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from cli.output import lasting
 from lambdas.adapters.environment import SystemClock
+from lambdas.core.diagnosis.duration import lasting
 
 NOTICED_S = 2.0
 """A shorter wait needs no explanation."""

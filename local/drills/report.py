@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lambdas.core.diagnosis.duration import lasting
 from local.drills.project import CHECK_EVERY, ERROR_AFTER, PULL_EVERY, WARN_AFTER
 from local.drills.runner import Outcome
 from local.inbox import Mail
@@ -19,12 +20,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "drills.md"
 
 def duration(time: timedelta | None) -> str:
     """`1 h 20 min`, or `never`."""
-    if time is None:
-        return "never"
-    minutes = round(time.total_seconds() / 60)
-    hours, rest = divmod(minutes, 60)
-    parts = [f"{hours} h"] if hours else []
-    return " ".join([*parts, f"{rest} min"] if rest or not parts else parts)
+    return "never" if time is None else lasting(60 * round(time.total_seconds() / 60))
 
 
 _HOW = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.incident import (
@@ -173,11 +174,11 @@ def _ended(
     )
     lasted = incident.late_since or incident.opened_at
     ended = incident.resolved_at or incident.changed_at
-    minutes = round((ended - lasted).total_seconds() / 60)
+    took = lasting((ended - lasted).total_seconds())
     return Message(
         headline=_end(incident, subject, never_late),
         blocks=(
-            block(None, [f"Reported {began}; it took {_duration(minutes)}."]),
+            block(None, [f"Reported {began}; it took {took}."]),
             block("It was", [in_plain_words(incident.main_cause)]),
             *newest,
             footer,
@@ -224,17 +225,10 @@ def _usually(subject: IncidentContext, *, with_cause: bool) -> list[Block]:
     times = "once" if usual.times == 1 else f"{usual.times} times"
     word = "" if usual.times == 1 else "usually "
     said = f"late {times} in the last {usual.days} days, {word}for "
-    said += _duration(round(usual.seconds / 60))
+    said += lasting(usual.seconds)
     if with_cause and usual.cause is not None:
         said += f", {word or 'by '}`{usual.cause}`"
     return [block("Before", [said])]
-
-
-def _duration(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h")) if n]
-    return " ".join([*parts, f"{rest} min"] if rest or not parts else parts)
 
 
 def _since(incident: Incident, subject: IncidentContext) -> str:

@@ -153,7 +153,7 @@ def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
     }
     code, out = house("status")
     assert code == 0
-    assert "2 h 0 min" in out
+    assert " 2 h " in out
     assert "last check: 5 min ago" in out
 
 
@@ -322,7 +322,7 @@ def test_the_shell_may_say_who_asks_snowflake(
 
 def test_times_and_columns_are_for_people() -> None:
     assert age(NOW - timedelta(minutes=3), NOW) == "3 min"
-    assert age(NOW - timedelta(hours=50), NOW) == "2 d 2 h"
+    assert age(NOW - timedelta(hours=50), NOW) == "2 days 2 h"
     assert age(NOW + timedelta(minutes=3), NOW) == "0 s"
     assert (age(None, NOW), when(None)) == ("-", "-")
     assert columns(("a", "bc"), [("\x1b[31m", "d")]).split("\n") == [

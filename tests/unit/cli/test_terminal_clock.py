@@ -11,7 +11,7 @@ from cli.one_machine.terminal_clock import TerminalClock
     ("seconds", "is_terminal", "said"),
     [
         (30.2, True, "waiting 30 s before the API is asked again\n"),
-        (200.0, True, "waiting 3 min before the API is asked again\n"),
+        (200.0, True, "waiting 3 min 20 s before the API is asked again\n"),
         (0.5, True, ""),
         (30.2, False, ""),
     ],

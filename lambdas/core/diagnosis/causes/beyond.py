@@ -11,7 +11,6 @@ from lambdas.core.diagnosis.assessment import (
 )
 from lambdas.core.diagnosis.causes import phrases as say
 from lambdas.core.diagnosis.causes.rule import (
-    BOTH,
     ENGINEERS,
     STAKEHOLDERS,
     Given,
@@ -71,7 +70,6 @@ UPSTREAM_REPUBLISHED = Rule(
     ),
     fault=_republished,
     pages=Pages.NO,
-    tell=BOTH,
     asks_again=True,
     headline=lambda _: "the source sent its old rows again",
     evidence=(say.upstream, say.run, say.cursor),
@@ -110,7 +108,6 @@ UPSTREAM_DOWN = Rule(
     ),
     fault=_down,
     pages=Pages.ON_ERROR,
-    tell=BOTH,
     asks_again=True,
     headline=_down_says,
     evidence=(say.upstream, say.run, say.cursor),
@@ -133,7 +130,6 @@ UNCONFIRMED = Rule(
     ),
     fault=lambda seen: seen.run.status == "succeeded" and seen.run.rows == 0,
     pages=Pages.ON_ERROR,
-    tell=BOTH,
     asks_again=True,
     headline=lambda _: "we cannot tell if there is newer",
     evidence=(say.run, say.upstream, say.cursor),
@@ -149,8 +145,6 @@ UNKNOWN = Rule(
     group=Group.REST,
     holds_when="nothing else does",
     fault=lambda _: True,
-    pages=Pages.YES,
-    tell=BOTH,
     headline=lambda _: "the cause is not known",
     evidence=(
         say.upstream,
@@ -203,7 +197,6 @@ MONITOR_MISREAD = Rule(
         )
     ),
     pages=Pages.NO,
-    tell=BOTH,
     headline=lambda _: "the last check misread its age",
     evidence=(say.checks,),
     next_step=lambda seen: (

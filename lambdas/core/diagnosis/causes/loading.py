@@ -13,7 +13,6 @@ from lambdas.core.diagnosis.assessment import (
 )
 from lambdas.core.diagnosis.causes import phrases as say
 from lambdas.core.diagnosis.causes.rule import (
-    BOTH,
     STAKEHOLDERS,
     Broken,
     Given,
@@ -140,8 +139,6 @@ NAME_REUSED = Rule(
     group=Group.STUCK,
     holds_when="a loaded name was written again: Snowpipe will not read it twice",
     fault=lambda seen: seen.signals.landing.rewritten is True,
-    pages=Pages.YES,
-    tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
     risk=at_once,
     headline=lambda _: "a loaded file was overwritten",
@@ -159,8 +156,6 @@ PIPE_STOPPED = Rule(
     given=Given.FILES_WAIT,
     holds_when="the pipe is neither RUNNING nor unreadable",
     fault=lambda seen: seen.pipe_stopped,
-    pages=Pages.YES,
-    tell=BOTH,
     broken=Broken.WHEN_IDLE_TOO,
     risk=at_once,
     headline=lambda seen: f"the pipe is {_stopped(seen)}",
@@ -174,8 +169,6 @@ LOAD_FAILED = Rule(
     group=Group.STUCK,
     holds_when="the newest load is `Load failed`",
     fault=lambda seen: seen.signals.load.status == "Load failed",
-    pages=Pages.YES,
-    tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
     risk=at_once,
     headline=lambda _: "the newest file failed to load",
@@ -194,8 +187,6 @@ LOAD_PARTIAL = Rule(
         "the newest load is `Partially loaded`, or fewer rows were loaded than parsed"
     ),
     fault=_rows_short,
-    pages=Pages.YES,
-    tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
     risk=at_once,
     headline=lambda _: "the newest file loaded only in part",
@@ -215,7 +206,6 @@ PIPE_BACKLOG = Rule(
     holds_when="they are past the grace, and the pipe is RUNNING with pending files",
     fault=lambda seen: _overdue(seen) and over(seen.signals.pipe.pending_files, 0),
     pages=Pages.ON_ERROR,
-    tell=BOTH,
     eta=_backlog_eta,
     headline=lambda seen: (
         f"{say.few(seen.signals.pipe.pending_files or 0)} files queue in the pipe"
@@ -249,8 +239,6 @@ NOT_NOTIFIED = Rule(
         "and it received no message since): event, topic or queue"
     ),
     fault=_not_notified,
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda seen: _either(seen, "the pipe was not told of new files"),
     evidence=(say.pipe, say.landing, say.load),
@@ -272,8 +260,6 @@ NOT_FORWARDED = Rule(
         "and it did receive a message since): prefix or pattern"
     ),
     fault=_not_forwarded,
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda seen: _either(seen, "the pipe's prefix misses new files"),
     evidence=(say.pipe, say.landing, say.load),
@@ -301,8 +287,6 @@ LOAD_UNSEEN = Rule(
     fault=lambda seen: (
         seen.past_grace and not any(rule.holds(seen) for rule in _EXPLAINED)
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda _: "landed files have not been loaded",
     evidence=(say.landing, say.pipe, say.load),
@@ -321,8 +305,6 @@ ROWS_DELETED = Rule(
     fault=lambda seen: over(
         seen.signals.table.previous_row_count, seen.signals.table.row_count
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
     headline=lambda _: "rows were deleted from the table",
     evidence=(say.counts, say.load),
@@ -344,8 +326,6 @@ EVENT_TIME_MISSING = Rule(
         seen.signals.policy.clock == "event"
         and over(seen.signals.table.null_event_rows, 0)
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     broken=Broken.WHEN_CAUGHT_UP,
     headline=lambda _: "new rows have no usable event time",
     evidence=(say.counts, say.load),

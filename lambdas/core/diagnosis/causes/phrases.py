@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from lambdas.core.diagnosis.assessment import Assessment
+from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.names import schedule_prefix
 
 _GENERATION = re.compile(r"raw/[a-z][a-z0-9_]*/g(\d+)/")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 """As in `lambdas.core.dataset`, whose import costs more than a thousand verdicts."""
-_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-_PLURAL_DAYS = 2
 
 
 def at(moment: datetime | None) -> str:
@@ -21,18 +21,6 @@ def at(moment: datetime | None) -> str:
         return "a time that is not known"
     seconds = f":{moment:%S}" if moment.second else ""
     return f"{moment:%Y-%m-%d %H:%M}{seconds} UTC"
-
-
-def lasting(seconds: float) -> str:
-    """`13 h`, `5 days 2 h`, `90 s` as `1 min 30 s`: the two greatest units."""
-    left = int(abs(seconds))
-    parts = []
-    for name, size in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            days = "s" if name == "day" and count >= _PLURAL_DAYS else ""
-            parts.append(f"{count} {name}{days}")
-    return " ".join(parts[:2]) or "0 s"
 
 
 def ago(seen: Assessment, moment: datetime | None) -> str:
@@ -279,17 +267,19 @@ def cursor(seen: Assessment) -> str | None:
 def schedule(seen: Assessment) -> str | None:
     """When the dataset is pulled."""
     pull = seen.signals.pull
+    states = {None: None, True: "on", False: "switched off"}
     known = [
-        None if pull.schedule_enabled is None else _on_or_off(on=pull.schedule_enabled),
+        states[pull.schedule_enabled],
         pull.last_due_at and f"last due {at(pull.last_due_at)}",
         pull.next_due_at and f"next due {at(pull.next_due_at)}",
     ]
-    parts = [part for part in known if part]
-    return f"the schedule: {', '.join(parts)}" if parts else None
+    return _listed(known, "the schedule: ")
 
 
-def _on_or_off(*, on: bool) -> str:
-    return "on" if on else "switched off"
+def _listed(known: Sequence[object], prefix: str) -> str | None:
+    """What is known, after a prefix; None where nothing is."""
+    parts = [str(part) for part in known if part]
+    return f"{prefix}{', '.join(parts)}" if parts else None
 
 
 def run(seen: Assessment) -> str | None:
@@ -349,7 +339,7 @@ def pipe(seen: Assessment) -> str | None:
     """What the pipe says of itself."""
     report = seen.signals.pipe
     known = [
-        report.state and f"{report.state}",
+        report.state,
         None
         if report.pending_files is None
         else f"{counted(report.pending_files, 'file')} pending",
@@ -359,9 +349,7 @@ def pipe(seen: Assessment) -> str | None:
     if report.covers_newest_key is not None:
         covers = "covers" if report.covers_newest_key else "does not cover"
         known.append(f"its prefix and pattern: {covers} the newest key")
-    parts = [part for part in known if part]
-    name = pipe_of(seen) or f"of {table_of(seen)}"
-    return f"the pipe {name}: {', '.join(parts)}" if parts else None
+    return _listed(known, f"the pipe {pipe_of(seen) or f'of {table_of(seen)}'}: ")
 
 
 def counts(seen: Assessment) -> str | None:
@@ -376,8 +364,7 @@ def counts(seen: Assessment) -> str | None:
         and f"{counted(rows.null_event_rows, 'row')} without an event time",
         rows.future_rows and f"{counted(rows.future_rows, 'row')} ahead of the clock",
     ]
-    parts = [part for part in known if part]
-    return f"the table has {', '.join(parts)}" if parts else None
+    return _listed(known, "the table has ")
 
 
 def checks(seen: Assessment) -> str | None:
@@ -394,5 +381,4 @@ def checks(seen: Assessment) -> str | None:
         monitor.undelivered_notices
         and f"{counted(monitor.undelivered_notices, 'notice')} not delivered",
     ]
-    parts = [part for part in known if part]
-    return "; ".join(parts) or None
+    return "; ".join(part for part in known if part) or None

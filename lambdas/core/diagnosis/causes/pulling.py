@@ -13,7 +13,6 @@ from lambdas.core.diagnosis.assessment import (
 )
 from lambdas.core.diagnosis.causes import phrases as say
 from lambdas.core.diagnosis.causes.rule import (
-    BOTH,
     STAKEHOLDERS,
     Broken,
     Given,
@@ -77,8 +76,6 @@ CREDENTIALS_REJECTED = Rule(
         "pull did not succeed"
     ),
     fault=lambda seen: _failed_with(seen, "auth") or _probe_says(seen, "denied"),
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda _: "the API rejects our credentials",
     evidence=(say.run, say.upstream, say.cursor),
@@ -100,7 +97,6 @@ QUOTA_EXHAUSTED = Rule(
         _failed_with(seen, "throttled") or _probe_says(seen, "throttled")
     ),
     pages=Pages.ON_ERROR,
-    tell=BOTH,
     headline=lambda _: "our quota at the API is used up",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
@@ -115,8 +111,6 @@ RESPONSE_CHANGED = Rule(
     group=Group.ALWAYS,
     holds_when="the last pull failed with `schema` or `response`",
     fault=lambda seen: _failed_with(seen, "schema", "response"),
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda _: "the API's answer has changed",
     evidence=(say.run, say.upstream, say.cursor),
@@ -136,8 +130,6 @@ CURSOR_AHEAD = Rule(
         seconds_between(seen.now, seen.signals.pull.cursor_at),
         seen.signals.policy.skew_s,
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda _: "our cursor lies in the future",
     evidence=(say.cursor, say.run, say.upstream),
@@ -155,8 +147,6 @@ SCHEDULE_DISABLED = Rule(
     given=Given.UPSTREAM_HAS_MORE,
     holds_when="the schedule is off",
     fault=lambda seen: seen.signals.pull.schedule_enabled is False,
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     broken=Broken.WHEN_CAUGHT_UP,
     headline=lambda _: "its schedule is switched off",
@@ -189,8 +179,6 @@ PULL_NOT_RUN = Rule(
             )
         )
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     broken=Broken.WHEN_CAUGHT_UP,
     headline=lambda seen: (
@@ -225,8 +213,6 @@ PULL_FAILED = Rule(
         "or one is running after two or more failed"
     ),
     fault=_failed,
-    pages=Pages.YES,
-    tell=BOTH,
     risk=lambda seen: (seen.signals.pull.failures_in_row or 0) >= FAILURES_AT_RISK,
     broken=Broken.WHEN_CAUGHT_UP,
     headline=_failure,
@@ -253,8 +239,6 @@ PULLED_NOTHING = Rule(
         and seen.run.started_at is not None
         and seen.upstream_newest <= seen.run.started_at
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     headline=lambda _: "the last pull missed newer records",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
@@ -280,8 +264,6 @@ NOT_LANDED = Rule(
             or seen.signals.landing.empty is True
         )
     ),
-    pages=Pages.YES,
-    tell=BOTH,
     risk=at_once,
     headline=lambda _: "pulled rows did not reach S3",
     evidence=(say.run, say.landing),
@@ -303,7 +285,6 @@ PULL_RUNNING = Rule(
     fault=lambda seen: seen.run.status == "running" and not seen.keeps_failing,
     pages=Pages.ON_ERROR,
     pages_once=_is_overdue,
-    tell=BOTH,
     eta=_running_eta,
     headline=lambda seen: (
         "a pull takes longer than usual" if _is_overdue(seen) else "a pull is running"

@@ -149,12 +149,12 @@ class Rule:
     group: Group
     holds_when: str
     fault: Fault
-    pages: Pages
-    tell: frozenset[Audience]
     headline: Sentence
     evidence: tuple[Evidence, ...]
     next_step: Sentence
     plain: str
+    pages: Pages = Pages.YES
+    tell: frozenset[Audience] = BOTH
     given: Given = Given.NOTHING
     pages_once: Fault = at_once
     """What has to hold besides, before it pages."""

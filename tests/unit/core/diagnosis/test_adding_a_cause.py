@@ -23,7 +23,6 @@ TABLE_HALVED = Rule(
         < (seen.signals.table.previous_row_count or 0)
     ),
     pages=Pages.ON_ERROR,
-    tell=BOTH,
     headline=lambda _: "half of the rows are gone",
     evidence=(say.counts,),
     next_step=lambda seen: f"see {say.command(seen, 'runs')}",
