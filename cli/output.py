@@ -47,9 +47,7 @@ def age(at: datetime | None, now: datetime) -> str:
 
 
 def percent(share: float | None) -> str:
-    """`99.52 %`, cut and not rounded: what was missed once is never 100; `-` if it is
-    not known.
-    """
+    """`99.52 %`, cut, not rounded: what was missed once is never 100; or `-`."""
     return "-" if share is None else f"{int(share * 10_000) / 100:.2f} %"
 
 

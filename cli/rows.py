@@ -29,9 +29,7 @@ def rows_as_json(
 def rows_as_table(
     names: Sequence[str], rows: Sequence[Sequence[object]], *, width: int
 ) -> Table:
-    """The same for a person, as many columns as fit into `width`; our own, which begin
-    with `_`, are left out where there are others.
-    """
+    """The same for a person, as wide as `width`; without our own `_` columns."""
     places = [place for place, name in enumerate(names) if not name.startswith("_")]
     cells = {
         place: [printable(names[place]), *(_text(row[place]) for row in rows)]

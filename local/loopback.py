@@ -120,9 +120,7 @@ class KeepingHandler(Handler):
 
 
 class LoopbackServer:
-    """`app` on 127.0.0.1 while it is started; after a stop its port stays the same.
-    With `tls` it speaks https.
-    """
+    """`app` on 127.0.0.1 (https with `tls`); a stop keeps its port."""
 
     def __init__(
         self,

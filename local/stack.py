@@ -238,9 +238,7 @@ class EmbeddedStack:
         self.snowflake.set_clock(now)
 
     def warehouse(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement as an administrator would: as the role that owns what the
-        deployment made.
-        """
+        """Run a statement as the role that owns what the deployment made."""
         return self.ask(statement)[1]
 
     def ask(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:

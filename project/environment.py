@@ -59,9 +59,7 @@ Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """Where a dataset does not fit an environment; without a dataset it is the
-    environment's own key.
-    """
+    """Where a dataset does not fit, or a key of the environment itself."""
 
     dataset: str | None
     key: tuple[str, ...]
@@ -207,9 +205,7 @@ class Environment(_Channels):
         return {name: one.secret for name, one in kept.items() if one is not None}
 
     def allowed_origins_json(self, catalogue: Catalogue | None = None) -> str:
-        """As functions read them; with a catalogue only those that it needs, since a
-        function's variables end at 4 KB.
-        """
+        """As functions read them; with a catalogue only what it needs (4 KB)."""
         value = None if catalogue is None else to_json_value(catalogue)
         named = {secret_name(one) for one in references_in(value)}
         return json.dumps(

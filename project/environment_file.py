@@ -38,9 +38,7 @@ def read_project(root: Path, name: str) -> tuple[Environment, Catalogue]:
 def environment_faults(
     folder: Path, name: str, catalogue: Catalogue, datasets: Path
 ) -> list[Fault]:
-    """Every fault of an environment, and of what does not fit between it and the
-    datasets. Raises BadInput if there is no such environment.
-    """
+    """Every fault of an environment and with its datasets. Raises BadInput."""
     environment, faults = _read_environment(folder, name)
     if environment is None:
         return faults

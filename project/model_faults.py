@@ -70,9 +70,7 @@ def walk_model(
     location: Location,
     found: ModelFindings,
 ) -> Value:
-    """The part of `value` that fits `model`, with placeholders where a key is required;
-    each fault goes to `found`.
-    """
+    """What of `value` fits `model`, placeholders for required keys; else `found`."""
     if not isinstance(value, dict):
         found.add(location, _must_be(model, value, location))
         return DROPPED

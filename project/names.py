@@ -19,9 +19,7 @@ def declared(folder: Path) -> list[str]:
 
 
 def refuse_unknown(name: str, known: Iterable[str], *, apis: Path) -> None:
-    """Raise BadInput unless `name` is a known dataset; says what it is instead, or
-    which name of either kind is most like it.
-    """
+    """Raise BadInput unless it is a dataset; with the name most like it."""
     datasets, others = sorted(known), declared(apis)
     if name in datasets:
         return

@@ -159,9 +159,7 @@ class WarehouseStack(CatflapStack):
     def _remake_relations(
         self, landing: LandingStack, warehouse: CatflapFunction, failed: sqs.IQueue
     ) -> None:
-        """A relation that is made of the data is made anew when the data has shown
-        other columns.
-        """
+        """Relations made of the data are made anew when its columns change."""
         # Not the CDK's own target: it names its permission after the environment.
         rule = events.CfnRule(
             self,

@@ -79,9 +79,7 @@ class SliceRunner(Protocol):
     """Whoever pulls the slices, or has them pulled."""
 
     def carry_out(self, parts: Sequence[Slice], view: View) -> Ended:
-        """Pull those that have not landed; returns once nothing is left to wait for,
-        or a person asks for an end.
-        """
+        """Pull those that have not landed, until none is left or it is stopped."""
 
 
 Asked = ParamSpec("Asked")

@@ -58,9 +58,7 @@ def run(
 
 
 def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
-    """For scripts; a run has the keys of `pull --json`, its objects being a count, and
-    how many records its contract refused.
-    """
+    """For scripts: the keys of `pull --json`, objects and refused as counts."""
     return {
         "dataset": state.dataset,
         "cursor": state.cursor.value,

@@ -44,9 +44,7 @@ WELL, NOT_WELL = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One dataset; without a watch no check has judged it. `is_faulty`: `catflap
-    check` has something to say about its file.
-    """
+    """One dataset; without a watch it was never checked. `is_faulty`: by its file."""
 
     name: str
     watch: Watch | None
@@ -57,9 +55,7 @@ class Row:
 
     @property
     def state(self) -> str:
-        """As the last check found it: what was never checked is unknown, and nothing
-        passes beside an open incident of its own.
-        """
+        """As last checked; unknown without a check, and no pass beside an incident."""
         if self.paused is not None:
             return "no promise"
         if self.watch is None:

@@ -64,9 +64,7 @@ class Deployed:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        """One of its own: boto3's default one keeps the credentials of whoever made a
-        client first in this process.
-        """
+        """Its own: boto3's default session keeps the first credentials it saw."""
         import boto3  # noqa: PLC0415 - half a second, for who needs it
 
         from cli.deployed.aws_models import quick_session  # noqa: PLC0415 - as boto3

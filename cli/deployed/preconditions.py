@@ -106,9 +106,7 @@ def _bootstrap(reached: Deployed) -> Found:
 
 
 def _stacks(reached: Deployed) -> Found:
-    """Those that take no deploy. Of a stack that is not there nothing stands in the
-    way.
-    """
+    """Those that take no deploy; one that is not there is in nobody's way."""
     prefix = f"catflap-{reached.environment.name}-"
     pages = reached.aws("cloudformation").get_paginator("describe_stacks").paginate()
     ours = [

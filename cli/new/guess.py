@@ -202,9 +202,7 @@ def primary_key(
 
 
 def possible_keys(fields: Sequence[Field]) -> list[str]:
-    """Paths, joined by a comma, that are unique over the sample, though nothing in
-    their names says that they always are.
-    """
+    """Paths, comma-joined, that are unique in the sample, whatever their names."""
     able = [one for one in fields if one.is_full and one.type not in {None, "variant"}]
     single = [(one,) for one in able if one.type in {"string", "integer"}]
     likely = [
@@ -320,7 +318,5 @@ def ages(cursor: CursorField) -> tuple[tuple[int, str], tuple[int, str]]:
 
 
 def is_recent(cursor: CursorField, now: datetime) -> bool:
-    """Whether the sample reaches into the last month: else it says nothing of how
-    fresh the source is.
-    """
+    """Whether the sample reaches into the last month, and so says how fresh it is."""
     return cursor.newest is not None and now - cursor.newest <= _RECENT

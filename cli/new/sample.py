@@ -204,9 +204,7 @@ class EndpointProbe:
             self._endpoint = before
 
     def _first(self) -> tuple[Page, str]:
-        """The first page, and what says that it is not all where the answer does not
-        say how to go on.
-        """
+        """The first page, and what shows that there is more but not where."""
         try:
             return self._page({"type": "auto"}, None), ""
         except UpstreamError as error:
@@ -320,9 +318,7 @@ class EndpointProbe:
     def _after_the_last(
         self, first: Sequence[bytes]
     ) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
-        """The last record's id as the cursor, as Stripe has it: for answers that hold
-        a `has_more` beside their records.
-        """
+        """The last record's id as the cursor, beside a `has_more`, as Stripe has it."""
         if self._endpoint.body_format != "json" or self._selector in {None, WHOLE}:
             return
         last: object = json.loads(first[-1])

@@ -54,9 +54,7 @@ class EnvironmentSecrets:
         clock: Clock,
         within_s: float,
     ) -> AccessToken:
-        """As `TokenKeeper`, for as long as this object lives: no variable of a shell
-        can be written back, which a warning says.
-        """
+        """As `TokenKeeper`, for this process: a warning says that it is not stored."""
         del within_s
         with self._renewing:
             sent, known = self._fetched.get(reference, ("", None))

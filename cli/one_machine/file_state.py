@@ -51,9 +51,7 @@ class FileState:
         self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
-        """Lock and read. Raises StateConflict if another process has it open, BadInput
-        if the file cannot be read or is no state of catflap.
-        """
+        """Lock and read. Raises StateConflict if it is open elsewhere, BadInput."""
         lock_path = self._path.with_name(f"{self._path.name}.lock")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -120,9 +120,7 @@ class FolderLanding:
             raise _refused("delete", key, error) from error
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """The names of files in the folder `prefix` that come after `after`, in order;
-        `prefix` ends in a slash.
-        """
+        """The names of files in the folder `prefix` (`…/`) after `after`, in order."""
         try:
             folder = self._place(prefix)
             names = sorted(

@@ -74,9 +74,7 @@ def _beside(key: str) -> str:
 
 
 class StoredTokens:
-    """The refresh token at `key` of the secret `name`, and the access token that it
-    last gave.
-    """
+    """The refresh token at `key` of the secret `name`, and its last access token."""
 
     def __init__(
         self, *, client: SecretsManagerClient, name: str, key: str, clock: Clock
@@ -179,9 +177,7 @@ class StoredTokens:
     def _fetched(
         self, current: _Version, fetch: Callable[[str], AccessToken]
     ) -> tuple[AccessToken, str]:
-        """A token, and the refresh token that gave it: the stored one, or the one
-        before it if that is refused.
-        """
+        """A token, and the refresh token that gave it: the stored or the last one."""
         try:
             return fetch(current.refresh_token), current.refresh_token
         except Terminal as refusal:

@@ -43,18 +43,14 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What was made in Snowflake: digests of the statements of each dataset, and each
-    integration's attributes by its name.
-    """
+    """What was made: digests of statements by dataset, attributes by integration."""
 
     digests: frozenset[str] = frozenset()
     integrations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def setting_properties(settings: WarehouseSettings) -> dict[str, str]:
-    """The settings as properties of a resource: `snowflake_database` is
-    `SnowflakeDatabase`.
-    """
+    """The settings as properties: `snowflake_database` is `SnowflakeDatabase`."""
     return {
         name.title().replace("_", ""): value
         for name, value in settings.to_environment().items()

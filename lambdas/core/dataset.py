@@ -556,9 +556,7 @@ def to_json_value(model: Model) -> JsonValue:
 
 
 def zone_of(dataset: Dataset, path: str) -> str | None:
-    """The zone declared for times at `path` that carry no offset: the cursor's, if
-    it is the same field.
-    """
+    """The zone declared for times at `path` without an offset: the cursor's, if any."""
     incremental = dataset.source.cursor
     if incremental is None or steps(incremental.cursor_path) != steps(path):
         return None

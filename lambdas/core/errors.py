@@ -54,9 +54,7 @@ only the beginning is left."""
 
 
 def printable(text: str) -> str:
-    """`text` on one line of at most `MAX_TEXT` characters that can be printed: an API's
-    words never move the cursor of a terminal.
-    """
+    """`text` on one printable line of at most `MAX_TEXT` characters."""
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + CUT
     if text.isprintable():

@@ -155,9 +155,7 @@ class NoticeSent(Struct, frozen=True, kw_only=True):
 
 
 class IncidentEvent(BusEvent, frozen=True, kw_only=True):
-    """What all events of an incident hold: the incident as `catflap incident ID --json`
-    shows it, and where it stands now.
-    """
+    """An incident, as `catflap incident ID --json` shows it, and its state now."""
 
     incident: Annotated[str, Meta(description="The incident.")]
     incident_id: Annotated[str, Meta(description="The same as `incident`.")]

@@ -16,9 +16,7 @@ def event_bus_name(environment: str) -> str:
 
 
 def role_name(environment: str, function: str) -> str:
-    """The AWS role of a function that Snowflake knows by its role; a role without a
-    path, since Snowflake knows it by its name.
-    """
+    """The AWS role that Snowflake knows a function by: no path, a fixed name."""
     return f"catflap-{environment}-{function}"
 
 

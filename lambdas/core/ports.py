@@ -34,9 +34,7 @@ class RateBudget(Protocol):
     """The requests that an API may be sent, for all who send them."""
 
     def wait(self, *, within_s: float) -> None:
-        """Return when one request may be sent. Raises OverBudget if none may before so
-        many seconds have passed.
-        """
+        """Return when a request may be sent; OverBudget if none may within so long."""
 
     def hold_back(self, seconds: float) -> None:
         """The API has asked for silence: nobody sends before it is over."""

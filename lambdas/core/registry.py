@@ -11,9 +11,7 @@ Found = TypeVar("Found")
 
 
 def classes_of(package: ModuleType, base: type[Found]) -> list[type[Found]]:
-    """The public subclasses of `base` that stand in modules of `package`, in the order
-    of the modules' names.
-    """
+    """The public subclasses of `base` in modules of `package`, by module name."""
     names = [f"{package.__name__}.{one.name}" for one in iter_modules(package.__path__)]
     return [
         one

@@ -52,9 +52,7 @@ class FunctionSettings(BaseModel):
 
 
 class SnowflakeSettings(FunctionSettings):
-    """How a function reaches Snowflake. No secret is here: workload identity, or the
-    name of the secret that holds a private key.
-    """
+    """How a function reaches Snowflake; of a key, the name of its secret."""
 
     snowflake_account: str
     snowflake_user: str

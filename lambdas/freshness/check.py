@@ -70,9 +70,7 @@ class CheckResult:
 
 @dataclass(slots=True, kw_only=True)
 class _Outcome:
-    """What concluding gave: notices, how often another was first, and why a dataset
-    could not be checked, by its name.
-    """
+    """Notices, how often another was first, and why one was not checked, by name."""
 
     made: list[Notice] = field(default_factory=list)
     conflicts: int = 0
@@ -247,9 +245,7 @@ class FreshnessCheck:
     def _advance(
         self, item: Judged, inhibited: Inhibition, now: datetime
     ) -> tuple[Watch | None, Sequence[Notice]]:
-        """Record a change of the incident and make its notices; or the watch that is
-        still to be kept.
-        """
+        """Record a change of the incident and its notices, or what is to be kept."""
         dataset, verdict, watch = item.dataset, item.verdict, item.before
         was_open = watch is not None and watch.incident_id is not None
         before = (

@@ -75,9 +75,7 @@ class RepairNotices:
     def _tell_of_repairs(
         self, check_state: CheckState, now: datetime
     ) -> Iterator[Sequence[Notice]]:
-        """Once each; while the wiring is broken, REFRESH is what goes on every hour,
-        and the incident tells of it.
-        """
+        """Once each; while the wiring is broken, the incident tells of it."""
         is_broken = any(one.code == NOT_NOTIFIED for one in check_state.troubles)
         channels = self._routes.get(Recipient.ENGINEERS, ())
         for repaired in check_state.repaired:

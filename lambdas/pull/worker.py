@@ -157,9 +157,7 @@ class Worker:
         return self._puller.is_done(request.dataset, request.due_at)
 
     def _continue(self, request: PullRequest, after: str) -> None:
-        """Queue the rest. If that fails, this message comes again and goes on itself:
-        where to is in the state.
-        """
+        """Queue the rest; if that fails, this message comes again and goes on."""
         following = continuation(request, after)
         if following is None:
             LOG.warning(

@@ -68,9 +68,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingObjects:
-    """What stands in Snowflake already: pipes and dynamic tables by name, and all that
-    is said of the latter, their comments among it.
-    """
+    """What stands in Snowflake: pipes and dynamic tables by name, and comments."""
 
     pipes: frozenset[str]
     dynamic_tables: frozenset[str]
@@ -145,9 +143,7 @@ class Provisioner:
         return attributes
 
     def remembered_integration(self) -> Mapping[str, str]:
-        """The attributes that `make_integration` came to last, without Snowflake;
-        none, if it never did.
-        """
+        """What `make_integration` came to last, without Snowflake."""
         return self._record.load().integrations.get(self._landing.integration, {})
 
     def make_objects(self, catalogue: Catalogue) -> None:
@@ -299,9 +295,7 @@ class Provisioner:
         known: ExistingObjects,
         made: frozenset[str],
     ) -> str:
-        """A digest of what it is made by; one that is among `made` is left alone, if
-        its pipe stands.
-        """
+        """A digest of what it is made by; one that is made and stands is left."""
         table, pipe = self._of_table(dataset), self._of_pipe(dataset)
         seen: Mapping[str, ObservedType] = {}
         if dataset.columns is None:

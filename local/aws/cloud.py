@@ -135,9 +135,7 @@ class Cloud:
         return str(found.access_key), str(found.secret_key)
 
     def set_clock(self, now: datetime) -> None:
-        """From now on it is `now` (aware) inside, and time passes. Only while nothing
-        is in flight.
-        """
+        """From now on it is `now` (aware) inside. Only while nothing is in flight."""
         if now.tzinfo is None:
             raise ValueError(f"an aware time is needed, not {now!r}")
         self._control("clock", now.isoformat())
@@ -147,9 +145,7 @@ class Cloud:
         self._control("iam", "on" if on else "off")
 
     def duplicate_events(self, *, on: bool) -> None:
-        """Send every event of a bucket twice from now on, or once: S3 promises
-        at-least-once.
-        """
+        """Send every event of a bucket twice, or once: S3 promises at-least-once."""
         self._control("duplicate-events", "on" if on else "off")
 
     def waiting_queues(self) -> frozenset[str]:
@@ -159,9 +155,7 @@ class Cloud:
         return frozenset(self._control("waiting-queues").split())
 
     def hidden_messages(self) -> dict[str, datetime]:
-        """When the first of the hidden messages of a queue is visible again, by the
-        queue's name.
-        """
+        """When the first hidden message is visible again, by queue."""
         lines = self._control("hidden-messages").splitlines()
         pairs = [line.split(" ", 1) for line in lines]
         return {name: datetime.fromisoformat(at) for name, at in pairs}
@@ -171,9 +165,7 @@ class Cloud:
         return self._client("admin", service)
 
     def service_client(self, principal: str, service: str) -> Any:  # noqa: ANN401 - as above
-        """A client that acts as an AWS service, such as `lambda.amazonaws.com`: roles
-        that trust it are its to take.
-        """
+        """A client that acts as an AWS service, which roles trust."""
         if principal not in self._sessions:
             self._sessions[principal] = self._make_user(principal)
         return self._client(principal, service)

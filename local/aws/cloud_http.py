@@ -18,9 +18,7 @@ _Application: TypeAlias = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Handler(MotoRequestHandler):
-    """Keeps connections open: werkzeug's own way closes each one, after 10 ms of
-    waiting for more of it.
-    """
+    """Keeps connections open; werkzeug closes each one, 10 ms later."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -34,9 +32,7 @@ class Handler(MotoRequestHandler):
         return True
 
     def run_wsgi(self) -> None:
-        """One request, whole: its body is read to the end before, and its answer
-        has a length.
-        """
+        """One request: its body is read whole, and its answer has a length."""
         environ = self.make_environ()
         stream = environ["wsgi.input"]
         length = environ.get("CONTENT_LENGTH")

@@ -46,9 +46,7 @@ class Snowpipe(Protocol):
     """The name of the queue on which it is told."""
 
     def deliver(self, *, is_told: bool) -> int:
-        """Load what is waiting; how many files it was. Unless `is_told`, its queue
-        holds nothing.
-        """
+        """Load what waits; how many files. Unless `is_told`, its queue is empty."""
 
 
 class NeverQuiet(Exception):
@@ -115,9 +113,7 @@ class Fabric:
         self._lock = threading.Lock()
 
     def tick(self, now: datetime) -> int:
-        """Fire every schedule that became due since the last tick, in order of time;
-        how many that were.
-        """
+        """Fire each schedule that became due, in order of time; how many that were."""
         due: list[tuple[datetime, str, DeployedSchedule]] = []
         for schedule in self._deployment.schedules:
             if not schedule.enabled:
@@ -145,9 +141,7 @@ class Fabric:
         return min((one for one in found if one is not None), default=None)
 
     def next_due(self) -> datetime | None:
-        """When something happens next by itself: a schedule, an event that is tried
-        again, or a message that comes again.
-        """
+        """When a schedule, an event's next try or a message is due."""
         feeding = {
             one.queue_arn.rpartition(":")[2]
             for one in self._deployment.event_sources
@@ -199,9 +193,7 @@ class Fabric:
     def invoke_later(
         self, function: DeployedFunction, payload: Mapping[str, Any], *, at: datetime
     ) -> None:
-        """Invoke a function asynchronously: failures are tried twice more, then go to
-        its dead letters.
-        """
+        """Invoke asynchronously: a failure is tried twice more, then a dead letter."""
         self._numbers += 1
         heapq.heappush(self._events, _Event(at, self._numbers, function, payload))
 
@@ -310,9 +302,7 @@ class Fabric:
             raise
 
     def _take_events(self, now: datetime, waiting: frozenset[str]) -> int:
-        """Invoke the functions of rules, asynchronously, as EventBridge does: with the
-        event itself, at least once.
-        """
+        """Invoke the functions of rules with their events, as EventBridge does."""
         taken = 0
         sqs = self._cloud.client("sqs")
         for rule in self._deployment.rules:

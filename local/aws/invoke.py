@@ -226,9 +226,7 @@ class FunctionProcess:
 
 
 class FunctionHost:
-    """All warm processes. `extra_environment` is what stands for the outside here
-    (where Snowflake answers, where the catalogue is), given to every function.
-    """
+    """All warm processes; `extra_environment` says where Snowflake answers."""
 
     def __init__(
         self,
@@ -255,9 +253,7 @@ class FunctionHost:
         *,
         now: datetime | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
-        """Run a function in an idle process, or in a new one. Raises FunctionError,
-        or botocore's ClientError if its role does not trust Lambda.
-        """
+        """Run a function in a warm process or a new one. Raises FunctionError."""
         process = self._take(function)
         try:
             return process.invoke(event, now=now)

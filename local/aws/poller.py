@@ -141,9 +141,7 @@ def queue_url(cloud: Cloud, arn: str) -> str:
 def sqs_record(
     source: DeployedEventSource, region: str, message: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A message as Lambda hands it to a function (Lambda developer guide, "Using
-    Lambda with Amazon SQS").
-    """
+    """A message as Lambda hands it over (Developer Guide, "Using … Amazon SQS")."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

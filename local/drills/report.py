@@ -129,9 +129,7 @@ def _found(outcome: Outcome) -> str:
 
 
 def _headline(mail: Mail) -> str:
-    """The subject, whole: a mail's own ends at 100 characters, and its first line has
-    the rest.
-    """
+    """The subject, whole: a mail's own is cut at 100 characters."""
     if not mail.subject.endswith(("...", "…")):
         return mail.subject
     return mail.body.strip().splitlines()[0]

@@ -66,9 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def live(console: Console, folder: Path, chosen: Sequence[Drill]) -> list[Outcome]:
-    """Make the drills one after the other on one stack; a new one after a drill that
-    left it unwell.
-    """
+    """Make the drills on one stack; on a new one after one that left it unwell."""
     began = time.monotonic()
     outcomes: list[Outcome] = []
     left = list(chosen)

@@ -56,9 +56,7 @@ Act = Callable[["Month"], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Something that is broken, the cause that has to be named, and those that may be
-    named before because they hold for a while.
-    """
+    """What is broken, the cause to be named, and causes that may come before."""
 
     name: str
     cause: str
@@ -210,9 +208,7 @@ def _hold(month: Month, *, is_held: bool) -> None:
 def a_month(
     folder: Path, days: int, *, assembly: Path | None = None
 ) -> Iterator[Month]:
-    """A stack of its own at the month's begin, of templates that are there already
-    or are made.
-    """
+    """A stack at the month's begin, of templates that are there or are made."""
     folder.mkdir(parents=True)
     end = START.replace(hour=0) + timedelta(days=days)
     with closing(new_york_flights(folder, until=end)) as upstream:
@@ -318,9 +314,7 @@ def _news(month: Month, until: datetime) -> list[Told]:
 
 
 def _names(incident: Incident, outage: Outage) -> bool:
-    """Of the flights, or of what keeps them from being loaded: what is repaired at
-    every look makes nothing late, and is told all the same.
-    """
+    """Of the flights, or of what keeps them from being loaded."""
     is_about = incident.dataset in (FLIGHTS, LOADING)
     return is_about and outage.cause in {incident.cause, *incident.causes}
 

@@ -63,9 +63,7 @@ class Pipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicTable:
-    """What SHOW says of one. Its rows are a view's here: never behind its sources, as
-    a real one may be by its target lag.
-    """
+    """What SHOW says of one; its rows are a view's, never behind."""
 
     name: str
     target_lag: str

@@ -63,9 +63,7 @@ class EmbeddedSnowflake:
 
     @classmethod
     def beside(cls, aws: Aws) -> Self:
-        """For an AWS that checks who calls: with the keys of its administrator, used to
-        make Snowflake's own user there.
-        """
+        """With the keys of an AWS's administrator, to make Snowflake's user there."""
         access_key, secret_key = aws.administrator_keys()
         return cls(
             aws.endpoint_url,
@@ -170,9 +168,7 @@ class EmbeddedSnowflake:
         role: str = "ACCOUNTADMIN",
         warehouse: str | None = None,
     ) -> list[tuple[Any, ...]]:
-        """Run statements in one session of the account's administrator; the rows of
-        the last one.
-        """
+        """Run statements as the account's administrator; the last one's rows."""
         connection = self.administrator(role=role, warehouse=warehouse)
         rows: list[tuple[Any, ...]] = []
         with closing(connection), connection.cursor() as cursor:

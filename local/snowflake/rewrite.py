@@ -135,9 +135,7 @@ class Rewriting:
         return text
 
     def _refuse_other_kind(self, name: str, others: Container[str]) -> None:
-        """Snowflake replaces or drops no object by a statement for another kind, not
-        even with OR REPLACE or IF EXISTS.
-        """
+        """Nothing is replaced or dropped by a statement for another kind."""
         if name in others:
             raise ProgrammingError(
                 msg=f"SQL compilation error:\nObject found is of another type: {name}",

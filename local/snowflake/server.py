@@ -112,9 +112,7 @@ class EmbeddedAccount:
             return self.snowpipe.deliver(datetime.now(UTC), is_told=is_told)
 
     def fill(self, statements: Sequence[str]) -> None:
-        """Run statements of DuckDB's as they are: to make thousands of tables, which
-        through Snowflake's SQL takes minutes.
-        """
+        """Run DuckDB's statements as they are: thousands of tables in seconds."""
         with self.lock:
             for statement in statements:
                 _server.shared_fs.duck_conn.execute(statement)

@@ -84,9 +84,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """An object to load; `content` is None if it is gone. Without a pipe it is loaded
-    by hand.
-    """
+    """An object to load: `content` is None if it is gone, `pipe` if by hand."""
 
     key: str
     content: bytes | None
@@ -121,9 +119,7 @@ class Snowpipe:
         self.last_received_at: datetime | None = None
 
     def deliver(self, now: datetime, *, is_told: bool = True) -> int:
-        """Take every announced object; the number of files tried by any pipe. Unless
-        `is_told`, the queue holds nothing, and is not asked.
-        """
+        """Take what was announced; how many files. Unless `is_told`, nothing was."""
         for arrivals in self._aws.arrivals() if is_told else ():
             for arrival in arrivals:
                 self.last_received_at = now
@@ -185,9 +181,7 @@ class Snowpipe:
         return True
 
     def _owner_lacks(self, pipe: Pipe) -> str | None:
-        """What the owner of a pipe may not do any more, whose work the load is. A table
-        that is gone is another story.
-        """
+        """What the owner of a pipe, whose work the load is, may not do any more."""
         things = {"PIPE": pipe.name, "STAGE": pipe.stage, "TABLE": pipe.table}
         access = self._account.access
         if Thing("TABLE", pipe.table) not in access.owners:
@@ -301,9 +295,7 @@ class Snowpipe:
         *,
         modified_after: datetime | None = None,
     ) -> list[str]:
-        """Take what lies below the pipe's path, is younger than 7 days (and than
-        `modified_after`) and was never taken; the keys taken.
-        """
+        """Take what is below the path, new enough and never taken; the keys taken."""
         stage = self._account.stages[pipe.stage]
         found = self._aws.listing(
             self._integration(stage), stage, pipe.path + below, now

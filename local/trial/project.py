@@ -58,9 +58,7 @@ class ProjectFolders:
 
 
 def chosen(catalogue: Catalogue, names: Sequence[str]) -> list[str]:
-    """The datasets to try: those named with all their parents, parents first; all of
-    them if none is named.
-    """
+    """The datasets to try: those named, all if none is, after their parents."""
     ordered: list[str] = []
 
     def add(name: str) -> None:

@@ -95,9 +95,7 @@ class Bundle:
 
 
 def objects_digest(catalogue: Catalogue) -> str:
-    """A hash of what decides which statements Snowflake is sent: the datasets, and the
-    code that writes the statements.
-    """
+    """A hash of the datasets and of the code that writes their statements."""
     whole = hashlib.sha256(catalogue_to_json(catalogue).encode())
     for folder in ("lambdas/core/sql", "lambdas/warehouse"):
         for path in sorted((ROOT / folder).rglob("*.py")):

@@ -279,9 +279,7 @@ def see_rollbacks(role: iam.Role) -> None:
 
 
 def keep_incidents(role: iam.Role, table: dynamodb.ITable) -> None:
-    """What watching needs beyond `keep_runs`: many items at once, and conditions on
-    items that are not written.
-    """
+    """What watching needs beyond `keep_runs`: many items at once, conditions."""
     role.add_to_policy(
         iam.PolicyStatement(
             sid="KeepIncidents",

@@ -22,9 +22,7 @@ _OF_THE_LETTER = frozenset({"InvalidParameter", "InvalidParameterValue"})
 
 
 class SnsChannel:
-    """One topic an audience. Attributes let a subscription filter (`page = true`) and
-    a reader drop a second copy (`notice_id`).
-    """
+    """One topic an audience; `page` and `notice_id` are attributes to filter by."""
 
     def __init__(self, *, sns: SNSClient, topics: Mapping[Recipient, str]) -> None:
         self._sns = sns

@@ -43,9 +43,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdicts, in the order that was asked for; and why there is none on a
-    dataset, by its name.
-    """
+    """The verdicts, in the order asked for; `unchecked` says why there is none."""
 
     judged: list[Judged]
     unjudged: Mapping[str, str]
@@ -74,9 +72,7 @@ class Judge:
         *,
         now: datetime,
     ) -> Judgement:
-        """A verdict on each of `datasets`. One that cannot be judged leaves the others
-        theirs.
-        """
+        """A verdict on each of `datasets`; one that fails leaves the others theirs."""
         unjudged: dict[str, str] = {}
         judged = self._doubted(self._by_age(datasets, watches, now, unjudged), now)
         late = [item.dataset for item in judged if item.verdict.state.late]

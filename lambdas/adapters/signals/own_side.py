@@ -59,9 +59,7 @@ class ObjectListing(Protocol):
 
 
 class LandingSource:
-    """Lists the bucket: S3's lists are strongly consistent, records of ours are not
-    what Snowpipe sees.
-    """
+    """Lists the bucket: Snowpipe sees what is there, not what we recorded."""
 
     def __init__(self, *, listing: ObjectListing) -> None:
         self._listing = listing

@@ -117,9 +117,7 @@ class Prefetched:
                 ).start()
 
     def take(self, request: HttpRequest) -> Answer:
-        """The answer to `request`, asked for now if it was not before. Raises what the
-        fetching raised.
-        """
+        """The answer to `request`; raises what fetching it raised."""
         answer = self._on_their_way.pop(_key(request), None)
         return self._fetch(request) if answer is None else answer.result()
 

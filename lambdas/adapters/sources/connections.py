@@ -33,9 +33,7 @@ class Stale(Exception):
 
 
 class _UntilTimeout(io.RawIOBase):
-    """What a socket receives, up to a moment: its own timeout begins anew with every
-    byte.
-    """
+    """What a socket receives up to a moment; its timeout is for each byte."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected

@@ -194,9 +194,7 @@ class FanOut:
             raise _short(named) from None
 
     def _may_begin_anew(self, error: Terminal, pages: ApiPages) -> bool:
-        """Whether a row's stored page has expired, and its first pages land again
-        without being there twice.
-        """
+        """Whether a row's stored page expired and its first pages may land again."""
         return (
             pages.read == 0
             and has_expired(error)
@@ -235,9 +233,7 @@ class FanOut:
 
 
 def _short(error: UpstreamError) -> UpstreamError:
-    """The same error with a sentence of bearable length: a URL holds a row's values,
-    and what was answered stands after it.
-    """
+    """The same error in fewer words: a URL holds a row's values."""
     text = str(error)
     if len(text) <= _LONGEST_ERROR:
         return error

@@ -256,9 +256,7 @@ class HttpApi:
             self._hidden = self._hidden | {self._token.value}
 
     def read_auth(self) -> None:
-        """Read the secrets of auth, and have messages hide them. Raises UpstreamError
-        for what cannot be read.
-        """
+        """Read the secrets of auth, hidden from messages. Raises UpstreamError."""
         if self.api.auth is not None:
             self._hide_auth(self.api.auth)
 

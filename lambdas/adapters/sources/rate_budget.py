@@ -92,9 +92,7 @@ class BucketStore(Protocol):
         """What stands there now; None if the store has no time for us."""
 
     def write(self, key: str, after: StoredBucket) -> bool:
-        """Put it there if the version there is the one before; False if it is not, or
-        if the store has no time for us.
-        """
+        """Write it in place of the version before; False if that is gone or busy."""
 
 
 class SharedBudget:
@@ -278,9 +276,7 @@ def _sleep(clock: Clock, seconds: float, limit: RateLimit) -> None:
 
 
 def budget_key(api: Api) -> str:
-    """What tells one API's budget from another's. It shows nothing of the URL, which
-    may name a secret.
-    """
+    """Tells one API's budget from another's; no URL, which may name a secret."""
     base = api.base_url.rstrip("/").encode()
     return blake2b(base, digest_size=16).hexdigest()
 

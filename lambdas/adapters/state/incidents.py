@@ -121,9 +121,7 @@ class IncidentTable:
         self._write([{"DeleteRequest": {"Key": key}} for key in old])
 
     def remember(self, watches: Iterable[Watch]) -> dict[str, str]:
-        """Keep what was seen of datasets whose incidents did not change; why that of a
-        dataset could not be kept, by its name.
-        """
+        """Keep what was seen of unchanged datasets; why one was not kept, by name."""
         kept = {watch.dataset: watch for watch in watches}
         # Days first: what is lost between the two is made again by the next check.
         days = [day for watch in kept.values() for day in _day_items(watch)]
@@ -276,9 +274,7 @@ class IncidentTable:
         return monitor_items(self._dynamodb, self._table, kind)
 
     def _write(self, requests: Sequence[Any]) -> None:
-        """Write or delete many items. What cannot be is logged: the next check writes
-        it again.
-        """
+        """Write or delete many items; what fails is logged and written next time."""
         unwritten = self._writer.batch(requests)
         if unwritten:
             LOG.warning(

@@ -74,9 +74,7 @@ def is_misplaced(item: dict[str, Any]) -> bool:
 def items_of(
     dynamodb: DynamoDBClient, table: str, partition: str, *, beginning: str = ""
 ) -> Iterator[dict[str, Any]]:
-    """All its items by sort key, page by page, strongly consistent; with `beginning`,
-    those whose sort keys begin so.
-    """
+    """Its items by sort key, page by page, consistent; those with `beginning`."""
     condition, values = "pk = :pk", {":pk": {"S": partition}}
     if beginning:
         condition += " AND begins_with(sk, :beginning)"

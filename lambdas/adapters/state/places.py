@@ -82,9 +82,7 @@ class PlaceTable:
     def _changed(
         self, api: Api, change: Callable[[Held], dict[str, float] | None]
     ) -> bool:
-        """Whether the places are what `change` makes of them; not if it says None, or
-        if others are always faster.
-        """
+        """Whether `change` was made; not if it says None, or others are faster."""
         key = {"pk": {"S": f"PLACES#{budget_key(api)}"}, "sk": {"S": "PLACES"}}
         for _ in range(TRIES):
             item = self._dynamodb.get_item(

@@ -316,9 +316,7 @@ def _state_key(name: str) -> dict[str, Any]:
 
 
 def awaiting_load(table: str, run: Run) -> tuple[TransactWriteItemTypeDef, ...]:
-    """The write that has a landed run watched until it is loaded; none if it has
-    nothing to load.
-    """
+    """The write that has a landed run with rows watched until it is loaded."""
     if run.newest_key is None or run.finished_at is None:
         return ()
     landed = LandedRun(

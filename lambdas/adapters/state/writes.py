@@ -60,9 +60,7 @@ class TableWriter:
         self._jitter = jitter
 
     def transact(self, actions: Sequence[Any], *, refused: str) -> None:
-        """All of `actions`, or none. Raises StateConflict, saying `refused`, if a
-        condition did not hold.
-        """
+        """All of `actions`, or none: a condition raises StateConflict(`refused`)."""
         for left in reversed(range(TRIES)):
             try:
                 self._dynamodb.transact_write_items(TransactItems=actions)

@@ -96,9 +96,7 @@ def slices(backfill: Backfill, bounds: Sequence[CursorValue]) -> list[Slice]:
 def progress(
     parts: Iterable[Slice], states: Iterable[DatasetState], *, asked: str | None = None
 ) -> list[Progress]:
-    """What has become of each slice. A failure counts if it answers the request
-    `asked`, or any if None.
-    """
+    """What became of each slice; failures of the request `asked`, or any if None."""
     known = {state.lane.name: state for state in states if state.lane is not None}
     return [_progress(part, known.get(part.lane), asked) for part in parts]
 

@@ -276,9 +276,7 @@ class Inspector:
         self._refused.append(quarantined_to_line(line))
 
     def _set_unreadable_aside(self, record: bytes, page: int) -> None:
-        """Such as half a surrogate pair in a name: no contract can be held against it,
-        and no value taken out of it.
-        """
+        """As half a surrogate pair in a name: no contract can judge it."""
         if "freeze" in (self._columns_mode, self._type_mode):
             raise Terminal(
                 f"page {page}: a record's names cannot be read, and the contract of "

@@ -53,9 +53,7 @@ def path_to(name: str) -> str:
 
 
 def pointed_names(dataset: Dataset) -> frozenset[str]:
-    """Top-level names without which a row cannot stand: what identifies it, when it
-    was, whether it was deleted.
-    """
+    """Top-level names of a row's key, its time and its deletion."""
     paths = [*dataset.primary_key, dataset.deleted_when]
     paths.append(dataset.freshness.loaded_at_field)
     if dataset.source.cursor is not None:

@@ -183,9 +183,7 @@ class Observer:
         return observed, told[:MAX_TOLD]
 
     def _new_columns(self) -> list[Drift]:
-        """Those that were not there when there were any. What the first run shows is
-        what the data is, and no news.
-        """
+        """Those that were not there before; what the first run shows is no news."""
         before = self._before
         if not before.columns and not self._refused:
             return []
@@ -202,9 +200,7 @@ class Observer:
         ]
 
     def _changed_types(self) -> list[Drift]:
-        """Of declared columns the values that their type does not take; where none is
-        declared, the types that had to be widened.
-        """
+        """Values that a declared type does not take, or types that were widened."""
         before = self._before
         changes = {
             name: change

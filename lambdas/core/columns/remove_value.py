@@ -79,9 +79,7 @@ def _rewritten(
     gone: Collection[int],
     below: Mapping[int, list[tuple[Step, ...]]],
 ) -> bytes:
-    """The document without what goes; each member that stays keeps what parted it from
-    the one before.
-    """
+    """The document without what goes; what parts the members that stay is kept."""
     if not gone and not below:
         return document
     written = [document[: parts[0].start]]

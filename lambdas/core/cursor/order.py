@@ -74,9 +74,7 @@ _FAMILIAR = tuple(
 
 @dataclass(frozen=True, slots=True)
 class CursorOrder:
-    """How the values of one cursor are read and compared. `key` raises ValueError with
-    a sentence for what has no known order.
-    """
+    """How one cursor's values are read and compared; `key` raises ValueError."""
 
     type: Literal["time", "number", "text"] | None = None
     patterns: tuple[TimePattern, ...] = ()
@@ -151,9 +149,7 @@ class CursorOrder:
             return ("time", midnight.replace(tzinfo=UTC), 0)
 
     def as_date(self, key: SortKey, *, up: bool = False) -> SortKey:
-        """A time as its day, or `up` to the next unless it is midnight; all else
-        itself.
-        """
+        """A time as its day, or `up` to the next if past midnight; all else itself."""
         if key[0] != "time":
             return key
         try:

@@ -64,9 +64,7 @@ class PullFacts:
 
 
 class PipeReport(Pipe):
-    """The pipe's own report, and `path`: below its stage, what it reads; None is not
-    known.
-    """
+    """The pipe's own report, and `path`: what it reads below its stage."""
 
     path: str | None = None
 
@@ -203,9 +201,7 @@ def _last_run(facts: PullFacts, now: datetime) -> LastRun:
 
 
 def with_the_killed(runs: Sequence[Run], *, now: datetime) -> list[Run]:
-    """The runs of a dataset, the newest first, as they are told to a person: one that
-    is said to run, and was killed, has failed.
-    """
+    """A dataset's runs, the newest first; a killed one is a failed one."""
     return [
         dataclasses.replace(run, status=RunStatus.FAILED, error=KILLED)
         if run.status is RunStatus.RUNNING and (later or _has_outlived(run, now))

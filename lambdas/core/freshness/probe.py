@@ -57,9 +57,7 @@ def event_time(dataset: Dataset) -> EventTime | None:
 
 
 def instant(value: object, order: CursorOrder = _ISO) -> datetime | None:
-    """The time a JSON value stands for; numbers are epoch seconds or milliseconds if
-    `order` does not say what they are.
-    """
+    """The time a JSON value stands for; a number is epoch seconds or milliseconds."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if isinstance(value, str) or order.patterns:
@@ -108,9 +106,7 @@ def derived_answer(
     cursor: CursorValue | None,
     newest_first: bool,
 ) -> Upstream:
-    """What the records from `cursor` on say: of at most `PAGES` pages, each with
-    whether there are more after it.
-    """
+    """What the records from `cursor` on say, of at most `PAGES` pages."""
     newest: datetime | None = None
     seen = 0
     is_all = True
@@ -141,9 +137,7 @@ def derived_answer(
 
 
 def failed_probe(error: UpstreamError) -> Upstream:
-    """What it says of the source that it could not be asked. That our own pulls use
-    its rate_limit up says nothing.
-    """
+    """What a probe that failed says; our own rate limit says nothing of the API."""
     if isinstance(error, OverBudget):
         return NOT_PROBED
     result: ProbeResult

@@ -212,9 +212,7 @@ def breaks_at(
 def deadlines(
     promise: Freshness, after: datetime, until: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The deadlines that are due strictly after `after` and up to `until`, each with
-    how old data may be then.
-    """
+    """Those after `after` and up to `until`, each with how old data may be then."""
     if promise.deadline_cron is None or promise.lower_bound_delta is None:
         return
     cron, tz = parse_crontab(promise.deadline_cron), zone(promise.calendar.timezone)
@@ -224,9 +222,7 @@ def deadlines(
 
 
 def faults(promise: Freshness) -> list[Fault]:
-    """What is wrong with a `freshness` mapping beyond its types: (key path, sentence)
-    each, the sentence saying what is accepted.
-    """
+    """What is wrong in `freshness` beyond its types: key path and sentence, each."""
     return [
         *_calendar_faults(promise),
         *_deadline_faults(promise),
@@ -250,9 +246,7 @@ def _deadline(
 
 
 def _bound(promise: Freshness, tick: datetime) -> datetime:
-    """How old data may be at a tick: days are counted on the wall clock of the
-    calendar, without those that it calls quiet.
-    """
+    """How old data may be at a tick: in days of the calendar that are not quiet."""
     delta = promise.lower_bound_delta
     if delta is None or delta.period != "day":
         return tick - (timedelta() if delta is None else delta.duration)

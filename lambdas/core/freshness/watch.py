@@ -51,9 +51,7 @@ class Watch:
 
 
 def promise_hash(dataset: Dataset) -> str:
-    """Changes when the promise does: then an old verdict says nothing any more. One
-    that was paused begins anew.
-    """
+    """Changes with the promise, and when it is paused: then old verdicts end."""
     text = dataset.freshness.model_dump_json() + (dataset.schedule.paused or "")
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

@@ -69,9 +69,7 @@ class BaseAuth(BaseModel, ABC):
         """
 
     def secrets(self, resolve: Resolve) -> frozenset[str]:
-        """Every text that must not be in a message: the proofs, and what else is
-        taken from secrets, at any depth.
-        """
+        """Every text that must not be in a message: proofs, and all secrets used."""
         texts = {*self.proofs().values(), *self.references()}
         return frozenset(resolve(text).strip("\r\n") for text in texts)
 

@@ -21,9 +21,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """An answer: `url` is the one that answered, header names are lower case, and
-    `body` is whole and decompressed.
-    """
+    """An answer: its last `url`, lower-case header names, the decompressed body."""
 
     status: int
     url: str

@@ -81,9 +81,7 @@ def _however_written(secret: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=256)
 def _letters(secret: str) -> tuple[re.Pattern[str], ...]:
-    """Each character of `secret`, as it is or escaped: which ones are differs from one
-    library to the next.
-    """
+    """Each character of `secret`, as it is or escaped in any of the known ways."""
     return tuple(map(_letter, secret))
 
 

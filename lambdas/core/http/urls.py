@@ -141,9 +141,7 @@ def without_params(url: str, names: Collection[str]) -> str:
 
 
 def public_url(url: str, secrets: Collection[str] = ()) -> str:
-    """`url` as a message may show it: no user information, no values of parameters
-    that sound like secrets, no known secret anywhere, no fragment.
-    """
+    """`url` for a message: no user, fragment, secret or secret-sounding value."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -12,9 +12,7 @@ from lambdas.core.names import LOADING, MONITOR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentContext:
-    """Whom and what an incident concerns, in people's terms. `usual` is how it was late
-    before.
-    """
+    """Whom and what an incident concerns; `usual` is how it was late before."""
 
     dataset: str
     description: str

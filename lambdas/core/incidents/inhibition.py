@@ -19,18 +19,14 @@ Lineage = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inhibition:
-    """`by` names what inhibits a dataset, `of` whom a dataset inhibits, in the order in
-    which they were given.
-    """
+    """`by` names what inhibits a dataset, `of` whom it inhibits, in given order."""
 
     by: Mapping[str, str]
     of: Mapping[str, tuple[str, ...]]
 
 
 def lineage(catalogue: Catalogue) -> Lineage:
-    """What the datasets of a catalogue are made from; one that is made from none is
-    left out.
-    """
+    """What each dataset of a catalogue is made from, if it is made from any."""
     return {
         name: frozenset({dataset.source.parent.dataset})
         for name, dataset in catalogue.datasets.items()

@@ -9,9 +9,7 @@ from lambdas.core.incidents.incident import Incident
 
 
 def with_late(tally: AttainmentState, incident: Incident) -> AttainmentState:
-    """With an incident that is over; one that was never late, or is known, changes
-    nothing.
-    """
+    """With an incident that is over; if it was late, and is not known yet."""
     late = late_of(incident)
     if late is None or late.incident_id in {one.incident_id for one in tally.lates}:
         return tally

@@ -54,9 +54,7 @@ def block(
     listed: bool = False,
     aside: bool = False,
 ) -> Block:
-    """A block of at most `LINES` lines of at most `LINE` characters, saying what is
-    left out.
-    """
+    """At most `LINES` lines of at most `LINE` characters, saying what is left out."""
     kept = [cut(line, LINE) for line in lines[:LINES]]
     if len(lines) > LINES:
         kept.append(f"… and {len(lines) - LINES} more")

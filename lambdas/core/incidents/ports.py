@@ -31,9 +31,7 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckState:
-    """All that a check begins with, read at once: most checks find nothing to do, and
-    end with it.
-    """
+    """All that a check begins with, read at once: most checks do no more."""
 
     watches: Mapping[str, Watch] = field(default_factory=dict)
     """What is remembered of every dataset, by name."""
@@ -58,9 +56,7 @@ class IncidentState(Protocol):
         """What there is to begin with."""
 
     def remember(self, watches: Iterable[Watch]) -> Mapping[str, str]:
-        """Keep what was seen of datasets whose incidents did not change; why that of a
-        dataset could not be kept, by its name.
-        """
+        """Keep what was seen of unchanged datasets; why one was not kept, by name."""
 
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""

@@ -50,9 +50,7 @@ def loading_verdict(troubles: Sequence[Problem]) -> Verdict:
 
 
 def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
-    """What is said of a dataset that is on time while some of its rows are not loaded:
-    it is at risk.
-    """
+    """At risk: a dataset on time while some of its rows are not loaded."""
     name = problem.dataset or LOADING
     why = in_plain_words(problem.code).partition(";")[0].rstrip(".")
     return Verdict(

@@ -163,9 +163,7 @@ _SPOKEN = {MONITOR: "monitoring", LOADING: "loading"}
 def _ended(
     incident: Incident, subject: IncidentContext, *, footer: Block, never_late: str = ""
 ) -> Message:
-    """`never_late`: the headline where nothing was late or unseen, and the name of a
-    cause is all that is left to say.
-    """
+    """`never_late` is the headline where nothing was late or unseen."""
     began = local_time(incident.opened_at, subject.timezone)
     newest = (
         [block("Newest data", [local_time(incident.newest_at, subject.timezone)])]
@@ -245,9 +243,7 @@ def _at(moment: datetime, subject: IncidentContext) -> str:
 
 
 def _expectation(incident: Incident, subject: IncidentContext) -> Block:
-    """When the data come; where nobody knows, when we ask the source again. Of what is
-    at risk: when it would be late.
-    """
+    """When data come, when we ask again, or when what is at risk would be late."""
     if incident.state == "pass" and incident.late_at is not None:
         return block("Late if nothing comes", [_at(incident.late_at, subject)])
     said = _expected(incident, subject)

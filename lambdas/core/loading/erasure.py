@@ -79,9 +79,7 @@ class Keys:
 
 
 def keys_of(dataset: Dataset, written: Sequence[str]) -> Keys:
-    """The keys that a person wrote as JSON: a value, a list of values in the order of
-    `primary_key`, or an object by its paths. Raises BadInput.
-    """
+    """The keys that a person wrote as JSON: values, lists or objects. BadInput."""
     if not dataset.primary_key:
         raise BadInput(
             f"{dataset.name} declares no primary_key, so that no row can be told from "

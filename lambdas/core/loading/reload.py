@@ -225,9 +225,7 @@ class Reloader:
                 yield number, places[-1], line
 
     def _set_aside(self, key: str, attempt: int | None) -> dict[int, tuple[int, str]]:
-        """Rows of an object in quarantine, since which attempt, and why; of attempts
-        before `attempt`.
-        """
+        """Rows of an object in quarantine before `attempt`: since when, and why."""
         name = _known(key)
         found: dict[int, tuple[int, str]] = {}
         for item in self._stored.below(

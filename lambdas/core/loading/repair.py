@@ -36,9 +36,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """One run that is loaded now, and was not by itself. `rows` is what had landed,
-    `refused` what of it is in quarantine.
-    """
+    """A run that a repair loaded: `rows` landed, `refused` of them in quarantine."""
 
     dataset: str
     run_id: str

@@ -54,9 +54,7 @@ _receipt = msgspec.json.Decoder(Receipt)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedRow:
-    """One line of the quarantine. `name` is its object and line, `base` the object
-    that it lands beside.
-    """
+    """One line of the quarantine: its `name`, and the object it lands beside."""
 
     name: str
     base: str
@@ -119,9 +117,7 @@ class Replayer:
         *,
         now: datetime,
     ) -> Replay:
-        """Land what is in quarantine and was not replayed: all as it is, or only what
-        `fixed` names, with the record that stands there.
-        """
+        """Land what waits in quarantine: all of it, or `fixed` with its records."""
         landed = list(self._finish(dataset.name, now))
         refused: dict[str, str] = {}
         wanted: dict[str, list[Receipt]] = {}

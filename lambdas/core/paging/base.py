@@ -132,16 +132,12 @@ class BasePaginator(BaseModel, ABC):
         return []
 
     def heeds_flags(self, page: AnsweredPage) -> bool:
-        """Whether a flag that was not declared ends the pull though this paginator
-        would go on.
-        """
+        """Whether a flag that was not declared may end the pull."""
         del page
         return True
 
     def is_declared_end(self, page: AnsweredPage) -> bool:
-        """Whether the answer ends the pull by a key that is declared for this: then
-        nothing else in it counts.
-        """
+        """Whether a declared key ends the pull: then nothing else counts."""
         del page
         return False
 
@@ -151,16 +147,12 @@ class BasePaginator(BaseModel, ABC):
         return None
 
     def rows_up_to(self, page: AnsweredPage, position: JsonValue) -> int | None:
-        """How many of all rows lie before the end of this page; None if that is not
-        known.
-        """
+        """How many rows lie before the end of this page; None if not known."""
         del position
         return page.rows_read
 
     def looked_at(self, page: AnsweredPage) -> str | None:
-        """What this paginator looks for and the answer does not hold, for a sentence;
-        None if it is there, or may always be absent.
-        """
+        """What it looks for and the answer lacks, in words; None if all is there."""
         del page
         return None
 

@@ -93,9 +93,7 @@ class CountingPaginator(BasePaginator):
         )
 
     def _is_shown(self, page: AnsweredPage, rows_read: int | None) -> bool:
-        """Whether a sign that nobody declared says that there is more, and going on by
-        the count leads there.
-        """
+        """Whether an undeclared sign says there is more, which the count reaches."""
         signs = page.signs
         if page.rows == 0 or signs.end is not None:
             return False

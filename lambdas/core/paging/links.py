@@ -14,9 +14,7 @@ from lambdas.core.records.json_path import AnswerPath
 
 
 class LeadingPaginator(BasePaginator):
-    """Each answer leads to the next page, and may say in other ways that it is the
-    last: by a flag, or by having no rows.
-    """
+    """Each answer leads to the next; a flag or an empty page ends it too."""
 
     stop_after_empty_page: bool = Field(
         default=False, description="whether a page without rows is the end"
@@ -41,9 +39,7 @@ class LeadingPaginator(BasePaginator):
         return self.has_more_path if more else super().promised_by(page)
 
     def is_declared_end(self, page: AnsweredPage) -> bool:
-        """No more by the declared flag, or no rows where that is the end, unless a
-        total says otherwise.
-        """
+        """No more by the flag, or no rows where that ends it, but for a total."""
         if page.flag(self.has_more_path, "has_more_path") is False:
             return True
         rows = None if self.ignore_total else page.rows_read

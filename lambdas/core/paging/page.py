@@ -70,9 +70,7 @@ class AnsweredPage:
         )
 
     def is_another(self) -> bool:
-        """Whether a total says that rows were still missing before this page, or an
-        offset that comes back that it is not the first.
-        """
+        """Whether a total or an offset in it says that this is a page of its own."""
         read = self.rows_read
         return self.signs.has_moved or (
             read is not None
@@ -132,9 +130,7 @@ class AnsweredPage:
                 )
 
     def flag(self, path: str | None, key: str) -> bool | None:
-        """What the API says at a declared path; None if it says nothing. `key` is the
-        paginator's key that names the path.
-        """
+        """What the API says at a declared path, which `key` names; None if nothing."""
         raw = self.find(path) if path else None
         value = None if raw is None else msgspec.json.decode(raw)
         match value:

@@ -326,9 +326,7 @@ class Signs:
         )  # fmt: skip
 
     def _is_limit(self, count: Sign, parts: Mapping[str, Sign]) -> bool:
-        """Whether `count` is how many were asked for: it was sent, or it stands beside
-        an offset in a limit's place.
-        """
+        """Whether `count` is how many were asked for, by what was sent or its place."""
         if "hits" in count.words:
             return False
         if "offset" in parts and "limit" not in parts:
@@ -417,17 +415,13 @@ class Signs:
         return min(number, self._before.totals.get(sign.where, number))
 
     def is_lower_bound(self, sign: Sign) -> bool:
-        """Whether a total says only that there are at least so many, and those were
-        read: what is beyond is not counted.
-        """
+        """Whether a total says only `at least so many`, and those were read."""
         return any(one.is_at_least and one.total == sign for one in self.counted) and (
             self._before.rows is None or sign.value == self._before.rows + self._rows
         )
 
     def _is_last_by_number(self, one: Counted) -> bool:
-        """Whether this is the last page by its own number, counted from 1; from 0 where
-        its place and its rows give the total.
-        """
+        """Whether it is the last page by its number, from 1 or, seen so, from 0."""
         page, pages = _number_of(one.page), _number_of(one.pages)
         if page is None or pages is None:
             return False
@@ -439,9 +433,7 @@ class Signs:
         return page * size + self._rows == total
 
     def _skipped(self, one: Counted) -> int:
-        """Rows before this answer that this pull did not read: its first answer says,
-        or was asked, to begin later.
-        """
+        """Rows before this answer that were not read: it began later, or says so."""
         if self._before.pages:
             return 0
         sent = [
@@ -543,9 +535,7 @@ class Signs:
         )
 
     def _part(self, node: Node) -> str | None:
-        """What a number says; a total may be called by what is counted, as in
-        `totalFlights`.
-        """
+        """What a number says; a total may bear what it counts: `totalFlights`."""
         words = node.words
         if node.name == "value" and len(node.way) > 1:
             above = node.way[-2]

@@ -43,9 +43,7 @@ BY_NEIGHBOUR: Mapping[tuple[str, str, object], str] = {
 
 
 def param_of(token: Sign, beside: Mapping[str, object] | None = None) -> str | None:
-    """The parameter that takes this token; None if its name does not say. `beside` are
-    the values of the outer object.
-    """
+    """The parameter that takes this token, by its name or the values beside it."""
     for (path, name, value), param in BY_NEIGHBOUR.items():
         if token.where == path and (beside or {}).get(name, ...) == value:
             return param

@@ -292,9 +292,7 @@ class NewRows:
     def _keep_wanted(
         self, values: Sequence[object], records: Sequence[bytes], verdicts: Verdicts
     ) -> list[bytes]:
-        """`keep` for a page whose cursors are all of one kind and were not seen before:
-        nothing is done a row that is not done in C.
-        """
+        """`keep` for a page of cursors of one kind, all unseen: the fast way, in C."""
         self._advance(values, records, verdicts)
         wanted = {value for value, (is_in, _) in verdicts.items() if is_in}
         if len(wanted) == len(verdicts):
@@ -398,9 +396,7 @@ class NewRows:
     def _advance(
         self, values: Sequence[object], records: Sequence[bytes], verdicts: Verdicts
     ) -> None:
-        """Move the cursor to the newest row that is not ahead of now, and remember the
-        rows that are there, and those ahead.
-        """
+        """Move the cursor to the newest row not ahead of now; remember its edge."""
         passed = {v: key for v, (is_in, key) in verdicts.items() if is_in and key}
         ahead: dict[object, int | None] = {}
         if passed and self._is_ahead(max(passed.values())):

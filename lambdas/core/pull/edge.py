@@ -74,9 +74,7 @@ class Edge:
         self._before_at_edge.clear()
 
     def add(self, record: bytes, day: int | None) -> None:
-        """Remember a row at the cursor, or one ahead of it by its `day`. Raises
-        Terminal if they are too many.
-        """
+        """Remember a row at the cursor, or ahead by its `day`; Terminal if too many."""
         if day is None:
             self._at_edge.add(self._hash(record))
         else:

@@ -309,9 +309,7 @@ class Puller:
         before: DatasetState,
         plan: Plan,
     ) -> Plan:
-        """Carry the pages over. A stored position that upstream refuses may have
-        expired: then the pull begins anew, if that doubles nothing.
-        """
+        """Carry the pages over; begin anew if a stored position has expired."""
         try:
             transfer.run_from(self._source(dataset, plan.window), plan.rows)
         except Terminal as error:
@@ -331,9 +329,7 @@ class Puller:
     def _begin_anew(
         self, transfer: Transfer, before: DatasetState, error: Terminal
     ) -> None:
-        """Go on under the id of a pull of its own: what it reads is newer than what the
-        segments before it have landed.
-        """
+        """Go on under a new pull's id: what it reads is newer than what landed."""
         old = transfer.run
         why = "upstream no longer knows where this pull stood, and it begins anew: "
         self._failed(old, error.kind, f"{why}{error}")

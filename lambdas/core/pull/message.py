@@ -32,9 +32,7 @@ AFTER_DEATH = timedelta(seconds=60)
 
 
 class SliceRequest(BaseModel):
-    """Which slice of a backfill a message asks for; `asked` names the command that
-    sent it, so that what it says of a failure is not an older one's.
-    """
+    """Which slice a message asks for; `asked` names the command that sent it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -157,9 +155,7 @@ def ending(run: Run, *, tries: int) -> MessageEnding:
 
 
 def continuation(request: PullRequest, after: str) -> PullRequest | None:
-    """The message that lets a long pull go on after a run; None if its chain is as long
-    as a chain may be, and the next tick goes on instead.
-    """
+    """The message that lets a long pull go on; None past the longest chain."""
     if request.hops >= MAX_HOPS:
         return None
     return PullRequest(

@@ -149,9 +149,7 @@ def must_have_rows(
 
 
 def must_move(plan: Plan, cut: Cut | None) -> None:
-    """Raise Terminal if a segment ends where it began: within one process the source
-    notices pages that go in circles, over several nobody else would.
-    """
+    """Raise Terminal if a segment ends where it began: its pages go in circles."""
     if plan.resumed is None or cut is None or cut.position is None:
         return
     if cut.position == plan.resumed.position:

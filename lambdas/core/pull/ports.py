@@ -54,9 +54,7 @@ class PageSource(Protocol):
 
     @property
     def reached(self) -> CursorPosition | None:
-        """Where the dataset's cursor stands after the pages read so far, if the source
-        keeps it itself; None where the rows tell.
-        """
+        """The cursor after the pages so far, if the source keeps it; else None."""
 
 
 class ObjectWriter(Protocol):
@@ -100,14 +98,10 @@ class LandingZone(Protocol):
         """Remove a small object; gone already is fine."""
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """The names of visible objects that begin with `prefix` and come after
-        `after`, in order.
-        """
+        """The names of visible objects with `prefix`, after `after`, in order."""
 
     def read(self, key: str, *, start: int, size: int) -> bytes | None:
-        """Up to `size` bytes of an object from `start` on, fewer at its end; None if
-        it is not there.
-        """
+        """Up to `size` bytes of an object from `start` on; None if it is not there."""
 
 
 class RunState(Protocol):
@@ -125,9 +119,7 @@ class RunState(Protocol):
         """One run's record."""
 
     def record_started(self, run: Run) -> None:
-        """Keep a running run, for whoever looks while it runs. Raises StateConflict if
-        its id is taken: no two runs write under one name.
-        """
+        """Keep a running run. Raises StateConflict if its id is taken."""
 
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """In one transaction: put the run as committing, and name it in the state."""
@@ -135,9 +127,7 @@ class RunState(Protocol):
     def record_landed(
         self, before: DatasetState, after: DatasetState, run: Run
     ) -> DatasetState:
-        """In one transaction: the run is landed (or succeeded with no rows), the
-        cursor moves, and nothing is committing any more.
-        """
+        """In one transaction: the run has landed, and the cursor moves."""
 
     def record_voided(self, before: DatasetState, run: Run) -> DatasetState:
         """In one transaction: the run is voided, the cursor stays."""
@@ -149,9 +139,7 @@ class RunState(Protocol):
         """Keep what a lane says of itself; nothing of a run is in it."""
 
     def next_lane_stamp(self, dataset: str, floor: datetime) -> LaneStamp:
-        """A stamp greater than any that was given out for the dataset, and not before
-        `floor`.
-        """
+        """A stamp greater than any given out before, and not before `floor`."""
 
     def committing_datasets(self) -> Sequence[str]:
         """Datasets and lanes that have a run recorded and not landed, for the sweep."""

@@ -224,9 +224,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStamp:
-    """What a slice's run id is made of: a moment, and its turn among those that share
-    it. Whoever takes the next one gets a greater.
-    """
+    """A slice's run id: a moment, and its turn there; each taken is greater."""
 
     at: datetime
     number: int

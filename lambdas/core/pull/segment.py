@@ -65,9 +65,7 @@ def shape_of(dataset: Dataset) -> str:
 
 
 def goes_on(dataset: Dataset, resume: Resume | None) -> bool:
-    """Whether a pull that is half-way can go on where it is: its position, if it has
-    one, is one of the endpoint as it is now.
-    """
+    """Whether a pull that is half-way can go on: its position is the endpoint's."""
     return resume is not None and (
         resume.position is None or resume.shape == shape_of(dataset)
     )

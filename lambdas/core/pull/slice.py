@@ -27,9 +27,7 @@ class Slice:
 
 
 def has_landed(state: DatasetState, part: Slice) -> bool:
-    """Whether nothing is left to do for a slice: all of it has landed, or a later
-    attempt has taken over.
-    """
+    """Whether a slice is done: it landed, or a later attempt has taken over."""
     if state.lane is None or state.lane.attempt < part.attempt:
         return False
     is_later = state.lane.attempt > part.attempt
@@ -37,9 +35,7 @@ def has_landed(state: DatasetState, part: Slice) -> bool:
 
 
 def at_attempt(state: DatasetState, part: Slice) -> DatasetState:
-    """The lane's state as the slice's attempt begins with it: a later one forgets how
-    far the one before was, but not who writes next.
-    """
+    """The lane's state as an attempt begins; a later one begins from the start."""
     if state.lane is None or state.lane.attempt >= part.attempt:
         return state
     return DatasetState(

@@ -209,9 +209,7 @@ def _capped(page: Page) -> str:
 
 
 def cut_after(page: Page, rows: NewRows | EveryRow) -> Cut | None:
-    """Where the pull goes on after a page; None if it cannot end there. Raises Terminal
-    for a position that is too long to be kept.
-    """
+    """Where the pull goes on after a page; None if nowhere. Raises Terminal."""
     if page.next_position is None:
         return Cut(position=None) if rows.can_stop_here else None
     position = msgspec.json.encode(page.next_position).decode()

@@ -175,9 +175,7 @@ class Document:
         return self._elements
 
     def find(self, path: str) -> list[msgspec.Raw]:
-        """Every value at `path`, as `json_path.find` does; a name with a dot in it,
-        such as `@odata.nextLink`, is found as it is written.
-        """
+        """Every value at `path`, as `json_path.find`; a dotted name may be literal."""
         if path in self._members:
             return [self._members[path]]
         way = answer_steps(path)
@@ -192,9 +190,7 @@ class Document:
         return self.level(names[:-1]).get(names[-1])
 
     def level(self, names: tuple[str, ...]) -> Mapping[str, msgspec.Raw]:
-        """The members of the object below these names, read once; none if it is no
-        object.
-        """
+        """The members of the object below these names, read once."""
         known = self._levels.get(names)
         if known is None:
             value = self.at(names)

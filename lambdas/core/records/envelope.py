@@ -192,9 +192,7 @@ class Envelope:
 
 
 def _speaking(level: Mapping[str, msgspec.Raw]) -> Iterable[tuple[str, msgspec.Raw]]:
-    """The members; of an object of very many, which is data, those whose names speak of
-    pages or of an error, at its beginning and its end.
-    """
+    """The members; of very many, which is data, those that speak of pages or errors."""
     if len(level) <= _MOST_MEMBERS:
         return level.items()
     names = list(level)
@@ -253,9 +251,7 @@ def _node(way: Way, name: str, kind: str, raw: msgspec.Raw) -> Node:
 
 
 def _is_records(way: Way, records: Way) -> bool:
-    """Whether this is where the records stand: at the path, or at a list that it goes
-    through element by element.
-    """
+    """Whether the records stand here: at the path, or at a list it goes through."""
     plain = records[: records.index(None)] if None in records else records
     while plain and isinstance(plain[-1], int):
         plain = plain[:-1]

@@ -134,9 +134,7 @@ def _tells_error(value: Scalar, document: Document, *, rows: int) -> bool:
 
 
 def _refusal(nodes: Iterable[Node], *, rows: int, is_record: bool) -> str | None:
-    """A status that says no, or a code with a message. An object with an id is a record
-    of its own, whose status is not the answer's.
-    """
+    """A status that says no, or a code with a message; not a record's, with an id."""
     level: dict[object, list[Node]] = {}
     for node in nodes:
         if not any(isinstance(step, int) for step in node.way):

@@ -93,9 +93,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _decoder(paths: Iterable[str]) -> msgspec.json.Decoder[list[Any]] | None:
-    """Reads records that have all of the key as texts, numbers or booleans; None where
-    a path is more than names.
-    """
+    """Reads records that have all of the key; None where a path is not names."""
     tree: dict[str, Any] = {}
     for path in paths:
         names = steps(path)

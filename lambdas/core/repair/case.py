@@ -23,9 +23,7 @@ from lambdas.core.sql import names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """The runs of a dataset that are awaited from one pipe, and what is remembered of
-    earlier checks of it.
-    """
+    """A dataset's runs that one pipe has to load, and what earlier checks found."""
 
     dataset: str
     generation: int

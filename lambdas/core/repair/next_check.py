@@ -30,9 +30,7 @@ def rest(context: RepairContext, case: Case) -> None:
 
 
 def soon(context: RepairContext, case: Case, *, refreshed: Iterable[str] = ()) -> None:
-    """Something is about to be loaded: the next check should see it. `refreshed` are
-    the names of the files that REFRESH was asked for.
-    """
+    """The next check should see it load; `refreshed` are files sent to REFRESH."""
     retry = case.retry_from(context.now)
     files = set(refreshed)
     context.watch.remember(

@@ -35,9 +35,7 @@ class ObjectReload:
     def failed(
         self, case: Case, run: LandedRun, loads: RunLoads
     ) -> tuple[bool, RepairCounts]:
-        """Reload what failed: whether anything of it is still to be loaded, and how
-        many objects were reloaded.
-        """
+        """Reload what failed: whether some is yet to load, and how many were."""
         is_left, counts = False, NOTHING_DONE
         for failed in loads.failed:
             waits, done = self._one(case, run, failed)
@@ -119,9 +117,7 @@ class ObjectReload:
         return landed.key is not None, RepairCounts(landed_again=1)
 
     def _doubt(self, dataset: str, failed: Failed) -> str | None:
-        """Why not to reload it: the table has not just the rows that the history
-        says were loaded of it.
-        """
+        """Why not to reload it: the table has not the rows that were loaded of it."""
         expected = {failed.name_of(attempt): rows for attempt, rows in failed.loaded}
         tried = [failed.name_of(attempt) for attempt in range(failed.attempt + 1)]
         statement = repairing.rows_of_files(self._context.database, dataset, tried)

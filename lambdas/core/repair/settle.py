@@ -44,9 +44,7 @@ class Settlement:
         return True
 
     def run_files(self, run: LandedRun) -> tuple[bool, RepairCounts]:
-        """Whether RAW._RUNS holds the run's file and its amendments, for `replace`,
-        and what was done if it does not.
-        """
+        """Whether RAW._RUNS holds the run's files, for `replace`, and what was done."""
         context = self._context
         if not self._needs_file(run):
             return True, NOTHING_DONE

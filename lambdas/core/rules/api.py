@@ -59,9 +59,7 @@ def client_findings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
 
 
 def origin_faults(dataset: Dataset, destinations: Destinations) -> Iterator[str]:
-    """The secrets of a dataset that an environment does not let go where they are
-    sent, as sentences.
-    """
+    """Secrets that the environment does not let go where they are sent."""
     api, endpoint = dataset.source.client, dataset.source.endpoint
     if not isinstance(api, Api) or api.base_url.startswith(SECRET):
         return

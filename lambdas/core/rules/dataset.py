@@ -31,9 +31,7 @@ PYTHON_SOURCE = re.compile(
 
 
 def dataset_findings(dataset: Dataset) -> list[Finding]:
-    """What is wrong with a dataset beyond its types; its API, if it stands in place,
-    included.
-    """
+    """What is wrong with a dataset, and an API in it, beyond the types."""
     return [
         *_source_findings(dataset),
         *parent_findings(dataset),

@@ -95,9 +95,7 @@ def _family_findings(
 
 
 def ancestors(dataset: Dataset, datasets: Mapping[str, Dataset]) -> list[str]:
-    """Parent, grandparent and so on, as far as they are known; a circle ends with the
-    first name that comes again.
-    """
+    """Parent, grandparent and so on, until one comes again."""
     way: list[str] = []
     at: Dataset | None = dataset
     while at is not None and at.source.parent is not None:

@@ -15,9 +15,7 @@ _ENDPOINT: Location = ("source", "endpoint")
 
 
 def paging_findings(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
-    """What is wrong with how a dataset reads its pages; `api` is its client, if that
-    can be read.
-    """
+    """What is wrong with its paging; `api` is its client, if that can be read."""
     endpoint = dataset.source.endpoint
     if endpoint is None:
         return

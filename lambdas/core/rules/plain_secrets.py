@@ -81,9 +81,7 @@ def plain_in_api(api: Api) -> Iterator[Finding]:
 
 
 def plain_in_dataset(dataset: Dataset, api: Api | None) -> Iterator[Finding]:
-    """Secrets that a dataset sends in plain text; `api` is its client, if that can be
-    read.
-    """
+    """Secrets it sends in plain text; `api` is its client, if readable."""
     if api is not None and is_loopback(api.base_url):
         return
     endpoint, probe = dataset.source.endpoint, dataset.freshness.probe

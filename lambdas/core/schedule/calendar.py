@@ -75,9 +75,7 @@ def days_before(calendar: Calendar, day: date, count: int) -> date:
 
 
 def quiet_since(calendar: Calendar, at: datetime) -> datetime | None:
-    """When the quiet time began that `at` lies in, or ten days before it; None if it is
-    due time.
-    """
+    """Since when it is quiet at `at`, at most ten days; None if it is due time."""
     for begin, end in _quiet_spans(_rules(calendar), at - 10 * _DAY):
         if begin > at:
             return None
@@ -87,9 +85,7 @@ def quiet_since(calendar: Calendar, at: datetime) -> datetime | None:
 
 
 def next_due_moment(calendar: Calendar, at: datetime) -> datetime | None:
-    """`at` itself if it is due time, else the end of the quiet it lies in; None if the
-    calendar leaves no due time.
-    """
+    """`at` if it is due time, else the end of the quiet; None if there is none."""
     for begin, end in _quiet_spans(_rules(calendar), at):
         if end > at:
             if begin > at:

@@ -60,9 +60,7 @@ def passed(wall: datetime, tz: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
-    """From `at` on clocks show `shift` more than before, or less where it is negative.
-    `wall` is what they would have shown then.
-    """
+    """From `at` on clocks show `shift` more; `wall` is what they had shown then."""
 
     at: datetime
     wall: datetime

@@ -94,9 +94,7 @@ def place_of(position: JsonValue) -> tuple[Place | None, JsonValue]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentRow:
-    """One row of a parent. `was_read` by an earlier segment of the same pull: it is
-    here so that its like is not asked for again.
-    """
+    """One row of a parent; if it `was_read` before, its like is not asked for."""
 
     place: Place
     record: bytes
@@ -124,16 +122,12 @@ class Parents(Protocol):
     """Where the rows of a parent come from."""
 
     def open(self, dataset: str, window: Window, *, whole: bool) -> ParentReading:
-        """The rows of `dataset` that are fresh for a child whose pull asks for
-        `window`; `whole`: all rows that its table shows, fresh or not.
-        """
+        """The rows of `dataset` fresh since the child's `window`; `whole`: all rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsToRead:
-    """The runs of one pull: those that earlier segments have `read`, and those that
-    are `left`, each in order.
-    """
+    """The runs of one pull, in order: those `read` before, and those `left`."""
 
     read: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -224,9 +218,7 @@ def digest(text: str) -> bytes:
 
 
 def listed_from(dataset: str, since: CursorPosition) -> tuple[str, str]:
-    """The prefix of a parent's run files, and the key after which those begin that a
-    child at `since` may not have read.
-    """
+    """The prefix of a parent's run files, and the key after which to list them."""
     prefix = f"{RUNS}{dataset}/"
     if since.value is None:
         return prefix, ""
@@ -355,9 +347,7 @@ def _reader(paths: tuple[str, ...]) -> Callable[[bytes], Sequence[msgspec.Raw]]:
 
 
 def tuple_of(values: Mapping[str, Value]) -> bytes:
-    """16 bytes that stand for a row's values: equal for equal ones, told apart from
-    those of another kind.
-    """
+    """16 bytes for a row's values: equal for equal ones of the same kind."""
     whole = msgspec.json.encode(list(values.values()))
     return hashlib.blake2b(whole, digest_size=16).digest()
 

@@ -96,9 +96,7 @@ def rows_left(database: str, dataset: Dataset, keys: Sequence[Sequence[str]]) ->
 
 
 def _plain(path: str) -> str:
-    """The text of a part of a key; a number's without zeros behind its point, so that
-    4711.0 is 4711. A text stays what it is.
-    """
+    """A key's part as text; a number without the zeros behind its point."""
     text = names.text_at("PAYLOAD", path)
     value = f"TO_JSON({names.json_access('PAYLOAD', path)})"
     is_text = f"STARTSWITH({value}, '\"')"

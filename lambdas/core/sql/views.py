@@ -101,9 +101,7 @@ def drop_dynamic_table(database: str, dataset: str) -> str:
 
 
 def show_dynamic_tables(database: str) -> str:
-    """Those there are; `name` is the second column, and one holds the comment. Needs no
-    warehouse.
-    """
+    """All: `name` is the second column. Needs no warehouse."""
     return (
         f"SHOW DYNAMIC TABLES IN SCHEMA {names.identifier(database)}."
         f"{names.ANALYTICS_SCHEMA}"

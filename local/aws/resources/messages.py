@@ -45,9 +45,7 @@ class DeployedSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedRule:
-    """A rule that invokes functions. The stand-in invokes none: it puts the events into
-    a queue of the rule's own, from which the fabric takes them.
-    """
+    """A rule, and the queue of its own from which the fabric takes its events."""
 
     name: str
     queue_url: str
@@ -209,9 +207,7 @@ def _delete_rule(_run: Run, existing: Existing) -> None:
     delete=_delete_rule,
 )
 def rule(request: Request) -> Created:
-    """A rule. One with a schedule only is kept out of the stand-in, where it would
-    receive every event, and is ticked like a schedule.
-    """
+    """A rule; one with a schedule is ticked, and kept out of the stand-in."""
     given = request.properties
     name = given.get("Name") or request.name(64)
     arn = request.run.arn("events", f"rule/{name}")

@@ -46,9 +46,7 @@ class Existing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one deployment shares among its resources. `late` runs after all other
-    resources of a stack; `functions` is by ARN.
-    """
+    """What a deployment shares; `late` runs after all other resources of a stack."""
 
     cloud: Cloud
     host: FunctionHost
@@ -81,9 +79,7 @@ class Request:
         return self.run.cloud.client(service)
 
     def name(self, limit: int, *, suffix: str = "") -> str:
-        """The name of a resource that has none of its own: `<stack>-<logical id>`,
-        cut to the service's limit without losing what tells it apart.
-        """
+        """`<stack>-<logical id>` for what has no name, cut so that it stays unique."""
         full = f"{self.stack}-{self.logical_id}"
         room = limit - len(suffix)
         if len(full) > room:

@@ -62,9 +62,7 @@ def alias(request: Request) -> Created:
     "OwnershipControls PublicAccessBlockConfiguration VersioningConfiguration",
 )
 def bucket(request: Request) -> Created:
-    """A bucket. Its notifications are set when all else of the stack is there: S3
-    tries each target, and policies must be in place.
-    """
+    """A bucket; its notifications come last, since S3 tries each target."""
     s3, given = request.client("s3"), request.properties
     if request.before is None:
         name = given.get("BucketName") or request.name(BUCKET_NAME_LIMIT).lower()

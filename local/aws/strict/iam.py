@@ -133,9 +133,7 @@ def _authorize(
 
 
 def require(response: S3Response, *, action: str, resource: str) -> None:
-    """Raise the denial if the caller of a request already let in lacks one more
-    permission; nothing happens while nobody is checked.
-    """
+    """Raise the denial if the caller lacks one more permission."""
     asked, caller = getattr(response, "catflap_caller", (None, None))
     if asked is not None:
         _check(asked, caller, [Need(action=action, resource=resource)], is_s3=True)
@@ -180,9 +178,7 @@ def _is_trusted(asked: Asked, caller: str, context: Mapping[str, list[str]]) -> 
 
 
 def _context(asked: Asked, caller: str) -> dict[str, list[str]]:
-    """The global condition keys. The embedded AWS speaks HTTP on loopback only, and
-    stands for one that is reached by HTTPS.
-    """
+    """The global condition keys, as if the embedded AWS were reached by HTTPS."""
     by_service = (
         {"aws:sourceaccount": [asked.account]}
         if caller.endswith(SERVICE_PRINCIPAL_SUFFIX)

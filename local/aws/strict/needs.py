@@ -103,9 +103,7 @@ def _dynamodb(asked: Asked) -> list[Need]:
 
 
 def _leading_keys(operation: object) -> Mapping[str, list[str]]:
-    """The partition keys that an operation names: of its items, its keys, or its query,
-    of which ours all say `pk = :pk`.
-    """
+    """The partition keys that an operation names; our queries say `pk = :pk`."""
     found = sorted(set(_partition_keys(operation)))
     return {"dynamodb:leadingkeys": found} if found else {}
 

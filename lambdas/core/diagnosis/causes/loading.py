@@ -30,9 +30,7 @@ def _overdue(seen: Assessment) -> bool:
 
 
 def _never_forwarded(seen: Assessment) -> bool:
-    """The pipe runs, has nothing to do, and never took the newest overdue object in
-    hand.
-    """
+    """The pipe runs, is idle, and never took the newest overdue object."""
     pipe = seen.signals.pipe
     return (
         _overdue(seen)

@@ -64,9 +64,7 @@ def counted(number: float, noun: str) -> str:
 
 # names -------------------------------------------------------------------------------
 def name_of(seen: Assessment) -> str:
-    """The dataset's name as a word of a command; a name that is no name of ours is
-    not pasted into one.
-    """
+    """The dataset's name as a word of a command; NAME, if it is no name of ours."""
     name = seen.signals.dataset
     return name if _NAME.fullmatch(name) else "NAME"
 
@@ -102,9 +100,7 @@ def schedule_of(seen: Assessment) -> str:
 
 
 def of_bucket(seen: Assessment, command: str, arguments: str = "") -> str:
-    """` (…)` with a command of AWS about the landing bucket; nothing, where the bucket
-    is not known.
-    """
+    """` (…)` with an AWS command about the landing bucket, if that is known."""
     bucket = seen.signals.deployment.landing_bucket
     words = ("aws s3api", command, f"--bucket {bucket}", arguments)
     return f" (`{' '.join(filter(None, words))}`)" if bucket else ""

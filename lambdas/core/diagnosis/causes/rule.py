@@ -181,9 +181,7 @@ class Rule:
     def with_source_unknown(
         self, *, fault: Fault | None = None, holds_when: str = ""
     ) -> Rule:
-        """The same cause while nobody knows what upstream has, shown by its own fault
-        or by another. When data come is then for nobody to say.
-        """
+        """The same cause while nobody knows what upstream has; without an eta."""
         return replace(
             self,
             group=Group.UNCONFIRMED,

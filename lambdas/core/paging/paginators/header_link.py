@@ -35,9 +35,7 @@ class HeaderLinkPaginator(LinkPaginator):
 
     @classmethod
     def detected(cls, page: AnsweredPage) -> Self | None:
-        """A Link header with `rel="next"`, or a header with `next` in its name and a
-        URL as its value.
-        """
+        """A Link header with `rel="next"`, or a URL in a header of `next`."""
         link = page.signs.header_link
         if link is None or page.signs.end is not None:
             return None

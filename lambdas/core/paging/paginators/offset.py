@@ -71,9 +71,7 @@ class OffsetPaginator(CountingPaginator):
 
     @classmethod
     def detected(cls, page: AnsweredPage) -> Self | None:
-        """An offset and a total side by side, or signs of more where the dataset sends
-        a limit itself.
-        """
+        """An offset beside a total, or a sign of more where a limit is sent."""
         return cls._by_numbers(page) or cls._by_own_params(page)
 
     @classmethod

@@ -75,9 +75,7 @@ class PageNumberPaginator(CountingPaginator):
 
     @classmethod
     def detected(cls, page: AnsweredPage) -> Self | None:
-        """A page's number and the number of pages side by side, or signs of more where
-        the dataset sends a page's number itself.
-        """
+        """A page beside its pages, or a sign of more where a page is sent."""
         for one in groups_in_body(page):
             found = cls._by_numbers(page, one)
             if found is not None:
