@@ -21,18 +21,8 @@ from typing import Annotated, ParamSpec, Protocol
 
 import typer
 
+from cli import options
 from cli.backfill.progress import STOPPED, Ended, View, as_document, as_text, failures
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-    Name,
-)
 from lambdas.adapters.environment import SystemClock
 from lambdas.core.backfill.backfill import (
     Backfill,
@@ -101,7 +91,7 @@ def _stoppable(work: Callable[Asked, int]) -> Callable[Asked, int]:
 
 @_stoppable
 def run(
-    name: Name,
+    name: options.Name,
     *,
     start: Annotated[
         str, typer.Option("--from", metavar="ISO", help="Where the window begins.")
@@ -135,11 +125,11 @@ def run(
     parallel: Annotated[
         int, typer.Option(min=1, max=64, help="Slices at a time, with --landing.")
     ] = 4,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Backfill, showing how far it is; returns 0, 3 if a slice failed, or 130.
 

@@ -8,12 +8,16 @@ Example: catflap bootstrap-sql --env prod > bootstrap.sql
 
 from __future__ import annotations
 
-from cli.options import ENVIRONMENTS, Env, Environments
+from cli import options
 from cli.output import sql_script
 from project.environment_file import read_environment
 
 
-def run(*, environment: Env = "dev", environments: Environments = ENVIRONMENTS) -> int:
+def run(
+    *,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+) -> int:
     """Print the statements; returns 0. Raises BadInput."""
     known = read_environment(environments, environment)
     account = known.snowflake_account

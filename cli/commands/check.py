@@ -19,15 +19,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Environments,
-    Json,
-)
+from cli import options
 from cli.output import columns
 from cli.sandbox import SandboxFinding, look_at
 from lambdas.adapters.environment import SystemClock
@@ -49,10 +41,10 @@ def run(
         str | None,
         typer.Option("--env", metavar="NAME", help="The environment to check as well."),
     ] = None,
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
     0 (warnings or not) or 2.

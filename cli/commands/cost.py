@@ -16,16 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-)
+from cli import options
 from lambdas.core.errors import BadInput
 from lambdas.core.freshness import cost
 from project.environment_file import read_environment
@@ -41,11 +32,11 @@ def run(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Estimate from the YAML.")
     ] = False,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print the estimate; returns 0. Raises BadInput for faulty YAML."""
     if not estimate:

@@ -16,15 +16,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-)
+from cli import options
 from cli.output import when
 from lambdas.core.diagnosis.signals import Signals, signals_from_json
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
@@ -44,10 +36,10 @@ def run(
         str | None,
         typer.Option(metavar="FILE", help="Signals instead of NAME; - is stdin."),
     ] = None,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, with FILE a verdict a line.")
     ] = False,

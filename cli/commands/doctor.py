@@ -12,17 +12,8 @@ import dataclasses
 import json
 import os
 
+from cli import options
 from cli.deployed.environment import deployed
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-)
 from cli.output import columns
 from project.yaml_files import load_catalogue
 
@@ -32,11 +23,11 @@ _WORDS = {"ok": "ok", "bad": "not met", "unknown": "not known"}
 
 def run(
     *,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print each precondition; 1 if one is not met or not known. Raises BadInput,
     BadFiles.

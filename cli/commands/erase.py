@@ -25,19 +25,9 @@ from typing import Annotated
 
 import typer
 
+from cli import options
 from cli.deployed.environment import now
 from cli.deployed.tools import RepairTools, repair_tools
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-    Name,
-)
 from cli.output import columns, iso, when
 from lambdas.adapters.landing.versions import ErasableObjects, ObjectVersion
 from lambdas.adapters.state.loads import LoadTable
@@ -207,7 +197,7 @@ class _Eraser:
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
     key: Annotated[
         list[str] | None,
@@ -226,11 +216,11 @@ def run(
     yes: Annotated[
         bool, typer.Option("--yes", help="Erase them; without it they are counted.")
     ] = False,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Count the rows, or erase them with `yes`.
 

@@ -16,17 +16,8 @@ from typing import Annotated
 
 import typer
 
+from cli import options
 from cli.deployed.environment import deployed, now
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-)
 from cli.output import columns, iso, percent, when
 from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.freshness.attainment import (
@@ -75,11 +66,11 @@ def run(
     ] = None,
     *,
     days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 90,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print the last `days` of one dataset, or the causes of all."""
     reached = deployed(environment, environments=environments)

@@ -13,17 +13,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cli import options
 from cli.deployed.environment import Deployed, deployed, now
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-)
 from cli.output import age, when
 from lambdas.adapters.environment import variables
 from lambdas.core.errors import BadInput, StateConflict
@@ -91,11 +82,11 @@ def run(
         bool,
         typer.Option("--yes", help="Close it although it is still late."),
     ] = False,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print an incident, after it was changed as asked.
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from cli import options
 from cli.commands.incident import as_document
 from cli.deployed.environment import deployed, now
-from cli.options import ENVIRONMENTS, Env, Environments, Json, Limit
 from cli.output import age, columns, when
 from lambdas.core.incidents.incident import Incident
 
@@ -20,10 +20,10 @@ DONE = 0
 
 def run(
     *,
-    limit: Limit = 20,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    as_json: Json = False,
+    limit: options.Limit = 20,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    as_json: options.Json = False,
 ) -> int:
     """Print up to `limit` incidents."""
     reached = deployed(environment, environments=environments)

@@ -22,6 +22,7 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
+from cli import options
 from cli.new.guess import (
     CursorField,
     Field,
@@ -34,7 +35,6 @@ from cli.new.sample import EndpointProbe, RememberingApi, Sample
 from cli.new.text import DatasetDraft, api_text, dataset_text
 from cli.new.url import PastedUrl, free_name, taken_apart
 from cli.one_machine.environment_secrets import EnvironmentSecrets, variable_of
-from cli.options import APIS, DATASETS, Apis, Datasets, Json, Name
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
@@ -82,7 +82,7 @@ class GivenSecrets:
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
     url: Annotated[
         str, typer.Option("--from", metavar="URL", help="Where its records are.")
@@ -97,9 +97,9 @@ def run(
     body: Annotated[
         str | None, typer.Option(metavar="JSON", help="The body of a POST.")
     ] = None,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Ask, write, and say what was found. Returns 0.
 

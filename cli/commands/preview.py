@@ -12,10 +12,10 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cli import options
 from cli.one_machine.parents_first import PreviewedParents
 from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
-from cli.options import APIS, DATASETS, Apis, Datasets, Name
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.adapters.sources.rate_budget import OwnBudgets
 from lambdas.core.dataset import Catalogue, Dataset
@@ -29,13 +29,13 @@ DONE = 0
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
     limit: Annotated[
         int, typer.Option(min=0, help="Print at most this many rows.")
     ] = 10,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON list instead of NDJSON.")
     ] = False,
@@ -63,7 +63,7 @@ def as_line(record: bytes) -> str:
 class _Preview:
     """Rows as a first pull brings them, asked for only as far as they are looked at."""
 
-    def __init__(self, catalogue: Catalogue, datasets: Datasets) -> None:
+    def __init__(self, catalogue: Catalogue, datasets: options.Datasets) -> None:
         self._catalogue = catalogue
         clock = TerminalClock()
         self._sources: ApiSources = sources(

@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli import options
 from cli.deployed.environment import Deployed, deployed
 from cli.deployed.wake import ENDED, PATIENCE, wake
 from cli.one_machine.file_state import FileState
@@ -27,16 +28,6 @@ from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_fir
 from cli.one_machine.rate_files import RateFiles
 from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Environments,
-    Json,
-    Name,
-)
 from cli.output import iso
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
@@ -54,7 +45,7 @@ DONE, OUTSIDE_FAILED = 0, 3
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
     to: Annotated[
         str | None,
@@ -81,10 +72,10 @@ def run(
             metavar="START END", help="Pull this past window; the cursor stays."
         ),
     ] = None,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    environments: Environments = ENVIRONMENTS,
-    as_json: Json = False,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    environments: options.Environments = options.ENVIRONMENTS,
+    as_json: options.Json = False,
 ) -> int:
     """Pull, and print the run. Returns 0, or 3 if the run failed.
 

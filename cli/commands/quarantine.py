@@ -13,18 +13,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from cli import options
 from cli.deployed.tools import repair_tools
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-    Name,
-)
 from cli.output import columns
 from lambdas.core.loading.replay import QuarantinedRow
 from project.fault import printable
@@ -33,7 +23,7 @@ DONE = 0
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
     rows: Annotated[
         bool,
@@ -42,11 +32,11 @@ def run(
     limit: Annotated[
         int, typer.Option(min=1, help="Print at most this many rows.")
     ] = 1_000,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print counts by reason; with `rows` the records themselves as NDJSON, in the
     form that `replay --fixed` takes.

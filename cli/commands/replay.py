@@ -20,18 +20,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cli import options
 from cli.deployed.environment import now
 from cli.deployed.tools import TRIES_BY_HAND, RepairTools, repair_tools
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-)
 from lambdas.adapters.redrive import DeadLetterQueue
 from lambdas.adapters.snowflake.load_history import load_records
 from lambdas.adapters.subscriptions import Subscriptions
@@ -146,11 +137,11 @@ def run(
         bool,
         typer.Option("--dead-letters", help="Queue dead letters again, nothing else."),
     ] = False,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Replay what the options say, or, without any, all but quarantined rows.
 

@@ -17,19 +17,9 @@ from typing import Annotated, Protocol
 
 import typer
 
+from cli import options
 from cli.deployed.environment import deployed
 from cli.one_machine.file_state import FileState
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-    Name,
-)
 from lambdas.core.cursor.bound import cursor_bound
 from lambdas.core.cursor.order import CursorValue
 from lambdas.core.dataset import Dataset
@@ -52,7 +42,7 @@ class CursorState(Protocol):
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
     cursor: Annotated[
         str | None,
@@ -65,11 +55,11 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="The state of `pull --state`, not --env."),
     ] = None,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Set the cursor; returns 0. Raises BadInput, NotReached, StateConflict."""
     if (cursor is not None) == full:

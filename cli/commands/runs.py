@@ -8,19 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from cli import options
 from cli.deployed.environment import deployed, now
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-    Limit,
-    Name,
-)
 from cli.output import columns, iso, when
 from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.evidence import with_the_killed
@@ -34,14 +23,14 @@ _STATUS = {RunStatus.LANDED: "succeeded", RunStatus.VOIDED: "failed"}
 
 
 def run(
-    name: Name,
+    name: options.Name,
     *,
-    limit: Limit = 20,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    limit: options.Limit = 20,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print up to `limit` runs, the newest first."""
     reached = deployed(environment, environments=environments)

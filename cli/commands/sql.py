@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli import options
 from cli.deployed.environment import deployed
-from cli.options import ENVIRONMENTS, Env, Environments, Json
 from cli.rows import rows_as_json, rows_as_table
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
@@ -27,9 +27,9 @@ def run(
         str, typer.Argument(metavar="SQL", help="One statement; reading is allowed.")
     ],
     *,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    as_json: options.Json = False,
 ) -> int:
     """Print the answer. Raises BadInput, BadFiles, NotReached, WarehouseError."""
     reached = deployed(environment, environments=environments)

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import options
 from cli.commands.diagnose import as_text
 from cli.commands.incident import as_document
 from cli.commands.pull import run_document
@@ -27,7 +28,6 @@ from cli.deployed.diagnosis import judged
 from cli.deployed.environment import Deployed
 from cli.deployed.local import LOCAL
 from cli.one_machine.environment_secrets import variable_of
-from cli.options import APIS, DATASETS, ENVIRONMENTS, Apis, Datasets, Environments, Json
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
 from cli.trial.progress import StepLines
@@ -94,10 +94,10 @@ def run(
     speed: Speed = 1.0,
     keep: Keep = False,
     clean: Clean = False,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    environments: Environments = ENVIRONMENTS,
-    as_json: Json = False,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    environments: options.Environments = options.ENVIRONMENTS,
+    as_json: options.Json = False,
 ) -> int:
     """Returns 0 if all is well, 1 if not. Raises BadInput, BadFiles."""
     if clean:
