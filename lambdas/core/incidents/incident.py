@@ -244,32 +244,44 @@ def advance(
     `morning` is when stakeholders' last morning began. `earlier` is the dataset's last
     incident that is over: what comes back within `reopen_within` is the same one.
     """
+    seen = _Seen(
+        verdict=verdict,
+        now=now,
+        newest_at=newest_at,
+        still_old=still_old,
+        has_news=has_news,
+        repeat=repeat,
+        dependents=tuple(dependents),
+        promise_changed=promise_changed,
+        reopen_within=reopen_within,
+    )
     if before is not None and before.resolved_at is not None:
         before = None
     if before is None and earlier is not None and verdict.cause is not None:
         if _is_called_false(earlier, newest_at):
             return Transition(incident=None)
         if _comes_back(earlier, verdict, now=now, within=reopen_within):
-            return _timed(
-                None,
-                _reopened(earlier, verdict, now=now, newest_at=newest_at),
-                now=now,
-                morning=None,
-            )
-    transition = _advanced(
-        before,
-        verdict,
-        now=now,
-        newest_at=newest_at,
-        still_old=still_old,
-        has_news=has_news,
-        repeat=repeat,
-        inhibited_by=inhibited_by,
-        dependents=dependents,
-        ending=_ending(before, newest_at, promise_changed=promise_changed),
-        well_after=reopen_within,
-    )
+            return _timed(None, _reopened(earlier, seen), now=now, morning=None)
+    if verdict.state.late and inhibited_by is not None:
+        transition = _inhibited(before, seen, by=inhibited_by)
+    else:
+        transition = _by_itself(before, seen)
     return _timed(before, transition, now=now, morning=morning)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What a check saw of a dataset, as `advance` has it."""
+
+    verdict: Verdict
+    now: datetime
+    newest_at: datetime | None
+    still_old: bool
+    has_news: bool
+    repeat: timedelta
+    dependents: tuple[str, ...]
+    promise_changed: bool
+    reopen_within: timedelta
 
 
 def _is_called_false(earlier: Incident, newest_at: datetime | None) -> bool:
@@ -288,93 +300,36 @@ def _comes_back(
     return now - earlier.resolved_at <= within
 
 
-def _ending(
-    before: Incident | None, newest_at: datetime | None, *, promise_changed: bool
-) -> Ending:
+def _ending(before: Incident, seen: _Seen) -> Ending:
     """Data that are as old as before pass only since less is promised."""
-    is_same = before is not None and newest_at == before.newest_at
-    return Ending.NOT_PROMISED if is_same and promise_changed else Ending.RECOVERED
+    is_same = seen.newest_at == before.newest_at
+    return Ending.NOT_PROMISED if is_same and seen.promise_changed else Ending.RECOVERED
 
 
-def _advanced(
-    before: Incident | None,
-    verdict: Verdict,
-    *,
-    now: datetime,
-    newest_at: datetime | None,
-    still_old: bool,
-    has_news: bool,
-    repeat: timedelta,
-    inhibited_by: str | None,
-    dependents: Sequence[str],
-    ending: Ending,
-    well_after: timedelta,
-) -> Transition:
-    """As `advance`, without what only time brings."""
-    late = verdict.state.late
-    if late and inhibited_by is not None:
-        return _inhibited(
-            before, verdict, by=inhibited_by, now=now, newest_at=newest_at
-        )
-    if late and before is not None and _is_told_of_otherwise(before, dependents):
-        return _with_dependents(
-            before,
-            verdict,
-            tuple(dependents),
-            now=now,
-            newest_at=newest_at,
-            repeat=repeat,
-        )
-    after = _next(
-        before,
-        verdict,
-        now=now,
-        newest_at=newest_at,
-        still_old=still_old,
-        has_news=has_news,
-        repeat=repeat,
-        ending=ending,
-        well_after=well_after,
-    )
-    if before is None and after.incident is not None and dependents:
-        with_them = dataclasses.replace(after.incident, dependents=tuple(dependents))
+def _by_itself(before: Incident | None, seen: _Seen) -> Transition:
+    """As `advance`, of a dataset that none inhibits, without what only time brings."""
+    is_late = seen.verdict.state.late
+    if is_late and before and _is_told_of_otherwise(before, seen.dependents):
+        return _with_dependents(before, seen)
+    after = _next(before, seen)
+    if before is None and after.incident is not None and seen.dependents:
+        with_them = dataclasses.replace(after.incident, dependents=seen.dependents)
         return dataclasses.replace(after, incident=with_them)
     return after
 
 
-def _next(
-    before: Incident | None,
-    verdict: Verdict,
-    *,
-    now: datetime,
-    newest_at: datetime | None,
-    still_old: bool = False,
-    has_news: bool = False,
-    repeat: timedelta = REPEAT,
-    ending: Ending = Ending.RECOVERED,
-    well_after: timedelta = REOPEN_WITHIN,
-) -> Transition:
-    """As `advance`, of a dataset for itself."""
+def _next(before: Incident | None, seen: _Seen) -> Transition:
     if before is None:
-        return _opened(verdict, now=now, newest_at=newest_at)
-    match str(verdict.state):
-        case "pass" if still_old:
+        return _opened(seen)
+    match str(seen.verdict.state):
+        case "pass" if seen.still_old:
             return Transition(incident=before)
-        case "pass" if before.state != "pass" or verdict.cause is None:
-            return _well(
-                before, now=now, newest_at=newest_at, ending=ending, after=well_after
-            )
+        case "pass" if before.state != "pass" or seen.verdict.cause is None:
+            return _well(before, seen)
         case "unknown" if before.state in _LATE:
-            return _blind(before, verdict, now=now, repeat=repeat)
+            return _blind(before, seen)
         case _:
-            return _changed(
-                before,
-                verdict,
-                now=now,
-                newest_at=newest_at,
-                has_news=has_news,
-                repeat=repeat,
-            )
+            return _changed(before, seen)
 
 
 def _is_told_of_otherwise(before: Incident, dependents: Sequence[str]) -> bool:
@@ -382,17 +337,10 @@ def _is_told_of_otherwise(before: Incident, dependents: Sequence[str]) -> bool:
     return before.inhibited_by is not None or set(dependents) != set(before.dependents)
 
 
-def _inhibited(
-    before: Incident | None,
-    verdict: Verdict,
-    *,
-    by: str,
-    now: datetime,
-    newest_at: datetime | None,
-) -> Transition:
+def _inhibited(before: Incident | None, seen: _Seen, *, by: str) -> Transition:
     """The incident goes on, and only systems hear of it."""
-    quiet = dataclasses.replace(verdict, page=False, tell=frozenset())
-    after = _next(before, quiet, now=now, newest_at=newest_at)
+    quiet = dataclasses.replace(seen.verdict, page=False, tell=frozenset())
+    after = _next(before, dataclasses.replace(seen, verdict=quiet, has_news=False))
     incident = after.incident
     if incident is None or (incident is before and incident.inhibited_by == by):
         return Transition(incident=before)
@@ -407,34 +355,19 @@ def _inhibited(
     )
 
 
-def _with_dependents(
-    before: Incident,
-    verdict: Verdict,
-    dependents: tuple[str, ...],
-    *,
-    now: datetime,
-    newest_at: datetime | None,
-    repeat: timedelta,
-) -> Transition:
+def _with_dependents(before: Incident, seen: _Seen) -> Transition:
     """An incident that is its own again, or with which others are told of now."""
     alike = dataclasses.replace(
         before,
         inhibited_by=None,
-        dependents=dependents,
+        dependents=seen.dependents,
         # what changed silently was told to nobody
         causes=() if before.inhibited_by and not before.told else before.causes,
     )
-    after = _changed(
-        alike,
-        verdict,
-        now=now,
-        newest_at=newest_at,
-        has_news=False,
-        repeat=repeat,
-    )
+    after = _changed(alike, dataclasses.replace(seen, has_news=False))
     incident = after.incident or alike
     announcements = list(after.announcements)
-    if set(dependents) - set(before.dependents):
+    if set(seen.dependents) - set(before.dependents):
         heard = {item.audience for item in announcements}
         announcements += [
             NoticeRequest(kind=NoticeKind.CHANGED, audience=who)
@@ -447,18 +380,13 @@ def _with_dependents(
     )
 
 
-def _well(
-    before: Incident,
-    *,
-    now: datetime,
-    newest_at: datetime | None,
-    ending: Ending,
-    after: timedelta,
-) -> Transition:
+def _well(before: Incident, seen: _Seen) -> Transition:
     """The end; of one that comes and goes, only once it has stayed away for long."""
+    now, newest_at, ending = seen.now, seen.newest_at, _ending(before, seen)
     is_flapping = before.times_late(now) >= FLAPPING_FROM
     well_since = before.well_since or now
-    if is_flapping and ending is Ending.RECOVERED and now - well_since < after:
+    is_early = now - well_since < seen.reopen_within
+    if is_flapping and ending is Ending.RECOVERED and is_early:
         if before.well_since is not None:
             return Transition(incident=before)
         waits = dataclasses.replace(
@@ -468,16 +396,15 @@ def _well(
     return _resolved(before, now=now, newest_at=newest_at, ending=ending)
 
 
-def _reopened(
-    earlier: Incident, verdict: Verdict, *, now: datetime, newest_at: datetime | None
-) -> Transition:
+def _reopened(earlier: Incident, seen: _Seen) -> Transition:
     """The same incident, open again. A cause that has paged in it pages no more."""
+    verdict, now = seen.verdict, seen.now
     cause = str(verdict.cause)
     late = verdict.state.late
     pages = verdict.page and cause not in earlier.paged_for
     after = dataclasses.replace(
         earlier,
-        **_said(verdict, now=now, newest_at=newest_at),  # type: ignore[arg-type]  # the fields of a verdict, by name
+        **_said(seen),  # type: ignore[arg-type]  # the fields of a verdict, by name
         version=earlier.version + 1,
         resolved_at=None,
         ended_by=None,
@@ -632,9 +559,8 @@ def _kind(verdict: Verdict, before: str = "report") -> str:
     return max(before, kind, key=_KINDS.index)
 
 
-def _opened(
-    verdict: Verdict, *, now: datetime, newest_at: datetime | None
-) -> Transition:
+def _opened(seen: _Seen) -> Transition:
+    verdict, now = seen.verdict, seen.now
     if verdict.cause is None:
         return Transition(incident=None)
     told = tuple(sorted(Recipient(str(who)) for who in verdict.tell))
@@ -644,7 +570,7 @@ def _opened(
         version=1,
         opened_at=now,
         told=told,
-        **_said(verdict, now=now, newest_at=newest_at),  # type: ignore[arg-type]  # the fields of a verdict, by name
+        **_said(seen),  # type: ignore[arg-type]  # the fields of a verdict, by name
     )
     late = verdict.state.late
     announcements = [
@@ -667,15 +593,8 @@ def _opened(
     return Transition(incident=incident, announcements=tuple(announcements))
 
 
-def _changed(
-    before: Incident,
-    verdict: Verdict,
-    *,
-    now: datetime,
-    newest_at: datetime | None,
-    has_news: bool,
-    repeat: timedelta,
-) -> Transition:
+def _changed(before: Incident, seen: _Seen) -> Transition:
+    verdict, now, has_news = seen.verdict, seen.now, seen.has_news
     cause = str(verdict.cause)
     late = verdict.state.late
     worse = _SEVERITY[verdict.state] > _SEVERITY[before.state]
@@ -697,7 +616,7 @@ def _changed(
         for who, news in heard.items()
         if (who in before.told and news) or (who in wanted and who not in before.told)
     ]
-    if _is_reminder_due(before, verdict, now=now, repeat=repeat) and not any(
+    if _is_reminder_due(before, seen) and not any(
         item.audience is Recipient.ENGINEERS for item in announcements
     ):
         announcements.append(
@@ -709,7 +628,7 @@ def _changed(
     came_back = before.well_since is not None
     after = dataclasses.replace(
         before,
-        **_said(verdict, now=now, newest_at=newest_at),  # type: ignore[arg-type]  # the fields of a verdict, by name
+        **_said(seen),  # type: ignore[arg-type]  # the fields of a verdict, by name
         kind=_kind(verdict, before.kind),
         well_since=None,
         reopened_at=(*before.reopened_at, now) if came_back else before.reopened_at,
@@ -739,25 +658,20 @@ def _paged_for(verdict: Verdict) -> tuple[str, ...]:
     return (str(verdict.cause), *verdict.also)
 
 
-def _is_reminder_due(
-    before: Incident, verdict: Verdict, *, now: datetime, repeat: timedelta
-) -> bool:
+def _is_reminder_due(before: Incident, seen: _Seen) -> bool:
     return (
-        verdict.page
+        seen.verdict.page
         and before.paged_at is not None
         and before.human.acknowledged_at is None
-        and now - before.paged_at >= repeat
+        and seen.now - before.paged_at >= seen.repeat
     )
 
 
-def _blind(
-    before: Incident, verdict: Verdict, *, now: datetime, repeat: timedelta
-) -> Transition:
-    """A late dataset cannot be read: it stays late. Engineers hear of it once, and are
-    reminded of it as of any other.
-    """
+def _blind(before: Incident, seen: _Seen) -> Transition:
+    """A late dataset that cannot be read stays late; engineers hear of it once."""
+    verdict, now = seen.verdict, seen.now
     if before.blind_since is not None:
-        if not _is_reminder_due(before, verdict, now=now, repeat=repeat):
+        if not _is_reminder_due(before, seen):
             return Transition(incident=before)
         reminded = dataclasses.replace(before, version=before.version + 1, paged_at=now)
         reminder = NoticeRequest(kind=NoticeKind.REMINDER, audience=Recipient.ENGINEERS)
@@ -804,11 +718,10 @@ def end_told(before: Incident) -> tuple[NoticeRequest, ...]:
     )
 
 
-def _said(
-    verdict: Verdict, *, now: datetime, newest_at: datetime | None
-) -> dict[str, object]:
+def _said(seen: _Seen) -> dict[str, object]:
+    verdict = seen.verdict
     return {
-        "changed_at": now,
+        "changed_at": seen.now,
         "state": str(verdict.state),
         "cause": verdict.cause,
         "stage": None if verdict.stage is None else str(verdict.stage),
@@ -820,7 +733,7 @@ def _said(
         "eta": verdict.eta,
         "next_look": verdict.next_look,
         "late_at": verdict.late_at,
-        "newest_at": newest_at,
+        "newest_at": seen.newest_at,
     }
 
 
