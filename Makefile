@@ -84,7 +84,7 @@ lock: ## the hashed locks, anew
 	echo "uv==0.13.9" | $(BIN)/uv pip compile - --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements-uv.txt
 	$(BIN)/uv pip compile benchmarks/requirements.in --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o benchmarks/requirements.txt
 	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) -o lambdas/requirements.txt
-	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) --extra snowflake -o lambdas/requirements-snowflake.txt
+	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) --extra snowflake --extra reports -o lambdas/requirements-snowflake.txt
 
 clean: ## remove what was made
 	rm -rf $(VENV) .venv-* cdk.out node_modules build *.egg-info

@@ -31,6 +31,7 @@ from local.scenarios.report import (
 )
 from local.scenarios.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
 from local.stack import ROOT, EmbeddedStack, Synthesis, read
+from local.status_page import page_of
 from local.trial.workspace import FOLDER
 from local.upstream import Upstream, new_york_flights
 
@@ -38,6 +39,7 @@ START = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS = 10
 THRESHOLD = timedelta(hours=3)
 INBOX = FOLDER / "inbox.html"
+PAGE = FOLDER / "page.html"
 WORDS = re.compile(r"\w+")
 
 
@@ -107,6 +109,7 @@ def live(
             diary = _lived(console, stack, upstream, end)
             outcome = _judged(stack, upstream, diary, end)
             stack.slack.write(INBOX)
+            PAGE.write_text(page_of(stack, now=end))
     console.rule("what people read")
     print_story(console, diary.told, diary.turns)
     console.rule("in the end")
@@ -119,6 +122,7 @@ def live(
     if picture is not None:
         draw(picture, read_by_engineers(diary.told), tables)
     console.print(f"the messages as Slack would show them: {INBOX}")
+    console.print(f"the status page: {PAGE}")
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
     return outcome
 

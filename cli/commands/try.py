@@ -31,9 +31,10 @@ from cli.one_machine.environment_secrets import variable_of
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
 from cli.trial.progress import StepLines
-from cli.trial.stay import Standing, page_of, reached_of
+from cli.trial.stay import Standing, reached_of
 from cli.trial.times import Times, times_of
 from lambdas.adapters.environment import variables
+from local.status_page import page_of
 from local.trial.live import UpstreamClocks, live_through
 from local.trial.project import ProjectFolders, chosen, lay_out
 from local.trial.trial import Rows, Trial, TriedDataset
@@ -151,7 +152,8 @@ def run(
             reached = reached_of(trial, clock)
             outcome.judge(reached, datasets=datasets, apis=apis)
             trial.stack.slack.write(FOLDER / INBOX)
-            (FOLDER / PAGE).write_text(page_of(trial, wanted, now=clock.now()))
+            page = page_of(trial.stack, now=clock.now())
+            (FOLDER / PAGE).write_text(page)
             if as_json and not stay:
                 files = {"page": str(FOLDER / PAGE), "inbox": str(FOLDER / INBOX)}
                 print(json.dumps(outcome.document(files)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from rich.console import Console
 
@@ -13,8 +12,8 @@ from cli.deployed.local import FILE, LOCAL, LocalStack
 from lambdas.core.errors import CatflapError
 from local.aws.resources.registry import DeployFailed
 from local.loopback import Answer, Asked, LoopbackServer
-from local.scenarios.status_page import page
 from local.stack import SynthFailedError
+from local.status_page import page_of
 from local.trial.live import FileWatch, TrialClock, UpstreamClocks, live
 from local.trial.project import ProjectFolders, lay_out
 from local.trial.trial import Trial
@@ -74,17 +73,11 @@ class Standing:
 
     def _page(self, _: Asked) -> Answer:
         html = {"Content-Type": "text/html; charset=utf-8"}
-        shown = page_of(self.trial, self.names, now=self.clock.now())
+        shown = page_of(self.trial.stack, now=self.clock.now())
         return Answer(body=shown.encode(), headers=html)
 
     def _redeployed(self) -> str:
         return _redeployed(self.trial, self.folders, self.names)
-
-
-def page_of(trial: Trial, names: Sequence[str], *, now: datetime) -> str:
-    """The status page."""
-    table = trial.incident_table()
-    return page(names, table.watches(), table.incidents(), now=now)
 
 
 def _redeployed(trial: Trial, folders: ProjectFolders, names: Sequence[str]) -> str:

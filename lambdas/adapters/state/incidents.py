@@ -70,13 +70,25 @@ class IncidentTable:
 
     def check_state(self) -> CheckState:
         """What a check begins with."""
+        found, misplaced = self._all()
+        self._move(misplaced, found)
+        return self._check_state(found)
+
+    def look(self) -> CheckState:
+        """The same for who changes nothing."""
+        return self._check_state(self._all()[0])
+
+    def _all(self) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+        """Every item by kind and name, and those that stand where they did before."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         misplaced = []
         for item in self._monitor():
             kind, name = kind_and_name(item)
             misplaced += [item] if is_misplaced(item) else []
             found[kind][name] = item
-        self._move(misplaced, found)
+        return found, misplaced
+
+    def _check_state(self, found: dict[str, dict[str, Any]]) -> CheckState:
         check = found[CHECK].get("")
         checked_at = None if check is None else datetime.fromisoformat(check["at"]["S"])
         return CheckState(

@@ -452,3 +452,29 @@ def test_nothing_passes_beside_an_open_incident_of_its_own(
     _, shown = house.json("status")
     (row,) = [one for one in shown["datasets"] if one["dataset"] == "cats"]
     assert row["state"] == state
+
+
+def test_the_page_shows_what_is_late_and_names_what_is_not_on_it(
+    house: House, tmp_path: Path
+) -> None:
+    (Path(house.options[1]) / "dogs.yaml").write_text("nonsense: 1\n")
+    incident = an_incident()
+    watch = a_watch(state="error", incident_id=incident.incident_id)
+    house.state.record(None, incident, notices=[], watch=watch)
+    house.runs.record_started(a_run(RunStatus.RUNNING, 8))
+    house.state.checked(NOW - timedelta(minutes=5))
+    file = tmp_path / "page.html"
+    code, out = house("page", "--to", str(file))
+    assert code == 0
+    assert "dogs is not on it: its file has faults" in out
+    html = file.read_text()
+    assert '<h1 id="headline" class="bad">cats is late</h1>' in html
+    assert incident.incident_id in html
+    assert "Simulated" not in html
+
+
+def test_a_page_that_cannot_be_written_is_bad_input(
+    house: House, tmp_path: Path
+) -> None:
+    code, _ = house("page", "--to", str(tmp_path / "no" / "page.html"))
+    assert code == 2

@@ -1,0 +1,86 @@
+"""What the status page is made of, read from the state table and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.dataset import Catalogue
+from lambdas.core.incidents.ports import CheckState
+from lambdas.core.reports.status_page import (
+    RUNS_SHOWN,
+    PageFacts,
+    in_full,
+)
+
+AT_A_TIME = 16
+"""Reads of the state table; a client's connections are 10 by default, and wait."""
+MOST_INCIDENTS = 500
+"""Open incidents that are read; of more datasets the page says what a check said."""
+LAG_DAYS = 7
+
+_Read = TypeVar("_Read")
+
+
+def read_facts(
+    catalogue: Catalogue,
+    incidents: IncidentTable,
+    runs: StateTable,
+    *,
+    environment: str,
+    now: datetime,
+    check_every: timedelta,
+    simulated: bool,
+) -> PageFacts:
+    """The facts at `now`."""
+    state = incidents.look()
+    full = in_full(catalogue, state)
+    since = (now - timedelta(days=LAG_DAYS)).date().isoformat()
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+
+        def each(
+            names: Iterable[str], read: Callable[[str], _Read]
+        ) -> dict[str, _Read]:
+            asked = list(names)
+            return dict(zip(asked, pool.map(read, asked), strict=True))
+
+        opened = {
+            state.watches[name].incident_id or "": name
+            for name in _open(catalogue, state)[:MOST_INCIDENTS]
+        }
+        found = each(opened, incidents.incident)
+        shown = set(full)
+        newest = each(
+            catalogue.datasets,
+            lambda name: runs.latest_runs(name, RUNS_SHOWN if name in shown else 1),
+        )
+        days = each(full, lambda name: incidents.days(name, since=since))
+    return PageFacts(
+        environment=environment,
+        now=now,
+        check_every=check_every,
+        catalogue=catalogue,
+        state=state,
+        incidents={
+            opened[incident_id]: one
+            for incident_id, one in found.items()
+            if one is not None and one.resolved_at is None
+        },
+        runs=newest,
+        days=days,
+        simulated=simulated,
+    )
+
+
+def _open(catalogue: Catalogue, state: CheckState) -> list[str]:
+    """The datasets with an open incident; those that are late first."""
+    found = [
+        name
+        for name in sorted(catalogue.datasets)
+        if name in state.watches and state.watches[name].incident_id is not None
+    ]
+    return sorted(found, key=lambda name: state.watches[name].state == "pass")

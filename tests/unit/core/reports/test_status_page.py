@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.freshness.attainment import Late
+from lambdas.core.incidents.incident import HumanSide, Incident
+from lambdas.core.reports.status_page import PageRow, RowState, StatusPage, status_page
+from tests.datasets import a_dataset
+from tests.pages import NOW, a_tally, a_watch, an_incident, named, some_facts
+
+CATS = a_dataset()
+
+
+def the_row(page: StatusPage) -> PageRow:
+    (row,) = page.rows
+    return row
+
+
+def late(dataset: Dataset = CATS, **changes: object) -> StatusPage:
+    return status_page(
+        some_facts(
+            [dataset],
+            watches={"cats": a_watch("cats", is_late=True)},
+            incidents={"cats": an_incident("cats", **changes)},
+        )
+    )
+
+
+def test_all_on_time_is_said_in_one_sentence() -> None:
+    page = status_page(some_facts(named(3)))
+    assert page.headline == "Everything is on time"
+    assert page.counts == {RowState.ON_TIME: 3}
+
+
+def test_what_is_late_is_first_with_since_when_why_and_when_expected() -> None:
+    eta = NOW + timedelta(hours=1)
+    page = late(eta=eta)
+    row = the_row(page)
+    assert page.headline == "cats is late"
+    assert (row.since, row.expected_at) == (NOW - timedelta(hours=2), eta)
+    assert row.why == (
+        "The source has published nothing new; we have all that there is."
+    )
+
+
+def test_a_time_that_passed_is_no_expectation() -> None:
+    assert the_row(late(eta=NOW - timedelta(hours=1))).expected_at is None
+
+
+def test_a_persons_promise_is_told_as_one() -> None:
+    promised = HumanSide(promised_for=NOW + timedelta(hours=3), promised_by="Ann")
+    row = the_row(late(human=promised))
+    assert row.promised
+    assert row.expected_at == NOW + timedelta(hours=3)
+
+
+def test_what_is_on_time_is_next_expected_by_its_schedule() -> None:
+    row = the_row(status_page(some_facts([CATS])))
+    assert row.expected_at == NOW + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("minutes", [None, 16])
+def test_when_checks_have_stopped_nothing_is_on_time(minutes: int | None) -> None:
+    at = None if minutes is None else NOW - timedelta(minutes=minutes)
+    page = status_page(some_facts([CATS], last_check_at=at))
+    assert page.checks_stopped
+    assert page.headline == "Not known: checks have stopped"
+    assert the_row(page).state is RowState.UNKNOWN
+
+
+def test_nothing_is_on_time_beside_an_open_incident() -> None:
+    passing = a_watch("cats", incident_id="cats-1", at_risk=True)
+    at_risk = an_incident("cats", state="pass", kind="at_risk", late_since=None)
+    incidents: dict[str, Incident]
+    for incidents in ({}, {"cats": at_risk}):
+        facts = some_facts([CATS], watches={"cats": passing}, incidents=incidents)
+        assert the_row(status_page(facts)).state is RowState.AT_RISK
+
+
+def test_what_was_muted_by_quiet_time_stays_late() -> None:
+    passing = a_watch("cats", incident_id="cats-1")
+    facts = some_facts(
+        [CATS], watches={"cats": passing}, incidents={"cats": an_incident("cats")}
+    )
+    assert the_row(status_page(facts)).state is RowState.ERROR
+
+
+def test_a_paused_dataset_promises_nothing_and_says_why() -> None:
+    paused = a_dataset(schedule={"cron": "5 * * * ? *", "paused": "moving house"})
+    row = the_row(status_page(some_facts([paused])))
+    assert (row.state, row.why) == (RowState.NO_PROMISE, "Paused: moving house")
+    assert row.expected_at is None
+
+
+def test_what_no_check_has_seen_is_not_known() -> None:
+    facts = some_facts([CATS])
+    unseen = dataclasses.replace(
+        facts, state=dataclasses.replace(facts.state, watches={})
+    )
+    page = status_page(unseen)
+    assert the_row(page).why == "It has not been checked yet."
+    assert page.headline == "1 of 1 datasets: not known whether on time"
+
+
+def test_causes_are_ranked_by_how_long_they_held_things_up() -> None:
+    def over(cause: str, days: int, minutes: int) -> Late:
+        return Late(
+            incident_id="x",
+            at=NOW - timedelta(days=days),
+            seconds=60 * minutes,
+            cause=cause,
+        )
+
+    lates = (over("pipe_stopped", 3, 90), over("upstream_quiet", 4, 30))
+    old = over("upstream_quiet", 31, 900)
+    tally = dataclasses.replace(a_tally(), lates=(*lates, old))
+    facts = some_facts([CATS], watches={"cats": a_watch("cats", tally=tally)})
+    found = [(one.code, one.minutes) for one in status_page(facts).causes]
+    assert found == [("pipe_stopped", 90), ("upstream_quiet", 30)]
