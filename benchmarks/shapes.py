@@ -108,7 +108,9 @@ def read(body: bytes, selector: str | None, dataset: Dataset) -> None:
     with suppress(UpstreamError):
         document = Document(decoded(body, "gzip", LIMIT))
         records, odd = parted(select_records(document, selector))
-        inspector.keep(inspector.identified(records, odd, page=1), page=1)
+        keyed = inspector.keyed(records, page=1)
+        inspector.refuse_odd(odd)
+        inspector.keep(inspector.identified(records, keyed), page=1)
     inspector.take_refused()
 
 

@@ -14,14 +14,12 @@ import random
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from cli import options
-from cli.deployed.environment import Deployed, deployed
-from cli.deployed.wake import ENDED, PATIENCE, wake
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
@@ -40,6 +38,9 @@ from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.run import Run, RunStatus
 from project.fault import printable
 from project.yaml_files import load_datasets
+
+if TYPE_CHECKING:
+    from cli.deployed.environment import Deployed
 
 DONE, OUTSIDE_FAILED = 0, 3
 
@@ -85,6 +86,8 @@ def run(
     if environment is not None:
         if to or state or until or window:
             raise BadInput("--env wakes what is deployed; leave the other options away")
+        from cli.deployed.environment import deployed  # noqa: PLC0415 - what is deployed imports twice what a pull here does
+
         load_datasets([name], datasets=datasets, apis=apis)
         reached = deployed(environment, environments=environments)
         return _wake(name, reached, wait=wait, as_json=as_json)
@@ -141,6 +144,8 @@ def run(
 
 def _wake(name: str, reached: Deployed, *, wait: bool, as_json: bool) -> int:
     """Queue a pull of a deployed dataset; its run, unless nobody waits for it."""
+    from cli.deployed.wake import ENDED, PATIENCE, wake  # noqa: PLC0415 - as above
+
     progress = wake(name, reached)
     newest = next(progress)
     if not wait:

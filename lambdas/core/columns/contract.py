@@ -33,7 +33,7 @@ from lambdas.core.dataset import Dataset
 from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.quarantine import Quarantined, Refusal, quarantined_to_line
 from lambdas.core.records.json_path import Step, follow, kind_of
-from lambdas.core.records.primary_key import KeyedRecords
+from lambdas.core.records.primary_key import Keyed, KeyedRecords
 
 AT_ONCE = 500
 """Records taken apart at a time: of a piece of an export there may be 40,000."""
@@ -104,7 +104,10 @@ class Inspector:
         )
         self._expected = self._expectation() if self._sees_each else None
         self._refused: list[bytes] = []
-        self._keyed = KeyedRecords(dataset.primary_key)
+        cursor = dataset.source.cursor
+        self._keyed = KeyedRecords(
+            dataset.primary_key, None if cursor is None else cursor.cursor_path
+        )
 
     def _expectation(self) -> FastPath:
         """What nearly all records look like."""
@@ -118,27 +121,31 @@ class Inspector:
             typed=_as_tuples(self._typed),
         )
 
-    def identified(
-        self, records: Sequence[bytes], odd: Sequence[bytes], *, page: int
-    ) -> Sequence[bytes]:
-        """Those of a page that have their primary key; the others, and what is `odd`
-        among them, wait in `refused`.
-
-        Raises Terminal(kind=schema) if none of a page has it.
+    def keyed(self, records: Sequence[bytes], *, page: int) -> Keyed:
+        """Which of a page lack their primary key. Raises Terminal(kind=schema) if none
+        of a page has it.
         """
+        return self._keyed.of(records, page=page)
+
+    def refuse_odd(self, odd: Sequence[bytes]) -> None:
+        """Have what stands among the records and is none wait in `refused`."""
         for value in odd:
             self._refused.append(
                 self._refusal_of(value, Refusal.RECORD, _no_object(value))
             )
-        lacking = self._keyed.lacking(records, page=page)
-        if not lacking:
+
+    def identified(self, records: Sequence[bytes], keyed: Keyed) -> Sequence[bytes]:
+        """Those that have their primary key; the others wait in `refused`."""
+        if not keyed.lacking:
             return records
-        for number, path in lacking.items():
-            reason = f"its primary key `{short(path)}` is missing or null"
-            self._refused.append(
-                self._refusal_of(records[number], Refusal.PRIMARY_KEY, reason)
-            )
-        return [one for number, one in enumerate(records) if number not in lacking]
+        for record in records:
+            path = keyed.lacking.get(record)
+            if path is not None:
+                reason = f"its primary key `{short(path)}` is missing or null"
+                self._refused.append(
+                    self._refusal_of(record, Refusal.PRIMARY_KEY, reason)
+                )
+        return [record for record in records if record not in keyed.lacking]
 
     def _refusal_of(self, record: bytes, refusal: Refusal, reason: str) -> bytes:
         line = Quarantined(

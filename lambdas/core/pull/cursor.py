@@ -12,12 +12,12 @@ passed its day, so that it lands once and hides no row that comes before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import compress
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -27,7 +27,9 @@ from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.pull.edge import Edge, day_of
 from lambdas.core.pull.run import CursorPosition
 from lambdas.core.pull.window import Window
-from lambdas.core.records.json_path import find, steps
+from lambdas.core.records.json_path import find
+from lambdas.core.records.primary_key import UNLOOKED, Keyed
+from lambdas.core.records.projection import Projection
 
 _ONE_KIND: tuple[set[type], ...] = ({str}, {int}, {float})
 _FARTHEST_ZONE = timedelta(hours=14)
@@ -39,35 +41,15 @@ Verdicts: TypeAlias = dict[object, tuple[bool, SortKey | None]]
 
 
 @lru_cache(maxsize=1024)
-def _cursor_decoder(path: str) -> Callable[[Sequence[bytes]], list[object]]:
-    """A function from records to their cursor values (None where there is none).
-
-    A path of plain names becomes a nested msgspec type, so that all records of a page
-    are read in one pass that skips every other field.
-    """
-    names = steps(path)
-    if not names or not all(isinstance(name, str) for name in names):
+def _cursor_reader(path: str) -> Callable[[Sequence[bytes]], list[object]]:
+    """A function from records to their cursor values (None where there is none)."""
+    try:
+        return Projection(path).read
+    except ValueError:
         return lambda records: [
             msgspec.json.decode(found[0]) if (found := find(record, path)) else None
             for record in records
         ]
-    inner: Any = Any
-    for name in reversed(names):
-        inner = msgspec.defstruct(
-            "At", [("at", inner | None, None)] if inner is not Any
-            else [("at", Any, None)], rename={"at": str(name)},
-            gc=False,  # holds values of one JSON document: no cycles, none to look for
-        )  # fmt: skip
-    decoder = msgspec.json.Decoder(list[inner])
-    depth = len(names)
-
-    def read(records: Sequence[bytes]) -> list[object]:
-        values: list[Any] = decoder.decode(b"[%b]" % b",".join(records))
-        for _ in range(depth):
-            values = [None if value is None else value.at for value in values]
-        return values
-
-    return read
 
 
 class NewRows:
@@ -97,7 +79,7 @@ class NewRows:
             raise BadInput(f"{dataset.name} declares no incremental")
         self._dataset, self._incremental = dataset, incremental
         self._order = CursorOrder.of(incremental)
-        self._values = _cursor_decoder(incremental.cursor_path)
+        self._values = _cursor_reader(incremental.cursor_path)
         self._limit = limit
         furthest = reached or position
         try:
@@ -214,15 +196,22 @@ class NewRows:
             and (self._start is None or self._best > self._start)
         )
 
-    def keep(self, records: Sequence[bytes], *, page: int) -> list[bytes]:
-        """The new rows among `records`, in order.
+    def keep(
+        self, records: Sequence[bytes], *, page: int, keyed: Keyed = UNLOOKED
+    ) -> list[bytes]:
+        """The new rows among `records`, in order. A row without its key moves the
+        cursor as others do, and is new if its cursor tells nothing.
 
         Raises Terminal(kind=schema) if a cursor value is missing (and that is not
         declared to be fine), has no known order, or is of another kind than before.
         """
         if not records:
             return []
-        values = self._decoded(records, page)
+        if keyed.lacking:
+            return self._keep_some(records, keyed.lacking, page=page)
+        values = keyed.beside
+        if values is None:
+            values = self._decoded(records, page)
         self._page = (values, records)
         # Few distinct values a page are the rule: judge each value once.
         verdicts: Verdicts = {}
@@ -237,6 +226,21 @@ class NewRows:
         kept = self._keep_each(values, records, verdicts, page)
         self._look_at_order(before, verdicts)
         return kept
+
+    def _keep_some(
+        self, records: Sequence[bytes], lacking: Collection[bytes], *, page: int
+    ) -> list[bytes]:
+        """`keep`, where some records lack their key, and may lack all else."""
+        odd = frozenset(one for one in lacking if not self._has_place(one))
+        placed = [one for one in records if one not in odd]
+        return self.keep(placed, page=page) + [one for one in records if one in odd]
+
+    def _has_place(self, record: bytes) -> bool:
+        try:
+            (value,) = self._values([record])
+            return value is not None and self._unlike(self._order.key(value)) is None
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            return False
 
     def _look_at_order(self, before: SortKey | None, verdicts: Verdicts) -> None:
         """Notice a page with a row below what the pages before it had reached, and
@@ -457,7 +461,9 @@ class EveryRow:
         """The same."""
         return self.position
 
-    def keep(self, records: Sequence[bytes], *, page: int) -> Sequence[bytes]:
+    def keep(
+        self, records: Sequence[bytes], *, page: int, keyed: Keyed = UNLOOKED
+    ) -> Sequence[bytes]:
         """All of them."""
-        del page
+        del page, keyed
         return records

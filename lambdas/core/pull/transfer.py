@@ -82,11 +82,7 @@ class Transfer:
         pages, before = 0, self.run
         try:
             for page in source.pages():
-                records = self.inspector.identified(
-                    page.records, page.odd, page=page.number
-                )
-                kept = rows.keep(records, page=page.number)
-                self._write(self.inspector.keep(kept, page=page.number))
+                self._write(self._kept(page, rows))
                 pages += 1
                 if rows.exhausted:
                     break
@@ -106,6 +102,14 @@ class Transfer:
                 requests=before.requests + source.requests,
                 retries=before.retries + source.retries,
             )
+
+    def _kept(self, page: Page, rows: NewRows | EveryRow) -> Sequence[bytes]:
+        """What of a page lands."""
+        keyed = self.inspector.keyed(page.records, page=page.number)
+        self.inspector.refuse_odd(page.odd)
+        kept = rows.keep(page.records, page=page.number, keyed=keyed)
+        kept = self.inspector.identified(kept, keyed)
+        return self.inspector.keep(kept, page=page.number)
 
     def _is_spent(self) -> bool:
         return self._budget.is_spent(

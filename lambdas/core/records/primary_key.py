@@ -5,53 +5,65 @@ others, and often no row at all but an error in the place of one.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
-from functools import reduce
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import msgspec
 
 from lambdas.core.errors import RunErrorKind, Terminal
-from lambdas.core.records.json_path import find, kind_of, steps
+from lambdas.core.records.json_path import find, kind_of
+from lambdas.core.records.projection import Projection
 
 _NAMES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SHOWN = 20
 _COMPARED = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """What a look at the keys of a page found: the records without theirs, with what
+    they lack; and, if one pass told, the values beside the keys.
+    """
+
+    lacking: Mapping[bytes, str] = field(default_factory=dict)
+    beside: Sequence[object] | None = None
+
+
+UNLOOKED = Keyed()
+
+
 class KeyedRecords:
-    """Tells records that have a primary key from those that do not."""
+    """Tells records that have a primary key from those that do not, and reads the value
+    at another path, `beside`, in the same pass.
+    """
 
-    def __init__(self, primary_key: Sequence[str]) -> None:
+    def __init__(self, primary_key: Sequence[str], beside: str | None = None) -> None:
         self._paths = tuple(primary_key)
-        self._all = _decoder(self._paths)
+        self._beside = beside
+        self._all: Projection | None = None
+        with suppress(ValueError):
+            self._all = Projection(beside, self._paths)
 
-    def lacking(self, records: Sequence[bytes], *, page: int) -> dict[int, str]:
-        """The records without their key, by their place, with what they lack.
-
-        Raises Terminal(kind=schema) if no record of a page has it.
-        """
-        if not self._paths or not records or self._have_it(records):
-            return {}
-        missing = {
-            number: path
-            for number, record in enumerate(records)
-            if (path := self._missing(record)) is not None
-        }
-        if len(missing) == len(records):
-            raise self._nowhere(records[0], missing[0], page)
-        return missing
-
-    def _have_it(self, records: Sequence[bytes]) -> bool:
-        """Told in one pass; "no" may be wrong, "yes" never is."""
-        if self._all is None:
-            return False
-        try:
-            self._all.decode(b"[%b]" % b",".join(records))
-        except (msgspec.DecodeError, RecursionError):
-            return False
-        return True
+    def of(self, records: Sequence[bytes], *, page: int) -> Keyed:
+        """Raises Terminal(kind=schema) if no record of a page has its key."""
+        if not self._paths or not records:
+            return UNLOOKED
+        if self._all is not None:
+            with suppress(msgspec.DecodeError, RecursionError):
+                values = self._all.read(records)
+                return Keyed(beside=None if self._beside is None else values)
+        missing = [self._missing(record) for record in records]
+        if None not in missing:
+            raise self._nowhere(records[0], str(missing[0]), page)
+        return Keyed(
+            lacking={
+                record: path
+                for record, path in zip(records, missing, strict=True)
+                if path is not None
+            }
+        )
 
     def _missing(self, record: bytes) -> str | None:
         """The first part of the key that a record lacks."""
@@ -90,30 +102,3 @@ def _listed(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     return f"{shown} and {more} more" if more > 0 else shown or "no names at all"
-
-
-def _decoder(paths: Iterable[str]) -> msgspec.json.Decoder[list[Any]] | None:
-    """Reads records that have all of the key; None where a path is not names."""
-    tree: dict[str, Any] = {}
-    for path in paths:
-        names = steps(path)
-        if not names or not all(isinstance(name, str) for name in names):
-            return None
-        *above, last = map(str, names)
-        reduce(lambda level, name: level.setdefault(name, {}), above, tree)[last] = {}
-    try:
-        return msgspec.json.Decoder(list[_required(tree)])  # type: ignore[misc]  # made here
-    except ValueError:
-        return None
-
-
-def _required(tree: dict[str, Any]) -> Any:  # noqa: ANN401 - a type for msgspec
-    if not tree:
-        return str | int | float | bool
-    fields = {name: f"f{number}" for number, name in enumerate(tree)}
-    return msgspec.defstruct(
-        "Keyed",
-        [(fields[name], _required(below)) for name, below in tree.items()],
-        rename={field: name for name, field in fields.items()},
-        gc=False,
-    )

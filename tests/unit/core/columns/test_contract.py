@@ -345,7 +345,9 @@ def test_every_record_lands_or_is_quarantined_and_what_lands_is_what_came(
 def test_what_is_no_row_waits_in_quarantine_and_says_why() -> None:
     looking = inspector(a_dataset(primary_key=["id"]))
     records = [b'{"id":1}', b'{"id":null}', b"{}"]
-    assert looking.identified(records, [b"null", b"[1]"], page=1) == [b'{"id":1}']
+    keyed = looking.keyed(records, page=1)
+    looking.refuse_odd([b"null", b"[1]"])
+    assert looking.identified(records, keyed) == [b'{"id":1}']
     assert [(one.refusal.value, one.reason) for one in refused(looking)] == [
         ("record", "it is null, not an object"),
         ("record", "it is an array, not an object"),

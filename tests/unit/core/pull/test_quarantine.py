@@ -155,6 +155,32 @@ def test_a_run_of_refused_records_only_moves_the_cursor_past_them() -> None:
     assert world.puller().pull(world.dataset).run.quarantined == 0
 
 
+@pytest.mark.parametrize("at", [2, 4, 7])
+def test_a_record_without_its_key_is_refused_once_wherever_it_stands(at: int) -> None:
+    world = World()
+    keyless = b'{"at":%d,"fur":"red"}' % at
+    world.pages = [[GOOD[0], keyless, *GOOD[1:]]]
+    assert world.puller().pull(world.dataset).run.quarantined == 1
+    world.pages = [[keyless, *GOOD]]
+    world.source = lambda *_: ListSource(world.pages)  # type: ignore[method-assign]  # it does not filter
+    assert world.puller().pull(world.dataset).run.quarantined == 0
+    assert world.lines(RAW) == GOOD
+    assert world.quarantined() == [keyless]
+
+
+@pytest.mark.parametrize(
+    "broken", [b'{"error":"no"}', b'{"at":null}', b'{"at":"soon"}']
+)
+def test_a_record_with_neither_key_nor_cursor_is_refused_and_hinders_no_row(
+    broken: bytes,
+) -> None:
+    world = World()
+    world.source = lambda *_: ListSource([[broken, *GOOD, broken]])  # type: ignore[method-assign]  # as above
+    run = world.puller().pull(world.dataset).run
+    assert (run.rows, run.quarantined) == (4, 2)
+    assert world.quarantined() == [broken, broken]
+
+
 def test_a_frozen_contract_fails_the_run_and_lands_nothing() -> None:
     world = World(contract={"columns": "freeze"})
     result = world.puller().pull(world.dataset)
