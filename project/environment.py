@@ -26,7 +26,7 @@ from lambdas.core.dataset import Catalogue, to_json_value
 from lambdas.core.http.auth import references_in
 from lambdas.core.http.destinations import Destinations, secret_name
 from lambdas.core.http.urls import is_private_enough, origin_of
-from lambdas.core.incidents.channels import CHANNELS
+from lambdas.core.incidents.channels import CHANNELS, ChannelKind
 from lambdas.core.names import role_name
 from lambdas.core.rules.api import origin_faults
 from lambdas.core.sql import bootstrap
@@ -133,10 +133,29 @@ class Snowflake(_Model):
         return self
 
 
-class ChannelSecret(_Model):
+class ChannelKeys(_Model):
     """Where a channel's secret is kept, such as Slack's webhook; never the secret."""
 
     secret: SecretName
+
+
+def _keys_of(name: str, kind: ChannelKind) -> type[ChannelKeys]:
+    """The model of a channel: its secret, and its options."""
+    options: dict[str, tuple[object, object]] = {
+        key: (
+            str | None,
+            Field(
+                default=one.default, pattern=one.pattern, description=one.description
+            ),
+        )
+        for key, one in kind.options.items()
+    }
+    made: type[ChannelKeys] = create_model(
+        f"{name.title()}Channel",
+        __base__=ChannelKeys,
+        **options,  # type: ignore[call-overload]  # fields by name
+    )
+    return made
 
 
 if TYPE_CHECKING:
@@ -146,7 +165,7 @@ else:  # each channel that needs a secret is a key of its own: `slack: {secret: 
         "_Channels",
         __base__=_Model,
         **{
-            name: (ChannelSecret | None, None)
+            name: (_keys_of(name, kind) | None, None)
             for name, kind in CHANNELS.items()
             if kind.needs_secret
         },
@@ -201,8 +220,19 @@ class Environment(_Channels):
     @property
     def channel_secrets(self) -> dict[str, str]:
         """The names of the channels' secrets, of the channels that are declared."""
+        return {name: one.secret for name, one in self._channel_keys().items()}
+
+    @property
+    def channels_json(self) -> str:
+        """The declared channels with their keys, as functions read them."""
+        declared = self._channel_keys().items()
+        return json.dumps(
+            {name: one.model_dump(exclude_none=True) for name, one in declared}
+        )
+
+    def _channel_keys(self) -> dict[str, ChannelKeys]:
         kept = {name: getattr(self, name, None) for name in CHANNELS}
-        return {name: one.secret for name, one in kept.items() if one is not None}
+        return {name: one for name, one in kept.items() if one is not None}
 
     def allowed_origins_json(self, catalogue: Catalogue | None = None) -> str:
         """As functions read them; with a catalogue only what it needs (4 KB)."""

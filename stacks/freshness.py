@@ -6,8 +6,6 @@ the state and Slack do not.
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import App, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -79,7 +77,7 @@ class FreshnessStack(CatflapStack):
                 event_bus=landing.bus.event_bus_name,
                 engineers_topic_arn=notifications.engineers.topic_arn,
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
-                channel_secrets=json.dumps(environment.channel_secrets),
+                channels=environment.channels_json,
                 environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
                 allowed_origins=environment.allowed_origins_json(bundle.catalogue),

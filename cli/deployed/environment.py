@@ -9,7 +9,6 @@ person, `workload_identity`, `key_pair`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -158,7 +157,7 @@ def settings_of(
         # Nothing is published from here: a notice goes to the outbox.
         "engineers_topic_arn": "",
         "stakeholders_topic_arn": "",
-        "channel_secrets": json.dumps(environment.channel_secrets),
+        "channels": environment.channels_json,
         "environment_name": environment.name,
         "check_every_s": environment.check_every_minutes * 60,
         "allowed_origins": environment.allowed_origins_json(),

@@ -30,6 +30,9 @@ class Model(BaseModel):
     )
 
 
+_MENTION = r"(@[a-z0-9][a-z0-9._-]{0,79}|[SUW][A-Z0-9]{5,20})"
+
+
 class Owner(Model):
     """Who answers for the dataset, and where its people are told."""
 
@@ -39,6 +42,12 @@ class Owner(Model):
     )
     stakeholders: str | None = Field(
         default=None, description="channel of the people who use the data"
+    )
+    mention: str | None = Field(
+        default=None,
+        pattern=rf"^{_MENTION}([ ,]+{_MENTION})*$",
+        description="who is mentioned on a page: a user group's @handle, or ids of "
+        "Slack's (S… or U…)",
     )
 
 

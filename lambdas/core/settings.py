@@ -106,8 +106,10 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     event_bus: str
     engineers_topic_arn: str
     stakeholders_topic_arn: str
-    channel_secrets: str = "{}"
-    """JSON: channels to the names of their secrets; absent = no such channel."""
+    channels: str = "{}"
+    """JSON: channels to their keys in the environment; absent = no such channel."""
+    slack_api_url: str | None = None
+    """Where Slack answers, if not at its own address; as `snowflake_endpoint_url`."""
     environment_name: str | None = None
     """Schedules bear it, and what a person is told to type; absent = schedules are not
     asked whether they are on."""
@@ -118,8 +120,15 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     @property
     def secrets_of_channels(self) -> dict[str, str]:
         """The names of secrets, by channel."""
-        secrets: dict[str, str] = json.loads(self.channel_secrets)
-        return secrets
+        return {name: one["secret"] for name, one in self._channels().items()}
+
+    def option(self, channel: str, key: str) -> str | None:
+        """What a channel's `key` is set to."""
+        return self._channels().get(channel, {}).get(key)
+
+    def _channels(self) -> dict[str, dict[str, str]]:
+        kept: dict[str, dict[str, str]] = json.loads(self.channels)
+        return kept
 
 
 class RepairSettings(SnowflakeSettings):

@@ -28,6 +28,7 @@ from lambdas.core.freshness.assess import (
 )
 from lambdas.core.freshness.attainment import Usual, usual
 from lambdas.core.freshness.watch import Watch, is_due, promise_hash
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import context_of, removed_context
 from lambdas.core.incidents.human import said_by
 from lambdas.core.incidents.incident import (
@@ -38,7 +39,7 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
 from lambdas.core.incidents.lateness import with_late
-from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
+from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
 from lambdas.core.schedule.zones import last_morning

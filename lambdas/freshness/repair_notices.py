@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from lambdas.core.errors import StateConflict
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import loading_context
 from lambdas.core.incidents.incident import Recipient, advance
-from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
+from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState, ReportedRepairs
 from lambdas.core.incidents.repairs import NOT_NOTIFIED, loading_verdict, repair_notices
 from lambdas.core.loading.repair import Repair

@@ -12,11 +12,11 @@ from lambdas.core.diagnosis.self_check import monitor_verdict, problems_of
 from lambdas.core.diagnosis.signals import Deployment
 from lambdas.core.errors import StuckRun
 from lambdas.core.freshness.assess import Limits
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import monitor_context
 from lambdas.core.incidents.incident import advance
 from lambdas.core.incidents.notice import (
     Notice,
-    Routes,
     notices,
     overdue,
     with_notices,

@@ -61,6 +61,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
     tools = Tools(
         settings=known,
         sns=client("sns"),
+        dynamodb=client("dynamodb"),
         events=events,
         http=urllib3.PoolManager(),
         secrets=_secrets(),

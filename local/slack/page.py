@@ -24,6 +24,8 @@ padding:0 .2rem;margin:0 .3rem;color:#616061}time{color:#616061;font-size:.75rem
 background:#f6f6f6;border:1px solid #ddd;border-radius:3px;padding:0 .2rem}
 .button{display:inline-block;border:1px solid #bbb;border-radius:4px;
 padding:.2rem .7rem;margin:.2rem .4rem .2rem 0;font-weight:700;font-size:.85rem}
+.thread{margin-left:2.6rem;border-left:2px solid #ddd;padding-left:.8rem}
+.primary{background:#007a5a;color:#fff;border-color:#007a5a}
 .refused{border-left:4px solid #e01e5a;padding-left:.6rem}
 @media(prefers-color-scheme:dark){body{background:#1a1d21;color:#d1d2d3}
 h1{border-color:#444}.context,time{color:#ababad}code,pre{background:#232529;
@@ -46,23 +48,57 @@ class Post:
     at: datetime
     message: Mapping[str, Any]
     refused: str | None = None
+    channel: str = ""
+    """Its name; absent = the webhook's."""
+    ts: str = ""
+    thread_ts: str | None = None
+    edits: int = 0
+    is_in_channel: bool = True
+    """Not if it is a reply that only its thread shows."""
 
 
 def page(posts: Sequence[Post], *, refresh_s: int | None = None) -> str:
     """The page, newest message last. Every text is escaped."""
     again = f"<meta http-equiv=refresh content={refresh_s}>" if refresh_s else ""
-    shown = "".join(_post(one) for one in posts) or "<p>Nothing was posted yet.</p>"
+    shown = "".join(_channel(name, posts) for name in _channels(posts))
+    shown = shown or "<p>Nothing was posted yet.</p>"
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
         "<meta http-equiv=Content-Security-Policy "
         "content=\"default-src 'none';style-src 'unsafe-inline'\">"
         f"{again}<title>Slack look-alike</title><style>{_STYLE}</style><main>"
-        f"<h1># what Slack would show</h1>{shown}</main></html>\n"
+        f"{shown}</main></html>\n"
     )
 
 
-def _post(post: Post) -> str:
+def _channels(posts: Sequence[Post]) -> list[str]:
+    return list(dict.fromkeys(one.channel for one in posts))
+
+
+def _channel(name: str, posts: Sequence[Post]) -> str:
+    """A channel's messages, each with its thread below it."""
+    mine = [one for one in posts if one.channel == name]
+    title = html.escape(name.lstrip("#")) or "what Slack would show"
+    shown = ""
+    for one in mine:
+        if one.thread_ts is None:
+            replies = [x for x in mine if x.thread_ts and x.thread_ts == one.ts]
+            shown += _post(one) + _thread(replies)
+        elif one.is_in_channel:
+            shown += _post(one, lead="replied to a thread")
+    return f"<h1># {title}</h1>{shown}"
+
+
+def _thread(replies: Sequence[Post]) -> str:
+    if not replies:
+        return ""
+    count = f"{len(replies)} repl{'y' if len(replies) == 1 else 'ies'}"
+    shown = "".join(_post(one) for one in replies)
+    return f"<div class=thread><div class=context>{count}</div>{shown}</div>"
+
+
+def _post(post: Post, lead: str = "") -> str:
     at = f"{post.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     blocks = post.message.get("blocks")
     body = (
@@ -75,7 +111,8 @@ def _post(post: Post) -> str:
         body = f"<div class=refused>Slack refuses this: {refused}{body}</div>"
     return (
         "<article><div class=icon>c</div><div><span class=who>catflap</span>"
-        f"<span class=app>APP</span><time>{at}</time>{body}</div></article>"
+        f"<span class=app>APP</span><time>{at}</time>"
+        f"{f'<div class=context>{lead}</div>' if lead else ''}{body}</div></article>"
     )
 
 
@@ -91,12 +128,16 @@ def _block(block: Mapping[str, Any]) -> str:
             shown = " ".join(_text(one) for one in block.get("elements", ()))
             return f"<div class=context>{shown}</div>"
         case "actions":
-            names = [_text(one["text"]) for one in block.get("elements", ())]
-            return "".join(f"<span class=button>{name}</span>" for name in names)
+            return "".join(_button(one) for one in block.get("elements", ()))
         case "divider":
             return "<hr>"
         case other:
             return f"<div class=context>({html.escape(str(other))})</div>"
+
+
+def _button(element: Mapping[str, Any]) -> str:
+    style = html.escape(str(element.get("style", "")))
+    return f"<span class='button {style}'>{_text(element['text'])}</span>"
 
 
 def _text(value: Mapping[str, Any]) -> str:

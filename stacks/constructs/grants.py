@@ -283,7 +283,11 @@ def keep_incidents(role: iam.Role, table: dynamodb.ITable) -> None:
     role.add_to_policy(
         iam.PolicyStatement(
             sid="KeepIncidents",
-            actions=["dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem"],
+            actions=[
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:ConditionCheckItem",
+            ],
             resources=[table.table_arn],
         )
     )

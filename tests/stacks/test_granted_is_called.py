@@ -16,6 +16,7 @@ from tests.stacks.test_security import GRANTED
 
 ACTIONS_OF_CALL = {
     "abort_multipart_upload": {"s3:AbortMultipartUpload"},
+    "batch_get_item": {"dynamodb:BatchGetItem"},
     "batch_write_item": {"dynamodb:BatchWriteItem"},
     "change_message_visibility": {"sqs:ChangeMessageVisibility"},
     "complete_multipart_upload": {"s3:PutObject"},

@@ -42,6 +42,7 @@ GRANTED = {
     },
     "freshness": {
         "dynamodb": {
+            "BatchGetItem",
             "BatchWriteItem",
             "ConditionCheckItem",
             "DeleteItem",

@@ -14,6 +14,7 @@ from lambdas.core.ports import Clock, Events, Secrets
 from lambdas.core.settings import FreshnessSettings
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sns import SNSClient
 
 
@@ -23,6 +24,7 @@ class Tools:
 
     settings: FreshnessSettings
     sns: SNSClient
+    dynamodb: DynamoDBClient
     events: Events
     http: urllib3.PoolManager
     secrets: Secrets

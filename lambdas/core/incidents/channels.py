@@ -4,28 +4,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from lambdas.core.incidents.incident import Recipient
-from lambdas.core.incidents.notice import Routes
+from lambdas.core.incidents.incident import NoticeKind, Recipient
 
 PEOPLE = frozenset({Recipient.ENGINEERS, Recipient.STAKEHOLDERS})
+
+Routes = Mapping[Recipient, Sequence[str]]
+"""The channels of each audience, by their names below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelOption:
+    """A key beside a channel's secret in an environment."""
+
+    description: str
+    pattern: str
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKind:
     """Whom a channel reaches. With `needs_secret` its name is a key of an environment,
-    which names the secret; without that key there is no such channel.
+    which names the secret, and `options` are the keys beside it; without that key there
+    is no such channel. `shows_incidents`: it shows an incident as it stands, and so is
+    told what people add to it, of which others hear nothing. `by_owner`: it has a place
+    for each owner, so that no message is of two owners' datasets.
     """
 
     audiences: frozenset[Recipient]
     needs_secret: bool = False
+    shows_incidents: bool = False
+    by_owner: bool = False
+    options: Mapping[str, ChannelOption] = field(default_factory=dict)
 
 
 CHANNELS: Mapping[str, ChannelKind] = {
     "sns": ChannelKind(audiences=PEOPLE),
-    "slack": ChannelKind(audiences=PEOPLE, needs_secret=True),
+    "slack": ChannelKind(
+        audiences=PEOPLE,
+        needs_secret=True,
+        shows_incidents=True,
+        by_owner=True,
+        options={
+            "default_channel": ChannelOption(
+                description="where datasets without a channel of their own are told, "
+                "and what concerns all",
+                pattern=r"^(#[^\s#]{1,80}|[CG][A-Z0-9]{5,20})$",
+            ),
+            "command": ChannelOption(
+                description="the slash command; of two apps with the same one in a "
+                "workspace the later gets all",
+                pattern=r"^/[a-z0-9_-]{1,31}$",
+                default="/catflap",
+            ),
+        },
+    ),
     "bus": ChannelKind(audiences=frozenset({Recipient.SYSTEMS})),
 }
 
@@ -47,3 +82,10 @@ def routes(secrets: Collection[str]) -> Routes:
         )
         for audience in Recipient
     }
+
+
+def is_told(channel: str, kind: NoticeKind) -> bool:
+    """Whether a channel hears of a notice of that kind."""
+    known = CHANNELS.get(channel)
+    is_shown = known is not None and known.shows_incidents
+    return kind is not NoticeKind.EDITED or is_shown

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from lambdas.core.dataset import Api, Dataset, Freshness, Period
 from lambdas.core.freshness.attainment import Usual
+from lambdas.core.incidents.incident import Recipient
 from lambdas.core.names import LOADING, MONITOR
 
 
@@ -21,9 +22,20 @@ class IncidentContext:
     team: str
     engineers_at: str | None = None
     stakeholders_at: str | None = None
+    mention: str | None = None
     usual: Usual | None = None
     api: str | None = None
     """Where its records come from: host and port of the API, if one is declared."""
+
+    def address_of(self, audience: Recipient) -> str | None:
+        """The owner's channel for an audience, if one is declared."""
+        match audience:
+            case Recipient.ENGINEERS:
+                return self.engineers_at
+            case Recipient.STAKEHOLDERS:
+                return self.stakeholders_at
+            case _:
+                return None
 
 
 def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentContext:
@@ -37,6 +49,7 @@ def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentConte
         team=dataset.owner.team,
         engineers_at=dataset.owner.slack,
         stakeholders_at=dataset.owner.stakeholders,
+        mention=dataset.owner.mention,
         usual=usual,
         api=urlsplit(client.base_url).netloc if isinstance(client, Api) else None,
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lambdas.core.incidents.channels import CHANNELS
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block
 from lambdas.core.incidents.notice import Notice
@@ -49,24 +50,49 @@ class NoticeBatch:
 
 def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
     """What to deliver for these notices, the oldest first."""
-    groups: dict[tuple[str, ...], list[Notice]] = {}
+    groups: list[list[Notice]] = []
+    open_group: dict[tuple[str, ...], int] = {}
+    last: dict[tuple[str, ...], int] = {}
     for notice in sorted(notices, key=lambda item: (item.created_at, item.notice_id)):
-        key = (
-            notice.channel,
-            notice.audience.value,
-            notice.kind.value,
-            notice.cause or "",
-            notice.shared or "",
-            notice.ended_by,
-            notice.notice_id if _stands_alone(notice) else "",
-        )
-        groups.setdefault(key, []).append(notice)
-    return tuple(letter for group in groups.values() for letter in _letters(group))
+        key, story = _key(notice), _story(notice)
+        place = open_group.get(key, -1)
+        if place <= last.get(story, -1):
+            # What came before it in its incident leaves before it, too.
+            place = len(groups)
+            open_group[key] = place
+            groups.append([])
+        groups[place].append(notice)
+        last[story] = place
+    return tuple(letter for group in groups for letter in _letters(group))
+
+
+def _key(notice: Notice) -> tuple[str, ...]:
+    """What notices that leave together agree in."""
+    return (
+        notice.channel,
+        notice.audience.value,
+        notice.kind.value,
+        notice.cause or "",
+        notice.shared or "",
+        notice.ended_by,
+        (notice.address or "") if _is_by_owner(notice.channel) else "",
+        notice.notice_id if _stands_alone(notice) else "",
+    )
+
+
+def _is_by_owner(channel: str) -> bool:
+    known = CHANNELS.get(channel)
+    return known is not None and known.by_owner
+
+
+def _story(notice: Notice) -> tuple[str, ...]:
+    return notice.channel, notice.audience.value, notice.incident_id
 
 
 def _stands_alone(notice: Notice) -> bool:
     """Systems want each, and each promise has a time of its own."""
-    return notice.audience is Recipient.SYSTEMS or notice.kind is NoticeKind.PROMISED
+    is_own = notice.kind in {NoticeKind.PROMISED, NoticeKind.EDITED}
+    return notice.audience is Recipient.SYSTEMS or is_own
 
 
 def _letters(group: list[Notice]) -> list[NoticeBatch]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from lambdas.core.diagnosis.assessment import State
 from lambdas.core.diagnosis.causes import BY_CODE
@@ -17,7 +18,10 @@ from lambdas.core.diagnosis.causes.rule import Stage
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.incident import (
+    ACTIONS_KEPT,
     Ending,
+    HumanAction,
+    HumanSide,
     Incident,
     NoticeKind,
     NoticeRequest,
@@ -25,15 +29,35 @@ from lambdas.core.incidents.incident import (
     Transition,
     end_told,
 )
+from lambdas.core.incidents.message import local_time
+from lambdas.core.names import OURS
+
+
+class Action(StrEnum):
+    """What a person can do about an incident; the values are the buttons' ids."""
+
+    ACKNOWLEDGE = "acknowledge"
+    PROMISE = "promise"
+    SNOOZE = "snooze"
+    CAUSE = "cause"
+    FALSE_ALARM = "false_alarm"
+    RESOLVE = "resolve"
+    PULL = "pull"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a person does to an incident. None, or False, leaves it as it is."""
+    """What a person does to an incident. None, or False, leaves it as it is.
+
+    `key` names the click or the command: with a key that the incident knows, nothing
+    happens. `words` are what stakeholders read about the promised time.
+    """
 
     by: str
+    key: str | None = None
     acknowledge: bool = False
     promised_for: datetime | None = None
+    words: str | None = None
     cause: str | None = None
     note: str | None = None
     fix_url: str | None = None
@@ -41,55 +65,54 @@ class Change:
     false_alarm: bool = False
     snooze_until: datetime | None = None
 
+    @property
+    def closes(self) -> bool:
+        """Whether the incident is over with it."""
+        return self.resolve or self.false_alarm
+
+
+def possible(incident: Incident) -> tuple[str, ...]:
+    """What can still be done about it."""
+    if incident.resolved_at is not None:
+        return (Action.CAUSE,)
+    actions = list(Action)
+    if incident.human.acknowledged_at is not None:
+        actions.remove(Action.ACKNOWLEDGE)
+    if incident.dataset in OURS:
+        actions.remove(Action.PULL)
+    return tuple(actions)
+
 
 def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Transition:
     """The incident after `change`, and who is told.
 
     Raises BadInput if the change says nothing that can be true.
     """
+    if change.key is not None and change.key in _known_keys(before):
+        return Transition(incident=before)
     _refuse(before, change, now)
-    human, closes = before.human, change.resolve or change.false_alarm
-    if change.acknowledge and human.acknowledged_at is None:
-        human = dataclasses.replace(
-            human, acknowledged_at=now, acknowledged_by=change.by
-        )
-    human = dataclasses.replace(
-        human,
-        promised_for=change.promised_for or human.promised_for,
-        cause=change.cause or human.cause,
-        # A colleague's note stays.
-        note="\n".join(filter(None, [human.note, change.note])) or None,
-        fix_url=change.fix_url or human.fix_url,
-        resolved_by=change.by if closes else human.resolved_by,
-        false_alarm=change.false_alarm or human.false_alarm,
-        snoozed_until=change.snooze_until or human.snoozed_until,
-        promised_by=change.by if change.promised_for else human.promised_by,
-    )
+    human = _human_after(before.human, change, now)
     if human == before.human:
         return Transition(incident=before)
-    told = before.told
-    announcements: list[NoticeRequest] = []
-    if closes:
-        announcements = [*end_told(before)]
-    elif (
-        human.promised_for != before.human.promised_for
-        and before.late_since is not None
-    ):
-        stakeholders = Recipient.STAKEHOLDERS
-        announcements = [NoticeRequest(kind=NoticeKind.PROMISED, audience=stakeholders)]
-        told = tuple(sorted({*told, stakeholders}))
+    said = _said(before.human, human, change)
+    done = HumanAction(at=now, by=change.by, said=said, key=change.key)
+    human = dataclasses.replace(human, actions=(*human.actions, done)[-ACTIONS_KEPT:])
+    announcements = _announced(before, human, change, said)
+    is_promise = any(one.kind is NoticeKind.PROMISED for one in announcements)
     after = dataclasses.replace(
         before,
         version=before.version + 1,
-        changed_at=now if announcements else before.changed_at,
-        told=told,
+        changed_at=now if is_promise or change.closes else before.changed_at,
+        told=tuple(sorted({*before.told, Recipient.STAKEHOLDERS}))
+        if is_promise
+        else before.told,
         human=human,
     )
     if human.promised_for != before.human.promised_for:
         after = dataclasses.replace(
             after, told_expected=human.promised_for, promise=None
         )
-    if closes:
+    if change.closes:
         after = dataclasses.replace(
             after,
             resolved_at=now,
@@ -97,7 +120,71 @@ def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Trans
             spent=before.spent_at(now),
             cause_since=None,
         )
-    return Transition(incident=after, announcements=tuple(announcements))
+    return Transition(incident=after, announcements=announcements)
+
+
+def _known_keys(incident: Incident) -> set[str | None]:
+    return {action.key for action in incident.human.actions}
+
+
+def _human_after(before: HumanSide, change: Change, now: datetime) -> HumanSide:
+    human = before
+    if change.acknowledge and human.acknowledged_at is None:
+        human = dataclasses.replace(
+            human, acknowledged_at=now, acknowledged_by=change.by
+        )
+    promises = change.promised_for is not None
+    return dataclasses.replace(
+        human,
+        promised_for=change.promised_for or human.promised_for,
+        promised_by=change.by if promises else human.promised_by,
+        promise_words=change.words if promises else human.promise_words,
+        cause=change.cause or human.cause,
+        # A colleague's note stays.
+        note="\n".join(filter(None, [human.note, change.note])) or None,
+        fix_url=change.fix_url or human.fix_url,
+        resolved_by=change.by if change.closes else human.resolved_by,
+        false_alarm=change.false_alarm or human.false_alarm,
+        snoozed_until=change.snooze_until or human.snoozed_until,
+    )
+
+
+def _announced(
+    before: Incident, human: HumanSide, change: Change, said: str
+) -> tuple[NoticeRequest, ...]:
+    """Stakeholders hear of a promised time, everybody of an end, and engineers see the
+    rest where the incident is shown.
+    """
+    if change.closes:
+        return end_told(before)
+    stakeholders, engineers = Recipient.STAKEHOLDERS, Recipient.ENGINEERS
+    edited = [NoticeRequest(kind=NoticeKind.EDITED, audience=engineers, news=said)]
+    is_promised = human.promised_for != before.human.promised_for
+    promised = [NoticeRequest(kind=NoticeKind.PROMISED, audience=stakeholders)]
+    return (
+        *(promised if is_promised and before.late_since is not None else []),
+        *(edited if engineers in before.told else []),
+    )
+
+
+def _said(before: HumanSide, after: HumanSide, change: Change) -> str:
+    """What was done, for the thread and the timeline."""
+    promised, snoozed = after.promised_for, after.snoozed_until
+    parts = [
+        "acknowledged" if after.acknowledged_at != before.acknowledged_at else "",
+        f"expected by {local_time(promised, 'UTC')}"
+        if promised is not None and promised != before.promised_for
+        else "",
+        f"snoozed until {local_time(snoozed, 'UTC')}"
+        if snoozed is not None and snoozed != before.snoozed_until
+        else "",
+        f"cause: {after.cause}" if after.cause != before.cause else "",
+        f"fix: {after.fix_url}" if after.fix_url != before.fix_url else "",
+        "called a false alarm" if change.false_alarm else "",
+        "closed" if change.resolve else "",
+        f"note: {change.note}" if change.note else "",
+    ]
+    return f"{', '.join(filter(None, parts))} ({change.by})"
 
 
 def said_by(incident: Incident) -> Verdict:

@@ -30,6 +30,8 @@ REOPEN_WITHIN = timedelta(hours=6)
 FLAPPING_FROM = 3
 """So many times late within a day are told as what they are."""
 _DAY = timedelta(days=1)
+ACTIONS_KEPT = 50
+"""Actions of people that an incident remembers."""
 NOTICES_KEPT = 100
 """Notices that an incident remembers; DynamoDB items end at 400 KB."""
 
@@ -64,6 +66,8 @@ class NoticeKind(StrEnum):
     DAILY = "daily"
     RESOLVED = "resolved"
     PROMISED = "promised"
+    EDITED = "edited"
+    """A person added something: only channels that show an incident are told."""
     REPAIRED = "repaired"
     """What was wrong mended itself: no incident, told once."""
 
@@ -98,6 +102,18 @@ class SentNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HumanAction:
+    """What a person did, in words. `key` is that of the click or command: the same one
+    again changes nothing.
+    """
+
+    at: datetime
+    by: str
+    said: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HumanSide:
     """What people added to an incident. A check never changes it."""
 
@@ -111,6 +127,10 @@ class HumanSide:
     promised_by: str | None = None
     snoozed_until: datetime | None = None
     false_alarm: bool = False
+    promise_words: str | None = None
+    """What stakeholders are told of the promised time."""
+    actions: tuple[HumanAction, ...] = ()
+    """What people did, the newest last; so many as are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +224,8 @@ class NoticeRequest:
     kind: NoticeKind
     audience: Recipient
     page: bool = False
+    news: str = ""
+    """What is new, in a sentence, where the headline does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

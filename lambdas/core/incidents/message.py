@@ -1,15 +1,16 @@
 """A message to people, before any channel has shaped it, and the shapes.
 
 A `Message` is a headline and blocks of lines. `as_mail` makes the subject and body
-that SNS sends, `as_slack` the blocks of Slack's Block Kit. Both cut what does not fit
+that SNS sends, `lambdas.core.slack.blocks` what Slack shows. Both cut what does not fit
 and say how much was left out: a message that a service refuses for its length is a
 message that nobody reads.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -18,11 +19,6 @@ SNS_SUBJECT = 99
 """Characters: ASCII, one line, "less than 100" (SNS, `Publish`)."""
 SNS_BODY_BYTES = 200_000
 """SNS takes 256 KB, attributes included."""
-SLACK_BLOCKS = 50
-SLACK_HEADER = 150
-SLACK_SECTION = 3_000
-SLACK_CONTEXT_ELEMENT = 2_000
-"""Slack: "Reference: blocks". The context's limit is ours; Slack states none."""
 LINE = 1_500
 """Characters of one line: what a foreign error says is seldom better for more."""
 LINES = 12
@@ -80,6 +76,29 @@ def local_time(moment: datetime, timezone: str) -> str:
     return f"{here:%Y-%m-%d %H:%M %Z} ({utc} UTC)"
 
 
+_LOCAL_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d) (\d\d:\d\d) "
+    r"(?:UTC|[A-Z0-9+-]{2,6} \((?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d) UTC\))"
+)
+
+
+def with_times(text: str, shown: Callable[[datetime, str], str]) -> str:
+    """`text` with each time that `local_time` wrote as `shown` has it, which is given
+    the moment and the words.
+    """
+
+    def again(found: re.Match[str]) -> str:
+        day, time, utc_day, utc_time = found.groups()
+        written = f"{utc_day or day} {utc_time or time}"
+        try:
+            moment = datetime.fromisoformat(written).replace(tzinfo=UTC)
+        except ValueError:
+            return found[0]
+        return shown(moment, found[0])
+
+    return _LOCAL_TIME.sub(again, text)
+
+
 def as_mail(message: Message) -> tuple[str, str]:
     """The subject and the body for SNS."""
     parts = [message.headline]
@@ -111,71 +130,3 @@ def _cut_bytes(text: str, limit: int) -> str:
         return data.decode("utf-8")
     kept = data[: limit - 60].decode("utf-8", "ignore")
     return f"{kept}\n… ({len(data) - limit + 60} more bytes are left out)"
-
-
-def as_slack(message: Message) -> dict[str, object]:
-    """A Block Kit message: `text` for notifications, `blocks` for the channel."""
-    blocks: list[dict[str, object]] = [
-        {
-            "type": "header",
-            "text": {
-                "type": "plain_text",
-                "text": cut(message.headline, SLACK_HEADER) or "catflap",
-                "emoji": False,
-            },
-        }
-    ]
-    if len(message.headline) > SLACK_HEADER:
-        blocks.append(_section(message.headline))
-    blocks.extend(_slack_block(item) for item in message.blocks if any(item.lines))
-    if len(blocks) > SLACK_BLOCKS:
-        left_out = len(blocks) - SLACK_BLOCKS + 1
-        note = Block(lines=(f"… {left_out} more blocks are left out",), aside=True)
-        blocks = [*blocks[: SLACK_BLOCKS - 1], _slack_block(note)]
-    return {"text": _escaped(message.headline, SLACK_SECTION), "blocks": blocks}
-
-
-def _slack_block(item: Block) -> dict[str, object]:
-    bullet = "• " if item.listed else ""
-    body = "\n".join(f"{bullet}{line}" for line in item.lines)
-    if item.aside:
-        text = f"{item.label}: {body}" if item.label else body
-        element = _markdown(_escaped(text, SLACK_CONTEXT_ELEMENT))
-        return {"type": "context", "elements": [element]}
-    return _section(body, label=item.label)
-
-
-def _section(body: str, *, label: str | None = None) -> dict[str, object]:
-    head = f"*{_escaped(label, SLACK_HEADER)}*\n" if label else ""
-    return {
-        "type": "section",
-        "text": _markdown(head + _escaped(body, SLACK_SECTION - len(head))),
-    }
-
-
-def _markdown(text: str) -> dict[str, object]:
-    # verbatim: no text of ours or of an API turns into a link, a channel or a mention
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _escaped(text: str, limit: int) -> str:
-    """`text` with the three characters that Slack reads escaped, `limit` at most.
-
-    Cut before it is escaped, so that no entity is cut in two.
-    """
-    if len(text) <= limit and sum(map(len, _entities(text))) <= limit:
-        return "".join(_entities(text))
-    room = limit - len(f" … ({len(text)} more characters)")
-    length = kept = 0
-    for entity in _entities(text):
-        if length + len(entity) > room:
-            break
-        length += len(entity)
-        kept += 1
-    shown = "".join(_entities(text[:kept]))
-    return f"{shown} … ({len(text) - kept} more characters)"
-
-
-def _entities(text: str) -> Iterator[str]:
-    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-    return (escapes.get(character, character) for character in text)

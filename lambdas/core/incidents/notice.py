@@ -21,8 +21,10 @@ from lambdas.core.events import (
     RecoveredEvent,
 )
 from lambdas.core.freshness.assess import Limits
+from lambdas.core.incidents.channels import Routes, is_told
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.document import document
+from lambdas.core.incidents.human import possible
 from lambdas.core.incidents.incident import (
     NOTICES_KEPT,
     Ending,
@@ -39,9 +41,6 @@ from lambdas.core.incidents.texts import (
     one_line,
     stakeholders_message,
 )
-
-Routes = Mapping[Recipient, Sequence[str]]
-"""The channels of each audience, by their names in the registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +72,14 @@ class Notice:
     line: str = ""
     """The notice in a line, where others stand beside it in one message."""
     ended_by: str = ""
+    news: str = ""
+    """What is new since the last notice, in a sentence; absent = the headline."""
+    address: str | None = None
+    """The owner's channel in Slack, for this audience."""
+    mention: str | None = None
+    """Who is mentioned, as the owner is declared; only of a page."""
+    actions: tuple[str, ...] = ()
+    """What its readers can do about it, by the names of `Action`."""
 
 
 _OF_THE_API = frozenset({"upstream_down", "credentials_rejected", "quota_exhausted"})
@@ -102,6 +109,7 @@ def notices(
         )
         for announcement in transition.announcements
         for channel in routes.get(announcement.audience, ())
+        if is_told(channel, announcement.kind)
     )
 
 
@@ -147,6 +155,10 @@ def _notice(
         newest_at=incident.newest_at,
         line=one_line(audience, incident, subject),
         ended_by=incident.ended_by or "",
+        news=announcement.news,
+        address=subject.address_of(audience),
+        mention=subject.mention if announcement.page else None,
+        actions=possible(incident) if audience is Recipient.ENGINEERS else (),
     )
 
 

@@ -149,6 +149,7 @@ def stakeholders_message(
             block("Since", [_since(incident, subject)]),
             block("Why", [in_plain_words(incident.cause)]),
             _expectation(incident, subject),
+            *_promise_words(incident),
             *_dependents(incident),
             *_usually(subject, with_cause=False),
             footer,
@@ -274,6 +275,12 @@ def _human(incident: Incident, subject: IncidentContext) -> list[Block]:
         lines.append(f"snoozed until {_at(human.snoozed_until, subject)}")
     lines += [text for text in (human.note, human.fix_url) if text]
     return [block("From people", lines)] if lines else []
+
+
+def _promise_words(incident: Incident) -> list[Block]:
+    """What whoever promised a time wrote for stakeholders."""
+    words = incident.human.promise_words
+    return [block("From the team", [words])] if words else []
 
 
 def _owner(subject: IncidentContext) -> str:

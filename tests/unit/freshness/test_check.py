@@ -27,9 +27,10 @@ from lambdas.core.errors import (
 )
 from lambdas.core.freshness.assess import Limits, table_signals
 from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.message import as_mail
-from lambdas.core.incidents.notice import Notice, Routes
+from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem
 from lambdas.core.names import MONITOR
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus

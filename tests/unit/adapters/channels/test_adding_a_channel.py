@@ -55,8 +55,8 @@ class Secrets:
 
 folder = Path(sys.argv[1])
 settings = reached_in(folder, "prod").settings
-tools = Tools(settings=settings, sns=None, events=None, http=None, secrets=Secrets(),
-              clock=None)
+tools = Tools(settings=settings, sns=None, dynamodb=None, events=None, http=None,
+              secrets=Secrets(), clock=None)
 none = Catalogue(datasets={})
 print(json.dumps({
     "home": channels(tools)["pigeon"].home,

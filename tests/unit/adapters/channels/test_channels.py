@@ -56,18 +56,33 @@ class OneSecret:
         self._value = value
 
     def value(self, reference: str) -> str:
-        assert reference == "secret:slack#webhook_url"
+        assert reference == "secret:slack"
         if isinstance(self._value, Exception):
             raise self._value
-        return self._value
+        return json.dumps({"webhook_url": self._value})
+
+
+def known(**more: str) -> FreshnessSettings:
+    required = {
+        name: "x"
+        for name, field in FreshnessSettings.model_fields.items()
+        if field.is_required()
+    }
+    return FreshnessSettings.model_validate({**required, **more})
 
 
 def channel(url: str | Exception, clock: FakeClock | None = None) -> SlackChannel:
+    unused: Any = None
     return SlackChannel(
-        http=urllib3.PoolManager(),
-        secrets=OneSecret(url),
-        reference="secret:slack#webhook_url",
-        clock=clock or FakeClock(),
+        Tools(
+            settings=known(channels='{"slack": {"secret": "slack"}}'),
+            sns=unused,
+            dynamodb=unused,
+            events=MemoryEvents(),
+            http=urllib3.PoolManager(),
+            secrets=OneSecret(url),
+            clock=clock or FakeClock(),
+        )
     )
 
 
@@ -216,16 +231,11 @@ def test_events_arrive_on_the_bus_and_a_refusal_is_seen() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_every_audience_has_a_channel_and_slack_only_with_a_secret() -> None:
-    known: dict[str, str] = {
-        name: "x"
-        for name, field in FreshnessSettings.model_fields.items()
-        if field.is_required()
-    }
-
     def tools(**more: str) -> Tools:
         return Tools(
-            settings=FreshnessSettings.model_validate({**known, **more}),
+            settings=known(**more),
             sns=boto3.client("sns"),
+            dynamodb=boto3.client("dynamodb"),
             events=MemoryEvents(),
             http=urllib3.PoolManager(),
             secrets=OneSecret("x"),
@@ -235,7 +245,7 @@ def test_every_audience_has_a_channel_and_slack_only_with_a_secret() -> None:
     made = channels(tools())
     assert set(made) == set(CHANNELS) - {"slack"}
     assert all(routes({})[audience] for audience in Recipient)
-    slack = tools(channel_secrets='{"slack": "slack"}')
+    slack = tools(channels='{"slack": {"secret": "slack"}}')
     assert set(channels(slack)) == set(CHANNELS)
     both = routes(slack.settings.secrets_of_channels)
     assert both[Recipient.ENGINEERS] == ("sns", "slack")

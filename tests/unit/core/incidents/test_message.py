@@ -27,13 +27,13 @@ from lambdas.core.incidents.message import (
     Block,
     Message,
     as_mail,
-    as_slack,
     block,
     cut,
     local_time,
 )
 from lambdas.core.incidents.notice import Notice, notices
 from lambdas.core.incidents.texts import engineers_message, stakeholders_message
+from lambdas.core.slack.blocks import as_slack
 from tests.datasets import a_dataset
 from tests.watched import NOW, a_verdict
 
@@ -72,7 +72,7 @@ def texts(blocks: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def test_slack_takes_every_message(message: Message) -> None:
     payload: Any = as_slack(message)
     assert json.dumps(payload)
-    assert len(payload["text"]) <= 3000
+    assert len(payload["text"]) <= 4000
     blocks = payload["blocks"]
     assert 1 <= len(blocks) <= 50
     for kind, text in texts(blocks):

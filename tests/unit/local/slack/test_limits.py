@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.incidents.message import Message, as_slack, block
+from lambdas.core.incidents.message import Message, block
+from lambdas.core.slack.blocks import as_slack
 from local.slack.limits import LIMITS, MOST, refusal
 
 Blocks = list[dict[str, Any]]

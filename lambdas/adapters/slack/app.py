@@ -1,0 +1,240 @@
+"""Slack, by an app: one message an incident, updated in place, its story in the thread.
+
+::
+
+    a first notice ──> a new message in the owner's channel
+    a later one ─────> a reply in its thread, then the message is updated
+    a page ──────────> always a new message: an edit wakes nobody
+
+`chat.postMessage` takes no key that would drop a second copy. What was posted is
+remembered right after it, so a copy is posted only if a function dies in between.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lambdas.adapters.slack.api import SlackApi, SlackRefused
+from lambdas.core.errors import DeliveryError
+from lambdas.core.incidents.groups import NoticeBatch
+from lambdas.core.incidents.incident import NoticeKind
+from lambdas.core.incidents.notice import Notice
+from lambdas.core.slack.blocks import as_slack, reply
+from lambdas.core.slack.mentions import handles_in, mentioned
+from lambdas.core.slack.post import SlackPost, SlackPosts
+from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
+
+_QUIET: dict[str, object] = {
+    "unfurl_links": False,
+    "unfurl_media": False,
+    "parse": "none",
+    "link_names": False,
+}
+_TO_THE_CHANNEL = frozenset(
+    {NoticeKind.PROMISED, NoticeKind.OVERDUE, NoticeKind.REOPENED, NoticeKind.REMINDER}
+)
+"""What asks something of its readers is shown in the channel beside the thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Posted:
+    channel: str
+    ts: str
+
+
+class SlackApp:
+    """Posts as the app's bot."""
+
+    def __init__(
+        self,
+        *,
+        api: SlackApi,
+        posts: SlackPosts,
+        default_channel: str | None,
+        has_buttons: bool,
+    ) -> None:
+        self._api = api
+        self._posts = posts
+        self._default = default_channel
+        self._has_buttons = has_buttons
+        self._groups: Mapping[str, str] | None = None
+
+    def deliver(self, letter: NoticeBatch) -> None:
+        """Post what is new, then update what shows it. Raises DeliveryError or
+        ChannelDown.
+        """
+        address = letter.first.address or self._default
+        if address is None:
+            raise DeliveryError(
+                f"no channel of Slack's is named for {letter.first.dataset}: set "
+                "`slack.default_channel` in the environment's YAML, or the dataset's "
+                "`owner`"
+            )
+        known = dict(
+            self._posts.of(address, [one.incident_id for one in letter.notices])
+        )
+        new = [one for one in letter.notices if not _was_sent(one, known)]
+        if new:
+            known |= self._told(address, letter, new, known)
+        for notice in letter.notices:
+            self._shown(address, notice, known[notice.incident_id])
+
+    def _told(
+        self,
+        address: str,
+        letter: NoticeBatch,
+        new: Sequence[Notice],
+        known: Mapping[str, SlackPost],
+    ) -> dict[str, SlackPost]:
+        """Say what is new: in the one thread that all of it belongs to, or to the
+        channel.
+        """
+        roots = [known.get(one.incident_id) for one in new]
+        root = roots[0]
+        posted = None
+        if root is not None and {one and one.ts for one in roots} == {root.ts}:
+            posted = self._replied(root, letter)
+        if posted is None:
+            posted = self._posted(address, letter)
+            root = None
+        made = {
+            one.incident_id: _after(
+                one, known.get(one.incident_id), posted, new, is_reply=root is not None
+            )
+            for one in new
+        }
+        self._posts.keep(address, list(made.values()))
+        return made
+
+    def _replied(self, root: SlackPost, letter: NoticeBatch) -> _Posted | None:
+        """A reply in the incident's thread; None if there is no thread any more."""
+        first = letter.first
+        news = first.news if len(letter.notices) == 1 and first.news else ""
+        said = reply(news or letter.message.headline, mention=self._mention(letter))
+        if letter.page:
+            said = as_slack(letter.message, mention=self._mention(letter))
+        to_channel = letter.page or first.kind in _TO_THE_CHANNEL
+        try:
+            answer = self._api.call(
+                "chat.postMessage",
+                {
+                    **said,
+                    **_QUIET,
+                    "channel": root.channel,
+                    "thread_ts": root.ts,
+                    "reply_broadcast": to_channel,
+                },
+            )
+        except SlackRefused as error:
+            if error.code in NOT_EDITABLE or error.code in OF_THE_CHANNEL:
+                return None
+            raise
+        return _Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
+
+    def _posted(self, address: str, letter: NoticeBatch) -> _Posted:
+        """A new message: in the owner's channel, or in the default one if the owner's
+        takes none.
+        """
+        try:
+            return self._sent(address, letter, note="")
+        except SlackRefused as error:
+            why = OF_THE_CHANNEL.get(error.code)
+            if why is None:
+                raise
+            where = f"Slack channel {address} {why} ({error.code})"
+            if self._default is None or self._default == address:
+                raise DeliveryError(where) from None
+            note = f"for {letter.first.audience.value} in {address}: {where}"
+        return self._sent(self._default, letter, note=note)
+
+    def _sent(self, channel: str, letter: NoticeBatch, *, note: str) -> _Posted:
+        said = self._shape(letter.notices, letter, note=note)
+        arguments = {**said, **_QUIET, "channel": channel}
+        answer = self._api.call("chat.postMessage", arguments)
+        return _Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
+
+    def _shape(
+        self, notices: Sequence[Notice], letter: NoticeBatch, *, note: str
+    ) -> dict[str, object]:
+        first = notices[0]
+        actions = first.actions if len(notices) == 1 and self._has_buttons else ()
+        return as_slack(
+            letter.message,
+            mention=self._mention(letter),
+            actions=actions,
+            incident_id=first.incident_id,
+            note=note,
+        )
+
+    def _shown(self, address: str, notice: Notice, post: SlackPost) -> None:
+        """Update the message that shows one incident; one that shows many stays."""
+        if post.shown == notice.notice_id or post.members > 1:
+            return
+        said = as_slack(
+            notice.message,
+            actions=notice.actions if self._has_buttons else (),
+            incident_id=notice.incident_id,
+        )
+        where = {"channel": post.channel, "ts": post.ts, "parse": "none"}
+        try:
+            self._api.call("chat.update", {**said, **where})
+        except SlackRefused as error:
+            if error.code not in NOT_EDITABLE and error.code not in OF_THE_CHANNEL:
+                raise
+            return  # the thread has said what is new
+        shown = dataclasses.replace(post, shown=notice.notice_id)
+        self._posts.keep(address, [shown])
+
+    def _mention(self, letter: NoticeBatch) -> str:
+        """Who is mentioned: on a page, whoever its datasets' owners name."""
+        named = dict.fromkeys(
+            one.mention for one in letter.notices if one.page and one.mention
+        )
+        return " ".join(self._one_mention(one) for one in list(named)[:10])
+
+    def _one_mention(self, mention: str) -> str:
+        groups = self._user_groups() if handles_in(mention) else {}
+        return mentioned(mention, groups)
+
+    def _user_groups(self) -> Mapping[str, str]:
+        """Ids of user groups by handle, read once; none if they cannot be."""
+        if self._groups is None:
+            try:
+                answer = self._api.call("usergroups.list", {})
+            except DeliveryError:
+                return {}
+            found = answer.get("usergroups", [])
+            self._groups = {str(one["handle"]): str(one["id"]) for one in found}
+        return self._groups
+
+
+def _was_sent(notice: Notice, known: Mapping[str, SlackPost]) -> bool:
+    post = known.get(notice.incident_id)
+    return post is not None and notice.notice_id in post.sent
+
+
+def _after(
+    notice: Notice,
+    before: SlackPost | None,
+    posted: _Posted,
+    new: Sequence[Notice],
+    *,
+    is_reply: bool,
+) -> SlackPost:
+    """What is remembered of an incident once a notice of it was posted.
+
+    A new message shows an incident from then on, unless it is one of many there and has
+    a message of its own.
+    """
+    if before is not None and (is_reply or len(new) > 1):
+        return before.having(notice.notice_id)
+    return SlackPost(
+        incident_id=notice.incident_id,
+        channel=posted.channel,
+        ts=posted.ts,
+        members=len(new),
+        shown=notice.notice_id,
+        sent=before.sent if before is not None else (),
+    ).having(notice.notice_id)

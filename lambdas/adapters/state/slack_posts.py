@@ -1,0 +1,87 @@
+"""Which message of Slack's shows which incident, in the state table.
+
+``SLACK#<owner's channel>`` / ``<incident id>``; it expires 90 days after its last use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambdas.adapters.state.writes import TableWriter
+from lambdas.core.errors import ChannelDown
+from lambdas.core.slack.post import SlackPost
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEPT = timedelta(days=90)
+AT_ONCE = 100
+"""Keys of one BatchGetItem (DynamoDB)."""
+
+
+class SlackPostTable:
+    """SlackPosts on DynamoDB."""
+
+    def __init__(
+        self,
+        *,
+        dynamodb: DynamoDBClient,
+        table: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._now = now
+        self._writer = TableWriter(dynamodb=dynamodb, table=table)
+
+    def of(self, address: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
+        """Those that are known, strongly consistent. Raises ChannelDown if some could
+        not be read: a message must not be posted twice for that.
+        """
+        ids = list(dict.fromkeys(incidents))
+        found = [
+            item
+            for start in range(0, len(ids), AT_ONCE)
+            for item in self._read(address, ids[start : start + AT_ONCE])
+        ]
+        posts = [msgspec.json.decode(one["post"]["S"], type=SlackPost) for one in found]
+        return {post.incident_id: post for post in posts}
+
+    def _read(self, address: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        keys: list[Any] = [_key(address, one) for one in ids]
+        answer = self._dynamodb.batch_get_item(
+            RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+        )
+        if answer.get("UnprocessedKeys"):
+            raise ChannelDown("what was posted to Slack could not be read whole")
+        return list(answer["Responses"].get(self._table, []))
+
+    def keep(self, address: str, posts: Sequence[SlackPost]) -> None:
+        """Remember them. Raises ChannelDown if one could not be."""
+        expires = str(int((self._now() + KEPT).timestamp()))
+        unwritten = self._writer.batch(
+            [
+                {
+                    "PutRequest": {
+                        "Item": {
+                            **_key(address, post.incident_id),
+                            "post": {"S": msgspec.json.encode(post).decode()},
+                            "expires_at": {"N": expires},
+                        }
+                    }
+                }
+                for post in posts
+            ]
+        )
+        if unwritten:
+            raise ChannelDown(
+                f"what was posted to Slack could not be kept: {unwritten[0].why}"
+            )
+
+
+def _key(address: str, incident_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"SLACK#{address}"}, "sk": {"S": incident_id}}
