@@ -34,7 +34,12 @@ from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle, objects_digest
 from stacks.constructs.dead_letters import DeadLetters
-from stacks.constructs.grants import keep_made, read_secrets, see_rollbacks
+from stacks.constructs.grants import (
+    allow,
+    keep_made,
+    read_secrets,
+    see_rollbacks,
+)
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.constructs.nag import acknowledge_keys_below
 from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
@@ -216,39 +221,25 @@ class WarehouseStack(CatflapStack):
         below = [f"{prefix}*" for prefix in NOTIFIED_PREFIXES]
         # The actions are Snowflake's own list ("Option 1: Configuring a Snowflake
         # storage integration to access Amazon S3"), reading only.
-        role.add_to_policy(
-            iam.PolicyStatement(
-                sid="ReadObjects",
-                actions=["s3:GetObject", "s3:GetObjectVersion"],
-                resources=[landing.bucket.arn_for_objects(keys) for keys in below],
-            )
+        allow(
+            role,
+            "ReadObjects",
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [landing.bucket.arn_for_objects(keys) for keys in below],
         )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                sid="ListObjects",
-                actions=["s3:ListBucket"],
-                resources=[landing.bucket.bucket_arn],
-                conditions={
-                    "StringLike": {
-                        "s3:prefix": [f"{name}*" for name in NOTIFIED_PREFIXES]
-                    }
-                },
-            )
+        allow(
+            role,
+            "ListObjects",
+            ["s3:ListBucket"],
+            [landing.bucket.bucket_arn],
+            conditions={
+                "StringLike": {"s3:prefix": [f"{name}*" for name in NOTIFIED_PREFIXES]}
+            },
         )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                sid="LocateBucket",
-                actions=["s3:GetBucketLocation"],
-                resources=[landing.bucket.bucket_arn],
-            )
+        allow(
+            role, "LocateBucket", ["s3:GetBucketLocation"], [landing.bucket.bucket_arn]
         )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                sid="Decrypt",
-                actions=["kms:Decrypt"],
-                resources=[landing.key.key_arn],
-            )
-        )
+        allow(role, "Decrypt", ["kms:Decrypt"], [landing.key.key_arn])
         acknowledge_keys_below(
             role, landing, landing.bucket.bucket_arn, NOTIFIED_PREFIXES
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -30,6 +30,25 @@ class LandingResources(Protocol):
     key: kms.Key
     landed: sns.Topic
     state: dynamodb.Table
+
+
+Conditions: TypeAlias = Mapping[str, Mapping[str, list[str]]]
+
+
+def allow(
+    role: iam.Role,
+    sid: str,
+    actions: list[str],
+    resources: list[str],
+    *,
+    conditions: Conditions | None = None,
+) -> None:
+    """One statement of a role's policy."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid=sid, actions=actions, resources=resources, conditions=conditions
+        )
+    )
 
 
 _SECRET = re.compile(r"secret:(?P<name>[^#\s]+)(?:#\S+)?")
@@ -79,116 +98,68 @@ def read_secrets(role: iam.Role, names: list[str]) -> None:
 def _on_secrets(role: iam.Role, sid: str, action: str, names: list[str]) -> None:
     if not names:
         return
-    stack = Stack.of(role)
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid=sid,
-            actions=[action],
-            # Secrets Manager ends a secret's ARN with a dash and six characters.
-            resources=[
-                stack.format_arn(
-                    service="secretsmanager",
-                    resource="secret",
-                    resource_name=f"{name}-??????",
-                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                )
-                for name in names
-            ],
+    # Secrets Manager ends a secret's ARN with a dash and six characters.
+    arns = [
+        Stack.of(role).format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{name}-??????",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-    )
+        for name in names
+    ]
+    allow(role, sid, [action], arns)
 
 
 def land_objects(role: iam.Role, landing: LandingResources) -> None:
     """Upload in parts, complete, look whether it is there; keep and drop manifests."""
-    bucket = landing.bucket
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="LandObjects",
-            actions=[
-                "s3:AbortMultipartUpload",
-                "s3:GetObject",
-                "s3:PutObject",
-            ],
-            resources=[
-                bucket.arn_for_objects(f"{prefix}*") for prefix in WRITTEN_PREFIXES
-            ],
-        )
+    write = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    allow(role, "LandObjects", write, _below(landing, WRITTEN_PREFIXES))
+    allow(
+        role, "DropManifests", ["s3:DeleteObject"], _below(landing, (MANIFESTS, EDGES))
     )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="DropManifests",
-            actions=["s3:DeleteObject"],
-            resources=[
-                bucket.arn_for_objects(f"{prefix}*") for prefix in (MANIFESTS, EDGES)
-            ],
-        )
-    )
-    _see_what_is_missing(role, bucket)
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="UseKey",
-            # A multipart upload under SSE-KMS needs both (S3, "Multipart upload and
-            # permissions").
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=[landing.key.key_arn],
-        )
-    )
-    acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, WRITTEN_PREFIXES)
+    _use_bucket(role, landing, WRITTEN_PREFIXES)
+
+
+def _below(landing: LandingResources, prefixes: tuple[str, ...]) -> list[str]:
+    return [landing.bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
 
 
 def land_again(role: iam.Role, landing: LandingResources) -> None:
     """Read what has landed, land it again under another name, set rows aside."""
-    bucket = landing.bucket
     prefixes = (RAW, RUNS, QUARANTINE)
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="LandAgain",
-            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
-        )
-    )
-    _see_what_is_missing(role, bucket)
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="UseKey",
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=[landing.key.key_arn],
-        )
-    )
-    acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, prefixes)
+    write = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    allow(role, "LandAgain", write, _below(landing, prefixes))
+    _use_bucket(role, landing, prefixes)
 
 
 def look_at_wiring(role: iam.Role, landing: LandingResources) -> None:
     """See whom the bucket tells of objects, and who hears of them."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="SeeWhoIsTold",
-            actions=["s3:GetBucketNotification"],
-            resources=[landing.bucket.bucket_arn],
-        )
+    allow(
+        role, "SeeWhoIsTold", ["s3:GetBucketNotification"], [landing.bucket.bucket_arn]
     )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="SeeWhoHears",
-            actions=["sns:ListSubscriptionsByTopic"],
-            resources=[landing.landed.topic_arn],
-        )
+    allow(
+        role,
+        "SeeWhoHears",
+        ["sns:ListSubscriptionsByTopic"],
+        [landing.landed.topic_arn],
     )
 
 
-def _see_what_is_missing(role: iam.Role, bucket: s3.IBucket) -> None:
+def _use_bucket(
+    role: iam.Role, landing: LandingResources, prefixes: tuple[str, ...]
+) -> None:
     """Without ListBucket, HEAD on a missing key is 403 and looks like no access; and
-    the runs of a parent are listed with it.
+    the runs of a parent are listed with it. No condition on `s3:prefix`: a HEAD
+    carries none, and would be refused.
 
-    No condition on `s3:prefix`: a HEAD carries none, and would be refused.
+    A multipart upload under SSE-KMS needs both actions of the key (S3, "Multipart
+    upload and permissions").
     """
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="SeeWhatIsMissing",
-            actions=["s3:ListBucket"],
-            resources=[bucket.bucket_arn],
-        )
-    )
+    bucket = landing.bucket
+    allow(role, "SeeWhatIsMissing", ["s3:ListBucket"], [bucket.bucket_arn])
+    allow(role, "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [landing.key.key_arn])
+    acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, prefixes)
 
 
 PULLED_KEYS = ("DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*")
@@ -199,60 +170,33 @@ function in wrong hands cannot silence the alarm."""
 
 def keep_pulled(role: iam.Role, table: dynamodb.ITable) -> None:
     """Read and write what a pull keeps, and nothing else of the state."""
-    _keep_runs(
-        role,
-        table,
-        conditions={
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(PULLED_KEYS)}
-        },
-    )
+    keys = {"dynamodb:LeadingKeys": list(PULLED_KEYS)}
+    keep_runs(role, table, conditions={"ForAllValues:StringLike": keys})
 
 
-def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
-    """Read and write datasets' states and runs."""
-    _keep_runs(role, table, conditions=None)
-
-
-def _keep_runs(
-    role: iam.Role,
-    table: dynamodb.ITable,
-    *,
-    conditions: Mapping[str, Mapping[str, list[str]]] | None,
+def keep_runs(
+    role: iam.Role, table: dynamodb.ITable, *, conditions: Conditions | None = None
 ) -> None:
-    """A transaction needs the permissions of the writes it is made of."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="KeepRuns",
-            actions=[
-                "dynamodb:DeleteItem",
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:Query",
-            ],
-            resources=[table.table_arn],
-            conditions=conditions,
-        )
-    )
+    """Read and write datasets' states and runs.
+
+    A transaction needs the permissions of the writes it is made of.
+    """
+    writes = ("DeleteItem", "GetItem", "PutItem", "Query")
+    actions = [f"dynamodb:{name}" for name in writes]
+    allow(role, "KeepRuns", actions, [table.table_arn], conditions=conditions)
 
 
 def keep_made(role: iam.Role, table: dynamodb.ITable) -> None:
     """Read one dataset's state at a time, and keep what was made in Snowflake."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="ReadState",
-            actions=["dynamodb:GetItem"],
-            resources=[table.table_arn],
-        )
-    )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="KeepMade",
-            actions=["dynamodb:PutItem"],
-            resources=[table.table_arn],
-            conditions={
-                "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["WAREHOUSE"]}
-            },
-        )
+    allow(role, "ReadState", ["dynamodb:GetItem"], [table.table_arn])
+    allow(
+        role,
+        "KeepMade",
+        ["dynamodb:PutItem"],
+        [table.table_arn],
+        conditions={
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["WAREHOUSE"]}
+        },
     )
 
 
@@ -264,13 +208,7 @@ def see_rollbacks(role: iam.Role) -> None:
         resource="stack",
         resource_name=f"{stack.stack_name}/*",
     )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="SeeRollbacks",
-            actions=["cloudformation:DescribeStacks"],
-            resources=[own],
-        )
-    )
+    allow(role, "SeeRollbacks", ["cloudformation:DescribeStacks"], [own])
     acknowledge(
         role,
         f"AwsSolutions-IAM5[Resource::{own}]",
@@ -280,17 +218,9 @@ def see_rollbacks(role: iam.Role) -> None:
 
 def keep_incidents(role: iam.Role, table: dynamodb.ITable) -> None:
     """What watching needs beyond `keep_runs`: many items at once, conditions."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="KeepIncidents",
-            actions=[
-                "dynamodb:BatchGetItem",
-                "dynamodb:BatchWriteItem",
-                "dynamodb:ConditionCheckItem",
-            ],
-            resources=[table.table_arn],
-        )
-    )
+    names = ("BatchGetItem", "BatchWriteItem", "ConditionCheckItem")
+    actions = [f"dynamodb:{name}" for name in names]
+    allow(role, "KeepIncidents", actions, [table.table_arn])
 
 
 def look_at_schedules(role: iam.Role, prefix: str) -> None:
@@ -300,11 +230,7 @@ def look_at_schedules(role: iam.Role, prefix: str) -> None:
         resource="schedule",
         resource_name=f"default/{prefix}*",
     )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="LookAtSchedules", actions=["scheduler:GetSchedule"], resources=[below]
-        )
-    )
+    allow(role, "LookAtSchedules", ["scheduler:GetSchedule"], [below])
     acknowledge(
         role,
         f"AwsSolutions-IAM5[Resource::{below}]",
@@ -314,10 +240,6 @@ def look_at_schedules(role: iam.Role, prefix: str) -> None:
 
 def publish_notices(role: iam.Role, *topics: sns.ITopic) -> None:
     """Publish to `topics`; whoever may land objects may use their key already."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="PublishNotices",
-            actions=["sns:Publish"],
-            resources=[topic.topic_arn for topic in topics],
-        )
+    allow(
+        role, "PublishNotices", ["sns:Publish"], [topic.topic_arn for topic in topics]
     )
