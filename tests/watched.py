@@ -46,7 +46,7 @@ class MemoryIncidents:
         self.seen: dict[str, Watch] = {}
         self.outbox: dict[str, Notice] = {}
         self.at: datetime | None = None
-        self.troubles: list[Problem] = []
+        self.problems: list[Problem] = []
         self.repaired: dict[str, Repaired] = {}
         self.failed: set[str] = set()
 
@@ -55,7 +55,7 @@ class MemoryIncidents:
             watches=self.watches(),
             waiting=self.undelivered(),
             last_check_at=self.at,
-            troubles=list(self.troubles),
+            problems=list(self.problems),
             repaired=list(self.repaired.values()),
             failed=frozenset(self.failed),
             own={
@@ -233,7 +233,7 @@ class FakeChannel:
 
     @property
     def ids(self) -> list[str]:
-        return [letter.letter_id for letter in self.letters]
+        return [letter.batch_id for letter in self.letters]
 
 
 @dataclass
@@ -361,7 +361,7 @@ def a_letter(
     }
     notice = _notice(fields | changes)
     return NoticeBatch(
-        letter_id=notice.notice_id, notices=(notice,), message=notice.message
+        batch_id=notice.notice_id, notices=(notice,), message=notice.message
     )
 
 

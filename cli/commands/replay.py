@@ -85,16 +85,16 @@ class _OneDataset:
     def __init__(self, *, known: RepairTools, runs: Sequence[LandedRun]) -> None:
         self._known = known
         self._runs = runs
-        self.troubles_found: Sequence[Problem] = ()
+        self.problems_found: Sequence[Problem] = ()
 
     def landed(self) -> Sequence[LandedRun]:
         return self._runs
 
-    def looks(self) -> dict[str, RetryState]:
+    def retries(self) -> dict[str, RetryState]:
         return {}
 
-    def remember(self, look: RetryState) -> None:
-        del look
+    def remember(self, retry: RetryState) -> None:
+        del retry
 
     def forget(self, dataset: str) -> None:
         self._known.watch.forget(dataset)
@@ -105,14 +105,14 @@ class _OneDataset:
     def settle(self, run: LandedRun, repaired: Sequence[Repaired]) -> None:
         self._known.watch.settle(run, repaired)
 
-    def troubles(self) -> Sequence[Problem]:
+    def problems(self) -> Sequence[Problem]:
         return ()
 
-    def record_troubles(
+    def record_problems(
         self, before: Sequence[Problem], after: Sequence[Problem]
     ) -> None:
         del before
-        self.troubles_found = after
+        self.problems_found = after
 
 
 def run(
@@ -287,7 +287,7 @@ def _reconcile(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> 
     outcome.refreshed, outcome.landed_again = result.refreshed, result.landed_again
     outcome.settled = result.settled
     outcome.troubles = [
-        f"{one.name}: {one.sentence}; {one.next_step}" for one in watch.troubles_found
+        f"{one.name}: {one.sentence}; {one.next_step}" for one in watch.problems_found
     ]
 
 

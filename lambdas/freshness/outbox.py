@@ -28,7 +28,7 @@ class Delivered:
 
 
 class Outbox:
-    """Takes letters from the outbox to their channels."""
+    """Takes messages from the outbox to their channels."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Outbox:
         channels: Mapping[str, Channel],
         has_time: Callable[[], bool],
     ) -> None:
-        """`has_time` says whether there is time for one more letter."""
+        """`has_time` says whether there is time for one more message."""
         self._state = state
         self._channels = channels
         self._has_time = has_time
@@ -68,22 +68,22 @@ class Outbox:
             self._state.delivered(notices)
             return notices
         delivered: list[Notice] = []
-        for letter in batches_of(notices):
+        for batch in batches_of(notices):
             if not self._has_time():
                 LOG.warning("no time is left; %s delivers the rest next time", name)
                 break
             try:
-                channel.deliver(letter)
+                channel.deliver(batch)
             except ChannelDown as error:
                 LOG.warning("%s rests until the next check: %s", name, error)
                 break
             except DeliveryError as error:
-                LOG.warning("%s stays in the outbox: %s", _named(letter), error)
+                LOG.warning("%s stays in the outbox: %s", _named(batch), error)
                 continue
-            self._state.delivered(letter.notices)
-            delivered += letter.notices
+            self._state.delivered(batch.notices)
+            delivered += batch.notices
         return delivered
 
 
-def _named(letter: NoticeBatch) -> str:
-    return letter.letter_id
+def _named(batch: NoticeBatch) -> str:
+    return batch.batch_id

@@ -49,7 +49,7 @@ class RepairNotices:
         before = check_state.own.get(LOADING)
         said = "" if before is None else "\n".join(before.evidence)
         # What concerns one dataset is told with its own incident.
-        told_of = [one for one in check_state.troubles if one.dataset is None]
+        told_of = [one for one in check_state.problems if one.dataset is None]
         transition = advance(
             before,
             loading_verdict(told_of),
@@ -77,7 +77,7 @@ class RepairNotices:
         self, check_state: CheckState, now: datetime
     ) -> Iterator[Sequence[Notice]]:
         """Once each; while the wiring is broken, the incident tells of it."""
-        is_broken = any(one.code == NOT_NOTIFIED for one in check_state.troubles)
+        is_broken = any(one.code == NOT_NOTIFIED for one in check_state.problems)
         channels = self._routes.get(Recipient.ENGINEERS, ())
         for repaired in check_state.repaired:
             is_told = is_broken and repaired.repair is Repair.REFRESHED

@@ -42,7 +42,7 @@ class Risks:
 def problems_of(before: CheckState) -> Mapping[str, Problem]:
     """What stands in the way of a dataset's loads, the first of each."""
     return {
-        one.dataset: one for one in reversed(before.troubles) if one.dataset is not None
+        one.dataset: one for one in reversed(before.problems) if one.dataset is not None
     }
 
 

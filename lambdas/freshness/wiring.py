@@ -32,9 +32,9 @@ from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
 
 RESERVE = timedelta(seconds=30)
-"""Kept back from the function's time: no letter is begun in it."""
+"""Kept back from the function's time: no message is begun in it."""
 DELIVERY = timedelta(seconds=60)
-"""Kept back besides, for letters: no change is recorded in it."""
+"""Kept back besides, for messages: no change is recorded in it."""
 
 
 @cache

@@ -14,9 +14,9 @@ class BusChannel:
     def __init__(self, *, events: Events) -> None:
         self._events = events
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         """Publish the notices' events. Raises DeliveryError or ChannelDown."""
-        for notice in letter.notices:
+        for notice in batch.notices:
             if notice.event is None or notice.detail is None:
                 raise DeliveryError(f"notice {notice.notice_id} holds no event")
             try:

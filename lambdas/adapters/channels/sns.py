@@ -28,20 +28,20 @@ class SnsChannel:
         self._sns = sns
         self._topics = topics
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         """Publish it to its audience's topic. Raises DeliveryError or ChannelDown."""
-        subject, body = as_mail(letter.message)
-        first = letter.first
+        subject, body = as_mail(batch.message)
+        first = batch.first
         attributes = {
-            "notice_id": letter.letter_id,
+            "notice_id": batch.batch_id,
             "audience": first.audience.value,
             "kind": first.kind.value,
-            "page": "true" if letter.page else "false",
-            "datasets": str(len(letter.notices)),
+            "page": "true" if batch.page else "false",
+            "datasets": str(len(batch.notices)),
         }
         if first.cause is not None:
             attributes["cause"] = first.cause
-        if len(letter.notices) == 1:
+        if len(batch.notices) == 1:
             attributes["dataset"] = first.dataset
             attributes["incident_id"] = first.incident_id
         try:
@@ -57,12 +57,12 @@ class SnsChannel:
             code = str(error.response.get("Error", {}).get("Code"))
             kind = DeliveryError if code in _OF_THE_LETTER else ChannelDown
             raise kind(
-                f"SNS did not take notice {letter.letter_id} for {first.audience}: "
+                f"SNS did not take notice {batch.batch_id} for {first.audience}: "
                 f"{code}; see the role's sns:Publish, the topic's policy and its key"
             ) from error
         except BotoCoreError as error:
             raise ChannelDown(
-                f"SNS did not answer about notice {letter.letter_id}: "
+                f"SNS did not answer about notice {batch.batch_id}: "
                 f"{type(error).__name__}"
             ) from error
 

@@ -26,8 +26,8 @@ from lambdas.adapters.state.items import (
     FRESHNESS,
     OPEN,
     OUTBOX,
+    PROBLEM,
     REPAIRED,
-    TROUBLE,
     is_misplaced,
     items_of,
     kind_and_name,
@@ -98,8 +98,8 @@ class IncidentTable:
             },
             waiting=[_read(item, "notice", Notice) for item in found[OUTBOX].values()],
             last_check_at=checked_at,
-            troubles=[
-                _read(item, "trouble", Problem) for item in found[TROUBLE].values()
+            problems=[
+                _read(item, "trouble", Problem) for item in found[PROBLEM].values()
             ],
             repaired=[
                 _read(item, "repaired", Repaired) for item in found[REPAIRED].values()
@@ -350,7 +350,7 @@ def _watch_item(watch: Watch) -> dict[str, Any]:
 
 
 def _day_items(watch: Watch) -> list[dict[str, Any]]:
-    """The days that ended with this look. Written again they are the same."""
+    """The days that ended with this check. Written again they are the same."""
     if watch.tally is None:
         return []
     pk = f"HISTORY#{watch.dataset}"

@@ -32,7 +32,7 @@ OPEN = "OPEN"
 OUTBOX = "OUTBOX"
 FAILED = "FAILED"
 REPAIRED = "REPAIRED"
-TROUBLE = "TROUBLE"
+PROBLEM = "TROUBLE"
 SPREAD = frozenset({FRESHNESS, OUTBOX, FAILED})
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""

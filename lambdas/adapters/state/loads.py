@@ -4,7 +4,7 @@
 ``LOOKS`` / ``<name>``              what is remembered of a dataset that was asked for
 ``ERASURE`` / ``<name>#<start>#…``  that rows were erased: who, when, how many
 
-What a check tells of, repairs and troubles, stands where it begins: see
+What a check tells of, repairs and problems, stands where it begins: see
 `monitor_items`.
 """
 
@@ -17,8 +17,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.state.items import (
+    PROBLEM,
     REPAIRED,
-    TROUBLE,
     items_of,
     monitor_items,
     monitor_key,
@@ -46,24 +46,24 @@ class LoadTable:
             for item in self._query("LANDED")
         ]
 
-    def looks(self) -> dict[str, RetryState]:
+    def retries(self) -> dict[str, RetryState]:
         """What is remembered, by dataset."""
         return {
             item["sk"]["S"]: msgspec.json.decode(item["look"]["S"], type=RetryState)
             for item in self._query("LOOKS")
         }
 
-    def remember(self, look: RetryState) -> None:
+    def remember(self, retry: RetryState) -> None:
         """Keep it."""
-        item = {**_key("LOOKS", look.dataset), "look": _json(look)}
+        item = {**_key("LOOKS", retry.dataset), "look": _json(retry)}
         self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def forget(self, dataset: str) -> None:
-        """The dataset needs no look any more; gone already is fine."""
+        """The dataset needs no check any more; gone already is fine."""
         self._dynamodb.delete_item(TableName=self._table, Key=_key("LOOKS", dataset))
 
     def watch(self, run: LandedRun) -> None:
-        """Have a run's loads looked at (again)."""
+        """Have a run's loads checked (again)."""
         self._dynamodb.put_item(TableName=self._table, Item=landed_item(run))
 
     def settle(self, run: LandedRun, repaired: Sequence[Repaired]) -> None:
@@ -98,25 +98,25 @@ class LoadTable:
             if not codes & {"ConditionalCheckFailed", "TransactionConflict"}:
                 raise
 
-    def troubles(self) -> list[Problem]:
+    def problems(self) -> list[Problem]:
         """All that stand, by name."""
         return [
             msgspec.json.decode(item["trouble"]["S"], type=Problem)
-            for item in monitor_items(self._dynamodb, self._table, TROUBLE)
+            for item in monitor_items(self._dynamodb, self._table, PROBLEM)
         ]
 
-    def record_troubles(
+    def record_problems(
         self, before: Sequence[Problem], after: Sequence[Problem]
     ) -> None:
         """Let `after` stand instead of `before`."""
         standing = {one.name: one for one in before}
         wanted = {one.name: one for one in after}
-        for name, trouble in wanted.items():
-            if standing.get(name) != trouble:
-                item = {**monitor_key(TROUBLE, name), "trouble": _json(trouble)}
+        for name, problem in wanted.items():
+            if standing.get(name) != problem:
+                item = {**monitor_key(PROBLEM, name), "trouble": _json(problem)}
                 self._dynamodb.put_item(TableName=self._table, Item=item)
         for name in standing.keys() - wanted.keys():
-            key = monitor_key(TROUBLE, name)
+            key = monitor_key(PROBLEM, name)
             self._dynamodb.delete_item(TableName=self._table, Key=key)
 
     def record_erasure(self, erasure: Erasure) -> None:

@@ -35,7 +35,7 @@ OF_THE_FIRST = 1_000
 MAX_GONE_BYTES = 8_000
 """Of the names of undeclared columns that are gone, or come and go."""
 MAX_TOLD = 100
-"""Changes told of one run; a dataset with more of them has another trouble."""
+"""Changes told of one run; a dataset with more of them has another problem."""
 
 _SAME = {
     ("boolean", "boolean"),

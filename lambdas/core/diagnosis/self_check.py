@@ -1,6 +1,6 @@
 """The monitor's verdict on itself.
 
-That the last check is long ago, or that notices wait, is no dataset's trouble: said
+That the last check is long ago, or that notices wait, is no dataset's problem: said
 with every dataset it would page a thousand times. It is judged once a check, under a
 name of its own, by the same rules.
 """

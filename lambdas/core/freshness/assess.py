@@ -25,7 +25,11 @@ from lambdas.core.diagnosis.signals import (
     Upstream,
 )
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
-from lambdas.core.freshness.attainment import AttainmentState, Observation, tallied
+from lambdas.core.freshness.attainment import (
+    AttainmentState,
+    Observation,
+    attained_after,
+)
 from lambdas.core.freshness.promise import is_promised, next_look_at, policy_at
 from lambdas.core.freshness.watch import Watch, promise_hash
 from lambdas.core.loading.objects import LandedObjects, LoadRecord
@@ -34,7 +38,7 @@ from lambdas.core.sql import generation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a clock may be off, how long a load may take, how often we look."""
+    """How much a clock may be off, how long a load may take, how often we check."""
 
     skew: timedelta
     load_grace: timedelta
@@ -192,22 +196,22 @@ def watch_after(
         ended_at=None if before is None else before.ended_at,
         first_load_over=(before is not None and before.first_load_over)
         or (is_read and awaited_until is None),
-        tally=_tally_after(dataset, signals, verdict, before),
+        tally=_attained_after(dataset, signals, verdict, before),
     )
 
 
-def _tally_after(
+def _attained_after(
     dataset: Dataset, signals: Signals, verdict: Verdict, before: Watch | None
 ) -> AttainmentState | None:
-    """What is counted so far. A table that could not be read is no look, and what went
-    before a change of the promise is not measured by the new one.
+    """What is counted so far, by checks that read the table. What came before a change
+    of the promise is not measured by the new one.
     """
     known = before.tally if before is not None else None
     if signals.table.read != "ok":
         return known
     is_other = before is not None and before.promise != promise_hash(dataset)
     newest = newest_of(dataset, signals.table)
-    look = Observation(
+    seen = Observation(
         now=signals.now,
         is_late=verdict.state.late,
         newest=newest,
@@ -215,5 +219,5 @@ def _tally_after(
         moved_at=signals.table.newest_loaded_at,
     )
     if is_other and known is not None:
-        known = dataclasses.replace(known, until=signals.now, was_late=look.is_late)
-    return tallied(known, dataset, look)
+        known = dataclasses.replace(known, until=signals.now, was_late=seen.is_late)
+    return attained_after(known, dataset, seen)

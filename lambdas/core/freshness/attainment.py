@@ -6,7 +6,7 @@ or not at all, changes nothing:
 - Out of the promise is due time from the moment at which the promise broke, which the
   newest row and the calendar tell, until newer data came. Quiet time does not count.
 - Only lateness that a look has seen is counted, from where the last look left off; a
-  table that could not be read is no look. Lateness that began and ended while nobody
+  table that could not be read is no seen. Lateness that began and ended while nobody
   looked was told to nobody, and is not made up here.
 
 An `AttainmentState` goes with what the monitor remembers of a dataset (`watch`), in the
@@ -30,11 +30,11 @@ from lambdas.core.freshness.promise import breaks_at
 from lambdas.core.schedule.calendar import due_time_between
 
 WINDOW_DAYS = 35
-"""Days that a tally remembers: a month, and what a week of it may overlap."""
+"""Days that are remembered: a month, and what a week of it may overlap."""
 RECENT = timedelta(days=30)
-"""How far back "usually" looks."""
+"""How far back "usually" goes."""
 LATES = 12
-"""Incidents that a tally remembers."""
+"""Incidents that are remembered."""
 LOOKS = 24
 """Ages that a day remembers; of more, every other is dropped."""
 TARGET = 0.99
@@ -47,7 +47,7 @@ _WEEK = timedelta(days=7)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """A day (UTC, `YYYY-MM-DD`) of a dataset: seconds out of its promise, by what it
-    promised, and how old its newest row was when it was looked at.
+    promised, and how old its newest row was when it was checked.
 
     `warn_s` is what lay between the two thresholds, `error_s` what lay beyond the
     second. `ages` are (second of the day, age in seconds).
@@ -76,11 +76,11 @@ class Late:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttainmentState:
-    """What is counted so far. `until` is the last look that could see the table, and
+    """What is counted so far. `until` is the last check that could read the table, and
     `was_late` what it saw; `due_share` is how much of a week anything is due.
 
     `days` are those of the last weeks that were not good, the oldest first; `over` are
-    those that ended with this look, each to be kept as an item of its own.
+    those that ended with this check, each to be kept as an item of its own.
     """
 
     since: datetime
@@ -95,7 +95,7 @@ class AttainmentState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one look at a table saw. `newest_before` is what the look before it saw;
+    """What one check of a table saw. `newest_before` is what the one before it saw;
     `moved_at` is when the newest rows were loaded, as far as that is known.
     """
 
@@ -106,39 +106,39 @@ class Observation:
     moved_at: datetime | None
 
 
-def tallied(
-    before: AttainmentState | None, dataset: Dataset, look: Observation
+def attained_after(
+    before: AttainmentState | None, dataset: Dataset, seen: Observation
 ) -> AttainmentState:
-    """The tally after a look that could see the table."""
+    """What is counted after a check that could read the table."""
     calendar = dataset.freshness.calendar
-    age = None if look.newest is None else look.now - look.newest
+    age = None if seen.newest is None else seen.now - seen.newest
     if before is None:
-        today = _seen(Day(day=_day(look.now)), look.now, age)
+        today = _seen(Day(day=_day(seen.now)), seen.now, age)
         return AttainmentState(
-            since=look.now,
-            until=look.now,
-            was_late=look.is_late,
+            since=seen.now,
+            until=seen.now,
+            was_late=seen.is_late,
             due_share=due_share(calendar),
             today=today,
         )
-    if look.now <= before.until:
+    if seen.now <= before.until:
         return before
     days = {before.today.day: before.today}
-    for day, warn_s, error_s in _out(before, dataset, look):
+    for day, warn_s, error_s in _out(before, dataset, seen):
         known = days.get(day, Day(day=day))
         days[day] = dataclasses.replace(
             known, warn_s=known.warn_s + warn_s, error_s=known.error_s + error_s
         )
-    name = _day(look.now)
-    today = _seen(days.pop(name, Day(day=name)), look.now, age)
-    oldest = _day(look.now - WINDOW_DAYS * _DAY)
+    name = _day(seen.now)
+    today = _seen(days.pop(name, Day(day=name)), seen.now, age)
+    oldest = _day(seen.now - WINDOW_DAYS * _DAY)
     # Of an environment that was off for long, what nobody remembers is not kept either.
     over = tuple(days[day] for day in sorted(days) if day >= oldest)
     bad = [*before.days, *(_slim(day) for day in over if day.out_s)]
     return dataclasses.replace(
         before,
-        until=look.now,
-        was_late=look.is_late,
+        until=seen.now,
+        was_late=seen.is_late,
         due_share=due_share(calendar),
         today=today,
         days=tuple(day for day in bad if day.day >= oldest),
@@ -229,17 +229,17 @@ def ranked_causes(causes: Iterable[str | None]) -> list[tuple[str, int]]:
 
 
 def _out(
-    before: AttainmentState, dataset: Dataset, look: Observation
+    before: AttainmentState, dataset: Dataset, seen: Observation
 ) -> Iterator[tuple[str, float, float]]:
-    """(day, seconds to be warned of, seconds in error) from the last look to this."""
-    moved = look.newest != look.newest_before
-    moved_at = look.now
-    if moved and look.moved_at is not None:
-        moved_at = min(max(look.moved_at, before.until), look.now)
-    if before.was_late or (look.is_late and not moved):
-        yield from _by(dataset, look.newest_before, before.until, moved_at)
-    if look.is_late and moved:
-        yield from _by(dataset, look.newest, moved_at, look.now)
+    """(day, seconds to be warned of, seconds in error) from the last check to this."""
+    moved = seen.newest != seen.newest_before
+    moved_at = seen.now
+    if moved and seen.moved_at is not None:
+        moved_at = min(max(seen.moved_at, before.until), seen.now)
+    if before.was_late or (seen.is_late and not moved):
+        yield from _by(dataset, seen.newest_before, before.until, moved_at)
+    if seen.is_late and moved:
+        yield from _by(dataset, seen.newest, moved_at, seen.now)
 
 
 def _by(

@@ -30,7 +30,7 @@ USUAL_RUN = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A day of checks and refreshes, on average. `looks` counts datasets asked about,
+    """A day of checks and refreshes, on average. `checks` counts datasets asked about,
     `refreshes` those of dynamic tables; each is a statement as well.
     """
 
@@ -54,39 +54,39 @@ def estimate(
 ) -> Estimate:
     """Live through `days` from `start` (aware), all datasets being on time."""
     end = start + timedelta(days=days)
-    looks: list[tuple[datetime, str]] = []
+    checks: list[tuple[datetime, str]] = []
     for name, dataset in datasets.items():
         at = next_look_at(dataset, newest=_newest(dataset, start, usual_run), now=start)
         if at is not None:
-            heapq.heappush(looks, (_check_at(at, start, check_every), name))
+            heapq.heappush(checks, (_check_at(at, start, check_every), name))
     refreshes = Counter(
         at
         for dataset in datasets.values()
         for at in _refreshes(dataset, start, end, usual_run)
     )
     asked: Counter[datetime] = Counter(refreshes)
-    looked = 0
-    while looks and looks[0][0] < end:
-        now = looks[0][0]
+    checked = 0
+    while checks and checks[0][0] < end:
+        now = checks[0][0]
         due = []
-        while looks and looks[0][0] == now:
-            due.append(heapq.heappop(looks)[1])
+        while checks and checks[0][0] == now:
+            due.append(heapq.heappop(checks)[1])
         asked[now] += -(-len(due) // TABLES_A_VIEW)
-        looked += len(due)
+        checked += len(due)
         for name in due:
             dataset = datasets[name]
             newest = _newest(dataset, now, usual_run)
             after = next_look_at(dataset, newest=newest, now=now)
             if after is not None:
                 at = _check_at(max(after, now + check_every), start, check_every)
-                heapq.heappush(looks, (at, name))
+                heapq.heappush(checks, (at, name))
     return Estimate(
         datasets=len(datasets),
         days=days,
         checks_a_day=timedelta(days=1) / check_every,
         wake_ups_a_day=_wake_ups(sorted(asked)) / days,
         statements_a_day=asked.total() / days,
-        looks_a_day=looked / days,
+        looks_a_day=checked / days,
         refreshes_a_day=refreshes.total() / days,
         pulls_a_day=sum(_ticks(one, start, end) for one in datasets.values()) / days,
     )

@@ -176,11 +176,11 @@ def next_look_at(
         if (moment := last_moment_within(promise.calendar, newest, period.duration))
     ]
     # Late is *over* the threshold: the crossing itself still passes.
-    looks = [moment + _SMALLEST for moment in crossings if moment >= now]
+    moments = [moment + _SMALLEST for moment in crossings if moment >= now]
     if any(moment < now for moment in crossings):
         quiet_end = next_quiet_end(promise.calendar, now)
-        looks += [quiet_end] if quiet_end else []
-    return min(looks, default=None)
+        moments += [quiet_end] if quiet_end else []
+    return min(moments, default=None)
 
 
 def breaks_at(

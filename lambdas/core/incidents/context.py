@@ -96,7 +96,7 @@ def _period(period: Period) -> str:
 
 
 def monitor_context() -> IncidentContext:
-    """The monitor itself, whose troubles concern no single dataset."""
+    """The monitor itself, whose problems concern no single dataset."""
     return IncidentContext(
         dataset=MONITOR,
         description="catflap's own monitoring",
@@ -107,7 +107,7 @@ def monitor_context() -> IncidentContext:
 
 
 def loading_context() -> IncidentContext:
-    """The loads of all datasets, whose troubles are told of together."""
+    """The loads of all datasets, whose problems are told together."""
     return IncidentContext(
         dataset=LOADING,
         description="the way from the landing zone into the tables",

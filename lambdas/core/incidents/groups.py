@@ -30,10 +30,10 @@ _COUNTED = 60
 class NoticeBatch:
     """What one channel delivers at once, and the notices that are then delivered.
 
-    `letter_id` is the same for the same notices: a reader can drop a second copy.
+    `batch_id` is the same for the same notices: a reader can drop a second copy.
     """
 
-    letter_id: str
+    batch_id: str
     notices: tuple[Notice, ...]
     message: Message
 
@@ -54,6 +54,7 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
     open_group: dict[tuple[str, ...], int] = {}
     last: dict[tuple[str, ...], int] = {}
     for notice in sorted(notices, key=lambda item: (item.created_at, item.notice_id)):
+<<<<<<< HEAD
         key, story = _key(notice), _story(notice)
         place = open_group.get(key, -1)
         if place <= last.get(story, -1):
@@ -87,6 +88,19 @@ def _is_by_owner(channel: str) -> bool:
 
 def _story(notice: Notice) -> tuple[str, ...]:
     return notice.channel, notice.audience.value, notice.incident_id
+=======
+        key = (
+            notice.channel,
+            notice.audience.value,
+            notice.kind.value,
+            notice.cause or "",
+            notice.shared or "",
+            notice.ended_by,
+            notice.notice_id if _stands_alone(notice) else "",
+        )
+        groups.setdefault(key, []).append(notice)
+    return tuple(batch for group in groups.values() for batch in _batches(group))
+>>>>>>> bd6d46e (names: problems, retries, batches and checks)
 
 
 def _stands_alone(notice: Notice) -> bool:
@@ -95,16 +109,16 @@ def _stands_alone(notice: Notice) -> bool:
     return notice.audience is Recipient.SYSTEMS or is_own
 
 
-def _letters(group: list[Notice]) -> list[NoticeBatch]:
+def _batches(group: list[Notice]) -> list[NoticeBatch]:
     if len(group) < TOGETHER_FROM:
         return [
-            NoticeBatch(letter_id=item.notice_id, notices=(item,), message=item.message)
+            NoticeBatch(batch_id=item.notice_id, notices=(item,), message=item.message)
             for item in group
         ]
     ids = "\n".join(item.notice_id for item in group)
     digest = hashlib.blake2b(ids.encode(), digest_size=8).hexdigest()
     together = NoticeBatch(
-        letter_id=f"{group[0].notice_id}.{digest}",
+        batch_id=f"{group[0].notice_id}.{digest}",
         notices=tuple(group),
         message=_together(group),
     )

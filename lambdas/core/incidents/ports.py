@@ -22,10 +22,10 @@ class Channel(Protocol):
     audiences: frozenset[Recipient]
     """Whom it can reach."""
 
-    def deliver(self, letter: NoticeBatch) -> None:
-        """Send it, at least once; the letter's id tells copies apart.
+    def deliver(self, batch: NoticeBatch) -> None:
+        """Send it, at least once; the batch's id tells copies apart.
 
-        Raises DeliveryError, or ChannelDown if no other letter would pass either.
+        Raises DeliveryError, or ChannelDown if no other message would pass either.
         """
 
 
@@ -39,7 +39,7 @@ class CheckState:
     """Every notice in the outbox, the oldest first."""
     last_check_at: datetime | None = None
     """When the last check ended that came to its end."""
-    troubles: Sequence[Problem] = ()
+    problems: Sequence[Problem] = ()
     """What keeps rows from being loaded, by name."""
     repaired: Sequence[Repaired] = ()
     """Repairs that nobody was told of yet, by id."""

@@ -20,12 +20,12 @@ _STEPS = 3
 """Next steps that are spelled out; whoever has done those hears of the others."""
 
 
-def loading_verdict(troubles: Sequence[Problem]) -> Verdict:
+def loading_verdict(problems: Sequence[Problem]) -> Verdict:
     """One verdict on all that keeps landed rows from being loaded.
 
     Each needs a person, so it pages; nothing of it says that a dataset is late.
     """
-    ranked = sorted(troubles, key=lambda one: (_ORDER.index(one.code), one.name))
+    ranked = sorted(problems, key=lambda one: (_ORDER.index(one.code), one.name))
     codes = tuple(dict.fromkeys(one.code for one in ranked))
     steps = tuple(dict.fromkeys(one.next_step for one in ranked))
     more = len(steps) - _STEPS
@@ -69,11 +69,11 @@ def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
     )
 
 
-def _said(trouble: Problem) -> str:
+def _said(problem: Problem) -> str:
     return (
-        f"{trouble.dataset}: {trouble.sentence}"
-        if trouble.dataset
-        else (trouble.sentence)
+        f"{problem.dataset}: {problem.sentence}"
+        if problem.dataset
+        else (problem.sentence)
     )
 
 

@@ -1,6 +1,6 @@
 """What is found out about the loads of landed runs, and what is told of it.
 
-A repair that worked is told once, and wakes nobody. What needs a person is a trouble:
+A repair that worked is told once, and wakes nobody. What needs a person is a problem:
 it stands in the state until it is gone, and one incident tells of all there are.
 """
 
@@ -97,25 +97,25 @@ class LoadWatch(Protocol):
     def landed(self) -> Sequence[LandedRun]:
         """Every run that has landed and was not yet seen loaded."""
 
-    def looks(self) -> dict[str, RetryState]:
+    def retries(self) -> dict[str, RetryState]:
         """What is remembered, by dataset."""
 
-    def remember(self, look: RetryState) -> None:
+    def remember(self, retry: RetryState) -> None:
         """Keep it."""
 
     def forget(self, dataset: str) -> None:
-        """The dataset needs no look any more."""
+        """The dataset needs no check any more."""
 
     def watch(self, run: LandedRun) -> None:
-        """Have a run's loads looked at (again)."""
+        """Have a run's loads checked (again)."""
 
     def settle(self, run: LandedRun, repaired: Sequence[Repaired]) -> None:
         """The run is loaded; what was done for it is told, once, whoever settles it."""
 
-    def troubles(self) -> Sequence[Problem]:
+    def problems(self) -> Sequence[Problem]:
         """All that stand."""
 
-    def record_troubles(
+    def record_problems(
         self, before: Sequence[Problem], after: Sequence[Problem]
     ) -> None:
         """Let `after` stand instead of `before`."""

@@ -192,9 +192,9 @@ def since_when(runs: Sequence[LandedRun], *, now: datetime) -> datetime:
     return max(begun - timedelta(hours=1), now - HISTORY_REACH)
 
 
-def rest_after(looks: int, *, every: timedelta) -> timedelta:
-    """How long a dataset is left alone after so many looks that changed nothing."""
-    return min(every * (1 << min(looks, 10)), LONGEST_REST)
+def rest_after(checks: int, *, every: timedelta) -> timedelta:
+    """How long a dataset is left alone after so many checks that changed nothing."""
+    return min(every * (1 << min(checks, 10)), LONGEST_REST)
 
 
 def refresh_bounds(

@@ -57,8 +57,8 @@ class RepairResult(RepairCounts):
 
 def reconcile(context: RepairContext, *, has_time: Callable[[], bool]) -> RepairResult:
     """Check every dataset that is due, while there is time for one more."""
-    runs, before = context.watch.landed(), context.watch.troubles()
-    cases = cases_of(runs, context.watch.looks())
+    runs, before = context.watch.landed(), context.watch.problems()
+    cases = cases_of(runs, context.watch.retries())
     due = sorted(
         (each for each in cases if each.is_due(context.now)),
         key=lambda each: each.due_at,
@@ -80,7 +80,7 @@ def reconcile(context: RepairContext, *, has_time: Callable[[], bool]) -> Repair
             problems.stand(case.dataset)
     for case in due[done:]:
         problems.stand(case.dataset)
-    context.watch.record_troubles(before, problems.standing)
+    context.watch.record_problems(before, problems.standing)
     return RepairResult(
         **dataclasses.asdict(counts),
         awaited=len(runs),

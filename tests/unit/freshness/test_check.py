@@ -664,8 +664,8 @@ def test_a_death_at_any_effect_loses_no_notice_and_doubles_only_equal_ones(
     ):
         assert set(house.told(channel)) == set(calm.told(expected))
         # A second copy has the id of the first: whoever reads can drop it.
-        by_id = {letter.letter_id: letter.message for letter in channel.letters}
-        assert all(by_id[x.letter_id] == x.message for x in channel.letters)
+        by_id = {letter.batch_id: letter.message for letter in channel.letters}
+        assert all(by_id[x.batch_id] == x.message for x in channel.letters)
         ids = {one.notice_id for letter in channel.letters for one in letter.notices}
         assert len(ids) == len(calm.told(expected))
     assert len(house.state.all) == len(calm.state.all)
@@ -961,7 +961,7 @@ def test_one_failure_that_is_retried_is_no_news_and_three_are() -> None:
 def test_a_problem_of_its_loads_puts_a_dataset_at_risk_in_its_own_incident() -> None:
     house = House({"cats": fresh()})
     house.check()
-    house.state.troubles = [
+    house.state.problems = [
         Problem(
             code="load_failed",
             dataset="cats",
@@ -975,7 +975,7 @@ def test_a_problem_of_its_loads_puts_a_dataset_at_risk_in_its_own_incident() -> 
     assert (incident.dataset, incident.kind) == ("cats", "at_risk")
     assert incident.evidence == ("3 files failed to load",)
     assert incident.late_at is not None
-    house.state.troubles = []
+    house.state.problems = []
     house.check(MINUTES_5)
     assert house.state.open == {}
 

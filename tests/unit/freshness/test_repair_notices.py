@@ -93,26 +93,26 @@ def test_somebody_who_told_first_is_no_failure(house: House) -> None:
 
 
 def test_what_concerns_all_pages_once_and_its_end_is_told(house: House) -> None:
-    house.state.troubles = [UNSUBSCRIBED]
+    house.state.problems = [UNSUBSCRIBED]
     assert house.tell() == 2
     assert all(notice.page for notice in house.told())
     assert house.tell() == 0
-    house.state.troubles = []
+    house.state.problems = []
     house.state.outbox.clear()
     assert house.tell() == 2
     assert all("is over" in notice.message.headline for notice in house.told())
 
 
 def test_a_problem_of_one_dataset_is_told_with_its_own_incident(house: House) -> None:
-    house.state.troubles = [PAUSED]
+    house.state.problems = [PAUSED]
     assert house.tell() == 0
 
 
 def test_one_more_problem_of_all_is_news(house: House) -> None:
-    house.state.troubles = [UNSUBSCRIBED]
+    house.state.problems = [UNSUBSCRIBED]
     house.tell()
     house.state.outbox.clear()
-    house.state.troubles = [
+    house.state.problems = [
         UNSUBSCRIBED,
         dataclasses.replace(UNSUBSCRIBED, code="load_unseen"),
     ]
@@ -121,7 +121,7 @@ def test_one_more_problem_of_all_is_news(house: House) -> None:
 
 
 def test_while_the_wiring_is_broken_each_refresh_is_no_news(house: House) -> None:
-    house.state.troubles = [UNSUBSCRIBED]
+    house.state.problems = [UNSUBSCRIBED]
     house.tell()
     house.state.outbox.clear()
     house.state.repaired = {REFRESHED.repair_id: REFRESHED, REFUSED.repair_id: REFUSED}

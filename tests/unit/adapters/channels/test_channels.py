@@ -184,7 +184,7 @@ def test_mail_goes_to_its_audiences_topic_with_an_id_to_drop_copies_by() -> None
     attributes = {
         name: given["Value"] for name, given in envelope["MessageAttributes"].items()
     }
-    assert attributes["notice_id"] == letter.letter_id
+    assert attributes["notice_id"] == letter.batch_id
     assert attributes["page"] == "true"
     assert attributes["dataset"] == "cats"
     with pytest.raises(ChannelDown, match="NotFound"):

@@ -135,16 +135,16 @@ def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> 
     )
     loads.watch(run)
     loads.settle(run, [done])
-    loads.record_troubles([], [trouble])
+    loads.record_problems([], [trouble])
     check_state = incidents.check_state()
-    assert (list(check_state.troubles), list(check_state.repaired)) == (
+    assert (list(check_state.problems), list(check_state.repaired)) == (
         [trouble],
         [done],
     )
     incidents.record_repaired(done.repair_id, ())
-    loads.record_troubles([trouble], [])
+    loads.record_problems([trouble], [])
     check_state = incidents.check_state()
-    assert (list(check_state.troubles), list(check_state.repaired)) == ([], [])
+    assert (list(check_state.problems), list(check_state.repaired)) == ([], [])
     with pytest.raises(StateConflict):
         incidents.record_repaired(done.repair_id, ())
 

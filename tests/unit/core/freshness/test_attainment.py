@@ -15,10 +15,10 @@ from lambdas.core.freshness.attainment import (
     AttainmentState,
     Late,
     Observation,
+    attained_after,
     attainment,
     due_share,
     ranked_causes,
-    tallied,
     usual,
 )
 from lambdas.core.freshness.promise import policy_at
@@ -70,7 +70,7 @@ class World:
 
     def look(self, now: datetime) -> None:
         newest = self.newest_at(now)
-        self.tally = tallied(
+        self.tally = attained_after(
             self.tally,
             self.dataset,
             Observation(

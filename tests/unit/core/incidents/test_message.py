@@ -255,8 +255,8 @@ def test_a_few_notices_stay_apart_and_many_become_one_for_each_channel() -> None
 
 def test_a_letter_of_the_same_notices_has_the_same_id() -> None:
     first, second = some_notices(9), some_notices(9)
-    ids = {letter.letter_id for letter in batches_of(first)}
-    assert ids == {letter.letter_id for letter in batches_of(list(reversed(second)))}
+    ids = {letter.batch_id for letter in batches_of(first)}
+    assert ids == {letter.batch_id for letter in batches_of(list(reversed(second)))}
 
 
 def test_a_label_without_lines_is_left_out() -> None:

@@ -41,11 +41,11 @@ class MemoryWatch:
     def landed(self) -> Sequence[LandedRun]:
         return list(self.runs.values())
 
-    def looks(self) -> dict[str, RetryState]:
+    def retries(self) -> dict[str, RetryState]:
         return dict(self.kept)
 
-    def remember(self, look: RetryState) -> None:
-        self.kept[look.dataset] = look
+    def remember(self, retry: RetryState) -> None:
+        self.kept[retry.dataset] = retry
 
     def forget(self, dataset: str) -> None:
         self.kept.pop(dataset, None)
@@ -57,10 +57,10 @@ class MemoryWatch:
         if self.runs.pop(run.name, None) is not None:
             self.told += repaired
 
-    def troubles(self) -> Sequence[Problem]:
+    def problems(self) -> Sequence[Problem]:
         return list(self.stand.values())
 
-    def record_troubles(
+    def record_problems(
         self, before: Sequence[Problem], after: Sequence[Problem]
     ) -> None:
         del before
