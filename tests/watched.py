@@ -223,17 +223,17 @@ class FakeChannel:
     def __init__(self, *audiences: Recipient, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.audiences = frozenset(audiences)
-        self.letters: list[NoticeBatch] = []
+        self.batches: list[NoticeBatch] = []
         self.fault: Exception | None = None
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         if self.fault is not None:
             raise self.fault
-        self.faults.around("deliver", lambda: self.letters.append(letter))
+        self.faults.around("deliver", lambda: self.batches.append(batch))
 
     @property
     def ids(self) -> list[str]:
-        return [letter.batch_id for letter in self.letters]
+        return [batch.batch_id for batch in self.batches]
 
 
 @dataclass
@@ -339,14 +339,14 @@ def a_verdict(
     return Verdict(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name
 
 
-def a_letter(
+def a_batch(
     message: Message | None = None,
     *,
     audience: Recipient = Recipient.ENGINEERS,
     channel: str = "slack",
     **changes: object,
 ) -> NoticeBatch:
-    """A letter of one notice."""
+    """A batch of one notice."""
     fields: dict[str, object] = {
         "notice_id": f"cats-1.1.{audience.value}.{channel}",
         "incident_id": "cats-1",

@@ -32,10 +32,10 @@ def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -
                 f"[dim]{at:%d %b %H:%M} UTC[/dim]  [bold]{moment.told}[/bold]"
             )
             continue
-        console.print(letter(moment))
+        console.print(panel(moment))
 
 
-def letter(told: Told) -> Panel:
+def panel(told: Told) -> Panel:
     """A message as people read it."""
     mail = told.mail
     return Panel(
@@ -66,7 +66,7 @@ def draw(picture: Path, told: Sequence[Told], tables: Sequence[Table]) -> None:
         file=io.StringIO(), record=True, width=100, highlight=False, color_system="256"
     )
     for one in told:
-        console.print(letter(one))
+        console.print(panel(one))
     for table in tables:
         console.print(table)
     svg = console.export_svg(title="make run")

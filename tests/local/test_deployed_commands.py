@@ -87,7 +87,7 @@ def live(world: World, *, hours: int) -> None:
         world.check()
 
 
-def letters(world: World) -> list[str]:
+def messages(world: World) -> list[str]:
     """The subjects of all that was told since the last look."""
     return [mail.subject for mail in world.stack.topics.read()]
 
@@ -110,7 +110,7 @@ def test_the_first_check_after_a_deploy_tells_nobody_anything(shell: Shell) -> N
     world = shell.world
     answer = world.check()
     assert (answer["suspects"], answer["unknown"], answer["notices"]) == (0, 0, 0)
-    assert letters(world) == []
+    assert messages(world) == []
     code, document = shell.json("status")
     assert code == 0
     flights = by_name(document)["flights"]
@@ -132,7 +132,7 @@ def test_a_dataset_without_rows_is_diagnosed_as_waiting(shell: Shell) -> None:
 def test_after_some_pulls_all_is_well_and_the_runs_are_there(shell: Shell) -> None:
     world = shell.world
     live(world, hours=3)
-    assert letters(world) == []
+    assert messages(world) == []
     code, document = shell.json("status")
     assert code == 0
     flights = by_name(document)["flights"]
@@ -203,7 +203,7 @@ def test_a_late_dataset_is_found_by_every_command(shell: Shell) -> None:
     assert (code, shown) == (0, incident)
     # A dataset's name finds its open incident.
     assert shell.json("incident", "flights") == (0, incident)
-    letters(world)
+    messages(world)
 
 
 def test_what_a_person_promises_reaches_the_stakeholders(shell: Shell) -> None:
@@ -215,9 +215,9 @@ def test_what_a_person_promises_reaches_the_stakeholders(shell: Shell) -> None:
     )  # fmt: skip
     assert code == 0
     assert "The next check notifies stakeholders" in out
-    assert letters(world) == []
+    assert messages(world) == []
     world.check()
-    (subject,) = letters(world)
+    (subject,) = messages(world)
     assert subject.startswith("flights is late and expected by 2013-01-0")
     _, shown = shell.json("incident", "flights")
     human = shown["human"]
@@ -243,7 +243,7 @@ def test_a_closed_incident_is_told_and_opened_anew_while_it_is_still_late(
     world.move(world.now + timedelta(minutes=1))
     world.fabric.drain(world.now)
     world.check()
-    told = letters(world)
+    told = messages(world)
     assert any("was closed by" in subject for subject in told)
     code, document = shell.json("status")
     assert by_name(document)["flights"]["state"] == "pass"

@@ -201,17 +201,19 @@ def late(pulled: World) -> World:
     return pulled
 
 
-def test_a_check_that_may_not_read_slacks_secret_keeps_its_letters(late: World) -> None:
+def test_a_check_that_may_not_read_slacks_secret_keeps_its_messages(
+    late: World,
+) -> None:
     """Before any that may: a secret that was read once is kept by its process."""
     action = "secretsmanager:GetSecretValue"
     for change in (without(action), elsewhere(action, "slack")):
-        _keeps_its_letters(late, action, change)
+        _keeps_its_messages(late, action, change)
         assert late.stack.slack.posts == []
     late.check()
     assert "flights" in "".join(late.stack.slack.texts())
 
 
-def test_a_check_that_may_not_publish_keeps_its_letters(late: World) -> None:
+def test_a_check_that_may_not_publish_keeps_its_messages(late: World) -> None:
     late.check()
     late.upstream.tables["flights"].is_held = False
     late.move(late.now + timedelta(hours=1))
@@ -219,7 +221,7 @@ def test_a_check_that_may_not_publish_keeps_its_letters(late: World) -> None:
     late.stack.topics.read()
     action = "sns:Publish"
     for change in (without(action), elsewhere(action, "stakeholders")):
-        _keeps_its_letters(late, action, change)
+        _keeps_its_messages(late, action, change)
         assert "stakeholders" not in {one.audience for one in late.stack.topics.read()}
     late.check()
     (mail,) = (
@@ -228,8 +230,8 @@ def test_a_check_that_may_not_publish_keeps_its_letters(late: World) -> None:
     assert mail.subject == "flights is up to date again"
 
 
-def _keeps_its_letters(world: World, action: str, change: Change) -> None:
-    """A check with another policy: letters wait, and the log names the action."""
+def _keeps_its_messages(world: World, action: str, change: Change) -> None:
+    """A check with another policy: messages wait, and the log names the action."""
     world.move(world.now + timedelta(minutes=5))
     said = len(world.log(FRESHNESS))
     with policy_changed(world, FRESHNESS, change):

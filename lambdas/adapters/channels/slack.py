@@ -22,9 +22,9 @@ class SlackChannel:
             secrets=tools.secrets, name=tools.settings.secrets_of_channels["slack"]
         )
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         """Post it. Raises DeliveryError or ChannelDown, never naming a secret."""
-        (self._app if self._secret.is_app() else self._webhook).deliver(letter)
+        (self._app if self._secret.is_app() else self._webhook).deliver(batch)
 
     @cached_property
     def _app(self) -> SlackApp:

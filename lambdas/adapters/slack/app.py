@@ -61,30 +61,30 @@ class SlackApp:
         self._has_buttons = has_buttons
         self._groups: Mapping[str, str] | None = None
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         """Post what is new, then update what shows it. Raises DeliveryError or
         ChannelDown.
         """
-        address = letter.first.address or self._default
+        address = batch.first.address or self._default
         if address is None:
             raise DeliveryError(
-                f"no channel of Slack's is named for {letter.first.dataset}: set "
+                f"no channel of Slack's is named for {batch.first.dataset}: set "
                 "`slack.default_channel` in the environment's YAML, or the dataset's "
                 "`owner`"
             )
         known = dict(
-            self._posts.of(address, [one.incident_id for one in letter.notices])
+            self._posts.of(address, [one.incident_id for one in batch.notices])
         )
-        new = [one for one in letter.notices if not _was_sent(one, known)]
+        new = [one for one in batch.notices if not _was_sent(one, known)]
         if new:
-            known |= self._told(address, letter, new, known)
-        for notice in letter.notices:
+            known |= self._told(address, batch, new, known)
+        for notice in batch.notices:
             self._shown(address, notice, known[notice.incident_id])
 
     def _told(
         self,
         address: str,
-        letter: NoticeBatch,
+        batch: NoticeBatch,
         new: Sequence[Notice],
         known: Mapping[str, SlackPost],
     ) -> dict[str, SlackPost]:
@@ -95,9 +95,9 @@ class SlackApp:
         root = roots[0]
         posted = None
         if root is not None and {one and one.ts for one in roots} == {root.ts}:
-            posted = self._replied(root, letter)
+            posted = self._replied(root, batch)
         if posted is None:
-            posted = self._posted(address, letter)
+            posted = self._posted(address, batch)
             root = None
         made = {
             one.incident_id: _after(
@@ -108,14 +108,14 @@ class SlackApp:
         self._posts.keep(address, list(made.values()))
         return made
 
-    def _replied(self, root: SlackPost, letter: NoticeBatch) -> _Posted | None:
+    def _replied(self, root: SlackPost, batch: NoticeBatch) -> _Posted | None:
         """A reply in the incident's thread; None if there is no thread any more."""
-        first = letter.first
-        news = first.news if len(letter.notices) == 1 and first.news else ""
-        said = reply(news or letter.message.headline, mention=self._mention(letter))
-        if letter.page:
-            said = as_slack(letter.message, mention=self._mention(letter))
-        to_channel = letter.page or first.kind in _TO_THE_CHANNEL
+        first = batch.first
+        news = first.news if len(batch.notices) == 1 and first.news else ""
+        said = reply(news or batch.message.headline, mention=self._mention(batch))
+        if batch.page:
+            said = as_slack(batch.message, mention=self._mention(batch))
+        to_channel = batch.page or first.kind in _TO_THE_CHANNEL
         try:
             answer = self._api.call(
                 "chat.postMessage",
@@ -133,12 +133,12 @@ class SlackApp:
             raise
         return _Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
 
-    def _posted(self, address: str, letter: NoticeBatch) -> _Posted:
+    def _posted(self, address: str, batch: NoticeBatch) -> _Posted:
         """A new message: in the owner's channel, or in the default one if the owner's
         takes none.
         """
         try:
-            return self._sent(address, letter, note="")
+            return self._sent(address, batch, note="")
         except SlackRefused as error:
             why = OF_THE_CHANNEL.get(error.code)
             if why is None:
@@ -146,23 +146,23 @@ class SlackApp:
             where = f"Slack channel {address} {why} ({error.code})"
             if self._default is None or self._default == address:
                 raise DeliveryError(where) from None
-            note = f"for {letter.first.audience.value} in {address}: {where}"
-        return self._sent(self._default, letter, note=note)
+            note = f"for {batch.first.audience.value} in {address}: {where}"
+        return self._sent(self._default, batch, note=note)
 
-    def _sent(self, channel: str, letter: NoticeBatch, *, note: str) -> _Posted:
-        said = self._shape(letter.notices, letter, note=note)
+    def _sent(self, channel: str, batch: NoticeBatch, *, note: str) -> _Posted:
+        said = self._shape(batch.notices, batch, note=note)
         arguments = {**said, **_QUIET, "channel": channel}
         answer = self._api.call("chat.postMessage", arguments)
         return _Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
 
     def _shape(
-        self, notices: Sequence[Notice], letter: NoticeBatch, *, note: str
+        self, notices: Sequence[Notice], batch: NoticeBatch, *, note: str
     ) -> dict[str, object]:
         first = notices[0]
         actions = first.actions if len(notices) == 1 and self._has_buttons else ()
         return as_slack(
-            letter.message,
-            mention=self._mention(letter),
+            batch.message,
+            mention=self._mention(batch),
             actions=actions,
             incident_id=first.incident_id,
             note=note,
@@ -187,10 +187,10 @@ class SlackApp:
         shown = dataclasses.replace(post, shown=notice.notice_id)
         self._posts.keep(address, [shown])
 
-    def _mention(self, letter: NoticeBatch) -> str:
+    def _mention(self, batch: NoticeBatch) -> str:
         """Who is mentioned: on a page, whoever its datasets' owners name."""
         named = dict.fromkeys(
-            one.mention for one in letter.notices if one.page and one.mention
+            one.mention for one in batch.notices if one.page and one.mention
         )
         return " ".join(self._one_mention(one) for one in list(named)[:10])
 

@@ -49,15 +49,15 @@ class SlackWebhook:
         self._reference = reference
         self._clock = clock
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         """Post it. Raises DeliveryError or ChannelDown, never naming the URL."""
-        body = msgspec.json.encode(_body(letter))
+        body = msgspec.json.encode(_body(batch))
         url = self._url()
         waited = 0.0
         for _ in range(TRIES):
-            status, headers, answer = self._post(url, body, letter)
+            status, headers, answer = self._post(url, body, batch)
             if status != TOO_MANY:
-                self._judge(status, answer, letter)
+                self._judge(status, answer, batch)
                 return
             wait = retry_after_s(headers.get("Retry-After"), self._clock.now())
             waited += wait
@@ -65,7 +65,7 @@ class SlackWebhook:
                 break
             self._clock.sleep(wait)
         raise ChannelDown(
-            f"Slack takes no more messages for now (429); notice {letter.letter_id} "
+            f"Slack takes no more messages for now (429); notice {batch.batch_id} "
             "stays in the outbox for the next check"
         )
 
@@ -79,7 +79,7 @@ class SlackWebhook:
         return url
 
     def _post(
-        self, url: str, body: bytes, letter: NoticeBatch
+        self, url: str, body: bytes, batch: NoticeBatch
     ) -> tuple[int, urllib3.HTTPHeaderDict, bytes]:
         fault = ""
         try:
@@ -97,16 +97,16 @@ class SlackWebhook:
         else:
             return answer.status, answer.headers, answer.data
         raise ChannelDown(
-            f"Slack did not answer about notice {letter.letter_id}: {fault}"
+            f"Slack did not answer about notice {batch.batch_id}: {fault}"
         )
 
-    def _judge(self, status: int, answer: bytes, letter: NoticeBatch) -> None:
+    def _judge(self, status: int, answer: bytes, batch: NoticeBatch) -> None:
         if status in range(200, 300):
             return
         said = answer.decode("ascii") if _WORD.fullmatch(answer) else "no reason"
         if status in _OF_THE_LETTER and said != "invalid_token":
             raise DeliveryError(
-                f"Slack refused notice {letter.letter_id}: {status} ({said})"
+                f"Slack refused notice {batch.batch_id}: {status} ({said})"
             )
         raise ChannelDown(
             f"Slack took no message: {status} ({said}); if that stays so, make a new "
@@ -114,12 +114,12 @@ class SlackWebhook:
         )
 
 
-def _body(letter: NoticeBatch) -> dict[str, object]:
+def _body(batch: NoticeBatch) -> dict[str, object]:
     """The message with its readers named: one webhook serves both audiences. What a
     person added is told in a sentence.
     """
-    first = letter.first
+    first = batch.first
     if first.kind is NoticeKind.EDITED:
         return reply(f"{first.dataset}: {first.news}")
     note = f"for {first.audience.value}"
-    return as_slack(letter.message, note=note)
+    return as_slack(batch.message, note=note)

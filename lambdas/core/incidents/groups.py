@@ -54,7 +54,6 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
     open_group: dict[tuple[str, ...], int] = {}
     last: dict[tuple[str, ...], int] = {}
     for notice in sorted(notices, key=lambda item: (item.created_at, item.notice_id)):
-<<<<<<< HEAD
         key, story = _key(notice), _story(notice)
         place = open_group.get(key, -1)
         if place <= last.get(story, -1):
@@ -64,7 +63,7 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
             groups.append([])
         groups[place].append(notice)
         last[story] = place
-    return tuple(letter for group in groups for letter in _letters(group))
+    return tuple(batch for group in groups for batch in _batches(group))
 
 
 def _key(notice: Notice) -> tuple[str, ...]:
@@ -88,19 +87,6 @@ def _is_by_owner(channel: str) -> bool:
 
 def _story(notice: Notice) -> tuple[str, ...]:
     return notice.channel, notice.audience.value, notice.incident_id
-=======
-        key = (
-            notice.channel,
-            notice.audience.value,
-            notice.kind.value,
-            notice.cause or "",
-            notice.shared or "",
-            notice.ended_by,
-            notice.notice_id if _stands_alone(notice) else "",
-        )
-        groups.setdefault(key, []).append(notice)
-    return tuple(batch for group in groups.values() for batch in _batches(group))
->>>>>>> bd6d46e (names: problems, retries, batches and checks)
 
 
 def _stands_alone(notice: Notice) -> bool:

@@ -158,15 +158,15 @@ class House:
     def told(self, channel: FakeChannel) -> list[tuple[str, str, str]]:
         return [
             (notice.dataset, notice.kind.value, notice.audience.value)
-            for letter in channel.letters
-            for notice in letter.notices
+            for batch in channel.batches
+            for notice in batch.notices
         ]
 
     def pages(self) -> list[Notice]:
         return [
             notice
-            for letter in self.sns.letters
-            for notice in letter.notices
+            for batch in self.sns.batches
+            for notice in batch.notices
             if notice.page
         ]
 
@@ -209,7 +209,7 @@ def test_a_late_dataset_is_told_once_and_its_recovery_to_whoever_was_told() -> N
     resolved = [("cats", "resolved", "engineers"), ("cats", "resolved", "stakeholders")]
     assert sorted(house.told(house.sns)[2:]) == resolved
     assert [
-        notice.event for letter in house.bus.letters for notice in letter.notices
+        notice.event for batch in house.bus.batches for notice in batch.notices
     ] == ["dataset.late", "dataset.recovered"]
     assert house.state.open == {}
     assert house.check(MINUTES_5).due == 0
@@ -298,11 +298,11 @@ def test_not_being_able_to_look_does_not_end_an_incident() -> None:
 def test_many_datasets_with_one_cause_are_one_message() -> None:
     house = House({f"t{number}": fresh(7 * HOUR) for number in range(50)})
     house.check()
-    letters = [x for x in house.slack.letters if x.first.audience == "engineers"]
-    (letter,) = letters
-    assert letter.message.headline.startswith("[page] 50 datasets late: ")
-    assert len(letter.notices) == 50
-    assert len(house.bus.letters) == 50  # systems want each
+    batches = [x for x in house.slack.batches if x.first.audience == "engineers"]
+    (batch,) = batches
+    assert batch.message.headline.startswith("[page] 50 datasets late: ")
+    assert len(batch.notices) == 50
+    assert len(house.bus.batches) == 50  # systems want each
 
 
 def test_rows_from_the_future_do_not_make_an_old_table_fresh() -> None:
@@ -348,12 +348,12 @@ def test_slack_that_is_down_does_not_keep_mail_from_leaving() -> None:
     house.slack.fault = ChannelDown("Slack did not answer")
     result = house.check()
     assert (result.delivered, result.waiting) == (3, 2)
-    assert len(house.sns.letters) == 2
+    assert len(house.sns.batches) == 2
     house.slack.fault = None
     result = house.check(MINUTES_5)
     assert (result.delivered, result.waiting) == (2, 0)
-    assert len(house.slack.letters) == 2
-    assert len(house.sns.letters) == 2
+    assert len(house.slack.batches) == 2
+    assert len(house.sns.batches) == 2
 
 
 def test_notices_that_wait_for_long_are_an_incident_of_the_monitor_alone() -> None:
@@ -420,8 +420,8 @@ def test_whoever_was_told_hears_that_a_dataset_was_removed() -> None:
         ("cats", "resolved", "engineers"),
         ("cats", "resolved", "stakeholders"),
     ]
-    assert house.sns.letters[-1].message.headline.startswith("cats was removed")
-    assert house.bus.letters[-1].first.event == "dataset.closed"
+    assert house.sns.batches[-1].message.headline.startswith("cats was removed")
+    assert house.bus.batches[-1].first.event == "dataset.closed"
     (over,) = house.state.all.values()
     assert over.ended_by == "removed"
 
@@ -445,8 +445,8 @@ def sweep_that_leaves(*stuck: StuckRun) -> Callable[[], object]:
 def about_us(house: House) -> list[tuple[str, bool]]:
     return [
         (notice.kind.value, notice.page)
-        for letter in house.sns.letters
-        for notice in letter.notices
+        for batch in house.sns.batches
+        for notice in batch.notices
         if notice.dataset == MONITOR
     ]
 
@@ -664,9 +664,9 @@ def test_a_death_at_any_effect_loses_no_notice_and_doubles_only_equal_ones(
     ):
         assert set(house.told(channel)) == set(calm.told(expected))
         # A second copy has the id of the first: whoever reads can drop it.
-        by_id = {letter.batch_id: letter.message for letter in channel.letters}
-        assert all(by_id[x.batch_id] == x.message for x in channel.letters)
-        ids = {one.notice_id for letter in channel.letters for one in letter.notices}
+        by_id = {batch.batch_id: batch.message for batch in channel.batches}
+        assert all(by_id[x.batch_id] == x.message for x in channel.batches)
+        ids = {one.notice_id for batch in channel.batches for one in batch.notices}
         assert len(ids) == len(calm.told(expected))
     assert len(house.state.all) == len(calm.state.all)
 
@@ -716,11 +716,11 @@ def test_what_is_usual_is_told_when_it_happens_again() -> None:
     quiet_upstream(house)
     house.check(3 * HOUR + MINUTES_5)
     opened = [
-        letter.message
-        for letter in house.sns.letters
-        if letter.first.kind.value in {"opened", "reopened"}
-        and letter.first.dataset == "cats"
-        and letter.first.audience == "stakeholders"
+        batch.message
+        for batch in house.sns.batches
+        if batch.first.kind.value in {"opened", "reopened"}
+        and batch.first.dataset == "cats"
+        and batch.first.audience == "stakeholders"
     ]
     first, *second = [as_mail(message)[1] for message in opened]
     assert "Before:" not in first
@@ -769,15 +769,15 @@ def test_what_is_made_from_a_late_dataset_is_told_with_it_and_pages_nobody() -> 
     _family(house)
     house.check()
     assert {name for name, _, _ in house.told(house.sns)} == {"shops"}
-    body = as_mail(house.sns.letters[0].message)[1]
+    body = as_mail(house.sns.batches[0].message)[1]
     assert "Late with it: orders, items" in body
     assert {name for name, _, _ in house.told(house.bus)} == {
         "shops", "orders", "items",
     }  # fmt: skip
     assert len(house.state.open) == 3
-    told = len(house.sns.letters)
+    told = len(house.sns.batches)
     house.check(MINUTES_5)
-    assert len(house.sns.letters) == told
+    assert len(house.sns.batches) == told
 
     house.age("shops", MINUTES_5)
     house.age("items", MINUTES_5)
@@ -799,8 +799,8 @@ def test_one_message_lists_the_worst_first_and_says_how_many_it_leaves_out() -> 
     }
     house = House(tables)
     house.check()
-    (letter,) = [x for x in house.slack.letters if x.first.audience == "engineers"]
-    body = as_mail(letter.message)[1]
+    (batch,) = [x for x in house.slack.batches if x.first.audience == "engineers"]
+    body = as_mail(batch.message)[1]
     worst = body.partition("The worst first:\n")[2].splitlines()
     assert worst[0].startswith("- t79: newest 2026-11-23 00:41 UTC, not known when")
     assert worst[1].startswith("- t78: ")
@@ -919,9 +919,9 @@ def test_a_failed_pull_is_told_before_the_data_are_late_and_wakes_no_warehouse()
     assert house.pages() == []
     (risk,) = house.state.all.values()
     assert (risk.kind, risk.cause) == ("at_risk", "credentials_rejected")
-    assert house.bus.letters[0].first.event == "dataset.at_risk"
+    assert house.bus.batches[0].first.event == "dataset.at_risk"
     assert [house.check(MINUTES_5).statements for _ in range(3)] == [0, 0, 0]
-    assert len(house.sns.letters) == 1
+    assert len(house.sns.batches) == 1
     house.check(3 * HOUR)
     (late,) = [one for one in house.state.all.values() if one.dataset == "cats"]
     assert late.incident_id == risk.incident_id
@@ -942,7 +942,7 @@ def test_what_was_at_risk_and_is_mended_ends_without_having_been_late() -> None:
     house.check(MINUTES_5)
     assert house.state.open == {}
     assert house.state.failed == set()
-    assert house.sns.letters[-1].message.headline == "cats is no longer at risk"
+    assert house.sns.batches[-1].message.headline == "cats is no longer at risk"
     assert not house.state.seen["cats"].at_risk
 
 

@@ -111,7 +111,7 @@ def test_those_that_are_late_with_it_are_named_worst_first(
         parent={},
     )
     house.check()
-    assert f"Late with it: {named}" in as_mail(house.sns.letters[0].message)[1]
+    assert f"Late with it: {named}" in as_mail(house.sns.batches[0].message)[1]
 
 
 def test_an_error_is_worse_than_a_warning_however_old() -> None:
@@ -123,7 +123,7 @@ def test_an_error_is_worse_than_a_warning_however_old() -> None:
         update={"freshness": a_dataset(freshness=SLOW).freshness}
     )
     house.check()
-    body = as_mail(house.sns.letters[0].message)[1]
+    body = as_mail(house.sns.batches[0].message)[1]
     assert "Late with it: orders, items" in body
 
 
@@ -178,7 +178,7 @@ def test_its_figures_count_what_it_tells_of_itself_too() -> None:
 
     house.sweep = incomplete
     result = house.check()
-    sent = [*house.sns.letters, *house.slack.letters, *house.bus.letters]
+    sent = [*house.sns.batches, *house.slack.batches, *house.bus.batches]
     assert result.notices == result.delivered == sum(len(one.notices) for one in sent)
     assert result.delivered > 5
     assert (result.waiting, result.swept, result.wake_ups) == (0, False, 1)

@@ -25,7 +25,7 @@ class PigeonChannel:
     def __init__(self, *, home: str) -> None:
         self.home = home
 
-    def deliver(self, letter: NoticeBatch) -> None:
+    def deliver(self, batch: NoticeBatch) -> None:
         """Let it fly."""
 
 

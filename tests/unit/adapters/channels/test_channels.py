@@ -22,7 +22,7 @@ from lambdas.core.incidents.message import Message
 from lambdas.core.settings import FreshnessSettings
 from tests.api_server import Answer, Asked, serving
 from tests.memory import FakeClock, MemoryEvents
-from tests.watched import a_letter
+from tests.watched import a_batch
 
 CANARY = "T00CANARY/B00CANARY/xoxcanary"
 
@@ -87,7 +87,7 @@ def channel(url: str | Exception, clock: FakeClock | None = None) -> SlackChanne
 
 
 def test_slack_gets_blocks_and_a_text(slack: Slack) -> None:
-    channel(slack.url).deliver(a_letter(Message(headline="cats & <dogs>")))
+    channel(slack.url).deliver(a_batch(Message(headline="cats & <dogs>")))
     (payload,) = slack.got
     assert payload["text"] == "cats &amp; &lt;dogs&gt;"
     assert payload["blocks"][0]["type"] == "header"
@@ -97,7 +97,7 @@ def test_slack_gets_blocks_and_a_text(slack: Slack) -> None:
 def test_slack_is_given_the_time_it_asks_for(slack: Slack) -> None:
     clock = FakeClock()
     slack.answers = [(429, {"Retry-After": "7"}, b"rate_limited")]
-    channel(slack.url, clock).deliver(a_letter())
+    channel(slack.url, clock).deliver(a_batch())
     assert clock.slept == [7.0]
     assert len(slack.got) == 2
 
@@ -106,7 +106,7 @@ def test_slack_that_asks_for_too_long_is_left_for_the_next_check(slack: Slack) -
     clock = FakeClock()
     slack.answers = [(429, {"Retry-After": "3600"}, b"")]
     with pytest.raises(ChannelDown):
-        channel(slack.url, clock).deliver(a_letter())
+        channel(slack.url, clock).deliver(a_batch())
     assert clock.slept == []
 
 
@@ -127,7 +127,7 @@ def test_a_refused_letter_is_not_a_channel_that_is_down(
 ) -> None:
     slack.answers = [(status, {"Location": "/elsewhere"}, answer)]
     with pytest.raises(DeliveryError) as caught:
-        channel(slack.url).deliver(a_letter())
+        channel(slack.url).deliver(a_batch())
     assert isinstance(caught.value, ChannelDown) == is_down
     if answer:
         assert answer.decode() in str(caught.value)
@@ -152,14 +152,14 @@ def test_the_webhook_stands_in_no_error(slack: Slack) -> None:
     broken = f"https://[{CANARY}"
     for address in (url, url, closed, odd, elsewhere, broken):
         with pytest.raises(ChannelDown) as caught:
-            channel(address).deliver(a_letter())
+            channel(address).deliver(a_batch())
         assert "CANARY" not in everything_said(caught.value).upper()
 
 
 def test_a_secret_that_cannot_be_read_is_a_channel_that_is_down() -> None:
     refused = Terminal("`secret:slack` does not exist", kind=RunErrorKind.AUTH)
     with pytest.raises(ChannelDown, match="secret:slack"):
-        channel(refused).deliver(a_letter())
+        channel(refused).deliver(a_batch())
 
 
 @pytest.mark.usefixtures("aws")
@@ -176,19 +176,19 @@ def test_mail_goes_to_its_audiences_topic_with_an_id_to_drop_copies_by() -> None
         topics={Recipient.STAKEHOLDERS: topic, Recipient.ENGINEERS: f"{topic}-none"},
     )
     hostile = Message(headline="cats\nare läte … " + "x" * 200)
-    letter = a_letter(hostile, audience=Recipient.STAKEHOLDERS, channel="sns")
-    mail.deliver(letter)
+    batch = a_batch(hostile, audience=Recipient.STAKEHOLDERS, channel="sns")
+    mail.deliver(batch)
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
     envelope = json.loads(message["Body"])
     assert len(envelope["Subject"]) < 100
     attributes = {
         name: given["Value"] for name, given in envelope["MessageAttributes"].items()
     }
-    assert attributes["notice_id"] == letter.batch_id
+    assert attributes["notice_id"] == batch.batch_id
     assert attributes["page"] == "true"
     assert attributes["dataset"] == "cats"
     with pytest.raises(ChannelDown, match="NotFound"):
-        mail.deliver(a_letter(channel="sns"))
+        mail.deliver(a_batch(channel="sns"))
 
 
 @pytest.mark.usefixtures("aws")
@@ -207,7 +207,7 @@ def test_events_arrive_on_the_bus_and_a_refusal_is_seen() -> None:
     )
     bus = BusChannel(events=EventBus(events=events, bus="catflap"))
     bus.deliver(
-        a_letter(
+        a_batch(
             audience=Recipient.SYSTEMS,
             channel="bus",
             event="dataset.late",

@@ -21,7 +21,7 @@ from local.slack.page import Post
 from local.slack.webhook import SlackLookAlike
 from local.slack.workspace import BOT_TOKEN
 from tests.memory import FakeClock
-from tests.watched import NOW, a_letter
+from tests.watched import NOW, a_batch
 
 
 class MemoryPosts:
@@ -87,12 +87,12 @@ def a_notice(number: int = 1, kind: str = "opened", **changes: object) -> Notice
         "actions": ("acknowledge", "resolve"),
         **changes,
     }
-    return a_letter(message, **fields).first  # type: ignore[arg-type]  # by name
+    return a_batch(message, **fields).first  # type: ignore[arg-type]  # by name
 
 
 def alone(notice: Notice) -> NoticeBatch:
-    (letter,) = batches_of([notice])
-    return letter
+    (batch,) = batches_of([notice])
+    return batch
 
 
 def threads(slack: SlackLookAlike) -> list[tuple[Post, list[Post]]]:
@@ -145,9 +145,9 @@ def test_an_unknown_group_is_named_and_nothing_is_lost(slack: SlackLookAlike) ->
 def test_a_letter_delivered_again_posts_nothing(slack: SlackLookAlike) -> None:
     app = an_app(slack)
     for kind, number in (("opened", 1), ("changed", 2)):
-        letter = alone(a_notice(number, kind))
-        app.deliver(letter)
-        app.deliver(letter)
+        batch = alone(a_notice(number, kind))
+        app.deliver(batch)
+        app.deliver(batch)
     ((root, replies),) = threads(slack)
     assert (root.edits, len(replies)) == (1, 1)
 
@@ -242,12 +242,12 @@ def test_fifty_of_one_cause_are_one_message_and_their_end_is_said_in_its_thread(
 ) -> None:
     app = an_app(slack)
     names = [f"cat{n:02}" for n in range(50)]
-    (letter,) = batches_of([a_notice(dataset=name) for name in names])
-    app.deliver(letter)
+    (batch,) = batches_of([a_notice(dataset=name) for name in names])
+    app.deliver(batch)
     ends = [a_notice(2, "resolved", dataset=name) for name in names[:3]]
-    (letter,) = batches_of(ends)
-    app.deliver(letter)
-    app.deliver(letter)
+    (batch,) = batches_of(ends)
+    app.deliver(batch)
+    app.deliver(batch)
     ((root, replies),) = threads(slack)
     assert root.message["text"].startswith("50 datasets")
     assert [one.message["text"] for one in replies] == ["3 datasets up to date again"]
@@ -266,8 +266,8 @@ def test_each_owner_reads_of_its_own_datasets_alone(slack: SlackLookAlike) -> No
         for n in range(3)
     ]
     app = an_app(slack)
-    for letter in batches_of(notices):
-        app.deliver(letter)
+    for batch in batches_of(notices):
+        app.deliver(batch)
     assert len(slack.workspace.posts) == 4
     for post in slack.workspace.posts:
         other = "dogs" if "cats" in post.channel else "cats"
@@ -285,8 +285,8 @@ def test_what_comes_first_in_an_incident_leaves_first() -> None:
     ]
     told = [
         (notice.dataset, notice.kind)
-        for letter in batches_of(notices)
-        for notice in letter.notices
+        for batch in batches_of(notices)
+        for notice in batch.notices
     ]
     for name in ("cats", "dogs"):
         mine = [kind for dataset, kind in told if dataset == name]

@@ -29,7 +29,7 @@ def of_api(name: str, api: str, cause: str = "upstream_down") -> Notice:
 def test_two_apis_that_are_down_are_two_messages() -> None:
     waiting = [of_api(f"a{number}", "one.example.com") for number in range(5)]
     waiting += [of_api(f"b{number}", "two.example.com") for number in range(5)]
-    headlines = [letter.message.headline for letter in batches_of(waiting)]
+    headlines = [batch.message.headline for batch in batches_of(waiting)]
     assert headlines == [
         "[page] 5 datasets late: The source does not answer (one.example.com)",
         "[page] 5 datasets late: The source does not answer (two.example.com)",
@@ -41,8 +41,8 @@ def test_a_cause_that_is_no_apis_is_one_message_for_all() -> None:
         of_api(f"c{number}", f"{number}.example.com", "pipe_stopped")
         for number in range(5)
     ]
-    (letter,) = batches_of(waiting)
-    assert letter.message.headline == (
+    (batch,) = batches_of(waiting)
+    assert batch.message.headline == (
         "[page] 5 datasets late: Loading into the warehouse is stopped; the data waits "
         "to be loaded"
     )

@@ -236,7 +236,7 @@ def some_notices(count: int) -> list[Notice]:
 
 def test_a_few_notices_stay_apart_and_many_become_one_for_each_channel() -> None:
     few = batches_of(some_notices(TOGETHER_FROM - 1))
-    assert all(len(letter.notices) == 1 for letter in few)
+    assert all(len(batch.notices) == 1 for batch in few)
     many = batches_of(some_notices(100))
     by_channel = {
         name: [x for x in many if x.first.channel == name]
@@ -255,8 +255,8 @@ def test_a_few_notices_stay_apart_and_many_become_one_for_each_channel() -> None
 
 def test_a_letter_of_the_same_notices_has_the_same_id() -> None:
     first, second = some_notices(9), some_notices(9)
-    ids = {letter.batch_id for letter in batches_of(first)}
-    assert ids == {letter.batch_id for letter in batches_of(list(reversed(second)))}
+    ids = {batch.batch_id for batch in batches_of(first)}
+    assert ids == {batch.batch_id for batch in batches_of(list(reversed(second)))}
 
 
 def test_a_label_without_lines_is_left_out() -> None:
