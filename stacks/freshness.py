@@ -10,6 +10,7 @@ from aws_cdk import App, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 
+from lambdas.core.dataset import Catalogue, catalogue_key
 from lambdas.core.names import role_name, schedule_prefix
 from lambdas.core.settings import FreshnessSettings
 from project.environment import Environment
@@ -23,6 +24,7 @@ from stacks.constructs.grants import (
     land_objects,
     look_at_schedules,
     publish_notices,
+    read_catalogue,
     read_secrets,
     renewed_names,
     secret_names,
@@ -47,6 +49,7 @@ class FreshnessStack(CatflapStack):
         *,
         environment: Environment,
         bundle: Bundle,
+        catalogue: Catalogue,
         landing: LandingStack,
         notifications: NotificationsStack,
     ) -> None:
@@ -74,13 +77,14 @@ class FreshnessStack(CatflapStack):
                 **login_settings(environment.snowflake, login),
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
+                catalogue_key=catalogue_key(),
                 event_bus=landing.bus.event_bus_name,
                 engineers_topic_arn=notifications.engineers.topic_arn,
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
                 channels=environment.channels_json,
                 environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
-                allowed_origins=environment.allowed_origins_json(bundle.catalogue),
+                allowed_origins=environment.allowed_origins_json(catalogue),
             ),
             timeout=Duration.minutes(min(15, max(5, environment.check_every_minutes))),
             memory_mib=512,
@@ -94,17 +98,18 @@ class FreshnessStack(CatflapStack):
         keep_incidents(role, landing.state)
         # The sweep completes what a crashed pull had recorded.
         land_objects(role, landing)
+        read_catalogue(role, landing)
         publish_notices(role, notifications.engineers, notifications.stakeholders)
         landing.bus.grant_put_events_to(role)
         look_at_schedules(role, schedule_prefix(environment.name))
         # It asks upstream for its newest record, as a pull would.
         secrets = {
-            *secret_names(bundle.catalogue),
+            *secret_names(catalogue),
             *login_secrets(login),
             *environment.channel_secrets.values(),
         }
         read_secrets(role, sorted(secrets))
-        write_secrets(role, renewed_names(bundle.catalogue))
+        write_secrets(role, renewed_names(catalogue))
         wake_every(
             self,
             "Check",

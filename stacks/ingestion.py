@@ -11,7 +11,7 @@ from __future__ import annotations
 from aws_cdk import App, Duration
 from aws_cdk import aws_sqs as sqs
 
-from lambdas.core.dataset import Catalogue
+from lambdas.core.dataset import Catalogue, catalogue_key
 from lambdas.core.names import backfills_queue_name, pulls_queue_name
 from lambdas.core.settings import PullSettings
 from project.environment import Environment
@@ -21,6 +21,7 @@ from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
     keep_pulled,
     land_objects,
+    read_catalogue,
     read_secrets,
     renewed_names,
     secret_names,
@@ -93,10 +94,11 @@ class IngestionStack(CatflapStack):
             environment=environment,
             slice_name="pull",
             description="Pulls one dataset from its API to the landing zone",
-            code=Bundle(slices=("pull",), lock=LOCK, catalogue=catalogue).code(),
+            code=Bundle(slices=("pull",), lock=LOCK).code(),
             settings=PullSettings(
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
+                catalogue_key=catalogue_key(),
                 pulls_queue_url=self.pulls.queue_url,
                 backfills_queue_url=self.backfills.queue_url,
                 event_bus=landing.bus.event_bus_name,
@@ -131,6 +133,7 @@ class IngestionStack(CatflapStack):
                 report_batch_item_failures=True,
             ).node.add_dependency(pull.role)
         land_objects(pull.role, landing)
+        read_catalogue(pull.role, landing)
         keep_pulled(pull.role, landing.state)
         read_secrets(pull.role, secret_names(catalogue))
         write_secrets(pull.role, renewed_names(catalogue))

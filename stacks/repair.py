@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from aws_cdk import App, Duration
 
+from lambdas.core.dataset import catalogue_key
 from lambdas.core.names import role_name
 from lambdas.core.settings import RepairSettings
 from project.environment import Environment
@@ -16,7 +17,13 @@ from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
-from stacks.constructs.grants import keep_runs, land_again, look_at_wiring, read_secrets
+from stacks.constructs.grants import (
+    keep_runs,
+    land_again,
+    look_at_wiring,
+    read_catalogue,
+    read_secrets,
+)
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.constructs.wake_up import wake_every
 from stacks.landing import LandingStack
@@ -59,6 +66,7 @@ class RepairStack(CatflapStack):
                 **login_settings(environment.snowflake, login),
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
+                catalogue_key=catalogue_key(),
                 landed_topic_arn=landing.landed.topic_arn,
                 check_every_s=minutes * 60,
             ),
@@ -71,6 +79,7 @@ class RepairStack(CatflapStack):
         )
         keep_runs(repair.role, landing.state)
         land_again(repair.role, landing)
+        read_catalogue(repair.role, landing)
         look_at_wiring(repair.role, landing)
         read_secrets(repair.role, login_secrets(login))
         wake_every(

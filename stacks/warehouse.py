@@ -2,8 +2,8 @@
 
 The order is Snowflake's own: an integration first, which says who will read the
 bucket; then the role and the topic's policy that admit it; then stage, tables, pipes.
-So there are two custom resources of one function. Of the datasets they are given only
-a digest: the catalogue itself is in the function's bundle.
+So there are custom resources of one function. The first gives functions the datasets:
+if Snowflake refuses what follows, CloudFormation takes them back with it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from aws_cdk import aws_sqs as sqs
 
 from lambdas.core.custom_resource import (
     ACCESS_ROLE_ARN,
+    CATALOGUE_STEP,
     CONTENTS,
     EXTERNAL_ID,
     IAM_USER_ARN,
     INTEGRATION_STEP,
     OBJECTS_STEP,
     SNS_USER_ARN,
+    SOURCE_BUCKET,
+    SOURCE_KEY,
     STEP,
     setting_properties,
 )
-from lambdas.core.dataset import Catalogue
+from lambdas.core.dataset import Catalogue, catalogue_key
 from lambdas.core.names import EVENT_SOURCE, role_name
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
@@ -33,10 +36,12 @@ from project.environment import Environment
 from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle, objects_digest
+from stacks.constructs.catalogue_asset import catalogue_asset
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
     allow,
     keep_made,
+    publish_catalogue,
     read_secrets,
     see_rollbacks,
 )
@@ -72,6 +77,7 @@ class WarehouseStack(CatflapStack):
             **login_settings(environment.snowflake, login),
             state_table=landing.state.table_name,
             landing_bucket=landing.bucket.bucket_name,
+            catalogue_key=catalogue_key(),
             landed_topic_arn=landing.landed.topic_arn,
             reader_role=environment.snowflake.reader.role,
             repairer_role=environment.snowflake.repair_login.role,
@@ -104,17 +110,33 @@ class WarehouseStack(CatflapStack):
         keep_made(warehouse.role, landing.state)
         see_rollbacks(warehouse.role)
         self._remake_relations(landing, warehouse, failed_changes)
+        asset = catalogue_asset(self, catalogue)
+        publish_catalogue(warehouse.role, landing, asset)
+
+        def resource(name: str, **properties: str) -> CustomResource:
+            return CustomResource(
+                self,
+                name,
+                resource_type=f"Custom::Catflap{name}",
+                service_token=warehouse.function.function_arn,
+                service_timeout=SERVICE_TIMEOUT,
+                removal_policy=RemovalPolicy.DESTROY,
+                properties={**setting_properties(settings), **properties},
+            )
+
+        published = resource(
+            "Catalogue",
+            **{
+                STEP: CATALOGUE_STEP,
+                SOURCE_BUCKET: asset.s3_bucket_name,
+                SOURCE_KEY: asset.s3_object_key,
+            },
+        )
         # Named, so that the integration can be told of it before it exists.
         access_role_name = role_name(environment.name, "snowflake")
-        integration = CustomResource(
-            self,
+        integration = resource(
             "Integration",
-            resource_type="Custom::CatflapIntegration",
-            service_token=warehouse.function.function_arn,
-            service_timeout=SERVICE_TIMEOUT,
-            removal_policy=RemovalPolicy.DESTROY,
-            properties={
-                **setting_properties(settings),
+            **{
                 STEP: INTEGRATION_STEP,
                 ACCESS_ROLE_ARN: self.format_arn(
                     service="iam",
@@ -146,20 +168,10 @@ class WarehouseStack(CatflapStack):
         # Deleted, it would set the topic back to SNS's own policy, which admits no S3
         # (AWS::SNS::TopicPolicy): a failed first deploy would deafen the pipes.
         topic_policy.apply_removal_policy(RemovalPolicy.RETAIN)
-        objects = CustomResource(
-            self,
-            "Objects",
-            resource_type="Custom::CatflapObjects",
-            service_token=warehouse.function.function_arn,
-            service_timeout=SERVICE_TIMEOUT,
-            removal_policy=RemovalPolicy.DESTROY,
-            properties={
-                **setting_properties(settings),
-                STEP: OBJECTS_STEP,
-                CONTENTS: objects_digest(catalogue),
-            },
+        objects = resource(
+            "Objects", **{STEP: OBJECTS_STEP, CONTENTS: objects_digest(catalogue)}
         )
-        objects.node.add_dependency(access, topic_policy)
+        objects.node.add_dependency(published, access, topic_policy)
 
     def _remake_relations(
         self, landing: LandingStack, warehouse: CatflapFunction, failed: sqs.IQueue

@@ -153,6 +153,8 @@ def settings_of(
         "landing_bucket": landing_bucket_name(
             environment.name, account=environment.account, region=environment.region
         ),
+        # What is deployed may be of another version, and have another.
+        "catalogue_key": "",
         "event_bus": event_bus_name(environment.name),
         # Nothing is published from here: a notice goes to the outbox.
         "engineers_topic_arn": "",

@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
-from lambdas.core.dataset import Catalogue, catalogue_from_json
-from lambdas.core.errors import BadInput
-from lambdas.core.settings import FunctionSettings
+from lambdas.adapters.catalogue import PublishedCatalogue
+from lambdas.adapters.clients import client
+from lambdas.core.dataset import Catalogue
+from lambdas.core.settings import CatalogueSettings, FunctionSettings
 
 Settings = TypeVar("Settings", bound=FunctionSettings)
 
@@ -31,20 +31,19 @@ def variables() -> Mapping[str, str]:
 
 
 @cache
-def catalogue() -> Catalogue:
-    """The datasets this function was deployed with.
+def published() -> PublishedCatalogue:
+    """Where the datasets stand; what was read of them lives with the process."""
+    known = settings(CatalogueSettings)
+    return PublishedCatalogue(
+        s3=client("s3"), bucket=known.landing_bucket, key=known.catalogue_key
+    )
 
-    `catalogue.json` stands beside the `lambdas` package in the bundle;
-    `CATFLAP_CATALOGUE` names another file. Raises BadInput if it is not there.
+
+def catalogue() -> Catalogue:
+    """The datasets as the newest deploy has them; asked for once an invocation, so
+    that all of it is of one version. Raises LandingError.
     """
-    beside = Path(__file__).resolve().parents[2] / "catalogue.json"
-    path = Path(os.environ.get("CATFLAP_CATALOGUE", beside))
-    try:
-        return catalogue_from_json(path.read_bytes())
-    except FileNotFoundError:
-        raise BadInput(
-            f"no catalogue at {path.name}: the bundle must carry one beside `lambdas/`"
-        ) from None
+    return published().read()
 
 
 class SystemClock:

@@ -1,19 +1,21 @@
 """The words of the custom resource that makes Snowflake's side.
 
-One function, two resources, in this order within one deploy:
+One function, three resources, in this order within one deploy:
 
-1. `Step: integration`, with `AccessRoleArn` (computed from the role's name: the role
+1. `Step: catalogue`, with `SourceBucket` and `SourceKey`, where the CDK has put the
+   datasets. Copies them to where functions read them.
+2. `Step: integration`, with `AccessRoleArn` (computed from the role's name: the role
    need not exist yet). Makes the database and the storage integration. Attributes:
    `IamUserArn` and `ExternalId` for the role's trust, `SnsUserArn` for the policy of
    the topic `landed`.
-2. `Step: objects`, with `Contents`, a digest of the datasets and of the code that
+3. `Step: objects`, with `Contents`, a digest of the datasets and of the code that
    makes their objects, so that a changed dataset is an update. Depends on the role, its
    policies and the topic's policy. Waits for IAM, then makes stage, tables, pipes,
    views and grants.
 
-Both hold the function's settings as well (`setting_properties`): CloudFormation sends a
+All hold the function's settings as well (`setting_properties`): CloudFormation sends a
 resource again only if its properties have changed, whatever the function's environment
-says. The catalogue itself is read from the function's bundle.
+says.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from lambdas.core.settings import WarehouseSettings
 STEP = "Step"
 INTEGRATION_STEP = "integration"
 OBJECTS_STEP = "objects"
+CATALOGUE_STEP = "catalogue"
+SOURCE_BUCKET = "SourceBucket"
+SOURCE_KEY = "SourceKey"
 ACCESS_ROLE_ARN = "AccessRoleArn"
 CONTENTS = "Contents"
 
@@ -62,15 +67,24 @@ class _Properties(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class IntegrationProperties(_Properties):
+class CatalogueProperties(_Properties):
     """What the first resource is given."""
+
+    step: Literal["catalogue"] = Field(alias="Step")
+    source_bucket: str = Field(alias="SourceBucket")
+    source_key: str = Field(alias="SourceKey")
+    key: str = Field(alias="CatalogueKey")
+
+
+class IntegrationProperties(_Properties):
+    """What the second one is given."""
 
     step: Literal["integration"] = Field(alias="Step")
     access_role_arn: str = Field(alias="AccessRoleArn")
 
 
 class ObjectsProperties(_Properties):
-    """What the second one is given."""
+    """What the third one is given."""
 
     step: Literal["objects"] = Field(alias="Step")
     contents: str = Field(default="", alias="Contents")
@@ -88,7 +102,8 @@ class Request(BaseModel):
     logical_resource_id: str = Field(alias="LogicalResourceId")
     physical_resource_id: str | None = Field(default=None, alias="PhysicalResourceId")
     properties: Annotated[
-        IntegrationProperties | ObjectsProperties, Field(discriminator="step")
+        CatalogueProperties | IntegrationProperties | ObjectsProperties,
+        Field(discriminator="step"),
     ] = Field(alias="ResourceProperties")
 
     @property

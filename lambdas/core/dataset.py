@@ -7,6 +7,8 @@ strictly, as from JSON: "3" is not 3.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -14,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from lambdas.core.http.auth_registry import Auth
+from lambdas.core.landing.names import CATALOGUE
 from lambdas.core.paging.auto import AutoPaginator, Paginator
 from lambdas.core.records.json_path import JsonPath, steps
 from lambdas.core.records.streams import CsvFormat
@@ -536,7 +539,7 @@ class Catalogue(Model):
     """All that was written, resolved: what every function and stack works from.
 
     `datasets` maps a name to its dataset, with `source.client` replaced by the Api it
-    named; it is written as one JSON document into the bundle.
+    named; a deploy publishes it as one JSON document.
     """
 
     datasets: dict[Name, Dataset]
@@ -546,8 +549,18 @@ class Catalogue(Model):
         return self.datasets[name]
 
 
+def catalogue_key() -> str:
+    """Where the catalogue stands in the landing bucket.
+
+    The name changes with the model: a deploy that changes both publishes the new
+    document beside the old one, and functions of before read theirs until they go.
+    """
+    schema = json.dumps(Catalogue.model_json_schema(), sort_keys=True)
+    return f"{CATALOGUE}{hashlib.sha256(schema.encode()).hexdigest()[:12]}.json"
+
+
 def catalogue_to_json(catalogue: Catalogue) -> str:
-    """The document a bundle carries; `catalogue_from_json` reads it back equal."""
+    """The document that is published; `catalogue_from_json` reads it back equal."""
     return catalogue.model_dump_json(by_alias=True, exclude_unset=True)
 
 

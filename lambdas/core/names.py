@@ -10,6 +10,10 @@ EVENT_SOURCE = "catflap"
 """`source` of every event on the bus."""
 
 
+CATALOGUE_FILE = "catalogue.json"
+"""What the file is called that holds the datasets of a deploy."""
+
+
 def event_bus_name(environment: str) -> str:
     """The bus on which an environment says what happened."""
     return f"catflap-{environment}"

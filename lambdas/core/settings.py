@@ -69,7 +69,15 @@ class SnowflakeSettings(FunctionSettings):
     embedded stack); in the spirit of `AWS_ENDPOINT_URL`."""
 
 
-class UpstreamSettings(FunctionSettings):
+class CatalogueSettings(FunctionSettings):
+    """A function that knows the datasets."""
+
+    landing_bucket: str
+    catalogue_key: str
+    """Where in the bucket they stand."""
+
+
+class UpstreamSettings(CatalogueSettings):
     """A function that asks upstream."""
 
     allowed_origins: str = "{}"
@@ -92,7 +100,6 @@ class PullSettings(UpstreamSettings):
     """The pull function."""
 
     state_table: str
-    landing_bucket: str
     pulls_queue_url: str
     backfills_queue_url: str
     event_bus: str
@@ -102,7 +109,6 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     """The freshness function."""
 
     state_table: str
-    landing_bucket: str
     event_bus: str
     engineers_topic_arn: str
     stakeholders_topic_arn: str
@@ -131,22 +137,20 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
         return kept
 
 
-class RepairSettings(SnowflakeSettings):
+class RepairSettings(SnowflakeSettings, CatalogueSettings):
     """The function that finds and mends what landed and did not load."""
 
     state_table: str
-    landing_bucket: str
     landed_topic_arn: str
     check_every_s: int = 300
     load_grace_s: int = 900
 
 
-class WarehouseSettings(SnowflakeSettings):
+class WarehouseSettings(SnowflakeSettings, CatalogueSettings):
     """The function behind the `warehouse` custom resource."""
 
     state_table: str
     """Where the columns seen in the data are kept; read only."""
-    landing_bucket: str
     landed_topic_arn: str
     reader_role: str
     """The Snowflake role of the freshness function, which gets SELECT and MONITOR."""

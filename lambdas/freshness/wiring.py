@@ -55,6 +55,7 @@ def _secrets() -> SecretsManagerSecrets:
 def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
     """The check for one invocation; `remaining` is the function's time that is left."""
     known = settings(FreshnessSettings)
+    datasets = catalogue()
     clock = SystemClock()
     events = EventBus(events=client("events"), bus=known.event_bus)
     state = IncidentTable(dynamodb=client("dynamodb"), table=known.state_table)
@@ -78,9 +79,9 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
     )
     loads = RepairNotices(state=state, told=state, routes=reached)
     return FreshnessCheck(
-        catalogue=catalogue(),
+        catalogue=datasets,
         state=state,
-        judge=judge(known, reach, catalogue().datasets),
+        judge=judge(known, reach, datasets.datasets),
         outbox=Outbox(
             state=state, channels=made, has_time=lambda: remaining() > RESERVE
         ),

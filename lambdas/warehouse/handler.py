@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from lambdas.adapters.catalogue import PublishedCatalogue
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.secrets import SecretsManagerSecrets
@@ -22,6 +23,7 @@ from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_c
 from lambdas.adapters.stacks import Stacks
 from lambdas.adapters.state.columns import StoredColumns
 from lambdas.adapters.state.made import StoredMade
+from lambdas.core.custom_resource import CatalogueProperties
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.warehouse.answer import HttpAnswers, answered
@@ -49,11 +51,20 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:
             request,
             provisioner=lambda: provisioner(context),
             catalogue=catalogue,
+            publish=publish,
             rolls_back=Stacks(client=lambda: client("cloudformation")).rolls_back,
         ),
         answers=HttpAnswers(),
         logger=logger,
     )
+
+
+def publish(source: CatalogueProperties) -> None:
+    """Give functions the datasets of this deploy."""
+    known = settings(WarehouseSettings)
+    PublishedCatalogue(
+        s3=client("s3"), bucket=known.landing_bucket, key=source.key
+    ).publish(bucket=source.source_bucket, key=source.source_key, clock=SystemClock())
 
 
 def provisioner(context: LambdaContext) -> Provisioner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lambdas.core.custom_resource import (
+    CatalogueProperties,
     IntegrationProperties,
     ObjectsProperties,
     Request,
@@ -19,19 +20,24 @@ def take(
     *,
     provisioner: Callable[[], Provisioner],
     catalogue: Callable[[], Catalogue],
+    publish: Callable[[CatalogueProperties], None],
     rolls_back: Callable[[str], bool],
 ) -> Mapping[str, str]:
     """The attributes of the resource.
 
     A deletion touches nothing: data outlives its stack, and a stack goes even while
-    Snowflake is away. Nor does a rollback, in which CloudFormation sends the properties
-    of before: what was made for the others stays, and the stack gets back to a state in
-    which it can be deployed.
+    Snowflake is away. A rollback, in which CloudFormation sends the properties of
+    before, gives functions the datasets of before and asks Snowflake nothing: what was
+    made for the others stays, and the stack gets back to a state in which it can be
+    deployed.
     """
     if request.kind == "Delete":
         return {}
     is_undone = request.kind == "Update" and rolls_back(request.stack_id)
     match request.properties:
+        case CatalogueProperties() as source:
+            publish(source)
+            return {}
         case IntegrationProperties(access_role_arn=role):
             known = provisioner().remembered_integration() if is_undone else {}
             return known or provisioner().make_integration(role)

@@ -26,6 +26,32 @@ class AssembledStack:
     template: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssembledFile:
+    """A file that a deploy uploads before anything else: where to, and from where."""
+
+    name: str
+    bucket: str
+    key: str
+    path: Path
+
+
+def files_of(folder: Path) -> list[AssembledFile]:
+    """What `cdk publish-assets` uploads as it is: no zips, which run from here."""
+    return [
+        AssembledFile(
+            name=one["displayName"],
+            bucket=to["bucketName"],
+            key=to["objectKey"],
+            path=folder / one["source"]["path"],
+        )
+        for manifest in sorted(folder.glob("*.assets.json"))
+        for one in json.loads(manifest.read_text())["files"].values()
+        if one["source"]["packaging"] == "file"
+        for to in one["destinations"].values()
+    ]
+
+
 def read_assembly(folder: Path) -> list[AssembledStack]:
     """The stacks of `cdk.out`, each after those it depends on.
 

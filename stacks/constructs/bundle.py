@@ -1,4 +1,4 @@
-"""What a function's zip holds: our slices, locked packages, the catalogue.
+"""What a function's zip holds: our slices and locked packages.
 
 Packages are installed for Lambda's Python and processor by uv, from wheels and with
 hashes; no Docker. Two locks, so that the pull function never carries the Snowflake
@@ -36,11 +36,10 @@ _SHARED = ("lambdas/core", "lambdas/adapters")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """One zip: the `slices` of `lambdas/`, a lock of packages, and the datasets."""
+    """One zip: the `slices` of `lambdas/`, and a lock of packages."""
 
     slices: tuple[str, ...]
     lock: Path
-    catalogue: Catalogue
 
     def own_files(self) -> list[Path]:
         """Our files in it, relative to the repository, in a fixed order."""
@@ -59,7 +58,6 @@ class Bundle:
         for path in [*self.own_files(), self.lock]:
             content = (ROOT / path).read_bytes()
             whole.update(f"\0{path.as_posix()}\0{len(content)}\0".encode() + content)
-        whole.update(b"\0catalogue\0" + catalogue_to_json(self.catalogue).encode())
         return whole.hexdigest()
 
     def write(self, target: Path) -> None:
@@ -71,7 +69,6 @@ class Bundle:
             copy = target / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, copy)
-        (target / "catalogue.json").write_text(catalogue_to_json(self.catalogue))
         size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
         if size > MAX_UNZIPPED_BYTES:
             raise RuntimeError(

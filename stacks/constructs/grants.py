@@ -12,9 +12,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk.aws_s3_assets import Asset
 from pydantic import JsonValue
 
-from lambdas.core.dataset import Api, Catalogue, to_json_value
+from lambdas.core.dataset import Api, Catalogue, catalogue_key, to_json_value
 from lambdas.core.http.destinations import secret_name
 from lambdas.core.http.token import TokenAuth
 from lambdas.core.landing.names import EDGES, MANIFESTS, QUARANTINE, RAW, RUNS
@@ -88,6 +89,30 @@ def renewed_names(catalogue: Catalogue) -> list[str]:
 def write_secrets(role: iam.Role, names: list[str]) -> None:
     """Store another value of exactly the secrets called `names`."""
     _on_secrets(role, "WriteSecrets", "secretsmanager:PutSecretValue", names)
+
+
+def read_catalogue(role: iam.Role, landing: LandingResources) -> None:
+    """Read the datasets. Who may land objects may use the key already."""
+    at = landing.bucket.arn_for_objects(catalogue_key())
+    allow(role, "ReadCatalogue", ["s3:GetObject"], [at])
+
+
+def publish_catalogue(role: iam.Role, landing: LandingResources, asset: Asset) -> None:
+    """Copy the datasets from where the CDK has put them, and read them there.
+
+    Not of one key, which changes with each deploy: a policy takes effect late.
+    """
+    copied = asset.bucket.arn_for_objects("*.json")
+    allow(role, "ReadUploaded", ["s3:GetObject"], [copied])
+    acknowledge(
+        role,
+        f"AwsSolutions-IAM5[Resource::{Stack.of(role).resolve(copied)}]",
+        "the CDK names what it uploads after its content, which changes",
+    )
+    at = landing.bucket.arn_for_objects(catalogue_key())
+    allow(role, "PublishCatalogue", ["s3:GetObject", "s3:PutObject"], [at])
+    key = [landing.key.key_arn]
+    allow(role, "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], key)
 
 
 def read_secrets(role: iam.Role, names: list[str]) -> None:

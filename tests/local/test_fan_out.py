@@ -64,22 +64,26 @@ def family(
             },
         )
         datasets = {**embedded.stack.project.catalogue.datasets, "runways": child}
-        catalogue = folder / "catalogue.json"
-        catalogue.write_text(catalogue_to_json(Catalogue(datasets=datasets)))
+        published = {
+            "Bucket": embedded.stack.bucket(),
+            "Key": embedded.function(PULL).environment["CATALOGUE_KEY"],
+        }
+        s3 = embedded.stack.cloud.client("s3")
+        before = s3.get_object(**published)["Body"].read()
+        catalogue = catalogue_to_json(Catalogue(datasets=datasets))
+        s3.put_object(**published, Body=catalogue.encode())
         host = Functions(
             embedded.stack.cloud,
             bundle_root=ROOT,
             log_dir=folder / "logs",
-            extra_environment={
-                **embedded.stack.host.environment(embedded.function(PULL)),
-                "CATFLAP_CATALOGUE": str(catalogue),
-            },
+            extra_environment=embedded.stack.host.environment(embedded.function(PULL)),
         )
         try:
             fabric = fabric_of(embedded.stack, now=embedded.now, host=host)
             yield Family(world=embedded, fabric=fabric, server=server)
         finally:
             host.stop()
+            s3.put_object(**published, Body=before)
 
 
 def test_a_child_is_pulled_by_the_deployed_function_under_its_role(

@@ -87,7 +87,7 @@ def test_another_process_writes_the_same_bytes(
 
 
 def test_a_finding_nobody_acknowledged_stops_the_synth(tmp_path: Path) -> None:
-    broken = new_app(outdir=tmp_path, context=app.flags())
+    broken = new_app(outdir=tmp_path, context={})
     nag.check(broken)
     s3.Bucket(Stack(broken, "stack"), "open-to-plain-http")
     with pytest.raises(RuntimeError, match="ValidationFailed"):

@@ -9,16 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.core.dataset import catalogue_from_json
 from stacks.constructs import bundle
 from stacks.constructs.bundle import LOCK, ROOT, SNOWFLAKE_LOCK, Bundle
-from tests.stacks.catalogues import catalogue_of
 from tests.stacks.import_graph import file_of, modules_below
 
-PULL = Bundle(slices=("pull",), lock=LOCK, catalogue=catalogue_of(["cats"]))
-WITH_CONNECTOR = Bundle(
-    slices=("freshness", "warehouse"), lock=SNOWFLAKE_LOCK, catalogue=PULL.catalogue
-)
+PULL = Bundle(slices=("pull",), lock=LOCK)
+WITH_CONNECTOR = Bundle(slices=("freshness", "warehouse"), lock=SNOWFLAKE_LOCK)
 IMPORT_NAMES = {
     "aws-lambda-powertools": "aws_lambda_powertools",
     "slack-sdk": "slack_sdk",
@@ -87,28 +83,22 @@ def test_a_bundle_holds_its_own_slices_only() -> None:
     assert not any("__pycache__" in path.parts for path in PULL.own_files())
 
 
-def test_a_changed_catalogue_or_lock_changes_the_hash() -> None:
+def test_other_slices_or_another_lock_change_the_hash() -> None:
     hashes = {
         PULL.digest(),
         WITH_CONNECTOR.digest(),
-        Bundle(
-            slices=("pull",), lock=LOCK, catalogue=catalogue_of(["cats", "dogs"])
-        ).digest(),
-        Bundle(
-            slices=("pull",), lock=SNOWFLAKE_LOCK, catalogue=PULL.catalogue
-        ).digest(),
+        Bundle(slices=("pull",), lock=SNOWFLAKE_LOCK).digest(),
     }
-    assert len(hashes) == 4
+    assert len(hashes) == 3
     assert PULL.digest() == PULL.digest()
 
 
-def test_a_bundle_carries_catalogue_and_code(
+def test_a_bundle_carries_code_and_no_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundle, "_install", _install_nothing)
     PULL.write(tmp_path)
-    written = (tmp_path / "catalogue.json").read_bytes()
-    assert catalogue_from_json(written) == PULL.catalogue
+    assert {path.name for path in tmp_path.iterdir()} == {"lambdas", "sources"}
     assert (tmp_path / "lambdas" / "core" / "dataset.py").is_file()
 
 
@@ -128,6 +118,4 @@ def test_a_lock_that_cannot_be_installed_stops_the_bundle(
     lock.write_text("orjson==3.13.0\n")  # no hash
     monkeypatch.setenv("UV_OFFLINE", "1")
     with pytest.raises(RuntimeError, match="hash"):
-        Bundle(slices=("pull",), lock=lock, catalogue=PULL.catalogue).write(
-            tmp_path / "out"
-        )
+        Bundle(slices=("pull",), lock=lock).write(tmp_path / "out")

@@ -49,6 +49,8 @@ UNNAMED = {
     "event_bus",
     "engineers_topic_arn",
     "stakeholders_topic_arn",
+    # of the version that is deployed
+    "catalogue_key",
     # where whoever asks stands
     "aws_endpoint_url",
     # what the settings say themselves

@@ -155,7 +155,7 @@ def test_a_boundary_bounds_every_role(tmp_path: Path) -> None:
     environment, catalogue = read_project(app.ROOT, "dev")
     arn = "arn:aws:iam::000000000000:policy/bounds"
     bounded = environment.model_copy(update={"permissions_boundary": arn})
-    made = new_app(outdir=tmp_path, context={**app.flags(), **UNBUNDLED})
+    made = new_app(outdir=tmp_path, context=UNBUNDLED)
     add_stacks(made, environment=bounded, catalogue=catalogue)
     made.synth()
     roles = [

@@ -20,6 +20,7 @@ ACTIONS_OF_CALL = {
     "batch_write_item": {"dynamodb:BatchWriteItem"},
     "change_message_visibility": {"sqs:ChangeMessageVisibility"},
     "complete_multipart_upload": {"s3:PutObject"},
+    "copy_object": {"s3:GetObject", "s3:PutObject"},
     "create_multipart_upload": {"s3:PutObject"},
     "describe_stacks": {"cloudformation:DescribeStacks"},
     "delete_object": {"s3:DeleteObject"},
@@ -84,7 +85,11 @@ WITHOUT_A_CALL = {
         "kms:GenerateDataKey": "as for pull",
         "sqs:SendMessage": "Lambda, of a look that failed",
     },
-    "warehouse": {"sqs:SendMessage": "Lambda, of a change that failed"},
+    "warehouse": {
+        "kms:Decrypt": "as for pull",
+        "kms:GenerateDataKey": "as for pull",
+        "sqs:SendMessage": "Lambda, of a change that failed",
+    },
 }
 LOGGED = {
     "logs:CreateLogStream",

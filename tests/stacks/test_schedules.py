@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import app
 from lambdas.core.dataset import NAME_PATTERN
 from lambdas.core.names import schedule_prefix
-from project.environment import MAX_NAME
+from project.environment import MAX_NAME, Environment
 from project.environment_file import read_environment, read_project
 from stacks.all_stacks import add_stacks, new_app
 from tests.stacks.catalogues import catalogue_of
-from tests.stacks.conftest import UNBUNDLED, read_templates
+from tests.stacks.conftest import UNBUNDLED, Templates, read_templates
 
 NAMES = st.from_regex(NAME_PATTERN, fullmatch=True)
 
@@ -49,7 +49,7 @@ def test_a_thousand_datasets_synth_in_half_a_minute_and_fit_their_stacks(
     catalogue = catalogue_of([*names, "a_b", "ab"])
     environment, _ = read_project(app.ROOT, "prod")
     started = time.monotonic()
-    many = new_app(outdir=tmp_path, context={**app.flags(), **UNBUNDLED})
+    many = new_app(outdir=tmp_path, context=UNBUNDLED)
     add_stacks(many, environment=environment, catalogue=catalogue)
     many.synth()
     took_s = time.monotonic() - started
@@ -64,6 +64,46 @@ def test_a_thousand_datasets_synth_in_half_a_minute_and_fit_their_stacks(
     sizes = [path.stat().st_size for path in tmp_path.glob("*.template.json")]
     assert max(sizes) < 1_000_000  # CloudFormation's limit of a template
     assert took_s < 30
+
+
+def test_one_dataset_more_is_a_schedule_and_the_catalogue(tmp_path: Path) -> None:
+    """No function's code, settings or role changes, nor what holds data."""
+    environment, _ = read_project(app.ROOT, "dev")
+    before, after = (
+        synthesized(tmp_path / str(number), environment, number) for number in (3, 4)
+    )
+    changed = {
+        (resource["Type"], key)
+        for part in after.by_part
+        for name, resource in after[part]["Resources"].items()
+        for key, value in resource["Properties"].items()
+        if before[part]["Resources"]
+        .get(name, {"Properties": {}})["Properties"]
+        .get(key)
+        != value
+    }
+    kinds = {kind for kind, _ in changed}
+    assert kinds == {
+        "AWS::Scheduler::Schedule",
+        "Custom::CatflapCatalogue",
+        "Custom::CatflapObjects",
+    }
+    assert ("Custom::CatflapCatalogue", "SourceKey") in changed
+    new = [
+        name
+        for part, name, _ in after.resources("AWS::Scheduler::Schedule")
+        if name not in before[part]["Resources"]
+    ]
+    assert len(new) == 1
+
+
+def synthesized(folder: Path, environment: Environment, number: int) -> Templates:
+    """The templates of so many datasets."""
+    made = new_app(outdir=folder, context=UNBUNDLED)
+    catalogue = catalogue_of([f"dataset_{one}" for one in range(number)])
+    add_stacks(made, environment=environment, catalogue=catalogue)
+    made.synth()
+    return read_templates(folder)
 
 
 def test_the_longest_names_still_make_a_schedules_name() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from lambdas.core.dataset import catalogue_key
 from tests.stacks.conftest import Templates
 
 WILDCARDS_WITH_A_REASON = {
@@ -84,7 +85,9 @@ GRANTED = {
     "warehouse": {
         "cloudformation": {"DescribeStacks"},
         "dynamodb": {"GetItem", "PutItem"},
+        "kms": {"Decrypt", "GenerateDataKey"},
         "logs": {"CreateLogStream", "PutLogEvents"},
+        "s3": {"GetObject", "PutObject"},
         "sqs": {"SendMessage"},
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
@@ -151,6 +154,23 @@ def test_deletion_is_granted_below_manifests_and_edges_only(
                     for target in as_list(statement["Resource"])
                 }
                 assert below == {"/manifests/*", "/edges/*"}
+
+
+def test_only_the_warehouse_function_may_write_what_all_others_read(
+    templates: Templates,
+) -> None:
+    writes = {
+        (part, action)
+        for part, _, resource in templates.resources("AWS::IAM::Policy")
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+        if catalogue_key() in json.dumps(statement["Resource"])
+    }
+    assert writes == {
+        *((part, "s3:GetObject") for part in ("ingestion", "freshness", "repair")),
+        ("warehouse", "s3:GetObject"),
+        ("warehouse", "s3:PutObject"),
+    }
 
 
 def test_secrets_are_granted_by_name(templates: Templates) -> None:

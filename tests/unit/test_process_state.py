@@ -12,7 +12,7 @@ import pytest
 import time_machine
 
 from lambdas.adapters import environment
-from lambdas.core.dataset import Catalogue, catalogue_to_json
+from lambdas.adapters.clients import client
 from tests.process_state import OURS, changes, found, logging_as_outside_lambda
 
 
@@ -68,18 +68,18 @@ def test_a_clock_that_is_not_put_back_is_named() -> None:
 
 
 def test_a_catalogue_that_is_kept_for_the_next_test_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "catalogue.json"
-    file.write_text(catalogue_to_json(Catalogue(datasets={})))
-    monkeypatch.setenv("CATFLAP_CATALOGUE", str(file))
+    del aws
+    monkeypatch.setenv("LANDING_BUCKET", "landing")
+    monkeypatch.setenv("CATALOGUE_KEY", "catalogue/1.json")
     before = found()
-    environment.catalogue()
+    environment.published()
     left = changes(before, found())
-    environment.catalogue.cache_clear()
-    assert left == [
-        "what a warm function keeps: lambdas.adapters.environment.catalogue"
-    ]
+    environment.published.cache_clear()
+    client.cache_clear()
+    (line,) = left
+    assert "lambdas.adapters.environment.published" in line
 
 
 def test_our_logs_come_through_whatever_a_handler_has_set(

@@ -24,6 +24,8 @@ MANIFESTS = "manifests/"
 EDGES = "edges/"
 """What cursors remember; it never expires, since a dataset may rest for a year."""
 QUARANTINE = "quarantine/"
+CATALOGUE = "catalogue/"
+"""The datasets as a deploy published them; only the warehouse function writes it."""
 ARCHIVE = "archive/"
 """What is left of objects of which rows were erased; nobody loads it."""
 

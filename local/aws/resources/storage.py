@@ -55,6 +55,14 @@ def alias(request: Request) -> Created:
     return Created(physical_id=name)
 
 
+def create_bucket(s3: Any, name: str, region: str) -> None:  # noqa: ANN401 - boto3's clients have no common type
+    """An empty bucket; us-east-1 is named by not naming it."""
+    where = {} if region == "us-east-1" else {"LocationConstraint": region}
+    s3.create_bucket(
+        Bucket=name, **({"CreateBucketConfiguration": where} if where else {})
+    )
+
+
 @handles(
     "AWS::S3::Bucket",
     properties="BucketName",
@@ -66,15 +74,7 @@ def bucket(request: Request) -> Created:
     s3, given = request.client("s3"), request.properties
     if request.before is None:
         name = given.get("BucketName") or request.name(BUCKET_NAME_LIMIT).lower()
-        where = request.run.cloud.region
-        s3.create_bucket(
-            Bucket=name,
-            **(
-                {}
-                if where == "us-east-1"
-                else {"CreateBucketConfiguration": {"LocationConstraint": where}}
-            ),
-        )
+        create_bucket(s3, name, request.run.cloud.region)
     else:
         name = request.before.created.physical_id
     if "VersioningConfiguration" in given:

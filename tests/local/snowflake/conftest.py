@@ -120,7 +120,11 @@ def keep_state(cloud: Cloud) -> None:
                 "Statement": [
                     {
                         "Effect": "Allow",
-                        "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+                        "Action": [
+                            "dynamodb:GetItem",
+                            "dynamodb:PutItem",
+                            "s3:GetObject",
+                        ],
                         "Resource": "*",
                     }
                 ],

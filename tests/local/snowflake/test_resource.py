@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,15 @@ from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.sql import names
 from lambdas.warehouse.handler import handle
 from local.loopback import Answer, Asked, LoopbackServer
-from tests.local.snowflake.world import ADMIN, ADMIN_ROLE, DATABASE, World, dataset
+from tests.local.snowflake.world import (
+    ADMIN,
+    ADMIN_ROLE,
+    BUCKET,
+    CATALOGUE,
+    DATABASE,
+    World,
+    dataset,
+)
 
 
 @dataclass
@@ -51,7 +58,7 @@ class CloudFormation:
 
 @pytest.fixture
 def cloudformation(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CloudFormation]:
     answers: list[dict[str, Any]] = []
 
@@ -59,23 +66,24 @@ def cloudformation(
         answers.append(json.loads(asked.body))
         return Answer()
 
-    file = tmp_path / "catalogue.json"
-    file.write_text(
-        catalogue_to_json(Catalogue(datasets={"handled": dataset("handled")}))
+    datasets = {"handled": dataset("handled")}
+    world.cloud.client("s3").put_object(
+        Bucket=BUCKET,
+        Key=CATALOGUE,
+        Body=catalogue_to_json(Catalogue(datasets=datasets)).encode(),
     )
     variables = {
         **world.settings(ADMIN, ADMIN_ROLE).to_environment(),
-        "CATFLAP_CATALOGUE": str(file),
         "AWS_ENDPOINT_URL": world.cloud.endpoint_url,
         "AWS_DEFAULT_REGION": world.cloud.region,
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    environment.catalogue.cache_clear()
+    environment.published.cache_clear()
     clients.client.cache_clear()
     with LoopbackServer(take) as server:
         yield CloudFormation(f"{server.url}answer", answers)
-    environment.catalogue.cache_clear()
+    environment.published.cache_clear()
     clients.client.cache_clear()
 
 

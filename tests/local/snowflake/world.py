@@ -22,6 +22,7 @@ from local.aws.cloud import Cloud
 from local.snowflake.process import EmbeddedSnowflake
 
 BUCKET = "catflap-test-landing"
+CATALOGUE = "catalogue/1.json"
 DATABASE = "CATFLAP_TEST"
 ADMIN_ROLE = "CATFLAP_ADMIN"
 READER_ROLE = "CATFLAP_READER"
@@ -140,6 +141,7 @@ class World:
             snowflake_endpoint_url=self.snowflake.endpoint_url,
             state_table="state",
             landing_bucket=BUCKET,
+            catalogue_key=CATALOGUE,
             landed_topic_arn=self.topic_arn,
             reader_role=READER_ROLE,
             repairer_role=REPAIRER_ROLE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,18 +27,15 @@ PROMISE = {"error_after": {"count": 6, "period": "hour"}}
 
 
 @pytest.fixture
-def queue(aws: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def queue(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The function's surroundings; gives the queue that reads both topics."""
     del aws
-    written = tmp_path / "catalogue.json"
-    datasets = {"cats": a_dataset(freshness=PROMISE)}
-    written.write_text(catalogue_to_json(Catalogue(datasets=datasets)))
-    monkeypatch.setenv("CATFLAP_CATALOGUE", str(written))
-    caches = (clients.client, environment.catalogue, wiring._secrets)
+    caches = (clients.client, environment.published, wiring._secrets)
     for cache in caches:
         cache.cache_clear()
     a_state_table(region="us-east-1")
     boto3.client("s3").create_bucket(Bucket="landing")
+    publish(Catalogue(datasets={"cats": a_dataset(freshness=PROMISE)}))
     boto3.client("events").create_event_bus(Name="catflap")
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
@@ -60,6 +56,7 @@ def queue(aws: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
         snowflake_database="DB",
         state_table="state",
         landing_bucket="landing",
+        catalogue_key="catalogue/1.json",
         event_bus="catflap",
         engineers_topic_arn=topics["engineers"],
         stakeholders_topic_arn=topics["stakeholders"],
@@ -69,6 +66,14 @@ def queue(aws: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     yield queue
     for cache in caches:
         cache.cache_clear()
+
+
+def publish(catalogue: Catalogue) -> None:
+    boto3.client("s3").put_object(
+        Bucket="landing",
+        Key="catalogue/1.json",
+        Body=catalogue_to_json(catalogue).encode(),
+    )
 
 
 def a_warehouse(monkeypatch: pytest.MonkeyPatch, age: timedelta) -> FakeWarehouse:
@@ -122,3 +127,14 @@ def test_a_warm_function_that_has_nothing_due_asks_the_warehouse_nothing(
     assert handler.handle({}, CONTEXT)["statements"] == 1
     assert handler.handle({}, CONTEXT)["statements"] == 0
     assert warehouse.statements == 1
+
+
+def test_a_dataset_that_a_deploy_adds_is_known_to_a_warm_function(
+    queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del queue
+    a_warehouse(monkeypatch, timedelta(hours=1))
+    assert handler.handle({}, CONTEXT)["datasets"] == 1
+    added = a_dataset(name="dogs", freshness=PROMISE)
+    publish(Catalogue(datasets={"cats": a_dataset(freshness=PROMISE), "dogs": added}))
+    assert handler.handle({}, CONTEXT)["datasets"] == 2

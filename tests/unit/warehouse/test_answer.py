@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from lambdas.core.custom_resource import (
+    CatalogueProperties,
     IntegrationProperties,
     Request,
     request_from_event,
@@ -123,11 +124,17 @@ def test_a_deletion_touches_nothing() -> None:
     assert taken(request) == {}
 
 
-def taken(request: Request, *, rolls_back: bool = False) -> Mapping[str, str]:
+def taken(
+    request: Request,
+    *,
+    rolls_back: bool = False,
+    publish: Callable[[CatalogueProperties], None] = lambda _: None,
+) -> Mapping[str, str]:
     return take(
         request,
         provisioner=no_provisioner,
         catalogue=no_catalogue,
+        publish=publish,
         rolls_back=lambda _: rolls_back,
     )
 
@@ -140,6 +147,24 @@ def test_a_rollback_repeats_nothing_and_needs_no_snowflake() -> None:
     assert taken(request, rolls_back=True) == {}
     with pytest.raises(AssertionError):
         taken(request)
+
+
+def test_a_rollback_gives_functions_the_datasets_of_before() -> None:
+    properties = {
+        "Step": "catalogue",
+        "SourceBucket": "uploads",
+        "SourceKey": "before.json",
+        "CatalogueKey": "catalogue/1.json",
+    }
+    published: list[CatalogueProperties] = []
+    for kind in ("Update", "Delete"):
+        taken(
+            request_from_event(event(kind, ResourceProperties=properties)),
+            rolls_back=True,
+            publish=published.append,
+        )
+    (only,) = published
+    assert (only.source_key, only.key) == ("before.json", "catalogue/1.json")
 
 
 def test_a_creation_is_no_rollback() -> None:

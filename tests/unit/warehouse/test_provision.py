@@ -19,6 +19,7 @@ from lambdas.warehouse.provision import LANES, MOST_REPEATS, Provisioner
 from lambdas.warehouse.steps import remake
 
 SETTINGS = WarehouseSettings(
+    catalogue_key="catalogue/1.json",
     snowflake_account="acme",
     snowflake_user="DEPLOYER",
     snowflake_role="ADMIN",

@@ -1,0 +1,88 @@
+"""The datasets as the newest deploy published them: one object on S3."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.core.dataset import Catalogue, catalogue_from_json
+from lambdas.core.errors import LandingError
+from lambdas.core.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 120.0
+"""In all, for a policy that was made a moment ago to count."""
+
+
+class PublishedCatalogue:
+    """The object at `key`. S3 replaces it whole, so that whoever reads it has one
+    version or the other.
+    """
+
+    def __init__(self, *, s3: S3Client, bucket: str, key: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._key = key
+        self._kept: tuple[str, Catalogue] | None = None
+
+    def read(self) -> Catalogue:
+        """The newest version; parsed once, as long as it stays the same.
+
+        Raises LandingError if it cannot be read.
+        """
+        kept = self._kept
+        try:
+            answer = (
+                self._s3.get_object(Bucket=self._bucket, Key=self._key)
+                if kept is None
+                else self._s3.get_object(
+                    Bucket=self._bucket, Key=self._key, IfNoneMatch=kept[0]
+                )
+            )
+            content = answer["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            if kept is not None and _status(error) == HTTPStatus.NOT_MODIFIED:
+                return kept[1]
+            raise LandingError(
+                f"the datasets at s3://{self._bucket}/{self._key} cannot be read: "
+                f"{error}"
+            ) from error
+        catalogue = catalogue_from_json(content)
+        self._kept = (answer["ETag"], catalogue)
+        return catalogue
+
+    def publish(self, *, bucket: str, key: str, clock: Clock) -> None:
+        """Let the object at `key` of another bucket be the newest version.
+
+        Raises LandingError if S3 still refuses once a new policy must count.
+        """
+        wait_s, until_s = FIRST_WAIT_S, clock.monotonic() + LONGEST_WAIT_S
+        while True:
+            try:
+                self._s3.copy_object(
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    CopySource={"Bucket": bucket, "Key": key},
+                )
+            except (BotoCoreError, ClientError) as error:
+                waits = _status(error) == HTTPStatus.FORBIDDEN
+                if not waits or clock.monotonic() + wait_s > until_s:
+                    raise LandingError(
+                        f"s3://{bucket}/{key} cannot be copied to "
+                        f"s3://{self._bucket}/{self._key}: {error}"
+                    ) from error
+                clock.sleep(wait_s)
+                wait_s *= 2
+            else:
+                return
+
+
+def _status(error: BotoCoreError | ClientError) -> int | None:
+    if not isinstance(error, ClientError):
+        return None
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
