@@ -1,0 +1,142 @@
+"""Say in words what a deploy would change: datasets, what follows, resources.
+
+Compares the YAML with what is deployed; changes nothing. What replaces or removes
+something that holds data is said first. Takes some seconds: it makes the templates.
+
+Example: catflap diff --env prod
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cli.deployed.environment import deployed
+from cli.deployed.local import LOCAL
+from cli.options import (
+    APIS,
+    DATASETS,
+    ENVIRONMENTS,
+    Apis,
+    Datasets,
+    Env,
+    Environments,
+    Json,
+)
+from lambdas.core.dataset import Catalogue
+from project.yaml_files import load_catalogue
+
+if TYPE_CHECKING:
+    from cli.changes.datasets import DatasetChange
+    from cli.changes.templates import ResourceChange
+
+DONE = 0
+_BY_DATASET = ("Custom::CatflapCatalogue", "Custom::CatflapObjects")
+"""Follow from the datasets, which are told already."""
+
+
+def run(
+    *,
+    environment: Env = "dev",
+    environments: Environments = ENVIRONMENTS,
+    datasets: Datasets = DATASETS,
+    apis: Apis = APIS,
+    as_json: Json = False,
+) -> int:
+    """Print each change. Raises BadInput, BadFiles, NotReached."""
+    from cli.changes.datasets import dataset_changes  # noqa: PLC0415 - as below
+    from cli.deployed.published import published_catalogue  # noqa: PLC0415 - boto3: half a second that --help need not take
+
+    catalogue = load_catalogue(datasets, apis)
+    reached = deployed(environment, environments=environments)
+    with reached.reached():
+        before = published_catalogue(reached)
+    changes = dataset_changes(
+        before or Catalogue(datasets={}),
+        catalogue,
+        database=reached.environment.snowflake.database,
+    )
+    resources: list[ResourceChange] = []
+    # The embedded stack is not deployed by CloudFormation, which could be asked.
+    if environment != LOCAL:
+        resources = _resources(reached, catalogue)
+    if as_json:
+        document = _document(environment, before is not None, changes, resources)
+        print(json.dumps(document))
+    else:
+        print("\n".join(_lines(environment, before is not None, changes, resources)))
+    return DONE
+
+
+def _resources(reached: Any, catalogue: Catalogue) -> list[ResourceChange]:  # noqa: ANN401 - Deployed, whose import is boto3's
+    """What becomes of each resource, by the templates of then and now."""
+    from cli.changes.synthesis import synthesized  # noqa: PLC0415 - the CDK: two seconds
+    from cli.changes.templates import in_order, resource_changes  # noqa: PLC0415 - as above
+    from cli.deployed.published import deployed_templates  # noqa: PLC0415 - boto3
+
+    made = synthesized(reached.environment, catalogue)
+    with reached.reached():
+        stand: Mapping[str, Any] = deployed_templates(reached)
+    empty: Mapping[str, Any] = {}
+    return in_order(
+        [
+            change
+            for stack in sorted({*made, *stand})
+            for change in resource_changes(
+                stack, stand.get(stack), made.get(stack, empty)
+            )
+        ]
+    )
+
+
+def _document(
+    environment: str,
+    is_deployed: bool,  # noqa: FBT001 - one of a document's keys
+    datasets: list[DatasetChange],
+    resources: list[ResourceChange],
+) -> Mapping[str, object]:
+    return {
+        "environment": environment,
+        "deployed": is_deployed,
+        "datasets": [
+            {**dataclasses.asdict(one), "sentence": one.sentence} for one in datasets
+        ],
+        "resources": [
+            {
+                **dataclasses.asdict(one),
+                "loses_data": one.loses_data,
+                "sentence": one.sentence,
+            }
+            for one in resources
+        ],
+    }
+
+
+def _lines(
+    environment: str,
+    is_deployed: bool,  # noqa: FBT001 - as above
+    datasets: list[DatasetChange],
+    resources: list[ResourceChange],
+) -> Iterator[str]:
+    if not is_deployed:
+        yield f"no datasets are published in {environment} yet: a deploy makes all"
+    yield from (one.sentence for one in resources if one.loses_data)
+    for one in datasets:
+        yield one.sentence
+        yield from (f"  {sentence}" for sentence in one.consequences)
+    if not is_deployed:
+        yield f"{len(resources)} resources are added"
+        return
+    yield from (
+        one.sentence for one in resources if not one.loses_data and not _is_told(one)
+    )
+    if not datasets and not resources:
+        yield f"{environment} is as the project says: a deploy would change nothing"
+
+
+def _is_told(change: ResourceChange) -> bool:
+    return change.type in _BY_DATASET or (
+        change.type == "AWS::Scheduler::Schedule" and "-schedules-" in change.stack
+    )
