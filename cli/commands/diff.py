@@ -13,18 +13,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cli import options
 from cli.deployed.environment import deployed
 from cli.deployed.local import LOCAL
-from cli.options import (
-    APIS,
-    DATASETS,
-    ENVIRONMENTS,
-    Apis,
-    Datasets,
-    Env,
-    Environments,
-    Json,
-)
 from lambdas.core.dataset import Catalogue
 from project.yaml_files import load_catalogue
 
@@ -39,11 +30,11 @@ _BY_DATASET = ("Custom::CatflapCatalogue", "Custom::CatflapObjects")
 
 def run(
     *,
-    environment: Env = "dev",
-    environments: Environments = ENVIRONMENTS,
-    datasets: Datasets = DATASETS,
-    apis: Apis = APIS,
-    as_json: Json = False,
+    environment: options.Env = "dev",
+    environments: options.Environments = options.ENVIRONMENTS,
+    datasets: options.Datasets = options.DATASETS,
+    apis: options.Apis = options.APIS,
+    as_json: options.Json = False,
 ) -> int:
     """Print each change. Raises BadInput, BadFiles, NotReached."""
     from cli.changes.datasets import dataset_changes  # noqa: PLC0415 - as below
