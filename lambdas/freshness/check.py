@@ -167,7 +167,7 @@ class FreshnessCheck:
             LOG.warning("%s; the next check tries again", error)
             return False, error.stuck
         except Exception:
-            LOG.exception("recorded runs could not be looked for; the next check does")
+            LOG.exception("could not look for unfinished runs; the next check will")
             return False, ()
         return True, ()
 
@@ -175,7 +175,7 @@ class FreshnessCheck:
         try:
             return self._loads.tell(before, now)
         except Exception:
-            LOG.exception("what was found about loads could not be told; it stays")
+            LOG.exception("could not send messages about loads; the next check will")
             return ()
 
     def _self_checked(
@@ -193,7 +193,7 @@ class FreshnessCheck:
         except StateConflict as conflict:
             LOG.warning("%s", conflict)
         except Exception:
-            LOG.exception("the incident of the monitoring could not be written")
+            LOG.exception("could not save the incident of the monitoring")
         return ()
 
     def _due(self, check_state: CheckState, now: datetime) -> list[Dataset]:
@@ -222,9 +222,7 @@ class FreshnessCheck:
         for place, item in enumerate(judged):
             if not self._has_time():
                 left = len(judged) - place
-                LOG.warning(
-                    "no time is left; %s datasets wait for the next check", left
-                )
+                LOG.warning("out of time; %s datasets wait for the next check", left)
                 break
             try:
                 self._announce_load(item)
@@ -234,7 +232,7 @@ class FreshnessCheck:
                 outcome.conflicts += 1
                 continue
             except Exception as error:
-                LOG.exception("%s could not be checked", item.dataset.name)
+                LOG.exception("could not check %s", item.dataset.name)
                 outcome.unchecked[item.dataset.name] = reason(error)
                 continue
             outcome.made += made
@@ -368,7 +366,7 @@ class FreshnessCheck:
         except StateConflict as conflict:
             LOG.warning("%s", conflict)
         except Exception as error:
-            LOG.exception("the incident of %s could not be ended", watch.dataset)
+            LOG.exception("could not end the incident of %s", watch.dataset)
             outcome.unchecked[watch.dataset] = reason(error)
 
     def _retire(
@@ -392,7 +390,7 @@ class FreshnessCheck:
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
             except Exception as error:
-                LOG.exception("%s could not be closed", name)
+                LOG.exception("could not close the incident of %s", name)
                 outcome.unchecked[name] = reason(error)
             else:
                 retired_now.append(name)

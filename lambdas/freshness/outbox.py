@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lambdas.core.errors import ChannelDown, DeliveryError
-from lambdas.core.incidents.groups import NoticeBatch, batches_of
+from lambdas.core.incidents.groups import batches_of
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import Channel, IncidentState
 
@@ -51,7 +51,7 @@ class Outbox:
             try:
                 delivered = self._deliver_by(name, mine)
             except Exception:
-                LOG.exception("%s rests until the next check", name)
+                LOG.exception("channel %s failed; retrying with the next check", name)
                 continue
             gone |= {notice.notice_id for notice in delivered}
         left = tuple(one for one in ordered if one.notice_id not in gone)
@@ -63,27 +63,31 @@ class Outbox:
         if channel is None:
             # Its secret was removed from the settings: nobody reads there any more.
             LOG.warning(
-                "%s is no channel any more; %s notices are dropped", name, len(notices)
+                "channel %s no longer exists; dropped %s notices", name, len(notices)
             )
             self._state.delivered(notices)
             return notices
         delivered: list[Notice] = []
         for batch in batches_of(notices):
             if not self._has_time():
-                LOG.warning("no time is left; %s delivers the rest next time", name)
+                LOG.warning(
+                    "out of time; %s delivers the rest with the next check", name
+                )
                 break
             try:
                 channel.deliver(batch)
             except ChannelDown as error:
-                LOG.warning("%s rests until the next check: %s", name, error)
+                LOG.warning(
+                    "channel %s is down; retrying with the next check: %s", name, error
+                )
                 break
             except DeliveryError as error:
-                LOG.warning("%s stays in the outbox: %s", _named(batch), error)
+                LOG.warning(
+                    "could not deliver %s; retrying with the next check: %s",
+                    batch.batch_id,
+                    error,
+                )
                 continue
             self._state.delivered(batch.notices)
             delivered += batch.notices
         return delivered
-
-
-def _named(batch: NoticeBatch) -> str:
-    return batch.batch_id

@@ -40,7 +40,7 @@ class RepairNotices:
             for told in self._tell_of_repairs(check_state, now):
                 made += told
         except StateConflict as conflict:
-            LOG.warning("%s; the next check tells", conflict)
+            LOG.warning("%s; the next check reports it", conflict)
         return made
 
     def _tell_of_problems(

@@ -105,7 +105,7 @@ class Worker:
         """The message waits. After some deliveries a copy takes its place: the queue
         counts them, and would take one that only waits for a dead letter.
         """
-        LOG.info("%s waits: its API has no free place", delivery.request.group)
+        LOG.info("%s waits: its API is at max_concurrency", delivery.request.group)
         is_copied = delivery.tries >= WAITING_TRIES
         if is_copied:
             self._sqs.send_message(
@@ -161,8 +161,8 @@ class Worker:
         following = continuation(request, after)
         if following is None:
             LOG.warning(
-                "%s is still not pulled whole after %d continuations; the next tick, "
-                "or the same backfill asked for again, goes on",
+                "%s is not complete after %d continuations; the next tick, or the same "
+                "backfill command, goes on",
                 request.group,
                 request.hops,
             )

@@ -81,7 +81,7 @@ def answered(
     except OutOfTime:
         raise
     except Exception as error:
-        logger.exception("the resource could not be made")
+        logger.exception("could not create the resource")
         said = str(error) if isinstance(error, CatflapError) else repr(error)
         if event.get("RequestType") != "Delete":
             document |= {"Status": "FAILED", "Reason": said[:REASON_LENGTH]}

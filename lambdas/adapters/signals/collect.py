@@ -86,7 +86,7 @@ class Collector:
         done, late = wait(asked, timeout=self._timeout_s)
         pool.shutdown(wait=False, cancel_futures=True)
         for task in late:
-            LOG.warning("%s: %s took too long, so it is not known", *asked[task])
+            LOG.warning("%s: %s not known: it took too long", *asked[task])
         found: dict[str, dict[str, object]] = {item.name: {} for item in datasets}
         for task in done:
             name, section = asked[task]

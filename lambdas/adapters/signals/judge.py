@@ -225,7 +225,10 @@ class Judge:
                 )
             except Exception:
                 # One dataset's odd find must not blind the check for all others.
-                LOG.exception("%s: what was found on its way makes no sense", name)
+                LOG.exception(
+                    "%s: could not read its signals; judging it without",
+                    name,
+                )
                 continue
             pull = found[name].pull
             explained[place] = _judged(

@@ -72,7 +72,7 @@ class PipeSource:
             row = self._warehouse.query(describe_pipe(pipe))[0]
             created_at, definition = row[0], str(row[PIPE_DEFINITION])
         except (WarehouseError, IndexError) as error:
-            LOG.warning("what %s reads is not known: %s", pipe, error)
+            LOG.warning("could not describe pipe %s: %s", pipe, error)
             return None, None
         found = _STAGED.search(definition)
         is_known = found is not None and not _PATTERN.search(definition)

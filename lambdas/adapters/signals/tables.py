@@ -95,7 +95,9 @@ class TableReader:
             except WarehouseUnreachable:
                 raise
             except WarehouseError as error:
-                LOG.warning("%s fails, its tables are asked instead: %s", view, error)
+                LOG.warning(
+                    "view %s failed; asking its tables one by one: %s", view, error
+                )
                 rows = []
             answers.update({str(row[0]): row for row in rows})
             left = [name for name in due if name not in answers]
@@ -151,7 +153,7 @@ class TableReader:
                         answers,
                     )
             except WarehouseUnreachable as error:
-                LOG.warning("future rows could not be told apart: %s", error)
+                LOG.warning("could not count rows dated in the future: %s", error)
                 down = True
         for name in ahead:
             readings[name] = _filtered(readings[name], answers.get(name))
@@ -190,7 +192,7 @@ def _reading(answer: Row | WarehouseError) -> Table:
                 future_rows=0,
             )
         case _:
-            LOG.warning("a row of times and counts was expected, not %r", answer)
+            LOG.warning("expected a row of times and counts, got %r", answer)
             return Table(read="error")
 
 

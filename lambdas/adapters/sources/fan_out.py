@@ -225,8 +225,8 @@ class FanOut:
             LOG.warning(skipped_sentence(child, parent, self._skipped))
         if self._distinct.has_forgotten:
             LOG.warning(
-                "%s: more distinct rows of %s than are remembered in one pull; a row "
-                "that comes again may have been asked for again",
+                "%s: one pull cannot remember so many rows of %s; a row that came "
+                "twice may have been requested twice",
                 child,
                 parent,
             )

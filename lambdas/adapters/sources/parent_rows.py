@@ -149,7 +149,11 @@ class LandedReading:
         """The rows of a run, and where they stand."""
         file = self._run(run)
         if file is None:
-            LOG.warning("the run file of %s of %s has expired", run, self._dataset)
+            LOG.warning(
+                "the run file of %s (%s) has expired; its rows are not requested",
+                run,
+                self._dataset,
+            )
             return
         for number, item in enumerate(file.objects):
             for row, record in enumerate(self._lines(item.key)):
@@ -181,9 +185,7 @@ class LandedReading:
         if block is None and start:
             raise LandingError(f"{key} vanished while it was read")
         if block is None:
-            LOG.warning(
-                "%s has expired: its rows are asked for by nobody any more", key
-            )
+            LOG.warning("%s has expired; its rows are not requested", key)
         return block or b""
 
 

@@ -290,7 +290,7 @@ class IncidentTable:
         unwritten = self._writer.batch(requests)
         if unwritten:
             LOG.warning(
-                "%s of %s writes were not made; the next check tries again: %s",
+                "%s of %s writes failed; the next check retries them: %s",
                 len(unwritten),
                 len(requests),
                 unwritten[0].why,

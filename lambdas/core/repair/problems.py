@@ -97,7 +97,7 @@ class Problems:
             pipe = self._context.pipes.now(names.runs_pipe(self._context.database))
             gone = self._context.notifications.missing(pipe.channel)
         except CatflapError as error:
-            LOG.warning("whether the pipes are notified is not known: %s", error)
+            LOG.warning("could not check the bucket's notifications: %s", error)
             self._standing[problem.name] = problem
             return
         if gone is not None:

@@ -74,7 +74,7 @@ class Settlement:
             try:
                 self._whole = self._context.pipes.loading_whole(self._context.database)
             except WarehouseError as error:
-                LOG.warning("what the pipes do with errors is not known: %s", error)
+                LOG.warning("could not read the pipes' ON_ERROR: %s", error)
                 self._whole = frozenset()
         return self._context.pipe(case) in self._whole
 
@@ -90,6 +90,6 @@ class Settlement:
                 pipe = names.runs_pipe(self._context.database)
                 self._run_file = self._context.pipes.now(pipe).last_ingested
             except WarehouseError as error:
-                LOG.warning("the pipe of run files: %s", error)
+                LOG.warning("could not read the status of the run-file pipe: %s", error)
                 self._run_file = None
         return self._run_file
