@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from cli import options
-from cli.output import when
+from cli.documents import verdict_as_text
 from lambdas.core.diagnosis.signals import Signals, signals_from_json
 from lambdas.core.diagnosis.verdict import Verdict, diagnose
 from lambdas.core.errors import BadInput
@@ -59,8 +59,8 @@ def run(
         collected = found.signals.model_dump(mode="json")
         print(json.dumps({"signals": collected, "verdict": found.verdict.to_json()}))
     else:
-        print(as_text(found.verdict))
-        print(signals_as_text(found.signals))
+        print(verdict_as_text(found.verdict))
+        print(signals_verdict_as_text(found.signals))
     return exit_code([found.verdict])
 
 
@@ -77,7 +77,7 @@ def of_file(source: str, *, as_json: bool) -> int:
             print(f"{name}: {printable(fault)}", file=sys.stderr)
         return BAD_INPUT
     for verdict in verdicts:
-        print(as_json_line(verdict) if as_json else as_text(verdict))
+        print(as_json_line(verdict) if as_json else verdict_as_text(verdict))
     return exit_code(verdicts)
 
 
@@ -111,40 +111,6 @@ def exit_code(verdicts: Sequence[Verdict]) -> int:
 def as_json_line(verdict: Verdict) -> str:
     """The verdict as one line of JSON, in ASCII: no terminal's locale can harm it."""
     return json.dumps(verdict.to_json())
-
-
-def as_text(verdict: Verdict) -> str:
-    """The verdict for a person: a headline, and what is worth knowing under it."""
-    told = sorted(audience.value for audience in verdict.tell)
-    labelled = [
-        ("cause", _cause(verdict)),
-        ("also", ", ".join(verdict.also)),
-        ("next", verdict.next_step),
-        ("tell", ", ".join(told) + (" (page)" if verdict.page else "")),
-        ("due", _expected(verdict)),
-    ]
-    lines = [f"{verdict.state.value.upper():<8}{verdict.headline}"]
-    lines += [f"        - {sentence}" for sentence in verdict.evidence]
-    lines += [f"  {label:<6}{value}" for label, value in labelled if value]
-    return "\n".join(map(printable, lines)) + "\n"
-
-
-def _cause(verdict: Verdict) -> str:
-    if verdict.cause is None:
-        return ""
-    where = "" if verdict.stage is None else f" ({verdict.stage.value})"
-    return f"{verdict.cause}{where}: docs/runbooks/{verdict.cause}.md"
-
-
-def _expected(verdict: Verdict) -> str:
-    """When the data come; where nobody knows, when we ask again."""
-    if verdict.eta is not None:
-        return f"expected at {when(verdict.eta)}"
-    if verdict.next_look is not None:
-        return f"not known yet; we ask again at {when(verdict.next_look)}"
-    if verdict.late_at is not None:
-        return f"late at {when(verdict.late_at)} if nothing comes"
-    return "not known yet" if verdict.state.late else ""
 
 
 def _read(source: str) -> str:
@@ -191,7 +157,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def signals_as_text(signals: Signals) -> str:
+def signals_verdict_as_text(signals: Signals) -> str:
     """Every signal that is known, one section a paragraph, and those that are not."""
     lines: list[str] = []
     for section, values in signals.model_dump(mode="json").items():

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from cli import options
 from cli.deployed.environment import Deployed, deployed, now
+from cli.documents import incident_document
 from cli.output import age, when
 from lambdas.adapters.environment import variables
 from lambdas.core.errors import BadInput, StateConflict
@@ -25,7 +25,6 @@ from lambdas.core.incidents.context import (
     loading_context,
     monitor_context,
 )
-from lambdas.core.incidents.document import document
 from lambdas.core.incidents.human import Change, changed_by_hand, said_by
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.notice import notices, with_notices
@@ -117,19 +116,12 @@ def run(
             else (before, ())
         )
     if as_json:
-        print(json.dumps(as_document(incident, now())))
+        print(json.dumps(incident_document(incident, now())))
         return DONE
     print(as_text(incident, now()))
     if told:
         print(f"\nThe next check notifies {', '.join(sorted(set(told)))}.")
     return DONE
-
-
-def as_document(incident: Incident, at: datetime) -> dict[str, object]:
-    """For scripts: the contract's document, and all else that is kept of it."""
-    kept: dict[str, object] = msgspec.to_builtins(incident)
-    is_open = incident.resolved_at is None
-    return {**kept, **document(incident, now=at), "open": is_open}
 
 
 def _when(option: str, text: str | None, subject: IncidentContext) -> datetime | None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cli import options
-from cli.commands.incident import as_document
 from cli.deployed.environment import deployed, now
+from cli.documents import incident_document
 from cli.output import age, columns, when
 from lambdas.core.incidents.incident import Incident
 
@@ -32,7 +32,9 @@ def run(
     known.sort(key=lambda one: (one.resolved_at is None, one.opened_at), reverse=True)
     shown = known[:limit]
     if as_json:
-        print(json.dumps({"incidents": [as_document(one, now()) for one in shown]}))
+        print(
+            json.dumps({"incidents": [incident_document(one, now()) for one in shown]})
+        )
         return DONE
     print(_table(shown, now()))
     if len(known) > limit:

@@ -20,13 +20,13 @@ import typer
 from rich.console import Console
 
 from cli import options
+from cli.documents import run_document
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
 from cli.one_machine.rate_files import RateFiles
 from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
-from cli.output import iso
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
@@ -35,7 +35,7 @@ from lambdas.core.cursor.order import CursorOrder, CursorValue
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
-from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.pull.run import RunStatus
 from project.fault import printable
 from project.yaml_files import load_datasets
 
@@ -237,33 +237,6 @@ def _print(result: PullResult, *, as_json: bool) -> None:
     error = run.error
     why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"
     print(f"{run.dataset}: run {run.run_id} failed; {printable(why)}", file=sys.stderr)
-
-
-def run_document(result: PullResult) -> dict[str, object]:
-    """What `pull --json` prints. A run that is not landed has failed."""
-    run: Run = result.run
-    return {
-        "dataset": run.dataset,
-        "run_id": run.run_id,
-        "status": "succeeded" if run.status is RunStatus.LANDED else "failed",
-        "rows": run.rows,
-        "bytes": run.size,
-        "objects": [
-            {"key": item.key, "rows": item.rows, "bytes": item.size}
-            for item in result.objects
-        ],
-        "pages": run.pages,
-        "requests": run.requests,
-        "retries": run.retries,
-        "cursor_before": run.cursor_before,
-        "cursor_after": run.cursor_after,
-        "started_at": iso(run.started_at),
-        "finished_at": iso(run.finished_at),
-        "error": {"kind": run.error.kind.value, "message": run.error.message}
-        if run.error
-        else None,
-        "warnings": list(result.warnings),
-    }
 
 
 def _shown(value: CursorValue | None) -> str:

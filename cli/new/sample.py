@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import BinaryIO
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import JsonValue
 
@@ -112,6 +113,7 @@ class EndpointProbe:
         self._http = http
         self._endpoint = endpoint
         self._selector: str | None = None
+        self._why = ""
 
     def sample(self) -> Sample:
         """A page or two. Raises UpstreamError if there is not one page of records."""
@@ -130,8 +132,14 @@ class EndpointProbe:
             second = self._second(found, position.get("at"), records)
             if second is None and found.get("type") == "cursor":
                 found, second = self._other_cursor(found, position.get("at"), records)
+            if second is None:
+                # a link that is built wrong names the parameter all the same
+                sign = sign or f"the next page that it names is not there: {self._why}"
+                ways = islice(_ways_of_link(position.get("at"), len(records)), 6)
+                found, second = self._tried(records, ways)
         elif position is None and self._may_go_on(page, unclear=bool(unclear)):
-            found, second = self._tried(records)
+            ways = islice(self._ways(len(records)), 6)
+            found, second = self._tried(records, ways)
         is_all = position is None and not sign and found is None
         if found is not None and second is None:
             found = None
@@ -275,6 +283,7 @@ class EndpointProbe:
         except UpstreamError as error:
             if error.kind in {RunErrorKind.AUTH, RunErrorKind.TIMEOUT}:
                 raise
+            self._why = f"{error}".partition(": ")[2] or f"{error}"
             return None
         rows = list(page.records)
         is_other = not set(rows) <= set(first)
@@ -305,11 +314,12 @@ class EndpointProbe:
         return (counts or self._is_like_a_page(rows)) and not self._says_all(rows)
 
     def _tried(
-        self, first: Sequence[bytes]
+        self,
+        first: Sequence[bytes],
+        ways: Iterable[tuple[dict[str, JsonValue], JsonValue]],
     ) -> tuple[Mapping[str, JsonValue] | None, Sequence[bytes] | None]:
         """The first way of going on that brings other rows."""
-        ways = chain(self._after_the_last(first), islice(self._ways(len(first)), 6))
-        for paginator, position in ways:
+        for paginator, position in chain(self._after_the_last(first), ways):
             rows = self._second(paginator, position, first)
             if rows and not set(rows) & set(first):
                 return paginator, rows
@@ -394,6 +404,21 @@ def _by_page(
     if page is not None and page != base:
         found["page"] = page
     return found
+
+
+def _ways_of_link(
+    link: object, rows: int
+) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
+    """The parameters of a link that count pages or rows, as ways to go on."""
+    query = parse_qsl(urlsplit(link).query) if isinstance(link, str) else []
+    for name, value in query:
+        if value in {"1", "2"}:
+            yield _by_page(name, int(value) - 1), int(value)
+        if value == str(rows):
+            yield (
+                {"type": "offset", "limit": rows, "offset_param": name},
+                {"offset": rows, "limit": rows},
+            )
 
 
 def _with(endpoint: Endpoint, **changes: object) -> Endpoint:

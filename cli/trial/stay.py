@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from cli.deployed.environment import Deployed, reached_in
 from cli.deployed.local import FILE, LOCAL, LocalStack
+from cli.trial.choice import Choice
 from lambdas.core.errors import CatflapError
 from local.aws.resources.registry import DeployFailed
 from local.loopback import Answer, Asked, LoopbackServer
 from local.stack import SynthFailedError
 from local.status_page import page_of
+from local.trial.kept_state import KeptMoment, KeptState
 from local.trial.live import FileWatch, TrialClock, UpstreamClocks, live
-from local.trial.project import ProjectFolders, lay_out
 from local.trial.trial import Trial
 from local.trial.workspace import OWNER
 from project.fault import printable
-from project.yaml_files import load_datasets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A trial that stays up: of the datasets `names` of the user's `folders`."""
+    """A trial of `choice` that stays up; `kept` is the state that it leaves."""
 
     trial: Trial
-    folders: ProjectFolders
-    names: Sequence[str]
+    choice: Choice
     clock: TrialClock
     clocks: UpstreamClocks
     console: Console
+    kept: KeptState
 
     def until_interrupted(self) -> None:
         """Let schedules tick until Ctrl-C."""
-        folders = self.folders
+        folders = self.choice.folders
         watch = FileWatch((folders.datasets, folders.apis, folders.environments))
         steps = live(
             self.trial,
             self.clock,
             clocks=self.clocks,
-            redeploy=lambda: self._say(self._redeployed()),
+            redeploy=lambda: self._say(_redeployed(self.trial, self.choice)),
+            save=lambda: self._save(is_last=False),
             watch=watch,
         )
         with LoopbackServer(self._page) as status:
@@ -55,7 +58,10 @@ class Standing:
                         headline = printable(one.mail.subject)
                         self._say(f"{one.at:%H:%M} {one.mail.audience}: {headline}")
             except KeyboardInterrupt:
-                self._say("ended")
+                self._save(is_last=True)
+                self._say(
+                    "Ended; `catflap try --stay` goes on from here, --fresh anew."
+                )
             finally:
                 FILE.unlink(missing_ok=True)
 
@@ -65,7 +71,7 @@ class Standing:
             self._say(f"{name + ':':<18}{url}")
         self._say("In another terminal every command takes --env local, such as")
         self._say("  catflap status --env local")
-        self._say(f"  catflap pull {self.names[0]} --env local")
+        self._say(f"  catflap pull {self.trial.names[0]} --env local")
         self._say("Ctrl-C ends it.")
 
     def _say(self, text: str) -> None:
@@ -76,16 +82,26 @@ class Standing:
         shown = page_of(self.trial.stack, now=self.clock.now())
         return Answer(body=shown.encode(), headers=html)
 
-    def _redeployed(self) -> str:
-        return _redeployed(self.trial, self.folders, self.names)
+    def _save(self, *, is_last: bool) -> None:
+        moment = KeptMoment(now=self.clock.now(), is_real=self.clock.is_real)
+        self.trial.save(self.kept, moment, is_last=is_last)
 
 
-def _redeployed(trial: Trial, folders: ProjectFolders, names: Sequence[str]) -> str:
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM be what Ctrl-C is: all that was started ends in order."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _redeployed(trial: Trial, choice: Choice) -> str:
     """Deploy the changed files; what came of it, in a line."""
     made = trial.folder / f"deploy-{len(list(trial.folder.glob('deploy-*'))) + 1}"
     try:
-        catalogue = load_datasets(names, datasets=folders.datasets, apis=folders.apis)
-        project = lay_out(made / "project", folders, catalogue, names)
+        project = choice.lay_out(made / "project")
         changed = trial.deploy(project, made)
     except (CatflapError, SynthFailedError, DeployFailed) as error:
         return f"The changed YAML is not deployed:\n{error}"

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cli.deployed.environment import moment
+from cli.output import when
 from lambdas.core.backfill.slices import parse_duration
 from lambdas.core.errors import BadInput
+from local.trial.kept_state import KeptMoment
 from local.trial.live import TrialClock
 
 
@@ -22,6 +24,20 @@ class Times:
     def has_only_begun(self) -> bool:
         """Whether nothing is lived through before it stays up."""
         return self.start is not None and self.end is None
+
+    def going_on(self, kept: KeptMoment | None) -> Times:
+        """The same, from where the last one ended. Raises BadInput."""
+        if kept is None or (kept.is_real and self.start is None):
+            return self
+        if kept.is_real or self.start is None:
+            lives = "in real time" if kept.is_real else "on a clock of its own"
+            raise BadInput(
+                f"the state in .catflap/local lives {lives}, at {when(kept.now)}; "
+                "--fresh begins anew"
+            )
+        passed = kept.now - self.start
+        end = None if self.end is None else self.end + passed
+        return Times(start=kept.now, end=end)
 
     def clock(self, speed: float) -> TrialClock:
         """What goes on from where it ends."""

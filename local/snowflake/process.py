@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, Self, cast
 from urllib.parse import urlsplit
 
@@ -192,6 +193,14 @@ class EmbeddedSnowflake:
     def fill(self, statements: Sequence[str]) -> None:
         """Run DuckDB statements as they are, to make many tables at once."""
         self._post("fill", {"statements": list(statements)})
+
+    def save(self, folder: Path) -> None:
+        """Keep tables, loads and what pipes remember in an empty folder."""
+        self._post("snapshot", {"act": "save", "folder": str(folder.resolve())})
+
+    def restore(self, folder: Path) -> None:
+        """Put back what `save` kept, into what is deployed."""
+        self._post("snapshot", {"act": "restore", "folder": str(folder.resolve())})
 
     def _post(self, route: str, body: Mapping[str, object]) -> Mapping[str, object]:
         answer = self._http.request("POST", f"{self._url}/embedded/{route}", json=body)

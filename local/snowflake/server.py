@@ -28,6 +28,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
@@ -51,6 +52,7 @@ from local.snowflake.account import Account
 from local.snowflake.answers import Answer
 from local.snowflake.aws_side import SnowflakeAws
 from local.snowflake.rewrite import Rewriting
+from local.snowflake.snapshot import SnowflakeSnapshot
 from local.snowflake.snowpipe import Snowpipe
 from local.snowflake.statements import Statements
 
@@ -116,6 +118,14 @@ class EmbeddedAccount:
         with self.lock:
             for statement in statements:
                 _server.shared_fs.duck_conn.execute(statement)
+
+    def keep(self, act: str, folder: Path) -> None:
+        """`save` what the account holds to an empty folder, or `restore` it."""
+        with self.lock:
+            snapshot = SnowflakeSnapshot(
+                connection=_server.shared_fs.duck_conn, pipes=self.account.pipes
+            )
+            {"save": snapshot.save, "restore": snapshot.restore}[act](folder)
 
     def sign_in(
         self, body: Json, role: str | None, context: Sequence[str | None]
@@ -319,6 +329,12 @@ def application(embedded: EmbeddedAccount) -> Starlette:
             await run_in_threadpool(embedded.fill, statements)
         return JSONResponse({"statements": len(statements)})
 
+    async def keep(request: Request) -> Response:
+        asked = await request.json()
+        async with in_turn:
+            await run_in_threadpool(embedded.keep, asked["act"], Path(asked["folder"]))
+        return JSONResponse({})
+
     return Starlette(
         routes=[
             Route("/session/v1/login-request", login, methods=["POST"]),
@@ -326,6 +342,7 @@ def application(embedded: EmbeddedAccount) -> Starlette:
             Route("/embedded/clock", clock, methods=["POST"]),
             Route("/embedded/deliver", deliver, methods=["POST"]),
             Route("/embedded/fill", fill, methods=["POST"]),
+            Route("/embedded/snapshot", keep, methods=["POST"]),
             *(
                 route
                 for route in _server.routes

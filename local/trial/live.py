@@ -20,6 +20,8 @@ from local.trial.trial import SentMessage, Trial
 CLOCK = "/-/clock"
 IDLE_S = 0.5
 """Between two looks at what is due."""
+SAVE_EVERY_S = 10.0
+"""So much is lost at most when its process is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +121,11 @@ def live(
     *,
     clocks: UpstreamClocks,
     redeploy: Callable[[], None],
+    save: Callable[[], None],
     watch: FileWatch,
 ) -> Iterator[list[SentMessage]]:
     """Let time pass for ever; what was told at each step."""
+    saved_at = 0.0
     while True:
         if watch.has_changed():
             redeploy()
@@ -132,4 +136,7 @@ def live(
         trial.stack.fabric.tick(now)
         trial.stack.fabric.drain(now)
         yield trial.read_messages(now)
+        if time.monotonic() - saved_at > SAVE_EVERY_S:
+            save()
+            saved_at = time.monotonic()
         time.sleep(IDLE_S)

@@ -33,7 +33,11 @@ def put_secrets(
         else:
             missing.append((name, key))
     for name, members in values.items():
-        client.create_secret(Name=name, SecretString=json.dumps(members))
+        text = json.dumps(members)
+        try:
+            client.create_secret(Name=name, SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=name, SecretString=text)
     return missing
 
 

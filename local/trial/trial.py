@@ -24,7 +24,8 @@ from lambdas.core.sql import names as sql_names
 from local.aws.poller import queue_url
 from local.inbox import Mail
 from local.stack import PERSON, ROOT, EmbeddedStack, Project, Synthesis
-from local.trial.project import LOCAL
+from local.trial.kept_state import KeptMoment, KeptState
+from local.trial.project import LOCAL, chosen
 from local.trial.secrets import put_secrets
 
 SAMPLE_ROWS = 5
@@ -74,7 +75,12 @@ class TriedDataset:
     @property
     def state(self) -> str:
         """As the check found it."""
-        return "unknown" if self.watch is None else self.watch.state
+        if self.dataset.schedule.paused is not None:
+            return "no_promise"
+        if self.watch is None:
+            return "unknown"
+        is_promised = self.watch.is_promised or self.watch.state != "pass"
+        return self.watch.state if is_promised else "no_promise"
 
     @property
     def rows_landed(self) -> int:
@@ -82,8 +88,21 @@ class TriedDataset:
         return sum(result.run.rows for result in self.results)
 
     @property
+    def is_at_risk(self) -> bool:
+        """Whether it is on time still, and has an incident."""
+        return self.watch is not None and self.watch.at_risk
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is late, at risk, failed or unknown."""
+        is_on_time = self.state in {"pass", "no_promise"} and not self.is_at_risk
+        return is_on_time and not self.has_failed
+
+    @property
     def has_failed(self) -> bool:
-        """Whether its newest run failed, or it has none."""
+        """Whether its newest run failed, or it has none and is not paused."""
+        if self.dataset.schedule.paused is not None:
+            return False
         newest = self.results[0].run.status if self.results else RunStatus.FAILED
         return newest is not RunStatus.LANDED
 
@@ -125,7 +144,27 @@ class Trial:
         ) as made:
             changed = self.stack.update(project, made.folder())
         self.project = project
+        self._put_secrets()
         return changed
+
+    @property
+    def names(self) -> list[str]:
+        """The datasets, parents first."""
+        return chosen(self.project.catalogue, ())
+
+    def go_on(self, kept: KeptState, *, now: datetime | None) -> None:
+        """Go on from what is kept, if anything is; it is `now`, or the real time."""
+        moment = kept.moment()
+        if moment is None:
+            return
+        with self._step("restore .catflap/local") as done:
+            at = now or datetime.now(UTC)
+            kept.restore(self.stack, table=self._state_table(), now=at)
+            done.append(f"as of {moment.now:%Y-%m-%d %H:%M} UTC")
+
+    def save(self, kept: KeptState, moment: KeptMoment, *, is_last: bool) -> None:
+        """Keep what the stack holds. Only while nothing is in flight."""
+        kept.save(self.stack, moment, table=self._state_table(), is_last=is_last)
 
     def wake(self, name: str) -> None:
         """Pull one dataset, and let happen all that follows from it."""
@@ -245,11 +284,7 @@ class Trial:
                     bundle_root=bundle,
                 )
             )
-            self.missing_secrets = put_secrets(
-                self.stack.cloud.client("secretsmanager"),
-                self.project.catalogue,
-                self.value_of,
-            )
+            self._put_secrets()
             done.append(f"{self.stack.deployment.total_resources} resources")
 
     @contextmanager
@@ -260,6 +295,12 @@ class Trial:
         yield outcome
         took = time.monotonic() - began
         self.report(Step(what=what, seconds=took, outcome=", ".join(outcome)))
+
+    def _put_secrets(self) -> None:
+        secrets = self.stack.cloud.client("secretsmanager")
+        self.missing_secrets = put_secrets(
+            secrets, self.project.catalogue, self.value_of
+        )
 
     def _state_table(self) -> str:
         return self.stack.deployment.function(FRESHNESS).environment["STATE_TABLE"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.diagnose import as_text, of_file, verdicts_of
+from cli.commands.diagnose import of_file, verdicts_of
+from cli.documents import verdict_as_text
 from lambdas.core.diagnosis.signals import signals_from_json
 from lambdas.core.diagnosis.verdict import diagnose
 from lambdas.core.errors import BadInput
@@ -151,9 +152,9 @@ def test_control_characters_never_reach_a_terminal(
 
 
 def test_a_person_reads_when_it_is_expected_or_when_we_ask_again() -> None:
-    quiet = as_text(diagnose(signals_from_json(json.dumps(QUIET))))
+    quiet = verdict_as_text(diagnose(signals_from_json(json.dumps(QUIET))))
     assert "we ask again at 2026-11-23 09:55Z" in quiet
     failed = {"pull.last_run.status": "failed", "pull.last_run.error": "auth"}
     at_risk = changed(HEALTHY, {**failed, "policy.late_at": ago(-7200)})
-    shown = as_text(diagnose(signals_from_json(json.dumps(at_risk))))
+    shown = verdict_as_text(diagnose(signals_from_json(json.dumps(at_risk))))
     assert "late at 2026-11-23 11:00Z if nothing comes" in shown

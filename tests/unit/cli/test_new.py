@@ -576,3 +576,37 @@ def test_what_says_that_there_is_more_stands_in_the_file(place: Place) -> None:
     with serving(lambda _: answer_json(document)) as server:
         place.new(f"{server.url}cats")
     assert "`meta.total` is 90. Nothing in the answer says how" in place.written()
+
+
+def test_a_next_link_that_is_not_there_names_its_parameter_all_the_same(
+    place: Place,
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path != "/api/cats":
+            return Answer(status=404, body=b"no such page")
+        number = at(asked, "_page", 1)
+        rows, more = page_of(number - 1)
+        after = None if more is None else f"/cats?_page={number + 1}"
+        return answer_json({"data": rows, "total": len(CATS), "next": after})
+
+    with serving(answer) as server:
+        code, _, err = place.run("new", "cats", "--from", f"{server.url}/api/cats")
+
+    assert (code, err) == (0, "")
+    written = (place.root / "datasets/cats.yaml").read_text()
+    assert "paginator: {type: page_number, page_param: _page, base_page: 1}" in written
+
+
+def test_a_next_link_that_is_not_there_is_said(place: Place) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path != "/api/cats":
+            return Answer(status=404, body=b"no such page")
+        rows, _ = page_of(0)
+        return answer_json({"data": rows, "next": "/more/x7f"})
+
+    with serving(answer) as server:
+        code, out, _ = place.run("new", "cats", "--from", f"{server.url}/api/cats")
+
+    assert code == 0
+    assert "the next page that it names is not there" in out
+    assert "answered 404" in out

@@ -13,7 +13,7 @@ import pytest
 
 from cli.commands import pull as pulling
 from cli.commands import runs
-from cli.commands.pull import run_document
+from cli.documents import run_document
 from cli.one_machine.file_state import FileState
 from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.dataset import Dataset

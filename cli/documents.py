@@ -1,0 +1,85 @@
+"""Runs and incidents as documents for scripts, verdicts as texts for people: whichever
+command prints them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from cli.output import iso, when
+from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.incidents.document import document
+from lambdas.core.incidents.incident import Incident
+from lambdas.core.pull.engine import PullResult
+from lambdas.core.pull.run import Run, RunStatus
+from project.fault import printable
+
+
+def run_document(result: PullResult) -> dict[str, object]:
+    """What `pull --json` prints. A run that is not landed has failed."""
+    run: Run = result.run
+    return {
+        "dataset": run.dataset,
+        "run_id": run.run_id,
+        "status": "succeeded" if run.status is RunStatus.LANDED else "failed",
+        "rows": run.rows,
+        "bytes": run.size,
+        "objects": [
+            {"key": item.key, "rows": item.rows, "bytes": item.size}
+            for item in result.objects
+        ],
+        "pages": run.pages,
+        "requests": run.requests,
+        "retries": run.retries,
+        "cursor_before": run.cursor_before,
+        "cursor_after": run.cursor_after,
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
+        "error": {"kind": run.error.kind.value, "message": run.error.message}
+        if run.error
+        else None,
+        "warnings": list(result.warnings),
+    }
+
+
+def incident_document(incident: Incident, at: datetime) -> dict[str, object]:
+    """For scripts: the contract's document, and all else that is kept of it."""
+    kept: dict[str, object] = msgspec.to_builtins(incident)
+    is_open = incident.resolved_at is None
+    return {**kept, **document(incident, now=at), "open": is_open}
+
+
+def verdict_as_text(verdict: Verdict) -> str:
+    """The verdict for a person: a headline, and what is worth knowing under it."""
+    told = sorted(audience.value for audience in verdict.tell)
+    labelled = [
+        ("cause", _cause(verdict)),
+        ("also", ", ".join(verdict.also)),
+        ("next", verdict.next_step),
+        ("tell", ", ".join(told) + (" (page)" if verdict.page else "")),
+        ("due", _expected(verdict)),
+    ]
+    lines = [f"{verdict.state.value.upper():<8}{verdict.headline}"]
+    lines += [f"        - {sentence}" for sentence in verdict.evidence]
+    lines += [f"  {label:<6}{value}" for label, value in labelled if value]
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def _cause(verdict: Verdict) -> str:
+    if verdict.cause is None:
+        return ""
+    where = "" if verdict.stage is None else f" ({verdict.stage.value})"
+    return f"{verdict.cause}{where}: docs/runbooks/{verdict.cause}.md"
+
+
+def _expected(verdict: Verdict) -> str:
+    """When the data come; where nobody knows, when we ask again."""
+    if verdict.eta is not None:
+        return f"expected at {when(verdict.eta)}"
+    if verdict.next_look is not None:
+        return f"not known yet; we ask again at {when(verdict.next_look)}"
+    if verdict.late_at is not None:
+        return f"late at {when(verdict.late_at)} if nothing comes"
+    return "not known yet" if verdict.state.late else ""

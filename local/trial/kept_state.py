@@ -1,0 +1,181 @@
+"""What an embedded stack holds, kept in a folder, so that the next one goes on from it:
+the landing bucket, the state table, and Snowflake's tables, loads and pipes.
+
+A save is a folder of its own, beside the objects that all saves share, and counts once
+the file `newest` names it: whoever is killed meanwhile leaves the save before.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lambdas.core.errors import BadInput
+from local.snowflake.process import QUEUE
+from local.stack import EmbeddedStack
+
+_NEWEST, _OBJECTS, _LOCK, _MOMENT = "newest", "objects", "lock", "moment.json"
+_HEADERS = ("Metadata", "ContentType", "ContentEncoding")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptMoment:
+    """What time it was in the stack; `is_real`: the time outside."""
+
+    now: datetime
+    is_real: bool
+
+
+class KeptState:
+    """The state in a folder. One process at a time has it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._last: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have it alone. Raises BadInput if another process has."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / _LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(
+                    "an embedded stack is up in this folder already: `catflap status "
+                    "--env local` asks it, Ctrl-C in its terminal ends it"
+                ) from None
+            yield
+
+    def moment(self) -> KeptMoment | None:
+        """When it was saved; None if nothing is kept."""
+        newest = self._newest()
+        if newest is None:
+            return None
+        said = json.loads((newest / _MOMENT).read_text())
+        now = datetime.fromisoformat(said["now"])
+        return KeptMoment(now=now, is_real=said["is_real"])
+
+    def forget(self) -> None:
+        """Keep nothing of it."""
+        (self._root / _NEWEST).unlink(missing_ok=True)
+        for path in self._root.glob("*/"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def save(
+        self, stack: EmbeddedStack, moment: KeptMoment, *, table: str, is_last: bool
+    ) -> None:
+        """Keep what the stack holds. Only while nothing is in flight. Until the last,
+        where neither bucket nor state table changed, only the time is written.
+        """
+        before = self._newest()
+        objects, items = self._objects(stack), _items(stack, table)
+        said = {"now": moment.now.isoformat(), "is_real": moment.is_real}
+        if before is not None and not is_last and self._last == (objects, items):
+            _write(before / _MOMENT, said)
+            return
+        folder = self._root / str(int(before.name) + 1 if before else 1)
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "snowflake").mkdir(parents=True)
+        stack.snowflake.save(folder / "snowflake")
+        _write(folder / "objects.json", objects)
+        _write(folder / "items.json", items)
+        _write(folder / _MOMENT, said)
+        _write(self._root / _NEWEST, folder.name)
+        self._last = objects, items
+        self._remove_all_but(folder, {one["file"] for one in objects})
+
+    def _remove_all_but(self, newest: Path, objects: set[str]) -> None:
+        for path in self._root.glob("[0-9]*"):
+            if path != newest:
+                shutil.rmtree(path, ignore_errors=True)
+        for path in (self._root / _OBJECTS).iterdir():
+            if path.name not in objects:
+                path.unlink()
+
+    def restore(self, stack: EmbeddedStack, *, table: str, now: datetime) -> None:
+        """Put it into a stack that has just been deployed; it is `now` afterwards."""
+        folder = self._newest()
+        assert folder is not None
+        s3, bucket = stack.cloud.client("s3"), stack.bucket()
+        for one in json.loads((folder / "objects.json").read_text()):
+            stack.cloud.set_clock(datetime.fromisoformat(one["at"]))
+            body = (self._root / _OBJECTS / one["file"]).read_bytes()
+            s3.put_object(Bucket=bucket, Key=one["key"], Body=body, **one["headers"])
+        stack.cloud.set_clock(now)
+        # What was landed long ago is no news to Snowpipe.
+        sqs = stack.cloud.client("sqs")
+        sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"])
+        dynamodb = stack.cloud.client("dynamodb")
+        for item in json.loads((folder / "items.json").read_text(), object_hook=_read):
+            dynamodb.put_item(TableName=table, Item=item)
+        stack.snowflake.restore(folder / "snowflake")
+
+    def _newest(self) -> Path | None:
+        try:
+            return self._root / str(json.loads((self._root / _NEWEST).read_text()))
+        except OSError:
+            return None
+
+    def _objects(self, stack: EmbeddedStack) -> list[dict[str, Any]]:
+        """All objects, oldest first; the bytes of those that are new are written."""
+        (self._root / _OBJECTS).mkdir(exist_ok=True)
+        s3, bucket = stack.cloud.client("s3"), stack.bucket()
+        known = {one["file"]: one for one in self._last[0]}
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        found = [one for page in pages for one in page.get("Contents", ())]
+        return [
+            known.get(_file(one)) or self._object(s3, bucket, one)
+            for one in sorted(found, key=lambda one: (one["LastModified"], one["Key"]))
+        ]
+
+    def _object(self, s3: Any, bucket: str, one: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - boto3's client
+        name = _file(one)
+        got = s3.get_object(Bucket=bucket, Key=one["Key"])
+        (self._root / _OBJECTS / name).write_bytes(got["Body"].read())
+        return {
+            "key": one["Key"],
+            "at": one["LastModified"].astimezone(UTC).isoformat(),
+            "file": name,
+            "headers": {key: got[key] for key in _HEADERS if got.get(key)},
+        }
+
+
+def _file(one: dict[str, Any]) -> str:
+    known = f"{one['Key']} {one['ETag']} {one['LastModified']}"
+    return hashlib.sha256(known.encode()).hexdigest()[:32]
+
+
+def _items(stack: EmbeddedStack, table: str) -> list[dict[str, Any]]:
+    scan = stack.cloud.client("dynamodb").get_paginator("scan")
+    pages = scan.paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]
+
+
+def _write(path: Path, value: object) -> None:
+    """Whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(value, default=_plain))
+    new.replace(path)
+
+
+def _plain(value: object) -> object:
+    """Bytes are the one thing of DynamoDB's that JSON lacks."""
+    assert isinstance(value, bytes)
+    return {"base64": base64.b64encode(value).decode()}
+
+
+def _read(value: dict[str, Any]) -> object:
+    text = value.get("base64")
+    return (
+        base64.b64decode(text) if isinstance(text, str) and len(value) == 1 else value
+    )
