@@ -1,5 +1,6 @@
 """What an embedded stack holds, kept in a folder, so that the next one goes on from it:
-the landing bucket, the state table, and Snowflake's tables, loads and pipes.
+the landing bucket, the state table, Slack's messages, and Snowflake's tables, loads
+and pipes.
 
 A save is a folder of its own, beside the objects that all saves share, and counts once
 the file `newest` names it: whoever is killed meanwhile leaves the save before.
@@ -14,12 +15,13 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lambdas.core.errors import BadInput
+from local.slack.page import Post
 from local.snowflake.process import QUEUE
 from local.stack import EmbeddedStack
 
@@ -89,6 +91,7 @@ class KeptState:
         stack.snowflake.save(folder / "snowflake")
         _write(folder / "objects.json", objects)
         _write(folder / "items.json", items)
+        _write(folder / "posts.json", [asdict(one) for one in stack.slack.all])
         _write(folder / _MOMENT, said)
         _write(self._root / _NEWEST, folder.name)
         self._last = objects, items
@@ -107,7 +110,10 @@ class KeptState:
         folder = self._newest()
         assert folder is not None
         s3, bucket = stack.cloud.client("s3"), stack.bucket()
+        deployed = {one["Key"] for one in _listed(s3, bucket)}
         for one in json.loads((folder / "objects.json").read_text()):
+            if one["key"] in deployed:
+                continue
             stack.cloud.set_clock(datetime.fromisoformat(one["at"]))
             body = (self._root / _OBJECTS / one["file"]).read_bytes()
             s3.put_object(Bucket=bucket, Key=one["key"], Body=body, **one["headers"])
@@ -119,6 +125,10 @@ class KeptState:
         for item in json.loads((folder / "items.json").read_text(), object_hook=_read):
             dynamodb.put_item(TableName=table, Item=item)
         stack.snowflake.restore(folder / "snowflake")
+        posts = json.loads((folder / "posts.json").read_text())
+        stack.slack.all.extend(
+            Post(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in posts
+        )
 
     def _newest(self) -> Path | None:
         try:
@@ -131,8 +141,7 @@ class KeptState:
         (self._root / _OBJECTS).mkdir(exist_ok=True)
         s3, bucket = stack.cloud.client("s3"), stack.bucket()
         known = {one["file"]: one for one in self._last[0]}
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        found = [one for page in pages for one in page.get("Contents", ())]
+        found = _listed(s3, bucket)
         return [
             known.get(_file(one)) or self._object(s3, bucket, one)
             for one in sorted(found, key=lambda one: (one["LastModified"], one["Key"]))
@@ -148,6 +157,11 @@ class KeptState:
             "file": name,
             "headers": {key: got[key] for key in _HEADERS if got.get(key)},
         }
+
+
+def _listed(s3: Any, bucket: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3's client
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return [one for page in pages for one in page.get("Contents", ())]
 
 
 def _file(one: dict[str, Any]) -> str:
@@ -169,7 +183,9 @@ def _write(path: Path, value: object) -> None:
 
 
 def _plain(value: object) -> object:
-    """Bytes are the one thing of DynamoDB's that JSON lacks."""
+    """What JSON lacks: times, and bytes, which only DynamoDB has."""
+    if isinstance(value, datetime):
+        return value.isoformat()
     assert isinstance(value, bytes)
     return {"base64": base64.b64encode(value).decode()}
 
