@@ -29,7 +29,13 @@ from local.scenarios.report import (
     read_by_engineers,
     totals_table,
 )
-from local.scenarios.story import DAYS_NEEDED, PAUSED, QUIET, two_incidents
+from local.scenarios.story import (
+    DAYS_NEEDED,
+    PAUSED,
+    QUIET,
+    shown_at,
+    two_incidents,
+)
 from local.stack import ROOT, EmbeddedStack, Synthesis, read
 from local.status_page import page_of
 from local.trial.workspace import FOLDER
@@ -39,7 +45,7 @@ START = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS = 10
 THRESHOLD = timedelta(hours=3)
 INBOX = FOLDER / "inbox.html"
-PAGE = FOLDER / "page.html"
+PAGE, LATE_PAGE = FOLDER / "page.html", FOLDER / "page-late.html"
 WORDS = re.compile(r"\w+")
 
 
@@ -109,6 +115,7 @@ def live(
             diary = _lived(console, stack, upstream, end)
             outcome = _judged(stack, upstream, diary, end)
             stack.slack.write(INBOX)
+            stack.report("page", now=end)
             PAGE.write_text(page_of(stack, now=end))
     console.rule("what people read")
     print_story(console, diary.told, diary.turns)
@@ -122,7 +129,8 @@ def live(
     if picture is not None:
         draw(picture, read_by_engineers(diary.told), tables)
     console.print(f"the messages as Slack would show them: {INBOX}")
-    console.print(f"the status page: {PAGE}")
+    console.print(f"the status page while flights was late: {LATE_PAGE}")
+    console.print(f"the status page in the end: {PAGE}")
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
     return outcome
 
@@ -139,9 +147,14 @@ def _lived(
     with Progress(*columns, console=console, disable=not is_watched) as bar:
         task = bar.add_task("living", total=(end - START).total_seconds())
         day = START.date()
+        midnight = datetime(START.year, START.month, START.day, tzinfo=UTC)
+        is_shown = False
 
         def progress(now: datetime) -> None:
-            nonlocal day
+            nonlocal day, is_shown
+            if not is_shown and now >= shown_at(midnight):
+                is_shown = True
+                LATE_PAGE.write_text(page_of(stack, now=now))
             bar.update(
                 task,
                 completed=(now - START).total_seconds(),
@@ -156,9 +169,7 @@ def _lived(
             upstream=upstream,
             start=START,
             end=end,
-            turns=two_incidents(
-                datetime(START.year, START.month, START.day, tzinfo=UTC)
-            ),
+            turns=two_incidents(midnight),
             progress=progress,
         )
         return replay.live()

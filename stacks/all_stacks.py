@@ -18,6 +18,7 @@ from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 from stacks.repair import RepairStack
+from stacks.reports import ReportsStack
 from stacks.schedules import SchedulesStack
 from stacks.warehouse import WarehouseStack
 
@@ -44,7 +45,7 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
     landing = LandingStack(app, environment=environment, catalogue=catalogue)
     notifications = NotificationsStack(app, environment=environment, key=landing.key)
     with_connector = Bundle(
-        slices=("freshness", "repair", "warehouse"), lock=SNOWFLAKE_LOCK
+        slices=("freshness", "repair", "reports", "warehouse"), lock=SNOWFLAKE_LOCK
     )
     warehouse = WarehouseStack(
         app,
@@ -76,7 +77,14 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
         landing=landing,
         notifications=notifications,
     )
-    for stack in (ingestion, freshness, repair):
+    reports = ReportsStack(
+        app,
+        environment=environment,
+        bundle=with_connector,
+        landing=landing,
+        notifications=notifications,
+    )
+    for stack in (ingestion, freshness, repair, reports):
         # their functions read what it publishes
         stack.add_stack_dependency(warehouse)
     for number in range(environment.schedule_stacks):

@@ -146,6 +146,14 @@ class RepairSettings(SnowflakeSettings, CatalogueSettings):
     load_grace_s: int = 900
 
 
+class ReportSettings(CatalogueSettings):
+    """The function that makes reports."""
+
+    state_table: str
+    environment_name: str
+    check_every_s: int = 300
+
+
 class WarehouseSettings(SnowflakeSettings, CatalogueSettings):
     """The function behind the `warehouse` custom resource."""
 

@@ -51,6 +51,11 @@ PAUSED = Expected(dataset="flights", cause="pipe_stopped", pages=True)
 DAYS_NEEDED = 6
 
 
+def shown_at(start: datetime) -> datetime:
+    """When the status page is worth a look: flights have been late for hours."""
+    return start + timedelta(days=2, hours=22)
+
+
 def two_incidents(start: datetime) -> tuple[Turn, ...]:
     """Upstream goes quiet on the third day, the pipe is paused on the fifth."""
 

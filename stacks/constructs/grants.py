@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from lambdas.core.dataset import Api, Catalogue, catalogue_key, to_json_value
 from lambdas.core.http.destinations import secret_name
 from lambdas.core.http.token import TokenAuth
-from lambdas.core.landing.names import EDGES, MANIFESTS, QUARANTINE, RAW, RUNS
+from lambdas.core.landing.names import EDGES, MANIFESTS, PAGES, QUARANTINE, RAW, RUNS
 from stacks.constructs.nag import acknowledge, acknowledge_keys_below
 
 WRITTEN_PREFIXES = (RAW, RUNS, MANIFESTS, EDGES, QUARANTINE)
@@ -158,6 +158,15 @@ def land_again(role: iam.Role, landing: LandingResources) -> None:
     _use_bucket(role, landing, prefixes)
 
 
+def write_pages(role: iam.Role, landing: LandingResources) -> None:
+    """Write the pages that people look at, and see when they were made."""
+    bucket = landing.bucket
+    below = bucket.arn_for_objects(f"{PAGES}*")
+    allow(role, "WritePages", ["s3:GetObject", "s3:PutObject"], [below])
+    allow(role, "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [landing.key.key_arn])
+    acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, (PAGES,))
+
+
 def look_at_wiring(role: iam.Role, landing: LandingResources) -> None:
     """See whom the bucket tells of objects, and who hears of them."""
     allow(
@@ -209,6 +218,12 @@ def keep_runs(
     writes = ("DeleteItem", "GetItem", "PutItem", "Query")
     actions = [f"dynamodb:{name}" for name in writes]
     allow(role, "KeepRuns", actions, [table.table_arn], conditions=conditions)
+
+
+def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read all of the state, and change nothing of it."""
+    actions = ["dynamodb:GetItem", "dynamodb:Query"]
+    allow(role, "ReadState", actions, [table.table_arn])
 
 
 def keep_made(role: iam.Role, table: dynamodb.ITable) -> None:

@@ -24,6 +24,7 @@ from lambdas.core.settings import (
     FunctionSettings,
     PullSettings,
     RepairSettings,
+    ReportSettings,
     WarehouseSettings,
 )
 from lambdas.core.sql import loading
@@ -39,6 +40,7 @@ SETTINGS_OF: dict[str, type[FunctionSettings]] = {
     "lambdas.pull.handler.handle": PullSettings,
     "lambdas.freshness.handler.handle": FreshnessSettings,
     "lambdas.repair.handler.handle": RepairSettings,
+    "lambdas.reports.handler.handle": ReportSettings,
     "lambdas.warehouse.handler.handle": WarehouseSettings,
 }
 DATASETS = {"flights", "weather"}
@@ -229,6 +231,7 @@ def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> N
         "lambdas.pull.handler.handle": "Allow",
         "lambdas.freshness.handler.handle": None,
         "lambdas.repair.handler.handle": None,
+        "lambdas.reports.handler.handle": None,
         "lambdas.warehouse.handler.handle": None,
     }
 

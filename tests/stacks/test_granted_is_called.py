@@ -85,6 +85,11 @@ WITHOUT_A_CALL = {
         "kms:GenerateDataKey": "as for pull",
         "sqs:SendMessage": "Lambda, of a look that failed",
     },
+    "reports": {
+        "kms:Decrypt": "as for pull",
+        "kms:GenerateDataKey": "as for pull",
+        "sqs:SendMessage": "Lambda, of a report that failed",
+    },
     "warehouse": {
         "kms:Decrypt": "as for pull",
         "kms:GenerateDataKey": "as for pull",
@@ -104,6 +109,13 @@ NEVER_READ = {
     "warehouse": _SECRETS,
     # It shares the landing bucket's adapter, and drops no manifests.
     "repair": {*_SECRETS, "s3:DeleteObject"},
+    # It reads by the adapters that others write by.
+    "reports": {
+        "dynamodb:BatchWriteItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+    },
     # No dataset of the repository needs a secret.
     "pull": _SECRETS,
     # It reads Slack's, and no dataset has a refresh token.

@@ -82,6 +82,14 @@ GRANTED = {
         "sqs": {"SendMessage"},
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
+    "reports": {
+        "dynamodb": {"GetItem", "Query"},
+        "kms": {"Decrypt", "GenerateDataKey"},
+        "logs": {"CreateLogStream", "PutLogEvents"},
+        "s3": {"GetObject", "PutObject"},
+        "sqs": {"SendMessage"},
+        "xray": {"PutTelemetryRecords", "PutTraceSegments"},
+    },
     "warehouse": {
         "cloudformation": {"DescribeStacks"},
         "dynamodb": {"GetItem", "PutItem"},

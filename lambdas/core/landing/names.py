@@ -26,6 +26,8 @@ EDGES = "edges/"
 QUARANTINE = "quarantine/"
 CATALOGUE = "catalogue/"
 """The datasets as a deploy published them; only the warehouse function writes it."""
+PAGES = "pages/"
+"""What people look at; nothing is loaded from there."""
 ARCHIVE = "archive/"
 """What is left of objects of which rows were erased; nobody loads it."""
 

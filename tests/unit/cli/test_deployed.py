@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from cli.deployed.environment import deployed, moment
 from cli.main import run
 from cli.output import age, columns, when
+from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.errors import BadInput, RunErrorKind
@@ -478,3 +480,29 @@ def test_a_page_that_cannot_be_written_is_bad_input(
 ) -> None:
     code, _ = house("page", "--to", str(tmp_path / "no" / "page.html"))
     assert code == 2
+
+
+def test_a_link_is_given_to_the_page_that_is_there(
+    house: House, aws: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del aws
+    settings = deployed("dev", environments=Path(house.options[-1])).settings
+    s3 = boto3.client("s3", region_name="eu-central-1")
+    s3.create_bucket(
+        Bucket=settings.landing_bucket,
+        CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+    )
+    assert run(["page", "--link", *house.options]) == 3
+    assert "writes one every 15 minutes" in capsys.readouterr().err
+    kept = PageObject(s3=s3, bucket=settings.landing_bucket)
+    kept.put("<!doctype html>", made_at=NOW - timedelta(minutes=4))
+    code, out = house("page", "--link")
+    assert code == 0
+    assert f"{settings.landing_bucket}" in out
+    assert "pages/status.html" in out
+    assert "X-Amz-Expires=3600" in out or "Expires=" in out
+
+
+def test_the_page_is_either_written_or_linked_to(house: House) -> None:
+    assert house("page")[0] == 2
+    assert house("page", "--link", "--to", "page.html")[0] == 2

@@ -1,0 +1,46 @@
+"""The reports function: the status page, every quarter of an hour and after changes.
+
+To add a report: a name in `Report`, a function in `wiring` and a line in `_MAKE`; its
+schedule says the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+
+from lambdas.adapters.environment import SystemClock
+from lambdas.reports import wiring
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="reports")
+copy_config_to_registered_loggers(source_logger=logger, include={"catflap"})
+
+
+class Report(StrEnum):
+    """What can be made."""
+
+    PAGE = "page"
+
+
+_MAKE: Mapping[Report, Callable[[datetime | None], dict[str, Any]]] = {
+    Report.PAGE: wiring.write_page,
+}
+
+
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Make the report that the event names; a change of an incident is for the page."""
+    logger.set_correlation_id(context.aws_request_id)
+    report = Report(event.get("report", Report.PAGE))
+    changed_at = datetime.fromisoformat(event["time"]) if "detail" in event else None
+    made = _MAKE[report](changed_at)
+    now = SystemClock().now()
+    logger.info("made a report", extra={"report": report, "at": now, **made})
+    return {"report": report.value, **made}

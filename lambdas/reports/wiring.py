@@ -1,0 +1,40 @@
+"""Reports, made from the function's settings; clients live with the process."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from lambdas.adapters.clients import client
+from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.reports.facts import read_facts
+from lambdas.adapters.reports.page_object import PageObject
+from lambdas.adapters.reports.status_page import as_html
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.runs import StateTable
+from lambdas.core.reports.status_page import status_page
+from lambdas.core.settings import ReportSettings
+
+
+def write_page(changed_at: datetime | None) -> dict[str, Any]:
+    """Write the status page, unless it shows the change that asks for it already: of
+    many changes at once, the first few write it.
+    """
+    known = settings(ReportSettings)
+    kept = PageObject(s3=client("s3"), bucket=known.landing_bucket)
+    now = SystemClock().now()
+    made_at = None if changed_at is None else kept.made_at()
+    if changed_at is not None and made_at is not None and made_at > changed_at:
+        return {"bytes": 0, "datasets": 0}
+    facts = read_facts(
+        catalogue(),
+        IncidentTable(dynamodb=client("dynamodb"), table=known.state_table),
+        StateTable(dynamodb=client("dynamodb"), table=known.state_table),
+        environment=known.environment_name,
+        now=now,
+        check_every=timedelta(seconds=known.check_every_s),
+        simulated=False,
+    )
+    html = as_html(status_page(facts), written_at=now)
+    kept.put(html, made_at=now)
+    return {"bytes": len(html.encode()), "datasets": len(facts.catalogue.datasets)}

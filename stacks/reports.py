@@ -1,0 +1,109 @@
+"""The function that makes reports, and what wakes it."""
+
+from __future__ import annotations
+
+from aws_cdk import App, Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+
+from lambdas.core.dataset import catalogue_key
+from lambdas.core.events import (
+    AtRiskEvent,
+    ClosedEvent,
+    LateEvent,
+    RecoveredEvent,
+)
+from lambdas.core.names import EVENT_SOURCE
+from lambdas.core.settings import ReportSettings
+from project.environment import Environment
+from stacks.catflap_stack import CatflapStack
+from stacks.constructs.bundle import Bundle
+from stacks.constructs.dead_letters import DeadLetters
+from stacks.constructs.grants import read_catalogue, read_state, write_pages
+from stacks.constructs.lambda_function import CatflapFunction
+from stacks.constructs.wake_up import wake_every
+from stacks.landing import LandingStack
+from stacks.notifications import NotificationsStack
+
+PAGE_EVERY = Duration.minutes(15)
+"""Half of what a page may be old before it says so."""
+CHANGES = (LateEvent, AtRiskEvent, RecoveredEvent, ClosedEvent)
+
+
+class ReportsStack(CatflapStack):
+    """The status page every quarter of an hour, and after each change."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        environment: Environment,
+        bundle: Bundle,
+        landing: LandingStack,
+        notifications: NotificationsStack,
+    ) -> None:
+        super().__init__(
+            app, "reports", environment=environment, description="what people look at"
+        )
+        failed = DeadLetters(
+            self,
+            "FailedReports",
+            meaning="Reports that failed. The reports function's log says why; the "
+            "next one is made from the state as it is then.",
+            engineers=notifications.engineers,
+            fifo=False,
+        ).queue
+        reports = CatflapFunction(
+            self,
+            "Reports",
+            environment=environment,
+            slice_name="reports",
+            description="Writes the status page",
+            code=bundle.code(),
+            settings=ReportSettings(
+                state_table=landing.state.table_name,
+                landing_bucket=landing.bucket.bucket_name,
+                catalogue_key=catalogue_key(),
+                environment_name=environment.name,
+                check_every_s=environment.check_every_minutes * 60,
+            ),
+            timeout=Duration.minutes(5),
+            memory_mib=512,
+            failed_events=failed,
+            role_name=None,
+            feeds_itself=False,
+        )
+        read_state(reports.role, landing.state)
+        read_catalogue(reports.role, landing)
+        write_pages(reports.role, landing)
+        wake_every(
+            self,
+            "Page",
+            every=PAGE_EVERY,
+            function=reports,
+            description="Writes the status page",
+            dead_letters=failed,
+        )
+        self._follow_changes(landing, reports)
+
+    def _follow_changes(self, landing: LandingStack, reports: CatflapFunction) -> None:
+        rule = events.CfnRule(
+            self,
+            "Changes",
+            event_bus_name=landing.bus.event_bus_name,
+            description="Writes the status page when a dataset is late, or no longer",
+            event_pattern={
+                "source": [EVENT_SOURCE],
+                "detail-type": [one.detail_type for one in CHANGES],
+            },
+            targets=[
+                events.CfnRule.TargetProperty(
+                    id="Reports", arn=reports.function.function_arn
+                )
+            ],
+        )
+        reports.function.add_permission(
+            "Changes",
+            principal=iam.ServicePrincipal("events.amazonaws.com"),
+            source_arn=rule.attr_arn,
+        )
