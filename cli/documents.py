@@ -1,4 +1,4 @@
-"""Runs and incidents as documents for scripts, verdicts as texts for people: whichever
+"""Runs, checks and incidents as documents for scripts, verdicts as texts for people: whichever
 command prints them.
 """
 
@@ -14,6 +14,7 @@ from lambdas.core.incidents.document import document
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.pull.engine import PullResult
 from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.quality.result import DatasetChecks, QualityResult, shown
 from project.fault import printable
 
 
@@ -83,3 +84,26 @@ def _expected(verdict: Verdict) -> str:
     if verdict.late_at is not None:
         return f"late at {when(verdict.late_at)} if nothing comes"
     return "not known yet" if verdict.state.late else ""
+
+
+def check_document(checks: DatasetChecks, one: QualityResult) -> dict[str, object]:
+    """A check as `try --json` has it."""
+    return {
+        "dataset": checks.dataset,
+        "check": one.check,
+        "metric": one.metric,
+        "column": one.column,
+        "severity": one.severity,
+        "state": one.state,
+        "value": one.value,
+        "must": one.must,
+        "sample": [dict(row) for row in checks.samples.get(one.check, ())],
+    }
+
+
+def check_as_line(one: QualityResult) -> str:
+    """A check in a line: `price_nullValues: fail, 3 (must be 0)`."""
+    if one.state == "error":
+        return f"{one.check}: unknown: {one.reason}"
+    named = f" {one.reason}" if one.reason else ""
+    return f"{one.check}: {one.state}, {shown(one.value)}{named} (must be {one.must})"

@@ -14,6 +14,7 @@ from lambdas.core.events import (
     AtRiskEvent,
     BusEvent,
     CauseSpan,
+    CheckFailedEvent,
     ClosedEvent,
     ColumnChangedEvent,
     ColumnsSeenEvent,
@@ -125,6 +126,19 @@ EXAMPLES: dict[type[BusEvent], BusEvent] = {
             causes=[CauseSpan(code="credentials_rejected", seconds=0)],
         ),
         _incident_event(
+            CheckFailedEvent,
+            late_since=None,
+            kind="quality",
+            state="error",
+            cause="checks_failed",
+            stage="table",
+            main_cause="checks_failed",
+            causes=[CauseSpan(code="checks_failed", seconds=0)],
+            checks=[
+                f"nullValues_carrier is 3, and must be 0, since run {_RUN}",
+            ],
+        ),
+        _incident_event(
             RecoveredEvent,
             **{**_ENDED, "newest_at": "2026-11-23T16:28:00+00:00"},
             ended_by="recovered",
@@ -174,6 +188,8 @@ def _section(kind: type[BusEvent]) -> str:
     lines += [f"*At most:* {kind.at_most}", ""]
     if issubclass(kind, IncidentEvent):
         lines += ["Its fields: [below](#fields-of-an-incidents-events).", ""]
+        if kind is CheckFailedEvent:
+            lines += ["And beside them:", "", *_table(kind, without=IncidentEvent), ""]
     else:
         lines += [*_table(kind), ""]
     return "\n".join([*lines, "```json", example, "```", ""])
@@ -193,13 +209,16 @@ def _words(kind: type[Any]) -> str:
     return "\n".join(line.strip() for line in (kind.__doc__ or "").strip().splitlines())
 
 
-def _table(kind: type[Any]) -> Iterator[str]:
+def _table(kind: type[Any], *, without: type[Any] | None = None) -> Iterator[str]:
     yield "| field | type | meaning |"
     yield "|---|---|---|"
     described = inspect.type_info(kind)
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{kind.__name__} has no fields")
+    shared = set() if without is None else {*without.__struct_fields__}
     for field in described.fields:
+        if field.name in shared:
+            continue
         said = field.type
         if not isinstance(said, inspect.Metadata):
             raise TypeError(f"{kind.__name__}.{field.name} says not what it means")

@@ -21,6 +21,7 @@ from lambdas.core.diagnosis.causes.rule import Audience, Group, Rule
 from lambdas.core.paging.auto import AutoPaginator
 from lambdas.core.paging.base import BasePaginator
 from lambdas.core.paging.registry import PAGINATORS
+from lambdas.core.quality.registry import METRICS
 from lambdas.core.rules.unsupported import NOT_YET
 from project.model_words import (
     accepted,
@@ -70,6 +71,7 @@ def documents() -> dict[Path, str]:
         Path("docs/datasets.md"): _reference(),
         Path("docs/runbooks/README.md"): _runbooks(),
         Path("docs/events.md"): events.page(),
+        Path("docs/quality.md"): _with_metrics((ROOT / "docs/quality.md").read_text()),
         Path("docs/paging.md"): _with_promises((ROOT / "docs/paging.md").read_text()),
     }
 
@@ -143,6 +145,22 @@ def _with_promises(page: str) -> str:
         said = one.promises
         cells = (one.known_by, said.appended, said.inserted, said.deleted)
         rows.append(f"| `{one.kind()}` | {' | '.join(cells)} |")
+    return before + begin + "\n".join(rows) + "\n" + end + rest.partition(end)[2]
+
+
+_METRICS = ("<!-- metrics -->\n", "<!-- end of metrics -->\n")
+
+
+def _with_metrics(page: str) -> str:
+    """docs/quality.md with the table of metrics."""
+    begin, end = _METRICS
+    before, _, rest = page.partition(begin)
+    rows = ["| metric | of | counts | `arguments` |", "|---|---|---|---|"]
+    for one in METRICS.values():
+        taken = ", ".join(f"`{name}`" for name in one.arguments) or "none"
+        of = "ODCS" if one.is_odcs else "catflap"
+        column = "" if one.needs_column else "; takes no column"
+        rows.append(f"| `{one.name}` | {of} | {one.meaning}{column} | {taken} |")
     return before + begin + "\n".join(rows) + "\n" + end + rest.partition(end)[2]
 
 

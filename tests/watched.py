@@ -85,8 +85,10 @@ class MemoryIncidents:
     def forget_failures(self, datasets: Iterable[str]) -> None:
         self.failed -= set(datasets)
 
-    def open_incident(self, dataset: str) -> Incident | None:
-        incident_id = self.open.get(dataset)
+    def open_incident(
+        self, dataset: str, *, of_checks: bool = False
+    ) -> Incident | None:
+        incident_id = self.open.get(f"{dataset} checks" if of_checks else dataset)
         return None if incident_id is None else self.all[incident_id]
 
     def incident(self, incident_id: str) -> Incident | None:
@@ -119,15 +121,16 @@ class MemoryIncidents:
         if was_over and after.resolved_at is not None and is_as_read:
             self.all[after.incident_id] = after
             return
-        pointer = self.open.get(after.dataset)
+        slot = f"{after.dataset} checks" if after.kind == "quality" else after.dataset
+        pointer = self.open.get(slot)
         expected = None if before is None or was_over else before.incident_id
         if not is_as_read or pointer != expected:
             raise StateConflict("somebody else was first")
         self.all[after.incident_id] = after
         if after.resolved_at is None:
-            self.open[after.dataset] = after.incident_id
+            self.open[slot] = after.incident_id
         else:
-            del self.open[after.dataset]
+            del self.open[slot]
         self.outbox.update({notice.notice_id: notice for notice in notices})
         if watch is not None:
             self.seen[watch.dataset] = watch

@@ -265,6 +265,8 @@ def run(
             _fence(known, dataset)
             known.watch.record_erasure(record)
             eraser.erase()
+            # any bad row that a check has shown may be theirs
+            known.reached.checks().forget_samples(name)
             known.watch.record_erasure(
                 dataclasses.replace(
                     record,

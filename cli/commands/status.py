@@ -21,8 +21,10 @@ from cli.output import age, coloured, columns, iso, percent, when
 from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
 from lambdas.core.freshness.attainment import attainment
 from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.document import state_of
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.names import MONITOR
+from lambdas.core.quality.result import CheckedLoad
 from project.fault import printable
 from project.names import declared
 from project.yaml_files import read_files
@@ -43,6 +45,10 @@ class Row:
     is_faulty: bool = False
     paused: str | None = None
     """Why it is not pulled for now."""
+    failing: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Its quality checks that fail, and that could not run."""
+    checks_incident: Incident | None = None
 
     @property
     def state(self) -> str:
@@ -55,6 +61,8 @@ class Row:
         if state == "pass" and incident is not None:
             is_muted = incident.well_since is None and incident.state != "pass"
             return incident.state if is_muted else "at risk"
+        if state == "pass" and self.checks_incident is not None:
+            return state_of(self.checks_incident)
         is_promised = self.watch.is_promised or state != "pass"
         return state if is_promised else "no promise"
 
@@ -99,8 +107,9 @@ def run(
 ) -> int:
     """Print the status; 1 if anything is warn, error or unknown, or checks stopped."""
     reached = deployed(environment, environments=environments)
-    table = reached.incidents()
+    table, checks = reached.incidents(), reached.checks()
     with reached.reached():
+        checked = checks.loads()
         check_state = table.check_state()
         watches = check_state.watches
         read = read_files(datasets, apis) if datasets.is_dir() else None
@@ -123,6 +132,9 @@ def run(
                     incident=_open_incident(watches.get(name), table),
                     is_faulty=name in faulty,
                     paused=paused.get(name),
+                    failing=checked[name].failing if name in checked else (),
+                    unknown=checked[name].unknown if name in checked else (),
+                    checks_incident=_open_of_checks(checked.get(name), table),
                 )
                 for name in names
             ],
@@ -159,6 +171,11 @@ def as_document(status: Status) -> dict[str, object]:
                     "30d": _share(row.watch, 30, status.now),
                 },
                 "incident": _brief(row.incident),
+                "checks": {
+                    "failing": [*row.failing],
+                    "unknown": [*row.unknown],
+                    "incident": _brief(row.checks_incident),
+                },
             }
             for row in status.rows
         ],
@@ -216,14 +233,17 @@ def _share(watch: Watch | None, days: int, now: datetime) -> float | None:
 
 
 def _incident(row: Row) -> str:
-    if row.incident is None:
-        return "-"
-    return f"{row.incident.incident_id} ({row.incident.cause})"
+    found = [one for one in (row.incident, row.checks_incident) if one is not None]
+    return ", ".join(f"{one.incident_id} ({one.cause})" for one in found) or "-"
 
 
 def _notes(rows: Sequence[Row]) -> Iterator[str]:
     """What a state alone does not say, a line each."""
     for row in rows:
+        if row.failing:
+            yield f"{row.name}: failing checks: {', '.join(row.failing)}"
+        if row.unknown:
+            yield f"{row.name}: checks that could not run: {', '.join(row.unknown)}"
         if row.is_faulty:
             yield f"{row.name}: its file has faults; `catflap check` lists them"
         elif row.paused is not None:
@@ -238,6 +258,16 @@ def _open_incident(watch: Watch | None, table: IncidentTable) -> Incident | None
     if watch is None or watch.incident_id is None:
         return None
     incident = table.incident(watch.incident_id)
+    is_open = incident is not None and incident.resolved_at is None
+    return incident if is_open else None
+
+
+def _open_of_checks(
+    checked: CheckedLoad | None, table: IncidentTable
+) -> Incident | None:
+    if checked is None or checked.incident_id is None:
+        return None
+    incident = table.incident(checked.incident_id)
     is_open = incident is not None and incident.resolved_at is None
     return incident if is_open else None
 

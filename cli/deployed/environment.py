@@ -35,6 +35,7 @@ from project.login import login_settings
 if TYPE_CHECKING:
     import boto3
 
+    from lambdas.adapters.state.checks import CheckTable
     from lambdas.adapters.state.incidents import IncidentTable
     from lambdas.adapters.state.runs import StateTable
 
@@ -91,6 +92,13 @@ class Deployed:
 
         table = self.settings.state_table
         return StateTable(dynamodb=self.aws("dynamodb"), table=table)
+
+    def checks(self) -> CheckTable:
+        """Results of quality checks."""
+        from lambdas.adapters.state.checks import CheckTable  # noqa: PLC0415 - boto3
+
+        table = self.settings.state_table
+        return CheckTable(dynamodb=self.aws("dynamodb"), table=table)
 
     @contextmanager
     def reached(self) -> Iterator[None]:

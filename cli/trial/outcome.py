@@ -12,7 +12,13 @@ from rich.table import Table
 from cli.deployed.diagnosis import judged
 from cli.deployed.environment import Deployed
 from cli.deployed.local import LOCAL
-from cli.documents import incident_document, run_document, verdict_as_text
+from cli.documents import (
+    check_as_line,
+    check_document,
+    incident_document,
+    run_document,
+    verdict_as_text,
+)
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
 from local.trial.trial import Rows, Trial, TriedDataset
@@ -34,15 +40,19 @@ class Outcome:
         self._began = began
         self._ended = ended
         self._tried = [trial.tried(name) for name in trial.names]
+        checked = (trial.checks(name) for name in trial.names)
+        self._checks = [one for one in checked if one is not None]
         self._answers = [(query, _asked(trial, query)) for query in queries]
         self._verdicts: dict[str, str] = {}
 
     @property
     def is_well(self) -> bool:
         """Whether nothing is late, failed or unknown."""
-        return all(one.is_well for one in self._tried) and all(
-            not isinstance(answer, str) for _, answer in self._answers
+        is_checked = all(
+            one.state == "pass" for checks in self._checks for one in checks.results
         )
+        is_answered = all(not isinstance(answer, str) for _, answer in self._answers)
+        return is_checked and is_answered and all(one.is_well for one in self._tried)
 
     def judge(self, reached: Deployed, *, datasets: Path, apis: Path) -> None:
         """Say where the data stopped, of what is not well."""
@@ -60,7 +70,11 @@ class Outcome:
             "ok": self.is_well,
             "datasets": [_dataset_document(one) for one in self._tried],
             "models": [],
-            "checks": [],
+            "checks": [
+                check_document(checks, one)
+                for checks in self._checks
+                for one in checks.results
+            ],
             "incidents": [
                 incident_document(one, self._ended) for one in self._trial.incidents()
             ],
@@ -85,6 +99,14 @@ class Outcome:
             "files": dict(files),
         }
 
+    def _check_lines(self, dataset: str) -> list[str]:
+        return [
+            check_as_line(result)
+            for checks in self._checks
+            if checks.dataset == dataset
+            for result in checks.results
+        ]
+
     def show(self, console: Console) -> None:
         """For a person."""
         for one in self._tried:
@@ -99,6 +121,8 @@ class Outcome:
             )
             if one.relation is not None and one.relation.rows:
                 console.print(_shown(one.relation, console.width))
+            for text in self._check_lines(one.dataset.name):
+                console.print(f"  {text}", markup=False)
             verdict = self._verdicts.get(one.dataset.name)
             if verdict:
                 console.print(verdict, markup=False)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
@@ -442,52 +442,137 @@ class Freshness(Model):
     )
 
 
-class QualityCheck(Model):
-    """One quality rule (ODCS)."""
+Scalar: TypeAlias = str | int | float | bool
 
-    metric: (
-        Literal["rowCount", "nullValues", "duplicateValues", "invalidValues"] | None
-    ) = Field(default=None, description="what is measured")
+MetricName = Literal[
+    "rowCount", "nullValues", "missingValues", "duplicateValues", "invalidValues",
+    "volume", "newColumns", "missingColumns", "references",
+]  # fmt: skip
+"""A class of `lambdas.core.quality.metrics` each."""
+
+
+class CheckArguments(Model):
+    """What a metric is told beside its column (ODCS `arguments`)."""
+
+    valid_values: tuple[Scalar, ...] | None = Field(
+        default=None, alias="validValues", description="all values a column may have"
+    )
+    missing_values: tuple[Scalar | None, ...] | None = Field(
+        default=None,
+        alias="missingValues",
+        description="what counts as missing beside null; absent = the empty text",
+    )
+    pattern: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a regular expression that is found in a valid value",
+    )
+    min: float | str | None = Field(
+        default=None, description="the least valid value; a date or time as text"
+    )
+    max: float | str | None = Field(
+        default=None, description="the greatest valid value"
+    )
+    dataset: Name | None = Field(
+        default=None, description="the dataset that holds the matches of references"
+    )
+    column: str | None = Field(
+        default=None, description="its column; absent = of the same name"
+    )
+    delay: Period | None = Field(
+        default=None,
+        description="how much later a day's rows may come, for volume; absent = as "
+        "freshness promises, if that is two days at most",
+    )
+
+
+class QualityCheck(Model):
+    """One check of a dataset's rows: a metric of ODCS, one of ours, or SQL."""
+
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="what it is called; absent = metric_column",
+    )
+    metric: MetricName | None = Field(default=None, description="what is measured")
     query: str | None = Field(
-        default=None, description="SQL that gives one number; {table} is the dataset's"
+        default=None,
+        min_length=1,
+        description="SQL that gives one number; {table} is the relation",
     )
     column: str | None = Field(default=None, description="the column measured")
-    valid_values: tuple[str | int | float | bool, ...] | None = Field(
-        default=None, alias="validValues", description="all values a column may have"
+    arguments: CheckArguments = Field(
+        default=CheckArguments(), description="what the metric is told"
+    )
+    valid_values: tuple[Scalar, ...] | None = Field(
+        default=None, alias="validValues", description="as arguments.validValues"
     )
     must_be: float | None = Field(
         default=None,
         alias="mustBe",
-        description="the measure is this; 0 for invalidValues",
+        description="the value is this; 0 for invalidValues, if nothing is said",
     )
     must_not_be: float | None = Field(
-        default=None, alias="mustNotBe", description="the measure is not this"
+        default=None, alias="mustNotBe", description="the value is not this"
     )
     must_be_greater_than: float | None = Field(
-        default=None, alias="mustBeGreaterThan", description="the measure is above this"
+        default=None, alias="mustBeGreaterThan", description="the value is above this"
     )
     must_be_greater_or_equal_to: float | None = Field(
         default=None,
         alias="mustBeGreaterOrEqualTo",
-        description="the measure is this or above",
+        description="the value is this or above",
     )
     must_be_less_than: float | None = Field(
-        default=None, alias="mustBeLessThan", description="the measure is below this"
+        default=None, alias="mustBeLessThan", description="the value is below this"
     )
     must_be_less_or_equal_to: float | None = Field(
         default=None,
         alias="mustBeLessOrEqualTo",
-        description="the measure is this or below",
+        description="the value is this or below",
     )
     must_be_between: tuple[float, float] | None = Field(
         default=None,
         alias="mustBeBetween",
-        description="the measure is from the first to the second",
+        description="the value is from the first to the second, both included",
     )
-    severity: Literal["error", "warning"] = Field(
-        default="error", description="how bad a failed check is"
+    must_not_be_between: tuple[float, float] | None = Field(
+        default=None,
+        alias="mustNotBeBetween",
+        description="the value is below the first or above the second",
+    )
+    severity: Literal["warn", "error"] = Field(
+        default="error", description="how bad it is if it fails"
+    )
+    unit: Literal["rows", "percent"] = Field(
+        default="rows", description="whether the value is a count or a share of rows"
+    )
+    filter: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a SQL condition; only rows for which it is true are looked at",
+    )
+    on: Literal["relation", "run"] = Field(
+        default="relation",
+        description="whether all rows are looked at, or those of the newest pull",
     )
     description: str | None = Field(default=None, description="what the rule is for")
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        if self.name is not None:
+            return self.name
+        parts = (self.metric or "query", self.column)
+        return "_".join(part for part in parts if part is not None)
+
+    @property
+    def allowed(self) -> tuple[Scalar, ...] | None:
+        """The valid values, wherever they stand."""
+        if self.arguments.valid_values is not None:
+            return self.arguments.valid_values
+        return self.valid_values
 
 
 class Dataset(Model):
@@ -531,7 +616,7 @@ class Dataset(Model):
         description="models stay on the last good data while an error check fails",
     )
     quality: tuple[QualityCheck, ...] = Field(
-        default=(), description="rules the data must keep"
+        default=(), description="checks of its rows, after each load (docs/quality.md)"
     )
 
 

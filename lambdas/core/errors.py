@@ -15,6 +15,7 @@
     ├── StateConflict            somebody else moved the state first (fencing)
     ├── WarehouseError           Snowflake
     │   ├── WarehouseUnreachable could not look: never the same as "late"
+    │   │   └── StatementCancelled  one statement took too long, or was aborted
     │   ├── ObjectMissing        the table, view or pipe is not there
     │   ├── AccessRefused        it may be there, but this role may not see it
     │   └── OutOfTime            part of the work is done; the next try goes on
@@ -131,6 +132,10 @@ class WarehouseError(CatflapError):
 
 class WarehouseUnreachable(WarehouseError):
     """No answer from Snowflake: nothing is known about what was asked."""
+
+
+class StatementCancelled(WarehouseUnreachable):
+    """Snowflake aborted a statement, or its time was over; others may be answered."""
 
 
 class ObjectMissing(WarehouseError):

@@ -232,6 +232,23 @@ class AtRiskEvent(IncidentEvent, frozen=True, kw_only=True):
     at_most = "Once for each incident, and once each time that it is opened again."
 
 
+class CheckFailedEvent(IncidentEvent, frozen=True, kw_only=True):
+    """Quality checks of a dataset fail. All of them are one incident, of the kind
+    `quality`; when they pass again, it ends with `dataset.recovered`.
+    """
+
+    detail_type = "dataset.check_failed"
+    at_most = "Once for each incident, and once for each check that fails besides."
+
+    checks: Annotated[
+        list[str],
+        Meta(
+            description="Each failing check in a sentence, with its value, what it "
+            "must be, and the run that brought it; 20 at most."
+        ),
+    ]
+
+
 class RecoveredEvent(IncidentEvent, frozen=True, kw_only=True):
     """An incident that was late or at risk is over, and the data are well again."""
 
@@ -253,6 +270,7 @@ EVENTS: tuple[type[BusEvent], ...] = (
     RowsLoadedEvent,
     LateEvent,
     AtRiskEvent,
+    CheckFailedEvent,
     RecoveredEvent,
     ClosedEvent,
     ColumnChangedEvent,

@@ -44,6 +44,7 @@ from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
 from lambdas.core.schedule.zones import last_morning
 from lambdas.freshness.outbox import Outbox
+from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.risks import Risks, problems_of, recovered, with_problems
 from lambdas.freshness.self_check import SelfCheck
@@ -93,13 +94,14 @@ class FreshnessCheck:
         self_check: SelfCheck,
         sweep: Callable[[], object],
         loads: RepairNotices,
+        quality: QualityChecks,
         statements: Callable[[], int],
         has_time: Callable[[], bool],
     ) -> None:
         """`sweep` completes runs that a crashed pull had recorded; `loads` makes
-        notices of what was found about loads; `statements` counts what the warehouse
-        was asked so far; `has_time` says whether there is time to record one more
-        change and still tell of it.
+        notices of what was found about loads, `quality` of checks that fail;
+        `statements` counts what the warehouse was asked so far; `has_time` says whether
+        there is time to record one more change and still tell of it.
         """
         self._catalogue = catalogue
         self._state = state
@@ -111,6 +113,7 @@ class FreshnessCheck:
         self._risks = Risks(judge=judge, datasets=catalogue.datasets)
         self._sweep = sweep
         self._loads = loads
+        self._quality = quality
         self._statements = statements
         self._has_time = has_time
         self._lineage = lineage(catalogue)
@@ -135,6 +138,8 @@ class FreshnessCheck:
         self._state.forget_failures({*recovered(judged)} & before.failed)
         self._retire(before.watches, outcome, now)
         outcome.made += self._reported_loads(before, now)
+        is_awake = self._statements() > asked_before
+        outcome.made += self._checked_quality(before, now, is_awake=is_awake)
         delivered = self._outbox.deliver([*waited.left, *outcome.made])
         of_us = self._self_checked(before, delivered.left, stuck, outcome, now)
         left = delivered.left
@@ -177,6 +182,17 @@ class FreshnessCheck:
         except Exception:
             LOG.exception("could not send messages about loads; the next check will")
             return ()
+
+    def _checked_quality(
+        self, before: CheckState, now: datetime, *, is_awake: bool
+    ) -> Sequence[Notice]:
+        try:
+            return self._quality.look(
+                is_awake=is_awake, last_check_at=before.last_check_at, now=now
+            )
+        except Exception:
+            LOG.exception("quality checks could not run; the next check tries again")
+        return ()
 
     def _self_checked(
         self,

@@ -15,6 +15,7 @@ from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.adapters.wiring.signals import (
@@ -28,6 +29,7 @@ from lambdas.core.pull.commit import Committer
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import FreshnessCheck
 from lambdas.freshness.outbox import Outbox
+from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
 
@@ -77,6 +79,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         events=events,
         clock=clock,
     )
+    checks = CheckTable(dynamodb=client("dynamodb"), table=known.state_table)
     loads = RepairNotices(state=state, told=state, routes=reached)
     return FreshnessCheck(
         catalogue=datasets,
@@ -95,6 +98,17 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         ),
         sweep=committer.sweep,
         loads=loads,
+        quality=QualityChecks(
+            catalogue=catalogue(),
+            database=known.snowflake_database,
+            environment=known.environment_name,
+            warehouse=warehouse(),
+            store=checks,
+            runs=checks,
+            state=state,
+            routes=reached,
+            has_time=lambda: remaining() > RESERVE + DELIVERY,
+        ),
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
     )

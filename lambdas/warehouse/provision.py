@@ -25,6 +25,7 @@ from lambdas.core.errors import (
     WarehouseUnreachable,
 )
 from lambdas.core.ports import Clock, Warehouse
+from lambdas.core.quality.statements import create_checks_table
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import access, loading, names, views
 from lambdas.core.sql import freshness as watching
@@ -228,6 +229,8 @@ class Provisioner:
             loading.create_runs_table(database),
             *access.shared_grants(database, reader=reader, repairer=repairer),
             access.runs_table_grant(database, repairer=repairer),
+            create_checks_table(database),
+            access.checks_table_grants(database, reader=reader),
         ):
             warehouse.query(statement)
         known = self._standing(warehouse)

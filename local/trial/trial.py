@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lambdas.adapters.landing.run_files import result_of
+from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Dataset
@@ -20,6 +21,7 @@ from lambdas.core.incidents.incident import Incident
 from lambdas.core.pull.engine import PullResult
 from lambdas.core.pull.message import PullRequest
 from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.quality.result import DatasetChecks
 from lambdas.core.sql import names as sql_names
 from local.aws.poller import queue_url
 from local.inbox import Mail
@@ -262,6 +264,13 @@ class Trial:
         return IncidentTable(
             dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
         )
+
+    def checks(self, name: str) -> DatasetChecks | None:
+        """The results of a dataset's quality checks, if it has any."""
+        table = CheckTable(
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
+        )
+        return table.results(name)
 
     def _open(self, opened: ExitStack) -> None:
         with self._step("synthesize and deploy") as done:

@@ -15,6 +15,7 @@ from lambdas.core.errors import (
     AccessRefused,
     BadInput,
     ObjectMissing,
+    StatementCancelled,
     WarehouseError,
     WarehouseUnreachable,
 )
@@ -296,7 +297,8 @@ def _translated(error: Exception, statement: str) -> Exception:
         case _ if number in _NOT_ALLOWED:
             return AccessRefused(f"{text}; grant the role what it needs")
         case _ if number in _CANCELLED or type(error).__name__ in _NO_ANSWER:
-            return WarehouseUnreachable(text)
+            is_own = number in _CANCELLED
+            return (StatementCancelled if is_own else WarehouseUnreachable)(text)
     return WarehouseError(text)
 
 

@@ -2,6 +2,7 @@
 
 ``INCIDENT`` / ``<incident id>``         an incident, kept for good
 ``DATASET#<name>`` / ``INCIDENT``        which of them is open; absent = none
+``DATASET#<name>`` / ``CHECKS``          the same of its failing checks
 ``HISTORY#<name>`` / ``<YYYY-MM-DD>``    a day that is over; expires after 400 days
 
 What a check begins with is apart: see `monitor_items`.
@@ -182,9 +183,11 @@ class IncidentTable:
             [{"DeleteRequest": {"Key": monitor_key(FAILED, x)}} for x in datasets]
         )
 
-    def open_incident(self, dataset: str) -> Incident | None:
+    def open_incident(
+        self, dataset: str, *, of_checks: bool = False
+    ) -> Incident | None:
         """The dataset's open incident, strongly consistent."""
-        pointer = self._get(_pointer(dataset))
+        pointer = self._get(_pointer(dataset, of_checks=of_checks))
         if pointer is None:
             return None
         return self.incident(pointer["incident_id"]["S"])
@@ -260,7 +263,7 @@ class IncidentTable:
         was_over = before is not None and before.resolved_at is not None
         if was_over and after.resolved_at is not None:
             return []  # a person adds to what is over; the pointer is another's
-        pointer = _pointer(after.dataset)
+        pointer = _pointer(after.dataset, of_checks=after.kind == "quality")
         named = {
             "ConditionExpression": "incident_id = :id",
             "ExpressionAttributeValues": {":id": {"S": after.incident_id}},
@@ -315,10 +318,10 @@ def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
-def _pointer(dataset: str) -> dict[str, Any]:
+def _pointer(dataset: str, *, of_checks: bool) -> dict[str, Any]:
     if dataset in OURS:
         return monitor_key(OPEN, dataset)
-    return _key(f"DATASET#{dataset}", "INCIDENT")
+    return _key(f"DATASET#{dataset}", "CHECKS" if of_checks else "INCIDENT")
 
 
 def _outbox_key(notice: Notice) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lambdas.core.incidents.incident import Incident
+from lambdas.core.incidents.quality import CHECKS_FAILED
 from lambdas.core.names import OURS
 
 
@@ -47,9 +48,11 @@ def document(incident: Incident, *, now: datetime) -> dict[str, object]:
 
 
 def state_of(incident: Incident) -> str:
-    """The newest verdict's."""
+    """The newest verdict's; of checks, how bad those are that fail."""
     if incident.well_since is not None or incident.resolved_at is not None:
         return "pass"
+    if incident.kind == "quality":
+        return "error" if incident.cause == CHECKS_FAILED else "warn"
     return "unknown" if incident.blind_since is not None else incident.state
 
 

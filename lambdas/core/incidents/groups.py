@@ -17,6 +17,7 @@ from lambdas.core.incidents.channels import CHANNELS
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block
 from lambdas.core.incidents.notice import Notice
+from lambdas.core.incidents.quality import WORDS as OF_CHECKS
 
 TOGETHER_FROM = 2
 """So many notices that say the same leave as one."""
@@ -167,6 +168,9 @@ def _what(first: Notice) -> str:
     """What is said of all: also of those that are not late."""
     if first.ended_by in _ENDED:
         return _ENDED[first.ended_by]
+    if first.cause in OF_CHECKS:
+        is_over = first.kind is NoticeKind.RESOLVED
+        return "pass their checks again" if is_over else "fail checks"
     if first.state == "pass" and first.kind is not NoticeKind.RESOLVED:
         return "at risk"
     if first.state == "unknown" and first.kind is not NoticeKind.RESOLVED:

@@ -23,6 +23,7 @@ from enum import StrEnum
 
 from lambdas.core.diagnosis.causes import BY_CODE, PASSING
 from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.incidents.quality import WORDS as OF_CHECKS
 
 REPEAT = timedelta(hours=24)
 """How often a page that nobody acknowledged is brought back to mind."""
@@ -456,8 +457,8 @@ def _reopened(earlier: Incident, seen: _Seen) -> Transition:
 
 
 def _to_systems(kind: NoticeKind, verdict: Verdict) -> list[NoticeRequest]:
-    """Systems hear of what is late or at risk."""
-    concerned = verdict.state.late or verdict.at_risk
+    """Systems hear of what is late or at risk, and of checks that fail."""
+    concerned = verdict.state.late or verdict.at_risk or verdict.cause in OF_CHECKS
     return [NoticeRequest(kind=kind, audience=Recipient.SYSTEMS)] if concerned else []
 
 
@@ -576,9 +577,17 @@ def _kind(verdict: Verdict, before: str = "report") -> str:
         kind = "late"
     elif verdict.state == "unknown":
         kind = "blind"
+    elif verdict.cause in OF_CHECKS:
+        kind = "quality"
     else:
         kind = "at_risk" if verdict.at_risk else "failure"
     return max(before, kind, key=_KINDS.index)
+
+
+def _incident_id(verdict: Verdict, now: datetime) -> str:
+    """Checks that fail are an incident of their own, beside lateness."""
+    mark = "quality-" if verdict.cause in OF_CHECKS else ""
+    return f"{verdict.dataset}-{mark}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _opened(seen: _Seen) -> Transition:
@@ -587,7 +596,7 @@ def _opened(seen: _Seen) -> Transition:
         return Transition(incident=None)
     told = tuple(sorted(Recipient(str(who)) for who in verdict.tell))
     fresh = Incident(
-        incident_id=f"{verdict.dataset}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+        incident_id=_incident_id(verdict, now),
         dataset=verdict.dataset,
         version=1,
         opened_at=now,
@@ -645,7 +654,7 @@ def _changed(before: Incident, seen: _Seen) -> Transition:
             NoticeRequest(kind=NoticeKind.REMINDER, audience=Recipient.ENGINEERS)
         )
     reminded = any(item.kind is NoticeKind.REMINDER for item in announcements)
-    if late and before.late_since is None:
+    if (late and before.late_since is None) or (has_news and cause in OF_CHECKS):
         announcements += _to_systems(NoticeKind.OPENED, verdict)
     came_back = before.well_since is not None
     after = dataclasses.replace(
@@ -733,7 +742,8 @@ def _resolved(
 
 def end_told(before: Incident) -> tuple[NoticeRequest, ...]:
     """Whoever was told of an incident hears of its end."""
-    is_on_the_bus = before.late_since is not None or before.kind == "at_risk"
+    told_by_kind = before.kind in ("at_risk", "quality")
+    is_on_the_bus = before.late_since is not None or told_by_kind
     audiences = [*before.told, *([Recipient.SYSTEMS] if is_on_the_bus else [])]
     return tuple(
         NoticeRequest(kind=NoticeKind.RESOLVED, audience=who) for who in audiences
@@ -785,5 +795,7 @@ def retired(
 
 def in_plain_words(cause: str | None) -> str:
     """Why, for people who only use the data; a cause nobody knows is said so."""
+    if cause is not None and cause in OF_CHECKS:
+        return OF_CHECKS[cause]
     rule = BY_CODE.get(cause or "unknown")
     return rule.plain if rule is not None else BY_CODE["unknown"].plain

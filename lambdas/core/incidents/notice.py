@@ -15,6 +15,7 @@ from typing import Any
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.events import (
     AtRiskEvent,
+    CheckFailedEvent,
     ClosedEvent,
     IncidentEvent,
     LateEvent,
@@ -23,7 +24,7 @@ from lambdas.core.events import (
 from lambdas.core.freshness.assess import Limits
 from lambdas.core.incidents.channels import Routes, is_told
 from lambdas.core.incidents.context import IncidentContext
-from lambdas.core.incidents.document import document
+from lambdas.core.incidents.document import document, state_of
 from lambdas.core.incidents.human import possible
 from lambdas.core.incidents.incident import (
     NOTICES_KEPT,
@@ -167,6 +168,8 @@ def _event_type(incident: Incident) -> type[IncidentEvent]:
     if incident.resolved_at is not None:
         well = incident.ended_by is Ending.RECOVERED
         return RecoveredEvent if well else ClosedEvent
+    if incident.kind == "quality":
+        return CheckFailedEvent
     return LateEvent if incident.late_since is not None else AtRiskEvent
 
 
@@ -176,13 +179,16 @@ def _event(incident: Incident, event_id: str, now: datetime) -> IncidentEvent:
         "id": event_id,
         "dataset": incident.dataset,
         "incident": incident.incident_id,
-        "state": "pass" if incident.resolved_at else incident.state,
+        "state": state_of(incident),
         "stage": incident.stage,
         "late_since": _iso(incident.late_since),
         "newest_at": _iso(incident.newest_at),
         "expected_at": _iso(incident.expected_at),
     }
-    return _event_type(incident)(**known)
+    kind = _event_type(incident)
+    if kind is CheckFailedEvent:
+        known["checks"] = [*incident.evidence]
+    return kind(**known)
 
 
 def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:

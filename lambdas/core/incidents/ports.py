@@ -64,8 +64,10 @@ class IncidentState(Protocol):
     def forget_failures(self, datasets: Iterable[str]) -> None:
         """Drop the marks of pulls that failed, of datasets that were pulled since."""
 
-    def open_incident(self, dataset: str) -> Incident | None:
-        """The dataset's open incident."""
+    def open_incident(
+        self, dataset: str, *, of_checks: bool = False
+    ) -> Incident | None:
+        """The dataset's open incident; or that of its failing checks."""
 
     def incident(self, incident_id: str) -> Incident | None:
         """Any incident, open or over."""

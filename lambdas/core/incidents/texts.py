@@ -50,6 +50,8 @@ def engineers_message(
     """The message for whoever is to do something, or was told to."""
     if kind is NoticeKind.RESOLVED:
         return _ended(incident, subject, footer=_footer(incident, subject))
+    if incident.kind == "quality":
+        return _checks_for_engineers(kind, incident, verdict, subject, page=page)
     # A blind check changes nothing about the incident; what to say is in the verdict.
     blind = kind is NoticeKind.BLIND
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
@@ -78,6 +80,35 @@ def engineers_message(
             _footer(incident, subject),
         ),
     )
+
+
+def _checks_for_engineers(
+    kind: NoticeKind,
+    incident: Incident,
+    verdict: Verdict,
+    subject: IncidentContext,
+    *,
+    page: bool,
+) -> Message:
+    """Each check that fails, and the run that brought it."""
+    lead = _LEADS.get(kind, "")
+    return Message(
+        headline=f"{'[page] ' if page else ''}{lead}{verdict.headline}",
+        blocks=(
+            block("Since", [_since(incident, subject)]),
+            block("Failing checks", list(verdict.evidence), listed=True),
+            block("Next step", [verdict.next_step]),
+            *_human(incident, subject),
+            block("Owner", [_owner(subject)]),
+            block("Runbook", ["docs/quality.md"]),
+            _footer(incident, subject),
+        ),
+    )
+
+
+def _without_runs(incident: Incident) -> list[str]:
+    """The checks, without what only engineers need."""
+    return [one.partition(", since run ")[0] for one in incident.evidence]
 
 
 def _flapping(incident: Incident) -> str:
@@ -123,6 +154,16 @@ def stakeholders_message(
         # nothing was late: we had misjudged it, and they know no names of causes
         well = f"How new {name} is, is judged rightly again"
         return _ended(incident, subject, footer=footer, never_late=well)
+    if incident.kind == "quality":
+        return Message(
+            headline=f"Some rows of {name} are not as they should be",
+            blocks=(
+                block("What it is", [subject.description]),
+                block("Since", [_since(incident, subject)]),
+                block("Checks that fail", _without_runs(incident), listed=True),
+                footer,
+            ),
+        )
     if incident.state == "pass":
         return Message(
             headline=f"We misjudged how new {name} is",
@@ -197,6 +238,8 @@ def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
     }
     if incident.ended_by in said:
         return said[incident.ended_by]
+    if incident.kind == "quality":
+        return f"{name}: its checks pass again"
     if incident.late_since is not None:
         return f"{name} is up to date again"
     if incident.state == "unknown":

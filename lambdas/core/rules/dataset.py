@@ -46,6 +46,19 @@ def dataset_findings(dataset: Dataset) -> list[Finding]:
 
 def reference_findings(dataset: Dataset, datasets: Collection[str]) -> list[Finding]:
     """What is wrong with the datasets that a dataset names; `datasets` are all."""
+    wrong = [
+        Finding(
+            key=("quality", index, "arguments", "dataset"),
+            sentence=not_there(check.arguments.dataset, datasets),
+        )
+        for index, check in enumerate(dataset.quality)
+        if check.arguments.dataset is not None
+        and check.arguments.dataset not in datasets
+    ]
+    return [*wrong, *_parent_findings(dataset, datasets)]
+
+
+def _parent_findings(dataset: Dataset, datasets: Collection[str]) -> list[Finding]:
     parent = dataset.source.parent
     if parent is None:
         return []

@@ -29,12 +29,6 @@ NOT_YET: tuple[Unsupported, ...] = (
         instead="look at the dataset's state before using its data",
         accepted="false",
     ),
-    Unsupported(
-        key=("quality",),
-        asks_for_it=lambda dataset: bool(dataset.quality),
-        instead="run the checks in your models",
-        accepted="an empty list",
-    ),
 )
 
 

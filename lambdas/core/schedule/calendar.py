@@ -74,6 +74,11 @@ def days_before(calendar: Calendar, day: date, count: int) -> date:
     return day
 
 
+def is_quiet_day(calendar: Calendar, day: date) -> bool:
+    """Whether nothing is due on the whole of a day."""
+    return _is_quiet_day(_rules(calendar), day)
+
+
 def quiet_since(calendar: Calendar, at: datetime) -> datetime | None:
     """Since when it is quiet at `at`, at most ten days; None if it is due time."""
     for begin, end in _quiet_spans(_rules(calendar), at - 10 * _DAY):

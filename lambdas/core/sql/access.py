@@ -71,6 +71,12 @@ def runs_table_grant(database: str, *, repairer: str) -> str:
     return _grant(fewest(REPAIRER_STATEMENTS, "TABLE"), f"TABLE {table}", repairer)
 
 
+def checks_table_grants(database: str, *, reader: str) -> str:
+    """On the table of results, which the freshness function writes."""
+    table = names.checks_table(database)
+    return _grant(fewest(("INSERT",), "TABLE"), f"TABLE {table}", reader)
+
+
 def raw_table_grants(
     table: str, *, reader: str, repairer: str, removes_old_runs: bool
 ) -> Iterator[str]:

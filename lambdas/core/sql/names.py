@@ -16,6 +16,7 @@ ANALYTICS_SCHEMA = "ANALYTICS"
 CATFLAP_SCHEMA = "CATFLAP"
 STAGE = "LANDING"
 RUNS_TABLE = "_RUNS"
+CHECKS_TABLE = "_CHECKS"
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
@@ -71,6 +72,11 @@ def raw_table(database: str, dataset: str) -> str:
 def runs_table(database: str) -> str:
     """`DB.RAW._RUNS`."""
     return f"{identifier(database)}.{RAW_SCHEMA}.{RUNS_TABLE}"
+
+
+def checks_table(database: str) -> str:
+    """`DB.RAW._CHECKS`."""
+    return f"{identifier(database)}.{RAW_SCHEMA}.{CHECKS_TABLE}"
 
 
 def analytics_view(database: str, dataset: str) -> str:

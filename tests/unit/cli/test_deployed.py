@@ -152,6 +152,7 @@ def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
         "next_deadline": "2026-11-23T10:00:00Z",
         "attainment": {"7d": None, "30d": None},
         "incident": None,
+        "checks": {"failing": [], "unknown": [], "incident": None},
     }
     code, out = house("status")
     assert code == 0

@@ -24,6 +24,7 @@ def test_every_type_of_event_is_on_the_page_under_a_name_of_its_own() -> None:
         "dataset.loaded",
         "dataset.late",
         "dataset.at_risk",
+        "dataset.check_failed",
         "dataset.recovered",
         "dataset.closed",
         "dataset.columns_changed",

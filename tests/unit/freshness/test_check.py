@@ -38,6 +38,7 @@ from lambdas.freshness.check import CheckResult, FreshnessCheck
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
+from tests.checked import quality_checks
 from tests.datasets import a_dataset
 from tests.memory import Faults, Killed, MemoryEvents
 from tests.watched import (
@@ -147,6 +148,9 @@ class House:
                 state=self.state,
                 told=self.state,
                 routes={Recipient.ENGINEERS: people},
+            ),
+            quality=quality_checks(
+                catalogue, warehouse=self.warehouse, state=self.state, routes=routes
             ),
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,

@@ -15,6 +15,7 @@ from lambdas.core.errors import (
     AccessRefused,
     BadInput,
     ObjectMissing,
+    StatementCancelled,
     WarehouseError,
     WarehouseUnreachable,
 )
@@ -173,7 +174,7 @@ def test_an_endpoint_in_the_clear_is_refused(url: str) -> None:
         (vendor.ProgrammingError(msg="no T", errno=2043), ObjectMissing),
         (vendor.ProgrammingError(msg="no", errno=3001), AccessRefused),
         (vendor.ProgrammingError(msg="no warehouse", errno=606), AccessRefused),
-        (vendor.ProgrammingError(msg="timeout", errno=630), WarehouseUnreachable),
+        (vendor.ProgrammingError(msg="timeout", errno=630), StatementCancelled),
         (vendor.OperationalError(msg="no route", errno=250003), WarehouseUnreachable),
         (vendor.ServiceUnavailableError(msg="503", errno=1), WarehouseUnreachable),
         (vendor.ProgrammingError(msg="syntax", errno=1003), WarehouseError),

@@ -1,0 +1,426 @@
+"""Quality checks: run after a load, in a wake-up of the warehouse that is there anyway,
+or once an hour for all that wait.
+
+Results are written first, then the incident with its notices, then up to which load the
+dataset was checked: whatever dies in between is done again, and says the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.errors import StateConflict, WarehouseError, WarehouseUnreachable
+from lambdas.core.incidents.context import context_of, removed_context
+from lambdas.core.incidents.human import said_by
+from lambdas.core.incidents.incident import Ending, Incident, advance, retired
+from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
+from lambdas.core.incidents.ports import IncidentState
+from lambdas.core.incidents.quality import quality_verdict
+from lambdas.core.ports import Warehouse
+from lambdas.core.quality.due import is_hour_over, is_waiting, rules_hash, with_checks
+from lambdas.core.quality.measurement import BatchMeasurement, Row
+from lambdas.core.quality.metrics.volume import judged_day
+from lambdas.core.quality.plan import (
+    CheckedDataset,
+    Columns,
+    QualityPlan,
+    columns_of,
+    relation_name,
+    results_of,
+)
+from lambdas.core.quality.ports import CheckStore, LandedRuns
+from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
+from lambdas.core.quality.sample import named_rows, rows_by_check, sampled
+from lambdas.core.quality.statements import (
+    LOADS,
+    columns_query,
+    insert_results,
+    newest_loads_query,
+)
+
+LOG = logging.getLogger("catflap.freshness.quality")
+FAILED_DAYS = 60
+"""Days of unusual volume that are remembered."""
+Loads = Mapping[str, tuple[str | None, datetime | None]]
+
+
+class QualityChecks:
+    """Runs what is due, and makes notices of it."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        database: str,
+        environment: str | None,
+        warehouse: Warehouse,
+        store: CheckStore,
+        runs: LandedRuns,
+        state: IncidentState,
+        routes: Routes,
+        has_time: Callable[[], bool],
+    ) -> None:
+        self._datasets = with_checks(catalogue)
+        self._all = catalogue.datasets
+        self._database = database
+        self._environment = environment
+        self._warehouse = warehouse
+        self._store = store
+        self._runs = runs
+        self._state = state
+        self._routes = routes
+        self._has_time = has_time
+
+    def look(
+        self, *, is_awake: bool, last_check_at: datetime | None, now: datetime
+    ) -> Sequence[Notice]:
+        """Run the checks that are due; the notices that were made."""
+        if not self._datasets and last_check_at is not None:
+            return self._retired({}, now) if is_hour_over(last_check_at, now) else ()
+        known = self._store.loads()
+        made = [*self._retired(known, now)]
+        if is_awake or self._must_wake(known, last_check_at, now):
+            made += self._checked(known, now)
+        return made
+
+    def _must_wake(
+        self,
+        known: Mapping[str, CheckedLoad],
+        last_check_at: datetime | None,
+        now: datetime,
+    ) -> bool:
+        """Whether anything waits for its checks, at the full hour."""
+        return is_hour_over(last_check_at, now) and any(
+            one.name not in known
+            or self._newest_landed(one.name) != known[one.name].run_id
+            for one in self._datasets.values()
+        )
+
+    def _checked(
+        self, known: Mapping[str, CheckedLoad], now: datetime
+    ) -> Iterator[Notice]:
+        asking = BatchMeasurement(warehouse=self._warehouse, has_time=self._has_time)
+        loads = self._loads(asking)
+        due = [
+            dataset
+            for name, dataset in self._datasets.items()
+            if name in loads
+            and loads[name][0] is not None
+            and is_waiting(
+                dataset, known, run_id=loads[name][0], loaded_at=loads[name][1]
+            )
+        ]
+        if not due:
+            return
+        before = {one.name: self._store.results(one.name) for one in due}
+        subjects = [self._subject(one, loads, before[one.name]) for one in due]
+        plan = self._plan(asking, subjects, now)
+        asking.measure(plan.branches())
+        done: list[DatasetChecks] = []
+        for one in subjects:
+            name = one.dataset.name
+            checks = self._concluded(plan, asking, one, before[name], loads[name][1])
+            self._store.keep(checks)
+            done.append(checks)
+            try:
+                yield from self._told(one.dataset, checks, known.get(name), now)
+            except StateConflict as conflict:
+                LOG.warning("%s", conflict)
+        self._record(asking, done)
+        LOG.info(
+            "checked the quality of %s datasets with %s statements",
+            len(done),
+            asking.statements,
+        )
+
+    def _loads(self, asking: BatchMeasurement) -> Loads:
+        """The newest load of every dataset with checks; of none that cannot be read."""
+        datasets = list(self._datasets.values())
+        found: dict[str, tuple[str | None, datetime | None]] = {}
+        for start in range(0, len(datasets), LOADS):
+            for row in self._bisected(asking, datasets[start : start + LOADS]):
+                name, run_id, loaded_at = row
+                found[str(name)] = (
+                    self._empty_run(str(name)) if run_id is None else str(run_id),
+                    loaded_at if isinstance(loaded_at, datetime) else None,
+                )
+        return found
+
+    def _empty_run(self, dataset: str) -> str | None:
+        """The newest run, if it landed without rows: then the table is right to have
+        none. Without one, its rows are not there yet.
+        """
+        newest = self._runs.newest_landed(dataset)
+        return newest.run_id if newest is not None and newest.rows == 0 else None
+
+    def _newest_landed(self, dataset: str) -> str | None:
+        newest = self._runs.newest_landed(dataset)
+        return None if newest is None else newest.run_id
+
+    def _bisected(
+        self, asking: BatchMeasurement, datasets: Sequence[Dataset]
+    ) -> Iterator[Row]:
+        try:
+            yield from asking.ask(newest_loads_query(self._database, datasets))
+        except WarehouseUnreachable as error:
+            LOG.warning("quality checks wait for the next check: %s", error)
+        except WarehouseError as error:
+            if len(datasets) == 1:
+                LOG.warning("%s cannot be checked: %s", datasets[0].name, error)
+                return
+            middle = len(datasets) // 2
+            yield from self._bisected(asking, datasets[:middle])
+            yield from self._bisected(asking, datasets[middle:])
+
+    def _subject(
+        self, dataset: Dataset, loads: Loads, before: DatasetChecks | None
+    ) -> CheckedDataset:
+        days = () if before is None else before.failed_days
+        return CheckedDataset(
+            dataset=dataset,
+            run_id=loads[dataset.name][0],
+            observed=self._runs.observed(dataset.name),
+            expected=None if before is None else before.columns,
+            skipped=frozenset(map(date.fromisoformat, days)),
+        )
+
+    def _plan(
+        self,
+        asking: BatchMeasurement,
+        subjects: Sequence[CheckedDataset],
+        now: datetime,
+    ) -> QualityPlan:
+        wanted = {one.dataset.name for one in subjects}
+        for one in subjects:
+            wanted |= {
+                check.arguments.dataset
+                for check in one.dataset.quality
+                if check.arguments.dataset is not None
+            }
+        columns: Columns = {}
+        error: str | None = None
+        try:
+            names = sorted(map(relation_name, wanted))
+            columns = columns_of(asking.ask(columns_query(self._database, names)))
+        except WarehouseError as refused:
+            error = str(refused)
+        plan = QualityPlan(database=self._database, columns=columns, now=now)
+        for one in subjects:
+            plan.add(one)
+        if error is not None:
+            plan.errors |= dict.fromkeys([*plan.errors, *plan.checks], error)
+            plan.checks.clear()
+        return plan
+
+    def _concluded(
+        self,
+        plan: QualityPlan,
+        asking: BatchMeasurement,
+        one: CheckedDataset,
+        before: DatasetChecks | None,
+        loaded_at: datetime | None,
+    ) -> DatasetChecks:
+        results = tuple(
+            result.after(None if before is None else before.named(result.check))
+            for result in results_of(plan, one, asking.values, asking.errors)
+        )
+        seen = tuple(one.observed.columns)
+        return DatasetChecks(
+            dataset=one.dataset.name,
+            checked_at=plan.now,
+            loaded_at=loaded_at,
+            run_id=one.run_id,
+            results=results,
+            columns=(before.columns if before else None) or seen or None,
+            failed_days=_failed_days(plan, results, before, one.dataset),
+            samples=self._samples(plan, asking, results, one.dataset),
+        )
+
+    def _samples(
+        self,
+        plan: QualityPlan,
+        asking: BatchMeasurement,
+        results: Sequence[QualityResult],
+        dataset: Dataset,
+    ) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """Bad rows of the checks that fail; one statement a dataset, if it answers."""
+        failed = [
+            plan.checks[dataset.name, number]
+            for number, result in enumerate(results)
+            if result.state == "fail"
+        ]
+        asked = sampled(failed, plan.columns)
+        if asked is None:
+            return {}
+        statement, columns = asked
+        try:
+            rows = rows_by_check(asking.ask(statement), columns)
+        except WarehouseError as error:
+            LOG.warning("the bad rows of %s were not read: %s", dataset.name, error)
+            return {}
+        return dict(named_rows(rows, dataset))
+
+    def _told(
+        self,
+        dataset: Dataset,
+        checks: DatasetChecks,
+        known: CheckedLoad | None,
+        now: datetime,
+    ) -> Sequence[Notice]:
+        """Change the incident, and remember up to which load it was checked.
+
+        A check that could not run is as it was: it neither opens nor ends anything.
+        """
+        failing = [*checks.failing, *_unseen(checks, known)]
+        verdict = quality_verdict(
+            dataset.name,
+            failing,
+            promise=dataset.freshness,
+            environment=self._environment,
+        )
+        before = self._state.open_incident(dataset.name, of_checks=True)
+        earlier = self._earlier(before, known)
+        transition = advance(
+            before,
+            verdict,
+            now=now,
+            newest_at=checks.loaded_at,
+            has_news=_has_news(failing, before, known),
+            repeat=dataset.freshness.repeat_every.duration,
+            earlier=earlier,
+            reopen_within=dataset.freshness.reopen_within.duration,
+        )
+        after = transition.incident
+        made: Sequence[Notice] = ()
+        if after is not None and after is not before:
+            made = notices(
+                transition,
+                verdict,
+                subject=context_of(dataset),
+                routes=self._routes,
+                now=now,
+            )
+            is_again = earlier is not None and after.incident_id == earlier.incident_id
+            self._state.record(
+                earlier if is_again else before,
+                with_notices(after, made),
+                notices=made,
+                watch=None,
+            )
+        self._store.remember(
+            CheckedLoad(
+                dataset=dataset.name,
+                checked_at=now,
+                run_id=checks.run_id,
+                loaded_at=checks.loaded_at,
+                rules=rules_hash(dataset),
+                failing=tuple(one.check for one in failing),
+                unknown=tuple(one.check for one in checks.unknown),
+                incident_id=_incident_id(after, known),
+            )
+        )
+        return made
+
+    def _earlier(
+        self, before: Incident | None, known: CheckedLoad | None
+    ) -> Incident | None:
+        if before is not None or known is None or known.incident_id is None:
+            return None
+        return self._state.incident(known.incident_id)
+
+    def _record(self, asking: BatchMeasurement, done: Sequence[DatasetChecks]) -> None:
+        """All results go to RAW._CHECKS; what cannot be written is in the state."""
+        for statement in insert_results(self._database, done):
+            try:
+                asking.ask(statement)
+            except WarehouseError as error:
+                LOG.warning("results were not written to RAW._CHECKS: %s", error)
+                return
+
+    def _retired(
+        self, known: Mapping[str, CheckedLoad], now: datetime
+    ) -> Sequence[Notice]:
+        """End what is open of datasets whose checks are gone, and forget them."""
+        gone = [
+            name
+            for name in known or self._store.loads()
+            if name not in self._all or not self._all[name].quality
+        ]
+        made: list[Notice] = []
+        for name in gone:
+            incident = self._state.open_incident(name, of_checks=True)
+            if incident is not None:
+                made += self._ended(incident, now)
+        if gone:
+            self._store.forget(gone)
+        return made
+
+    def _ended(self, incident: Incident, now: datetime) -> Sequence[Notice]:
+        dataset = self._all.get(incident.dataset)
+        ending = Ending.REMOVED if dataset is None else Ending.NOT_PROMISED
+        transition = retired(incident, now=now, ending=ending)
+        after = transition.incident or incident
+        made = notices(
+            transition,
+            said_by(after),
+            subject=removed_context(incident.dataset)
+            if dataset is None
+            else context_of(dataset),
+            routes=self._routes,
+            now=now,
+        )
+        self._state.record(
+            incident, with_notices(after, made), notices=made, watch=None
+        )
+        return made
+
+
+def _unseen(checks: DatasetChecks, known: CheckedLoad | None) -> list[QualityResult]:
+    """Checks that failed when they last ran, and could not run now."""
+    failed = () if known is None else known.failing
+    return [
+        dataclasses.replace(
+            one, reason=f"failed before, and could not run: {one.reason}"
+        )
+        for one in checks.unknown
+        if one.check in failed
+    ]
+
+
+def _has_news(
+    failing: Sequence[QualityResult], before: Incident | None, known: CheckedLoad | None
+) -> bool:
+    """Whether a check fails that people were not told of."""
+    told = set() if known is None else {*known.failing}
+    said = () if before is None else before.evidence
+    return any(
+        one.check not in told
+        and not any(line.startswith(f"{one.check} ") for line in said)
+        for one in failing
+    )
+
+
+def _incident_id(after: Incident | None, known: CheckedLoad | None) -> str | None:
+    if after is not None:
+        return after.incident_id
+    return None if known is None else known.incident_id
+
+
+def _failed_days(
+    plan: QualityPlan,
+    results: Sequence[QualityResult],
+    before: DatasetChecks | None,
+    dataset: Dataset,
+) -> tuple[str, ...]:
+    """With the day of a volume that is not as usual: no measure of those to come."""
+    days = [] if before is None else [*before.failed_days]
+    for number, result in enumerate(results):
+        if result.metric == "volume" and (dataset.name, number) in plan.checks:
+            day = judged_day(plan.checks[dataset.name, number].context).isoformat()
+            days = [one for one in days if one != day]
+            days += [day] if result.state == "fail" else []
+    return tuple(days[-FAILED_DAYS:])

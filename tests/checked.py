@@ -1,0 +1,72 @@
+"""Stand-ins for what quality checks need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lambdas.core.columns.observed import NOTHING_OBSERVED, Observed
+from lambdas.core.dataset import Catalogue
+from lambdas.core.incidents.notice import Routes
+from lambdas.core.incidents.ports import IncidentState
+from lambdas.core.ports import Warehouse
+from lambdas.core.quality.ports import LandedPull
+from lambdas.core.quality.result import CheckedLoad, DatasetChecks
+from lambdas.freshness.quality import QualityChecks
+
+
+@dataclass
+class MemoryChecks:
+    """CheckStore and LandedRuns in memory."""
+
+    remembered: dict[str, CheckedLoad] = field(default_factory=dict)
+    kept: dict[str, DatasetChecks] = field(default_factory=dict)
+    landed: dict[str, LandedPull] = field(default_factory=dict)
+    columns: dict[str, Observed] = field(default_factory=dict)
+
+    def loads(self) -> Mapping[str, CheckedLoad]:
+        return dict(self.remembered)
+
+    def remember(self, load: CheckedLoad) -> None:
+        self.remembered[load.dataset] = load
+
+    def results(self, dataset: str) -> DatasetChecks | None:
+        return self.kept.get(dataset)
+
+    def keep(self, checks: DatasetChecks) -> None:
+        self.kept[checks.dataset] = checks
+
+    def forget(self, datasets: Iterable[str]) -> None:
+        for name in datasets:
+            self.remembered.pop(name, None)
+            self.kept.pop(name, None)
+
+    def newest_landed(self, dataset: str) -> LandedPull | None:
+        return self.landed.get(dataset)
+
+    def observed(self, dataset: str) -> Observed:
+        return self.columns.get(dataset, NOTHING_OBSERVED)
+
+
+def quality_checks(
+    catalogue: Catalogue,
+    *,
+    warehouse: Warehouse,
+    state: IncidentState,
+    routes: Routes,
+    store: MemoryChecks | None = None,
+    database: str = "DB",
+) -> QualityChecks:
+    """The checks of a catalogue, as the freshness function has them."""
+    kept = store or MemoryChecks()
+    return QualityChecks(
+        catalogue=catalogue,
+        database=database,
+        environment="prod",
+        warehouse=warehouse,
+        store=kept,
+        runs=kept,
+        state=state,
+        routes=routes,
+        has_time=lambda: True,
+    )
