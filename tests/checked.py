@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lambdas.core.columns.observed import NOTHING_OBSERVED, Observed
 from lambdas.core.dataset import Catalogue
-from lambdas.core.incidents.notice import Routes
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.ports import Warehouse
 from lambdas.core.quality.ports import LandedPull

@@ -14,10 +14,11 @@ from datetime import date, datetime
 
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import StateConflict, WarehouseError, WarehouseUnreachable
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import context_of, removed_context
 from lambdas.core.incidents.human import said_by
 from lambdas.core.incidents.incident import Ending, Incident, advance, retired
-from lambdas.core.incidents.notice import Notice, Routes, notices, with_notices
+from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.incidents.quality import quality_verdict
 from lambdas.core.ports import Warehouse
