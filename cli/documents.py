@@ -1,5 +1,5 @@
-"""Runs, checks and incidents as documents for scripts, verdicts as texts for people: whichever
-command prints them.
+"""Runs, checks and incidents as documents for scripts, verdicts as texts for people:
+whichever command prints them.
 """
 
 from __future__ import annotations
