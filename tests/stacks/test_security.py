@@ -175,7 +175,10 @@ def test_only_the_warehouse_function_may_write_what_all_others_read(
         if catalogue_key() in json.dumps(statement["Resource"])
     }
     assert writes == {
-        *((part, "s3:GetObject") for part in ("ingestion", "freshness", "repair")),
+        *(
+            (part, "s3:GetObject")
+            for part in ("ingestion", "freshness", "repair", "reports")
+        ),
         ("warehouse", "s3:GetObject"),
         ("warehouse", "s3:PutObject"),
     }
