@@ -151,13 +151,13 @@ const ago = (seconds) => {
 const percent = (share) => (share == null ? "not known" : `${(share * 100).toFixed(share < 0.9995 ? 1 : 0)} %`);
 const list = (parent, title, items) => {
   if (!items || !items.length) return;
-  make("h4", title, parent);
+  make("h3", title, parent);
   const node = make("ul", null, parent);
   for (const item of items) make("bdi", item, make("li", null, node));
 };
 const table = (parent, title, head, body) => {
   if (!body.length) return;
-  make("h4", title, parent);
+  make("h3", title, parent);
   const node = make("table", null, parent);
   const top = make("tr", null, make("thead", null, node));
   for (const name of head) make("th", name, top).scope = "col";
@@ -197,7 +197,7 @@ const sentence = (letters, at) => {
   return `${good} of ${watched} days on time` + (named ? `; late on ${named}` : "") + (late.length > 5 ? `, and ${late.length - 5} days before` : "");
 };
 const strip = (parent, at) => {
-  make("h4", "The last 30 days", parent);
+  make("h3", "The last 30 days", parent);
   const graph = draw("svg", { class: "wide", "aria-hidden": "true" }, parent);
   const letters = bars(graph, at);
   const slider = make("input", null, parent);
@@ -223,7 +223,7 @@ const strip = (parent, at) => {
 const plot = (parent, title, unit, points, bars) => {
   if (points.length < 2) return;
   const box = make("div", null, parent);
-  make("h4", `${title} (${unit})`, box);
+  make("h3", `${title} (${unit})`, box);
   const top = Math.max(...points.map((one) => one[1]), 1e-9);
   const [from, to] = [points[0][0], points[points.length - 1][0]];
   const graph = draw("svg", { class: "plot", viewBox: "0 0 340 130", role: "img" }, box);
@@ -248,7 +248,7 @@ const link = (parent, text, address) => {
   node.rel = "noreferrer";
 };
 const stopped = (parent, one) => {
-  make("h4", "Where it stopped", parent);
+  make("h3", "Where it stopped", parent);
   make("bdi", one.headline, make("p", null, parent));
   make("p", `${one.stage || "stage not known"}: ${one.cause || "cause not known"}; incident ${one.id}, opened ${said(new Date(one.opened * 1000), "")}`, parent);
   if (one.acknowledged) make("bdi", `Acknowledged by ${one.acknowledged}`, make("p", null, parent));
@@ -256,7 +256,7 @@ const stopped = (parent, one) => {
   if (one.note) make("bdi", `Note: ${one.note}`, make("p", null, parent));
   if (one.fix) link(make("p", null, parent), "The fix", one.fix);
   list(parent, "Evidence", one.evidence);
-  make("h4", "Next step", parent);
+  make("h3", "Next step", parent);
   make("code", one.next, make("p", null, parent));
   if (one.runbook) link(make("p", null, parent), `Runbook: ${one.cause}`, one.runbook);
 };
