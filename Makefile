@@ -16,7 +16,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test long lint synth generate bench differential serve drill january soak kills clean
+.PHONY: help setup run unit test long lint synth generate bench differential serve drill january soak month kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -62,6 +62,10 @@ differential: $(READY) ## the same sources through dlt, rows compared
 
 soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
+
+month: SEEDS = 3
+month: $(READY) ## a month of outages told to people, SEEDS times
+	$(BIN)/python -m tests.month --seeds $(SEEDS)
 
 kills: $(READY) ## pulls killed at random moments, KILLS times, rows compared
 	$(BIN)/python -m tests.local.kills --kills $(KILLS)

@@ -10,7 +10,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from lambdas.adapters.signals.judge import Judge, Judged, reason
 from lambdas.core.dataset import Catalogue, Dataset
@@ -271,7 +271,7 @@ class FreshnessCheck:
         promise = dataset.freshness
         earlier = None
         if before is None and verdict.cause is not None:
-            earlier = self._earlier(watch, promise.reopen_within.duration, now)
+            earlier = self._earlier(watch)
         transition = advance(
             before,
             verdict,
@@ -291,6 +291,11 @@ class FreshnessCheck:
         is_open = after is not None and after.resolved_at is None
         incident_id = after.incident_id if after is not None and is_open else None
         kept = _kept(item, incident_id=incident_id)
+        if before is None and watch is not None and watch.incident_id is not None:
+            # A person closed it since the last look.
+            kept = dataclasses.replace(
+                kept, ended_incident=watch.incident_id, ended_at=now
+            )
         if after is None or after is before:
             return kept, ()
         if kept.tally is not None:
@@ -315,15 +320,12 @@ class FreshnessCheck:
         )
         return None, told
 
-    def _earlier(
-        self, watch: Watch | None, within: timedelta, now: datetime
-    ) -> Incident | None:
-        """The dataset's last incident, if it is not over for long."""
-        if watch is None or watch.ended_incident is None or watch.ended_at is None:
-            return None
-        if now - watch.ended_at > within:
-            return None
-        return self._state.incident(watch.ended_incident)
+    def _earlier(self, watch: Watch | None) -> Incident | None:
+        """The dataset's last incident that is over. One that was open at the last look
+        and is no more was closed by a person.
+        """
+        last = None if watch is None else watch.incident_id or watch.ended_incident
+        return None if last is None else self._state.incident(last)
 
     def _announce_load(self, item: Judged) -> None:
         """Tell systems that rows were loaded since the last look, at least once."""
@@ -376,8 +378,12 @@ class FreshnessCheck:
             at_risk=False,
             cause=None,
             state="pass",
+            is_paused=True,
         )
         try:
+            if self._state.open_incident(watch.dataset) is None:
+                outcome.unchecked |= self._state.remember([quiet])
+                return
             outcome.made += self._end(watch.dataset, Ending.NOT_PROMISED, quiet, now)
         except StateConflict as conflict:
             LOG.warning("%s", conflict)
@@ -394,7 +400,7 @@ class FreshnessCheck:
             for name, dataset in self._catalogue.datasets.items()
             if dataset.schedule.paused is not None
             and name in watches
-            and watches[name].incident_id is not None
+            and not watches[name].is_paused
         ]
         for watch in paused:
             self._paused(watch, outcome, now)

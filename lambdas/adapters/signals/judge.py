@@ -273,8 +273,9 @@ def _judged(
     until = awaited_until(
         dataset, signals, before, schedule_created_at=schedule_created_at
     )
-    if until is None or until <= signals.now:
+    is_empty = signals.table.row_count == 0
+    is_concerned = is_empty or judged.verdict.state.late
+    if until is None or until <= signals.now or not is_concerned:
         return judged
-    return dataclasses.replace(
-        judged, verdict=awaiting(judged.verdict, until=until), awaited_until=until
-    )
+    verdict = awaiting(judged.verdict, until=until, is_empty=is_empty)
+    return dataclasses.replace(judged, verdict=verdict, awaited_until=until)

@@ -30,6 +30,7 @@ from lambdas.core.freshness.attainment import (
     Observation,
     attained_after,
 )
+from lambdas.core.freshness.first_load import resumed_at
 from lambdas.core.freshness.promise import is_promised, next_look_at, policy_at
 from lambdas.core.freshness.watch import Watch, promise_hash
 from lambdas.core.loading.objects import LandedObjects, LoadRecord
@@ -197,6 +198,7 @@ def watch_after(
         first_load_over=(before is not None and before.first_load_over)
         or (is_read and awaited_until is None),
         tally=_attained_after(dataset, signals, verdict, before),
+        resumed_at=None if awaited_until is None else resumed_at(before, signals.now),
     )
 
 

@@ -1,4 +1,5 @@
-"""A dataset that has never had a row: it is given the time to be pulled and loaded.
+"""A dataset that has never had a row, or was paused: it is given the time to be pulled
+and loaded.
 
 An empty table is late by any age, so that a first deploy would page for every dataset.
 Nothing was due yet: rows can be there once the first tick of the schedule has been
@@ -6,7 +7,8 @@ pulled and loaded. With a tick at 13:05, a pull of one minute and a grace of fif
 an empty table is as late as any other from 13:21 on.
 
 That is decided once for a dataset. From the first row that was seen, or from that
-moment, it is judged as ever: a table that was emptied is late at once.
+moment, it is judged as ever: a table that was emptied is late at once. After a pause
+the rows are as old as the pause is long, and the first tick after it counts alike.
 """
 
 from __future__ import annotations
@@ -37,13 +39,36 @@ def awaited_until(
     `schedule_created_at` is known of a suspect only: a deploy may take its time between
     the monitor and the schedule.
     """
-    table, policy = signals.table, signals.policy
-    if table.read != "ok" or table.row_count != 0:
+    table = signals.table
+    if table.read != "ok":
         return None
+    if table.row_count != 0:
+        return _awaited_after_pause(dataset, signals, before)
     if before is not None and before.first_load_over:
         return None
     seen_at = signals.now if before is None else before.seen_since
     since = max(filter(None, (seen_at, schedule_created_at)))
+    return _loaded_by(dataset, signals, since)
+
+
+def resumed_at(before: Watch | None, now: datetime) -> datetime | None:
+    """When a dataset was first seen after a pause."""
+    if before is None:
+        return None
+    return now if before.is_paused else before.resumed_at
+
+
+def _awaited_after_pause(
+    dataset: Dataset, signals: Signals, before: Watch | None
+) -> datetime | None:
+    since, loaded_at = resumed_at(before, signals.now), signals.table.newest_loaded_at
+    if since is None or (loaded_at is not None and loaded_at > since):
+        return None
+    return _loaded_by(dataset, signals, since)
+
+
+def _loaded_by(dataset: Dataset, signals: Signals, since: datetime) -> datetime | None:
+    """When the rows of the first tick after `since` are to be there."""
     try:
         when = expression(dataset.schedule)
         # A rate counts from about when it was made; where that is not known, from when
@@ -55,11 +80,17 @@ def awaited_until(
         return None  # it will never be pulled, and that is to be said
     run_s = signals.pull.usual_run_s
     run = FIRST_RUN if run_s is None else timedelta(seconds=run_s)
-    return tick + run + timedelta(seconds=policy.load_grace_s or 0)
+    return tick + run + timedelta(seconds=signals.policy.load_grace_s or 0)
 
 
-def awaiting(verdict: Verdict, *, until: datetime) -> Verdict:
-    """What is said instead of a verdict that an empty table is late."""
+def awaiting(verdict: Verdict, *, until: datetime, is_empty: bool) -> Verdict:
+    """What is said instead of a verdict that such a table is late."""
+    what = "its first rows" if is_empty else "its first rows since it was paused"
+    evidence = (
+        "the table is empty and has always been"
+        if is_empty
+        else "it was paused until a moment ago, and nothing was pulled meanwhile"
+    )
     return dataclasses.replace(
         verdict,
         state=State.PASS,
@@ -67,9 +98,9 @@ def awaiting(verdict: Verdict, *, until: datetime) -> Verdict:
         stage=None,
         page=False,
         tell=frozenset(),
-        headline=f"{verdict.dataset} waits for its first rows: they are to be there by "
+        headline=f"{verdict.dataset} waits for {what}, due by "
         f"{until:%Y-%m-%d %H:%M} UTC",
-        evidence=("the table is empty and has always been",),
+        evidence=(evidence,),
         next_step="nothing has to be done",
         also=(),
         eta=until,

@@ -110,7 +110,10 @@ def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Trans
     )
     if human.promised_for != before.human.promised_for:
         after = dataclasses.replace(
-            after, told_expected=human.promised_for, promise=None
+            after,
+            told_expected=human.promised_for,
+            promise=None,
+            stakeholders_told_at=now if is_promise else after.stakeholders_told_at,
         )
     if change.closes:
         after = dataclasses.replace(

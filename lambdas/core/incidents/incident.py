@@ -2,7 +2,7 @@
 
 ::
 
-    verdict with a cause ──> open ──worse / other cause / page turns true──> told again
+    verdict with a cause ──> open ──a cause that lasts, a page──> told again
                               │ └──nothing that was not said before──> silence
                               └──pass──> resolved: whoever was told hears of it
     late again within `reopen_within` ──> the same one, open again
@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from lambdas.core.diagnosis.causes import BY_CODE, PASSING
+from lambdas.core.diagnosis.causes import BY_CODE
+from lambdas.core.diagnosis.causes import PASSING as PASSING_RULES
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.quality import WORDS as OF_CHECKS
 
@@ -36,13 +37,13 @@ ACTIONS_KEPT = 50
 NOTICES_KEPT = 100
 """Notices that an incident remembers; DynamoDB items end at 400 KB."""
 
-_SEVERITY = {"pass": 0, "unknown": 1, "warn": 2, "error": 3}
 _KINDS = ("report", "quality", "failure", "at_risk", "blind", "late")
 """What an incident is, the worst last: it rises in place."""
 _LATE = ("warn", "error")
 
 
-_PASSING = frozenset(rule.code for rule in PASSING)
+PASSING = frozenset(rule.code for rule in PASSING_RULES)
+"""Causes that pass by themselves."""
 
 
 class Recipient(StrEnum):
@@ -193,7 +194,7 @@ class Incident:
         """
         if self.human.cause is not None:
             return self.human.cause
-        lasting = [one for one in self.spent if one.code not in _PASSING]
+        lasting = [one for one in self.spent if one.code not in PASSING]
         ranked = lasting or list(self.spent)
         longest = max(ranked, key=lambda one: one.seconds, default=None)
         return self.cause if longest is None else longest.code
@@ -281,7 +282,7 @@ def advance(
     if before is not None and before.resolved_at is not None:
         before = None
     if before is None and earlier is not None and verdict.cause is not None:
-        if _is_called_false(earlier, newest_at):
+        if _is_called_false(earlier, newest_at, now):
             return Transition(incident=None)
         if _comes_back(earlier, verdict, now=now, within=reopen_within):
             return _timed(None, _reopened(earlier, seen), now=now, morning=None)
@@ -307,10 +308,16 @@ class _Seen:
     reopen_within: timedelta
 
 
-def _is_called_false(earlier: Incident, newest_at: datetime | None) -> bool:
-    """A person said of these very data that nothing is wrong with them."""
-    is_false = earlier.ended_by is Ending.FALSE_ALARM
-    return is_false and earlier.newest_at == newest_at
+def _is_called_false(
+    earlier: Incident, newest_at: datetime | None, now: datetime
+) -> bool:
+    """A person said of these very data that nothing is wrong with them. Where nobody
+    can tell whether they are the same, that holds for a day.
+    """
+    if earlier.ended_by is not Ending.FALSE_ALARM or earlier.newest_at != newest_at:
+        return False
+    ended_at = earlier.resolved_at or now
+    return newest_at is not None or now - ended_at < _DAY
 
 
 def _comes_back(
@@ -432,7 +439,10 @@ def _reopened(earlier: Incident, seen: _Seen) -> Transition:
         resolved_at=None,
         ended_by=None,
         cause_since=now,
-        reopened_at=(*earlier.reopened_at, now),
+        # What a person closed, and was wrong to, has not come and gone.
+        reopened_at=(*earlier.reopened_at, now)
+        if earlier.ended_by is Ending.RECOVERED
+        else earlier.reopened_at,
         late_since=now if late else None,
         causes=tuple(dict.fromkeys((*earlier.causes, cause))),
         paged_for=(*earlier.paged_for, *_paged_for(verdict))
@@ -441,7 +451,11 @@ def _reopened(earlier: Incident, seen: _Seen) -> Transition:
         paged_at=now if pages else earlier.paged_at,
         told=tuple(sorted(Recipient(str(who)) for who in verdict.tell)),
         human=dataclasses.replace(
-            earlier.human, resolved_by=None, false_alarm=False, promised_for=None
+            earlier.human,
+            resolved_by=None,
+            false_alarm=False,
+            promised_for=None,
+            snoozed_until=None,
         ),
     )
     is_flapping = after.times_late(now) >= FLAPPING_FROM
@@ -479,15 +493,19 @@ def _timed(
     changes = _accounts(before, after, now)
     if before is not None:
         brought, noted = _brought_by_time(before, after, told, now, morning)
-        told += brought
-        changes |= noted
         if _is_snoozed(before, now):
             told = [one for one in told if _passes_a_snooze(one)]
+            changes |= _unsaid(before, after)
+        else:
+            told += brought
+            changes |= noted
     if any(one.audience is Recipient.STAKEHOLDERS for one in told):
         changes["stakeholders_told_at"] = now
     if told and after.resolved_at is None and "told_expected" not in changes:
         is_promise = after.human.promised_for is not None or not after.eta_missed
-        changes["told_expected"] = after.expected_at if is_promise else None
+        expected = after.expected_at if is_promise else None
+        is_to_come = expected is not None and expected > now
+        changes["told_expected"] = expected if is_to_come else None
     if not changes:
         return Transition(incident=after, announcements=tuple(told))
     if after is before:
@@ -516,7 +534,11 @@ def _brought_by_time(
     if _has_passed(before, now):
         # Whoever promised it hears of it, too.
         concerned = _union(after.told, {Recipient.ENGINEERS} if promised else ())
-        noted: dict[str, object] = {"eta_missed": True, "told_expected": None}
+        noted: dict[str, object] = {
+            "eta_missed": True,
+            "told_expected": None,
+            "told": concerned,
+        }
         if promised:
             noted["promise"] = "missed"
         kind = NoticeKind.OVERDUE
@@ -527,6 +549,14 @@ def _brought_by_time(
     if is_owed and _is_morning(before, morning, now):
         return [NoticeRequest(kind=NoticeKind.DAILY, audience=stakeholders)], {}
     return [], {}
+
+
+def _unsaid(before: Incident, after: Incident) -> dict[str, object]:
+    """What a snooze keeps back is told once it is over: nobody has heard of it."""
+    kept = ("told", "causes", "paged_for", "paged_at", "blind_since")
+    if after is before or after.resolved_at is not None:
+        return {}
+    return {name: getattr(before, name) for name in kept}
 
 
 def _passes_a_snooze(one: NoticeRequest) -> bool:
@@ -628,15 +658,19 @@ def _changed(before: Incident, seen: _Seen) -> Transition:
     verdict, now, has_news = seen.verdict, seen.now, seen.has_news
     cause = str(verdict.cause)
     late = verdict.state.late
-    worse = _SEVERITY[verdict.state] > _SEVERITY[before.state]
     # A cause that comes back, as some do with every tick of a schedule, is no news.
     other_cause = cause not in before.causes
     words = {in_plain_words(code) for code in before.causes}
     pages = verdict.page and (has_news or cause not in before.paged_for)
     wanted = {Recipient(str(who)) for who in verdict.tell}
+    # What passes by itself asks nothing of anybody.
+    lasts = cause not in PASSING
+    asks = other_cause and lasts and Recipient.ENGINEERS in wanted
+    becomes_late = late and before.late_since is None
     heard = {
-        Recipient.ENGINEERS: worse or other_cause or pages or has_news,
-        Recipient.STAKEHOLDERS: worse or in_plain_words(cause) not in words,
+        Recipient.ENGINEERS: pages or has_news or asks or becomes_late,
+        # That a warning became an error changes nothing for those who wait.
+        Recipient.STAKEHOLDERS: lasts and in_plain_words(cause) not in words,
     }
     announcements = [
         NoticeRequest(

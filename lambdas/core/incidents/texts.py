@@ -13,6 +13,7 @@ from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.incident import (
+    PASSING,
     Ending,
     Incident,
     NoticeKind,
@@ -57,7 +58,9 @@ def engineers_message(
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
     stage = ("monitor" if blind else incident.stage) or "not known"
     lead = _LEADS.get(kind, "")
-    said = _flapping(incident) if kind is NoticeKind.FLAPPING else verdict.headline
+    said = verdict.headline
+    if kind is NoticeKind.FLAPPING:
+        said = _flapping(incident, said.partition(": ")[2] or said)
     return Message(
         headline=f"{'[page] ' if page else ''}{lead}{said}",
         blocks=(
@@ -111,12 +114,20 @@ def _without_runs(incident: Incident) -> list[str]:
     return [one.partition(", since run ")[0] for one in incident.evidence]
 
 
-def _flapping(incident: Incident) -> str:
-    """That it comes and goes, as one sentence."""
+_WHAT = {"unknown": "unreadable", "pass": "at risk"}
+
+
+def _flapping(incident: Incident, why: str) -> str:
+    """That it comes and goes, as one sentence. `why` it is so now."""
     times = incident.times_late(incident.changed_at)
+    spent = sum(one.seconds for one in incident.spent)
+    lasted = lasting(max(60, spent / max(1, times - 1)))
+    what = _WHAT.get(incident.state, "late")
+    if incident.cause in PASSING:
+        why = "the promise is tighter than its loads"
     return (
-        f"{incident.dataset} late {times} times within a day, each time for a while: "
-        "the promise is tighter than its loads"
+        f"{incident.dataset} {what} {times} times within a day, usually for {lasted}: "
+        f"{why}"
     )
 
 
@@ -178,7 +189,8 @@ def stakeholders_message(
         NoticeKind.REMINDER: f"{name} is still late",
         NoticeKind.DAILY: f"{name} is still late",
         NoticeKind.REOPENED: f"{name} is late again",
-        NoticeKind.FLAPPING: _flapping(incident),
+        NoticeKind.FLAPPING: f"{name} is late again, "
+        f"{incident.times_late(incident.changed_at)} times within a day",
         NoticeKind.OVERDUE: f"{name} did not come when expected",
         NoticeKind.PROMISED: f"{name} is late and expected by "
         f"{_expected(incident, subject)}",
@@ -233,7 +245,7 @@ def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
     said = {
         Ending.CLOSED: f"{name}: the incident was closed by {by}",
         Ending.FALSE_ALARM: f"{name}: it was a false alarm, says {by}",
-        Ending.NOT_PROMISED: f"{name}: no longer promised; it is as old as before",
+        Ending.NOT_PROMISED: f"{name} is no longer promised; it is as old as before",
         Ending.REMOVED: f"{name} was removed; the incident is closed",
     }
     if incident.ended_by in said:
@@ -246,7 +258,8 @@ def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
         return f"{name} can be read again, and it is up to date"
     if incident.kind == "at_risk":
         return f"{name} is no longer at risk"
-    return never_late or f"{name}: {incident.cause or 'the incident'} is over"
+    was = incident.headline.partition(": ")[2] or incident.headline
+    return never_late or f"{name} is well again; it was: {was}"
 
 
 def _dependents(incident: Incident) -> list[Block]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ from lambdas.core.errors import (
 from lambdas.core.freshness.assess import Limits, table_signals
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.channels import Routes
+from lambdas.core.incidents.human import Change, changed_by_hand
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.message import as_mail
 from lambdas.core.incidents.notice import Notice
@@ -56,7 +58,7 @@ from tests.watched import (
     MemoryIncidents,
 )
 
-MINUTES_5 = timedelta(minutes=5)
+MINUTES_1, MINUTES_5 = timedelta(minutes=1), timedelta(minutes=5)
 PROMISE = {
     "loaded_at_field": "at",
     "warn_after": {"count": 3, "period": "hour"},
@@ -1003,4 +1005,61 @@ def test_a_paused_dataset_raises_no_alarm_and_begins_anew() -> None:
     of_cats = [one for one in house.told(house.sns) if one[0] == "cats"]
     assert len(of_cats) == told + 2
     house.datasets = [running]
-    assert house.check(MINUTES_5).suspects == 1
+    resumed = house.check(MINUTES_5)
+    assert (resumed.due, resumed.suspects) == (1, 0)
+    midnight = house.now.replace(hour=0, minute=0) + 24 * HOUR
+    assert house.check(midnight - house.now + 29 * MINUTES_1).suspects == 0
+    assert house.check(2 * MINUTES_1).suspects == 1
+    assert len([one for one in house.pages() if one.dataset == "cats"]) == 2
+
+
+def test_what_a_person_closed_is_opened_again_as_the_same_incident() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    by_hand(house, resolve=True)
+    house.check(MINUTES_5)
+    (incident,) = house.state.all.values()
+    assert incident.resolved_at is None
+    kinds = [kind for name, kind, _ in house.told(house.sns) if name == "cats"]
+    assert kinds == ["opened"] * 2 + ["reopened"] * 2
+    assert len(house.pages()) == 1
+    assert incident.times_late(house.now) == 1
+
+
+def test_a_false_alarm_stays_one_while_the_data_are_the_same() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    by_hand(house, false_alarm=True)
+    for _ in range(12):
+        house.check(HOUR)
+    assert len(of_cats(house)) == 2
+    house.age("cats", 9 * HOUR)
+    house.check(MINUTES_5)
+    assert len(of_cats(house)) == 4
+
+
+def test_what_a_snooze_kept_back_is_told_when_it_is_over() -> None:
+    house = House({"cats": fresh(4 * HOUR)})
+    quiet_upstream(house)
+    house.check()
+    by_hand(house, snooze_until=house.now + 5 * HOUR)
+    told = len(of_cats(house))
+    house.sources.pipe_state = "PAUSED"
+    house.sources.upstream_newest.clear()
+    house.check(3 * HOUR)
+    assert len(of_cats(house)) == told
+    house.check(2 * HOUR)
+    assert ("cats", "changed", "engineers") in of_cats(house)[told:]
+
+
+def of_cats(house: House) -> list[tuple[str, str, str]]:
+    return [one for one in house.told(house.sns) if one[0] == "cats"]
+
+
+def by_hand(house: House, **change: Any) -> None:
+    """As `catflap incident` records it; nobody is told of it here."""
+    before = house.state.open_incident("cats")
+    assert before is not None
+    changed = changed_by_hand(before, Change(by="ann", **change), now=house.now)
+    assert changed.incident is not None
+    house.state.record(before, changed.incident, notices=(), watch=None)

@@ -100,7 +100,7 @@ def test_what_concerns_all_pages_once_and_its_end_is_told(house: House) -> None:
     house.state.problems = []
     house.state.outbox.clear()
     assert house.tell() == 2
-    assert all("is over" in notice.message.headline for notice in house.told())
+    assert all("is well again" in notice.message.headline for notice in house.told())
 
 
 def test_a_problem_of_one_dataset_is_told_with_its_own_incident(house: House) -> None:

@@ -65,7 +65,7 @@ def test_a_dataset_that_will_never_be_pulled_is_given_no_time() -> None:
 def test_what_is_said_meanwhile_asks_nobody_to_do_anything() -> None:
     late = diagnose(read(EMPTY, None, usual_s=60))
     assert late.state.late
-    said = awaiting(late, until=NOW + HOUR)
+    said = awaiting(late, until=NOW + HOUR, is_empty=True)
     assert (said.state, said.cause, said.page, said.tell) == (
         "pass", None, False, frozenset(),
     )  # fmt: skip

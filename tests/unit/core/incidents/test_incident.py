@@ -94,12 +94,9 @@ def test_unknown_opens_one_that_is_not_called_late() -> None:
     assert transition.incident.late_since is None
 
 
-def test_getting_worse_is_told_again_without_a_second_page() -> None:
+def test_getting_worse_for_the_same_cause_is_not_told_again() -> None:
     warned = opened(dataclasses.replace(LATE, state=a_verdict("warn").state))
-    assert said(after(warned, LATE)) == {
-        (NoticeKind.CHANGED, ENGINEERS, False),
-        (NoticeKind.CHANGED, STAKEHOLDERS, False),
-    }
+    assert said(after(warned, LATE)) == set()
 
 
 def test_getting_better_without_being_well_is_not_told() -> None:

@@ -101,10 +101,37 @@ def test_who_was_never_told_hears_nothing_of_engineers_matters(state: str) -> No
     }
 
 
-def test_who_was_told_hears_what_no_longer_concerns_them() -> None:
-    """What they believe would be wrong otherwise."""
-    worse = dataclasses.replace(LATE, tell=TO_ENGINEERS)
-    assert (NoticeKind.CHANGED, STAKEHOLDERS) in said(after(opened(WARNED), worse))
+def test_a_warning_that_becomes_an_error_for_the_same_cause_is_no_news() -> None:
+    worse = dataclasses.replace(LATE, page=False)
+    assert said(after(opened(WARNED), worse)) == set()
+
+
+@pytest.mark.parametrize("cause", ["load_pending", "pull_due", "pull_running"])
+def test_a_cause_that_passes_by_itself_is_no_news(cause: str) -> None:
+    passing = a_verdict("error", cause, page=False, tell=LATE.tell)
+    assert said(after(opened(), passing)) == set()
+
+
+def test_engineers_hear_of_no_cause_that_is_not_theirs() -> None:
+    quiet = a_verdict("error", "upstream_quiet")
+    assert ENGINEERS not in {who for _, who in said(after(opened(), quiet))}
+
+
+def test_a_time_that_has_passed_is_not_told_as_passed_twice() -> None:
+    first = dataclasses.replace(LATE, eta=NOW + 2 * HOUR)
+    late = after(opened(first), LATE, 2 * HOUR)
+    assert (NoticeKind.OVERDUE, STAKEHOLDERS) in said(late)
+    promised = dataclasses.replace(
+        incident_of(late),
+        human=HumanSide(promised_for=NOW + 3 * HOUR),
+        told_expected=NOW + 3 * HOUR,
+    )
+    passed = after(promised, LATE, 3 * HOUR)
+    assert (NoticeKind.OVERDUE, STAKEHOLDERS) in said(passed)
+    reminded = after(incident_of(passed), LATE, REPEAT + 3 * HOUR)
+    assert (NoticeKind.REMINDER, ENGINEERS) in said(reminded)
+    after_that = after(incident_of(reminded), LATE, HOUR)
+    assert said(after_that) == set()
 
 
 # reminders ---------------------------------------------------------------------------
@@ -139,7 +166,8 @@ def test_a_page_for_a_blind_check_is_brought_back_to_mind() -> None:
 
 
 def test_no_reminder_comes_beside_what_is_news_anyway() -> None:
-    changed = after(opened(WARNED), LATE, REPEAT)
+    other = a_verdict("error", "load_failed", page=True, tell=LATE.tell)
+    changed = after(opened(), other, REPEAT)
     assert (NoticeKind.REMINDER, ENGINEERS) not in said(changed)
     assert (NoticeKind.CHANGED, ENGINEERS) in said(changed)
 
