@@ -48,7 +48,7 @@ SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
 
 def _is_origin(text: str) -> str:
     if urlsplit(text).path not in {"", "/"} or not is_private_enough(text):
-        message = "is no origin; accepted: such as https://api.example.com"
+        message = "is not an origin; accepted: such as https://api.example.com"
         raise ValueError(message)
     return text
 

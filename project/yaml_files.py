@@ -146,7 +146,7 @@ def read_files(datasets: Path, apis: Path) -> ProjectFiles:
             "a dataset in it, or name another one with --datasets"
         )
     if apis.exists() and not apis.is_dir():
-        raise BadInput(f"{quoted(str(apis))} is no folder; name one with --apis")
+        raise BadInput(f"{quoted(str(apis))} is not a folder; name one with --apis")
     faults: list[Fault] = []
     api_files = _read_folder(apis, Api, faults) if apis.is_dir() else []
     dataset_files = _read_folder(datasets, Dataset, faults)
@@ -278,7 +278,9 @@ def _read_file(path: Path, model: type[BaseModel], faults: list[Fault]) -> _File
         file.name = "x"
     if path.exists() and not path.is_file():
         # to open a pipe would wait for a writer
-        faults.append(_file_fault(path, "is no regular file; accepted: a file of YAML"))
+        faults.append(
+            _file_fault(path, "is not a regular file; accepted: a file of YAML")
+        )
         return file
     try:
         with path.open("rb") as stream:

@@ -85,14 +85,14 @@ def run(
     name: options.Name,
     *,
     url: Annotated[
-        str, typer.Option("--from", metavar="URL", help="Where its records are.")
+        str, typer.Option("--from", metavar="URL", help="The URL of its records.")
     ],
     token: Annotated[
         str | None,
-        typer.Option(metavar="TOKEN", help="A credential; - reads it from stdin."),
+        typer.Option(metavar="TOKEN", help="A token or key; - reads it from stdin."),
     ] = None,
     method: Annotated[
-        Method | None, typer.Option(help="How to ask; POST if there is a body.")
+        Method | None, typer.Option(help="The HTTP method; POST if there is a body.")
     ] = None,
     body: Annotated[
         str | None, typer.Option(metavar="JSON", help="The body of a POST.")
@@ -115,7 +115,7 @@ def run(
     for there in (path, path.with_suffix(".yml")):
         if there.exists():
             raise BadInput(
-                f"{there} is there already, and nothing is overwritten; choose another "
+                f"{there} already exists and is not overwritten; choose another "
                 "name, or remove it"
             )
     pasted = taken_apart(url, name=name)
@@ -146,7 +146,7 @@ def _question(method: Method | None, body: str | None) -> dict[str, JsonValue]:
     if body is None:
         return {"method": method.value} if method is not None else {}
     if method is Method.GET:
-        raise BadInput("--body is the body of a POST; leave --method GET away")
+        raise BadInput("--body needs a POST; leave out --method GET")
     try:
         document: object = json.loads(body)
     except ValueError:
@@ -374,8 +374,7 @@ def _must_be_valid(texts: Mapping[Path, str], path: Path, *, apis: Path) -> None
         wrong = [str(one).removeprefix(folder) for one in faults if one.file in ours]
     if wrong:
         raise BadInput(
-            "what this API shows cannot be written as a dataset by itself: "
-            + "; ".join(wrong)
+            "catflap cannot write a dataset for this API by itself: " + "; ".join(wrong)
         )
 
 
@@ -392,8 +391,8 @@ def _write(texts: Mapping[Path, str]) -> None:
         for path in written:
             path.unlink(missing_ok=True)
         raise BadInput(
-            f"{error.filename} cannot be written ({error.strerror}); nothing is "
-            "overwritten"
+            f"{error.filename} cannot be written ({error.strerror}); no file was "
+            "written"
         ) from None
 
 
@@ -439,7 +438,7 @@ def _tell(
         return
     paging = sample.paginator["type"] if sample.paginator else None
     unknown = (
-        "all on one page"
+        "everything on one page"
         if sample.is_all
         else f"not found ({printable(sample.sign)}): choose one in the file"
     )
@@ -452,9 +451,9 @@ def _tell(
         f"  cursor       {cursor.field.path if cursor else 'not found'}",
     ]
     lines += [
-        f"set {variable} here, and {reference} in Secrets Manager for AWS"
+        f"set {variable} on this machine, and {reference} in AWS Secrets Manager"
         + (f", each as `{scheme} …`" if scheme else "")
         for reference, variable in secrets.items()
     ]
-    lines.append(f"next: name its owner, then `catflap preview {found.name}`")
+    lines.append(f"next: fill in its owner, then run `catflap preview {found.name}`")
     print(*map(printable, lines), sep="\n")

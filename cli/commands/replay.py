@@ -208,7 +208,7 @@ def _read_fixed(path: Path) -> dict[str, bytes]:
         record = bytes(one.record).strip()
         why = why_refused(record)
         if why is not None or not record.startswith(b"{"):
-            said = why or "it is no JSON object"
+            said = why or "it is not a JSON object"
             faults.append(
                 f"{path}:{number}: record: it would be refused again: {said}; "
                 "accepted: a JSON object that Snowflake takes"
@@ -237,7 +237,7 @@ def _replay_rows(
         unknown = sorted(fixed.keys() - rows)
         if unknown:
             raise BadInput(
-                f"{unknown[0]} is no row in the quarantine of {dataset.name}; "
+                f"{unknown[0]} is not a row in the quarantine of {dataset.name}; "
                 f"accepted: those of `catflap quarantine {dataset.name} --rows`"
             )
     replay = known.replaying.replay(dataset, fixed, now=now())

@@ -100,7 +100,7 @@ def _opened(
 ) -> Iterator[CursorState]:
     if state is not None:
         if not state.is_file():
-            raise BadInput(f"{state} is no file; accepted: the state of a `pull`")
+            raise BadInput(f"{state} is not a file; accepted: the state of a `pull`")
         with FileState(path=state) as store:
             yield store
         return

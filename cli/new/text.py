@@ -70,15 +70,13 @@ def api_text(base_url: str, auth: Mapping[str, JsonValue] | None) -> str:
     """`apis/<api>.yaml`."""
     lines = [f"base_url: {scalar(base_url)}"]
     if auth is None:
-        lines.append(
-            "# auth: {type: bearer, token: secret:NAME#KEY}   # none was needed"
-        )
+        lines.append("# auth: {type: bearer, token: secret:NAME#KEY}   # none needed")
     else:
         lines.append(f"auth: {scalar(dict(auth))}")
     lines += [
         "retry: {max_attempts: 5, backoff_factor: 1, max_delay: 300}",
         "timeout: 60",
-        "# rate_limit: {requests: 10, period: second}   # what the API allows you",
+        "# rate_limit: {requests: 10, period: second}   # what the API allows",
     ]
     return "\n".join(lines) + "\n"
 
@@ -88,8 +86,8 @@ def dataset_text(found: DatasetDraft) -> str:
     endpoint = found.sample.endpoint
     description = scalar(f"{found.name}, as {found.shown_url} has it")
     lines = [
-        f"description: {description}   # say what it is, for those who use it",
-        "owner: {team: change-me}   # who answers for it; slack and stakeholders, too",
+        f"description: {description}   # what it is, for the people who use it",
+        "owner: {team: change-me}   # who owns it; also slack and stakeholders",
         "source:",
         f"  client: {found.client}",
         "  endpoint:",
@@ -123,7 +121,7 @@ def _params(found: DatasetDraft) -> list[str]:
         indent, head = ("      ", []) if params else ("    ", ["    # params:"])
         lines += [
             f"{indent}# if the API can filter by time, name its parameter: then a pull",
-            f"{indent}# asks for what is new; until then it reads all and keeps that",
+            f"{indent}# asks only for what is new; without it, it reads everything",
             *head,
             '      # updated_since: "{incremental.start_value}"',
         ]
@@ -145,8 +143,8 @@ def _paginator(sample: Sample) -> list[str]:
         return [f"    paginator: {scalar(dict(sample.paginator))}"]
     if sample.is_all:
         return [
-            "    # one page held everything; how the next is found shows when there is",
-            "    # one (auto), or say it:",
+            "    # everything fits one page; later `auto` finds how pages go on,",
+            "    # or say how:",
             "    # paginator: {type: page_number, base_page: 1, page_param: page}",
         ]
     where = "body_path" if sample.endpoint.method == "POST" else "param"
@@ -158,7 +156,7 @@ def _paginator(sample: Sample) -> list[str]:
         f"    # paginator: {{type: page_number, base_page: 1, page_{where}: page}}",
         f"    # paginator: {{type: offset, limit: 100, offset_{where}: offset}}",
         f"    # paginator: {{type: cursor, cursor_path: next, cursor_{where}: cursor}}",
-        "    # paginator: {type: single_page}   # the first page is all you want",
+        "    # paginator: {type: single_page}   # if the first page is all you want",
     ]
 
 
@@ -171,18 +169,20 @@ def _incremental(found: DatasetDraft) -> list[str]:
     cursor = found.cursor
     if cursor is None:
         return [
-            "    # no field says when a record was made or changed, so every pull is",
-            "    # whole; if one does, name it:",
+            "    # no field says when a record was created or changed, so that a",
+            "    # pull reads everything; if there is such a field, name it:",
             "    # incremental: {cursor_path: updated_at}",
         ]
     lines = ["    incremental:"]
     if not cursor.is_update:
-        lines.append("      # when a record came; a later change to it is not seen")
+        lines.append("      # when a record was created; later changes are not seen")
     lines.append(f"      cursor_path: {scalar(cursor.field.path)}")
     if cursor.is_naive:
-        lines.append("      timezone: UTC   # the times carry no offset: is this it?")
+        lines.append("      timezone: UTC   # the times have no offset: is it UTC?")
     if not cursor.field.is_full:
-        lines.append("      on_cursor_value_missing: include   # some have no value")
+        lines.append(
+            "      on_cursor_value_missing: include   # some records have none"
+        )
     if cursor.order is not None:
         lines.append(
             f"      # row_order: {cursor.order}   # as the sample was; if that is sure,"
@@ -197,15 +197,15 @@ def _key(found: DatasetDraft) -> list[str]:
         return [f"primary_key: {scalar(paths)}", "write_disposition: merge"]
     maybe = found.possible_keys[0] if found.possible_keys else "id"
     lines = [
-        "# nothing identifies a record beyond doubt; with a key, one that comes again",
-        "# replaces the older. Unique in the sample: "
+        "# no field surely identifies a record; with a key, a record that comes again",
+        "# replaces the older one. Unique in the sample: "
         + (printable(" or ".join(f"[{one}]" for one in found.possible_keys)) or "none"),
         f"# primary_key: [{printable(maybe)}]",
         "# write_disposition: merge",
         "write_disposition: append",
     ]
     if found.cursor is None:
-        lines.insert(2, "# Without a cursor too, every pull lands every row again.")
+        lines.insert(2, "# Without a cursor, every pull lands every row again.")
     return lines
 
 
@@ -231,7 +231,7 @@ def _freshness(found: DatasetDraft) -> list[str]:
     if cursor is None:
         return [
             "# freshness:",
-            "#   warn_after: {count: 2, period: hour}   # by the time of the last load",
+            "#   warn_after: {count: 2, period: hour}   # judged by load time",
             "#   error_after: {count: 6, period: hour}",
         ]
     (warn, warn_of), (error, error_of) = ages(cursor)
@@ -239,7 +239,7 @@ def _freshness(found: DatasetDraft) -> list[str]:
     sign = "" if active else "# "
     newest = cursor.newest.isoformat() if cursor.newest else "no time"
     lines = [
-        f"# a suggestion, by a sample whose newest is {newest}:",
+        f"# a suggestion; the newest in the sample is {newest}:",
         f"{sign}freshness:",
         f"{sign}  loaded_at_field: {scalar(cursor.field.path)}",
         f"{sign}  warn_after: {{count: {warn}, period: {warn_of}}}",

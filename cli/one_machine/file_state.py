@@ -231,7 +231,7 @@ class FileState:
             return msgspec.json.decode(document, type=_Contents)
         except msgspec.DecodeError as error:
             raise BadInput(
-                f"{self._path} is no state that catflap wrote ({error}); name another "
+                f"{self._path} is not a state file of catflap ({error}); name another "
                 "file with --state, or restore this one"
             ) from None
 

@@ -155,7 +155,7 @@ class FolderLanding:
     def _place(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         if not parts or parts[0] in ("/", UPLOADS) or ".." in parts:
-            raise LandingError(f"{key!r} is no key below {self._root}")
+            raise LandingError(f"{key!r} is not a key below {self._root}")
         return self._root.joinpath(*parts)
 
     def _sync(self, folder: Path) -> None:

@@ -30,14 +30,14 @@ def landing_zone(uri: str) -> LandingZone:
     if scheme.lower() == "file":
         if host not in ("", "localhost") or not slash:
             raise BadInput(
-                f"{uri} is no folder of this machine; accepted: file:///folder (three "
-                "slashes) or s3://bucket/prefix"
+                f"{uri} is not a folder of this machine; accepted: file:///folder "
+                "(three slashes) or s3://bucket/prefix"
             )
         return FolderLanding(root=Path(unquote(f"/{path}")))
     if "://" in uri or not uri or uri.lower().startswith(("file:", "s3:")):
         raise BadInput(
-            f"{uri or 'an empty text'} is no place to land; accepted: file:///folder "
-            "or s3://bucket/prefix"
+            f"{uri or 'an empty text'} is not a place to land; accepted: "
+            "file:///folder or s3://bucket/prefix"
         )
     return FolderLanding(root=Path(uri))
 

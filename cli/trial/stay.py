@@ -105,7 +105,7 @@ def _redeployed(trial: Trial, choice: Choice) -> str:
         changed = trial.deploy(project, made)
     except (CatflapError, SynthFailedError, DeployFailed) as error:
         return f"The changed YAML is not deployed:\n{error}"
-    what = ", ".join(changed) or "nothing but the datasets"
+    what = ", ".join(changed) or "only the datasets"
     return f"Deployed the changed YAML: {what}"
 
 

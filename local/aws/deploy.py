@@ -248,8 +248,8 @@ class _StackDeployment:
         existing = self._deployment.resources.get((self._stack.name, logical_id))
         if existing is None:
             raise TemplateNotUnderstood(
-                f"{self._stack.name} names `{logical_id}`, which is no parameter and "
-                "no resource made so far"
+                f"{self._stack.name} names `{logical_id}`, neither a parameter "
+                "nor a resource made so far"
             )
         return existing.created
 

@@ -270,7 +270,7 @@ class Fabric:
         for one in self._deployment.functions.values():
             if arn == one.arn or arn.startswith(f"{one.arn}:"):
                 return one
-        raise KeyError(f"a target is {arn}, which is no queue and no function")
+        raise KeyError(f"a target is {arn}, which is neither a queue nor a function")
 
     def _poll(self, at: _Now) -> int:
         feeds = [

@@ -166,7 +166,7 @@ def _element(element: Json) -> Iterator[str]:
 
 def _text_object(value: object, what: str, *, plain: bool = False) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{what} is no text object"
+        yield f"{what} is not a text object"
         return
     kinds = ("plain_text",) if plain else ("plain_text", "mrkdwn")
     if value.get("type") not in kinds:
@@ -186,4 +186,4 @@ def _text(value: object, what: str) -> Iterator[str]:
 def _url(value: object, what: str) -> Iterator[str]:
     yield from _text(value, what)
     if isinstance(value, str) and not value.startswith(("https://", "http://")):
-        yield f"{what} is no http address"
+        yield f"{what} is not an http address"

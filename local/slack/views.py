@@ -17,7 +17,7 @@ OPTION = 75
 def view_fault(view: object) -> str | None:
     """The first fault of a modal, as a sentence; None if Slack opens it."""
     if not isinstance(view, dict) or view.get("type") != "modal":
-        return "view is no modal"
+        return "view is not a modal"
     return next(_faults(view), None)
 
 
@@ -67,6 +67,6 @@ def _options(options: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def _plain(value: object, what: str, most: int) -> Iterator[str]:
     if not isinstance(value, dict) or value.get("type") != "plain_text":
-        yield f"{what} is no plain_text"
+        yield f"{what} is not plain_text"
     elif not 0 < len(str(value.get("text", ""))) <= most:
         yield f"{what} has {len(str(value.get('text', '')))} characters, 1 to {most}"

@@ -149,7 +149,7 @@ RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         name="JSON to the letter",
-        real="a trailing comma, NaN or Infinity is no JSON",
+        real="a trailing comma, NaN or Infinity is not JSON",
         stand_in='loads `{"a":1,}` and `{"a":NaN}`',
         source="RFC 8259; what Snowflake says of either is not documented",
         sample='{"a":1,}',

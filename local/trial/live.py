@@ -84,9 +84,9 @@ class UpstreamClocks:
         without = sorted(name for name, url in self._urls.items() if not self._has(url))
         if without:
             raise BadInput(
-                f"{', '.join(without)}: the API does not follow a clock, so there is "
-                "nothing to live through; leave --for, --start and --speed away to "
-                "pull what it has now, or try them on `catflap example-api`"
+                f"{', '.join(without)}: the API does not follow a clock, so "
+                "time cannot pass for it; leave out --for, --start and --speed to pull "
+                "what it has now, or try them on `catflap example-api`"
             )
 
     def set(self, now: datetime) -> None:

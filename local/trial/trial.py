@@ -346,7 +346,7 @@ def _bundle(folder: Path, sources: Path) -> Path:
 
 def _pulled(runs: Sequence[Run], seconds: float) -> str:
     if not runs:
-        return "no run came of it"
+        return "no run was made"
     rows, requests = sum(run.rows for run in runs), sum(run.requests for run in runs)
     failed = next((run for run in runs if run.error is not None), None)
     if failed is not None and failed.error is not None:

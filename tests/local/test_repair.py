@@ -407,7 +407,10 @@ def test_corrected_rows_are_replayed_once_and_make_it_a_thousand(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"quarantined": "nothing#1", "record": {}}', "is no row in the quarantine"),
+        (
+            '{"quarantined": "nothing#1", "record": {}}',
+            "is not a row in the quarantine",
+        ),
         ('{"record": {}}', "fixed.ndjson:1:"),
         ('{"quarantined": "a#1", "record": {"a": 1, "a": 2}}', "refused again"),
         ("", "no row"),

@@ -52,9 +52,9 @@ def test_every_environment_of_the_repository_is_valid() -> None:
         ("keep_data: false", "keep_data: maybe", "keep_data"),
         ("log_retention_days: 14", "log_retention_days: 15", "log_retention_days"),
         ("keep_data: false", 'allowed_origins: {cats: ["api.example.com"]}',
-         "is no origin; accepted: such as https://api.example.com"),
+         "is not an origin; accepted: such as https://api.example.com"),
         ("keep_data: false", 'allowed_origins: {cats: ["https://a.example.com/v1"]}',
-         "is no origin"),
+         "is not an origin"),
     ],
 )  # fmt: skip
 def test_a_fault_names_its_key(project: Path, old: str, new: str, told: str) -> None:

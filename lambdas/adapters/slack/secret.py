@@ -53,5 +53,5 @@ class SlackSecret:
         except msgspec.MsgspecError:
             pass  # its text may hold the secret: it is not chained
         raise ChannelDown(
-            f"the secret {self._name} is no JSON object; accepted: {ACCEPTED}"
+            f"the secret {self._name} is not a JSON object; accepted: {ACCEPTED}"
         )

@@ -73,7 +73,7 @@ class SlackWebhook:
         url = self._read_url()
         if not url.startswith("https://") and _LOOPBACK.match(url) is None:
             raise ChannelDown(
-                f"what stands at {self._reference} is no https URL; put the incoming "
+                f"the value of {self._reference} is not an https URL; put the incoming "
                 "webhook's URL there, whole"
             )
         return url

@@ -141,7 +141,7 @@ class LandedReading:
             return _run_file.decode(document)
         except msgspec.DecodeError as error:
             raise LandingError(
-                f"{run_key(self._dataset, run)} is no run file that catflap wrote: "
+                f"{run_key(self._dataset, run)} is not a run file that catflap wrote: "
                 f"{error}"
             ) from None
 
@@ -171,7 +171,7 @@ class LandedReading:
                 try:
                     piece = unzip.decompress(block, _PIECE_BYTES)
                 except isal_zlib.error:  # type: ignore[misc] # its stub says Exception()
-                    raise LandingError(f"{key} is no gzip, or is damaged") from None
+                    raise LandingError(f"{key} is not gzip, or is damaged") from None
                 block = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
                 *lines, rest = (rest + piece).split(b"\n")
                 yield from lines

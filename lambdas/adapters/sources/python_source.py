@@ -341,7 +341,7 @@ def loaded(root: Path, reference: str) -> Pages:
         sys.path.append(str(root))
     spec = importlib.util.spec_from_file_location(f"catflap_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise BadInput(f"{place} is no Python file")
+        raise BadInput(f"{place} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found: object = getattr(module, name, None)

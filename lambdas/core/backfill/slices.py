@@ -58,7 +58,7 @@ def parse_duration(text: str) -> Duration:
         if count is not None
     }
     if match is None or not any(counts.values()):
-        raise BadInput(f"--slice {text!r} is no duration; {_ACCEPTED}")
+        raise BadInput(f"--slice {text!r} is not a duration; {_ACCEPTED}")
     months = 12 * counts.pop("years", 0) + counts.pop("months", 0)
     try:
         return Duration(months=months, rest=timedelta(**counts))

@@ -102,7 +102,7 @@ class CursorOrder:
         """What `value` compares by. Raises ValueError."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(  # noqa: TRY004 - one error for every unusable value
-                f"{shown(value)} is no cursor value; accepted: a number or a text"
+                f"{shown(value)} is not a cursor value; accepted: a number or a text"
             )
         if isinstance(value, str):
             return _text_key(value, self)
@@ -214,8 +214,8 @@ def _text_key(value: str, order: CursorOrder) -> SortKey:
         return ("number", Decimal(value), 0)
     if order.type == "number":
         raise ValueError(
-            f"{shown(value)} is no number, and `cursor_type` says number; accepted: a "
-            "number, or a text of digits"
+            f"{shown(value)} is not a number, and `cursor_type` says number; accepted: "
+            "a number, or a text of digits"
         )
     found = _iso(value)
     if found is None and order.type == "time":
@@ -330,7 +330,7 @@ def _iso_date(text: str) -> date:
 
 def _not_held(value: str) -> str:
     return (
-        f"{shown(value)} is no time that UTC can hold; accepted: years 1 to 9999, "
+        f"{shown(value)} is not a time that UTC can hold; accepted: years 1 to 9999, "
         "hours 0 to 23 and seconds 0 to 59"
     )
 
@@ -338,7 +338,7 @@ def _not_held(value: str) -> str:
 def _unordered(value: str, order: CursorOrder) -> str:
     """Why `value` is refused, and what to declare."""
     if order.type == "time":
-        told = f"{shown(value)} is no ISO 8601 time, and `cursor_type` says time"
+        told = f"{shown(value)} is not an ISO 8601 time, and `cursor_type` says time"
     else:
         told = f"{shown(value)} has no known order"
     likely = [f"`{one}`" for one in _FAMILIAR if _reads(one, value)][:2]
@@ -372,7 +372,7 @@ def _digits(value: float) -> str:
     if isinstance(value, int):
         return str(value)
     if not isfinite(value):
-        raise ValueError(f"{value} is no number that can be compared")
+        raise ValueError(f"{value} is not a number that can be compared")
     return f"{Decimal(repr(value)):f}".removesuffix(".0")
 
 

@@ -97,7 +97,7 @@ class TimePattern:
         """Why it writes no time, if so."""
         odd = sorted(self.directives - set(_PARTS))
         if odd:
-            return f"`%{odd[0]}` is no directive of strptime"
+            return f"`%{odd[0]}` is not a directive of strptime"
         if not self.units:
             return "holds no part of a time"
         if self.counts and self.directives - set(_COUNTED):

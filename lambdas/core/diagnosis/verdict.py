@@ -121,7 +121,7 @@ def diagnose(signals: Signals) -> Verdict:
         tell=_tell(seen, cause, page=page or bool(found.bystanders), risk=bool(risks)),
         headline=_headline(seen, cause, risk=bool(risks)),
         evidence=_evidence(seen, said),
-        next_step="nothing has to be done" if cause is None else cause.next_step(seen),
+        next_step="nothing to do" if cause is None else cause.next_step(seen),
         also=tuple(rule.code for rule in also),
         eta=None if cause is None else _ahead(cause.eta(seen), seen),
         next_look=_next_look(seen, cause),

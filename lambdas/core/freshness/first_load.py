@@ -101,7 +101,7 @@ def awaiting(verdict: Verdict, *, until: datetime, is_empty: bool) -> Verdict:
         headline=f"{verdict.dataset} waits for {what}, due by "
         f"{until:%Y-%m-%d %H:%M} UTC",
         evidence=(evidence,),
-        next_step="nothing has to be done",
+        next_step="nothing to do",
         also=(),
         eta=until,
         next_look=None,

@@ -215,12 +215,12 @@ def _refuse(before: Incident, change: Change, now: datetime) -> None:
         )
     if change.cause is not None and change.cause not in BY_CODE:
         raise BadInput(
-            f"{change.cause!r} is no cause; accepted: {', '.join(sorted(BY_CODE))}"
+            f"{change.cause!r} is not a cause; accepted: {', '.join(sorted(BY_CODE))}"
         )
     if change.fix_url is not None and not change.fix_url.startswith(
         ("https://", "http://")
     ):
-        raise BadInput(f"{change.fix_url!r} is no web address; accepted: https://…")
+        raise BadInput(f"{change.fix_url!r} is not a web address; accepted: https://…")
     if change.snooze_until is not None and change.snooze_until <= now:
         raise BadInput(
             f"{change.snooze_until.isoformat()} is over; a time to come is accepted"

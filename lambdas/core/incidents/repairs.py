@@ -30,7 +30,7 @@ def loading_verdict(problems: Sequence[Problem]) -> Verdict:
     steps = tuple(dict.fromkeys(one.next_step for one in ranked))
     more = len(steps) - _STEPS
     first = ranked[0] if ranked else None
-    said = "what has landed is loaded" if first is None else _said(first)
+    said = "everything that landed is loaded" if first is None else _said(first)
     if len(ranked) > 1:
         said += f"; and {len(ranked) - 1} more like it"
     return Verdict(
@@ -44,7 +44,7 @@ def loading_verdict(problems: Sequence[Problem]) -> Verdict:
         evidence=tuple(f"{one.name}: {one.sentence}" for one in ranked),
         next_step=" · ".join(steps[:_STEPS])
         + (f" · and {more} more" if more > 0 else "")
-        or "nothing has to be done",
+        or "nothing to do",
         also=codes[1:],
     )
 
@@ -110,7 +110,7 @@ def _refused_message(repaired: Repaired) -> Message:
     loaded = repaired.rows - refused
     return Message(
         headline=f"{name}: Snowflake refused {refused:,} of {repaired.rows:,} rows; "
-        f"they are in quarantine, the other {loaded:,} are loaded",
+        f"they are in quarantine; the other {loaded:,} are loaded",
         blocks=(
             block(
                 "Reasons",
@@ -132,9 +132,9 @@ def _loaded_message(repaired: Repaired) -> Message:
     name, files = repaired.dataset, len(repaired.files)
     counted = f"{files} file{'' if files == 1 else 's'}"
     how = (
-        "the pipe had not been told of and were found and loaded by REFRESH"
+        "the pipe was not notified of; they were loaded by REFRESH"
         if repaired.repair is Repair.REFRESHED
-        else "failed to load, landed again as they were, and are loaded now"
+        else "failed to load at first; they were landed again and are loaded now"
     )
     return Message(
         headline=f"{name}: {counted} that {how}",
@@ -142,7 +142,7 @@ def _loaded_message(repaired: Repaired) -> Message:
             block("Files", list(repaired.files), listed=True),
             block(
                 "Next step",
-                ["nothing; if it comes back, the runbook says where to look"],
+                ["nothing; if it happens again, see the runbook"],
             ),
             block("Runbook", [f"docs/runbooks/{_cause(repaired)}.md"]),
             block(None, [f"run {repaired.run_id}"], aside=True),

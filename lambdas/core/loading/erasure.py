@@ -82,7 +82,7 @@ def keys_of(dataset: Dataset, written: Sequence[str]) -> Keys:
     """The keys that a person wrote as JSON: values, lists or objects. BadInput."""
     if not dataset.primary_key:
         raise BadInput(
-            f"{dataset.name} declares no primary_key, so that no row can be told from "
+            f"{dataset.name} declares no primary_key, so rows cannot be told from "
             "another; accepted: datasets with a primary_key"
         )
     paths = tuple(dataset.primary_key)
@@ -97,7 +97,7 @@ def _key(text: str, paths: tuple[str, ...], dataset: Dataset) -> tuple[str, ...]
         value = json.loads(text)
     except ValueError:
         raise BadInput(
-            f"--key is no JSON; accepted for {dataset.name}: {shape}"
+            f"--key is not JSON; accepted for {dataset.name}: {shape}"
         ) from None
     if isinstance(value, dict) and value.keys() == set(paths):
         parts = [value[path] for path in paths]
@@ -107,11 +107,10 @@ def _key(text: str, paths: tuple[str, ...], dataset: Dataset) -> tuple[str, ...]
         parts = [value]
     else:
         raise BadInput(
-            f"--key has not the parts of the primary key of {dataset.name}; accepted: "
-            f"{shape}"
+            f"--key does not match the primary key of {dataset.name}; accepted: {shape}"
         )
     if any(part is None or isinstance(part, dict | list | bool) for part in parts):
-        raise BadInput("--key has a part that is no text and no number")
+        raise BadInput("--key has a part that is neither text nor a number")
     return tuple(_text(part) for part in parts)
 
 

@@ -39,7 +39,7 @@ def why_refused(line: bytes) -> str | None:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        return f"the record is no UTF-8 at byte {error.start}"
+        return f"the record is not UTF-8 at byte {error.start}"
     return _wrong_character(text) or _wrong_document(text)
 
 
@@ -49,9 +49,9 @@ def _wrong_character(text: str) -> str | None:
     # what stands behind an escaped backslash is no escape
     bare = text.replace("\\\\", "")
     if _NUL.search(bare):
-        return "a text holds the character NUL (\\u0000)"
+        return "a text contains the character NUL (\\u0000)"
     if _HALF.search(bare):
-        return "a text holds half of a surrogate pair (\\ud800 to \\udfff)"
+        return "a text contains half of a surrogate pair (\\ud800 to \\udfff)"
     return None
 
 
@@ -65,7 +65,7 @@ def _wrong_document(text: str) -> str | None:
     except ValueError as error:
         at = error.pos if isinstance(error, json.JSONDecodeError) else None
         where = "" if at is None else f" at character {at}"
-        return f"the record is no JSON{where}"
+        return f"the record is not JSON{where}"
     return None
 
 
@@ -76,7 +76,7 @@ def without_values(message: str) -> str:
 
 def _pairs(found: list[tuple[str, object]]) -> None:
     if len({name for name, _ in found}) != len(found):
-        raise _Refused("a name stands twice in one object")
+        raise _Refused("an object has the same name twice")
 
 
 def _number(written: str) -> float:
@@ -87,7 +87,7 @@ def _number(written: str) -> float:
 
 
 def _constant(name: str) -> float:
-    raise _Refused(f"{name} is no JSON")
+    raise _Refused(f"{name} is not JSON")
 
 
 _DECODE = json.JSONDecoder(

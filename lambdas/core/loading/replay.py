@@ -127,7 +127,7 @@ class Replayer:
             if row.item.reason == ERASED:
                 continue
             record = _record(row.item) if fixed is None else fixed[row.name]
-            why = why_refused(record) if record else "the record is no JSON"
+            why = why_refused(record) if record else "the record is not JSON"
             if why is not None:
                 refused[row.name] = why
                 continue
@@ -148,7 +148,7 @@ class Replayer:
                 continue
             name = raw_name(target)
             if name is None:
-                raise LandingError(f"{receipt} is no receipt of ours")
+                raise LandingError(f"{receipt} is not a replay receipt")
             # what was erased meanwhile is null
             lines = (
                 bytes(line.record)

@@ -117,7 +117,7 @@ def _delivery(record: Mapping[str, object]) -> Delivery:
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise BadInput(
-            f"message {record.get('messageId')} is no pull request: {faults}; "
+            f"message {record.get('messageId')} is not a pull request: {faults}; "
             'accepted: {"dataset": …, "reason": …, "due_at": …}'
         ) from None
     found = record["attributes"]

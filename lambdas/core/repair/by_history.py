@@ -112,7 +112,7 @@ class ByHistory:
             self._problems.add(
                 "load_unseen",
                 case.dataset,
-                f"{len(young)} files are not loaded, and REFRESH does not load them",
+                f"{len(young)} files are not loaded, and REFRESH did not load them",
                 f"compare `DESC PIPE {context.pipe(case)}` with "
                 f"{young[0].key}; deploy the warehouse stack",
             )

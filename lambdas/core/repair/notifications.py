@@ -7,12 +7,12 @@ from typing import Protocol
 from lambdas.core.landing.names import RAW, RUNS
 
 NEEDED = frozenset({RAW, RUNS})
-_MEANWHILE = "until then every check loads by REFRESH what has landed"
+_MEANWHILE = "until then each check loads what has landed by REFRESH"
 _DEPLOY = (
     "deploy the landing stack again: it sets the bucket's notifications; " + _MEANWHILE
 )
 _SUBSCRIBE = (
-    "Snowflake subscribes again when a pipe is made 72 hours after the subscription "
+    "Snowflake subscribes again when a pipe is created 72 hours after the subscription "
     "went, or at once if the topic has another name: rename it, deploy the landing and "
     "warehouse stacks; " + _MEANWHILE
 )
@@ -47,7 +47,7 @@ class LandingNotifications:
         """
         untold = ", ".join(sorted(NEEDED - self._bucket.notified_prefixes()))
         if untold:
-            return f"the bucket tells nobody of what lands below {untold}", _DEPLOY
+            return f"the bucket notifies nobody of objects under {untold}", _DEPLOY
         if channel is not None and channel not in self._topic.endpoints():
             said = f"Snowflake's queue {channel} is not subscribed to the topic"
             return said, _SUBSCRIBE

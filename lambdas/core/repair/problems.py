@@ -69,7 +69,7 @@ class Problems:
         self.add(
             "load_unseen",
             case.dataset,
-            "its pipe cannot be read, and what landed was not seen loaded",
+            "its pipe cannot be read, and we cannot see whether its files were loaded",
             f"ask `SELECT SYSTEM$PIPE_STATUS('{self._context.pipe(case)}')`; deploy "
             "the warehouse stack if the pipe is gone",
         )
@@ -80,8 +80,8 @@ class Problems:
         self.add(
             "pipe_stopped",
             case.dataset,
-            f"files wait, and the pipe {name} is {pipe.state}",
-            f"unless it is meant to be: `catflap replay {case.dataset}` resumes it and "
+            f"files wait, but the pipe {name} is {pipe.state}",
+            f"unless on purpose: `catflap replay {case.dataset}` resumes it and "
             f"loads what waits; or by hand: `{repairing.resume_pipe(name)}`",
         )
 

@@ -96,7 +96,7 @@ class ObjectReload:
         self, case: Case, run: LandedRun, failed: Failed
     ) -> tuple[bool, RepairCounts]:
         if failed.attempt >= self._context.max_attempts:
-            self._given_up(case, failed, "it was tried too often")
+            self._given_up(case, failed, "it was tried too many times")
             return True, NOTHING_DONE
         doubt = self._doubt(case.dataset, failed)
         if doubt is not None:
@@ -128,8 +128,10 @@ class ObjectReload:
         if found == {name: [rows] * 3 for name, rows in expected.items() if rows}:
             return None
         if not expected:
-            return "the table has rows of it"
-        return "the table's rows of it are not those that the load history reports"
+            return "the table has rows of this file"
+        return (
+            "the table's rows of this file are not those that the load history reports"
+        )
 
     def _given_up(self, case: Case, failed: Failed, why: str) -> None:
         table = names.raw_table(self._context.database, case.dataset)

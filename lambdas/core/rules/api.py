@@ -112,7 +112,7 @@ def header_findings(key: Location, headers: dict[str, str]) -> Iterator[Finding]
         if not HEADER_NAME.fullmatch(name):
             yield Finding(
                 key=(*key, name),
-                sentence="is no name of a header; accepted: letters, digits and -",
+                sentence="cannot name a header; accepted: letters, digits and -",
             )
         if name.lower() in seen:
             yield Finding(
@@ -134,7 +134,7 @@ def secret_findings(key: Location, value: JsonValue) -> Iterator[Finding]:
         if value.startswith(SECRET) and not _SECRET.fullmatch(value):
             yield Finding(
                 key=key,
-                sentence="begins with `secret:` and is no reference to a secret; "
+                sentence="begins with `secret:` and is not a reference to a secret; "
                 f"{HOW_IT_IS_WRITTEN}",
             )
     elif isinstance(value, dict):
@@ -157,8 +157,8 @@ def _ca_findings(ca: str | None) -> Iterator[Finding]:
     if ca is not None and not _SECRET.fullmatch(ca):
         yield Finding(
             key=("ca",),
-            sentence=f"is no reference to a secret; {HOW_IT_IS_WRITTEN}, whose value "
-            "is the certificate in PEM",
+            sentence=f"is not a reference to a secret; {HOW_IT_IS_WRITTEN}, whose "
+            "value is the certificate in PEM",
         )
 
 

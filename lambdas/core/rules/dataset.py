@@ -128,7 +128,7 @@ def _python_findings(dataset: Dataset) -> Iterator[Finding]:
     if source.python is not None and PYTHON_SOURCE.fullmatch(source.python) is None:
         yield Finding(
             key=at,
-            sentence="is no generator in sources/; accepted: sources/FILE.py:NAME, "
+            sentence="is not a generator in sources/; accepted: sources/FILE.py:NAME, "
             "such as sources/exports.py:pages",
         )
     if source.python is None:

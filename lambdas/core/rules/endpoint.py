@@ -103,7 +103,7 @@ def _one_placeholder(key: Location, text: str, dataset: Dataset) -> Iterator[Fin
     elif namespace != "parent" or (parent is not None and name not in parent.fields):
         yield Finding(
             key=key,
-            sentence=f"`{{{text}}}` is no known placeholder; "
+            sentence=f"`{{{text}}}` is not a known placeholder; "
             f"accepted: {_placeholders(dataset)}",
             because=(fields,),
         )

@@ -201,8 +201,8 @@ def _holidays(text: str) -> Container[date]:
         except NotImplementedError:
             pass
     raise ValueError(
-        f"`{text}` is no country whose holidays are known: its ISO code is accepted, "
-        "such as `US`, or one of its subdivisions, such as `US-NY`"
+        f"`{text}` is not a country whose holidays are known: its ISO code is "
+        "accepted, such as `US`, or one of its subdivisions, such as `US-NY`"
     )
 
 

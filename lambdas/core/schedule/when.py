@@ -39,5 +39,5 @@ def time_to_come(text: str, *, now: datetime, timezone: str) -> datetime:
     except ValueError:
         read = None
     if read is None or read.tzinfo is None:
-        raise ValueError(f"{text!r} is no time to come; accepted: {ACCEPTED}")
+        raise ValueError(f"{text!r} is not a time to come; accepted: {ACCEPTED}")
     return read.astimezone(UTC)

@@ -23,7 +23,7 @@ def parse_target_lag(text: str) -> timedelta | None:
     lag = timedelta(**{f"{match[2]}s": int(match[1])}) if match else None
     if lag is None or lag < SHORTEST:
         raise ValueError(
-            f"`{text}` is no lag; accepted: a number and seconds, minutes, hours or "
+            f"`{text}` is not a lag; accepted: a number and seconds, minutes, hours or "
             f"days, one minute at least, such as `1 hour`; or `{DOWNSTREAM}`"
         )
     return lag

@@ -175,7 +175,7 @@ def test_a_file_of_another_kind_is_bad_input_and_stays(
 ) -> None:
     path = tmp_path / "state.json"
     path.write_text(text)
-    with pytest.raises(BadInput, match="no state that catflap wrote"):
+    with pytest.raises(BadInput, match="not a state file of catflap"):
         FileState(path=path).__enter__()
     assert path.read_text() == text
     path.unlink()

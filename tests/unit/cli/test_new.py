@@ -392,7 +392,7 @@ def test_nothing_is_overwritten(place: Place) -> None:
         asked = len(server.asked)
         code, _, err = place.run("new", "cats", "--from", f"{server.url}cats")
         assert (code, len(server.asked)) == (2, asked)
-    assert "is there already" in err
+    assert "already exists" in err
     assert place.written() == before
 
 
@@ -534,7 +534,7 @@ def test_a_post_with_a_body_is_asked_and_written(place: Place) -> None:
     [
         (["--body", "[1]"], "JSON object"),
         (["--body", "{"], "JSON object"),
-        (["--body", "{}", "--method", "GET"], "body of a POST"),
+        (["--body", "{}", "--method", "GET"], "needs a POST"),
         (["--body", '{"api_key": "CANARY-x"}'], "sounds like a secret"),
     ],
 )
@@ -568,7 +568,7 @@ def test_25_rows_that_are_said_to_be_all_are_all(
     with serving(lambda _: answer_json(document)) as server:
         place.new(f"{server.url}cats")
         assert len(server.asked) == 1
-    assert "one page held everything" in place.written()
+    assert "everything fits one page" in place.written()
 
 
 def test_what_says_that_there_is_more_stands_in_the_file(place: Place) -> None:

@@ -134,7 +134,7 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("data_selector", "paginator: {type: cursor, cursor_body_path: 'p[*]'}\n    #", [
         (8, f"{ENDPOINT}.paginator", "must be one place in an object")]),
     ("    data_selector", '    headers: {"a b": x}\n    data_selector', [
-        (8, f'{ENDPOINT}.headers["a b"]', "no name of a header")]),
+        (8, f'{ENDPOINT}.headers["a b"]', "cannot name a header")]),
     ("    data_selector", "    headers: {X-A: x, x-a: y}\n    data_selector", [
         (8, f"{ENDPOINT}.headers.x-a", "written twice")]),
     ("columns:", "table: {target_lag: 1 hour}\ncolumns:", [
@@ -158,7 +158,7 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("{incremental.start_value}", "{parent.id}", [
         (7, f"{ENDPOINT}.params.since", "needs source.parent")]),
     ("path: cats.json", 'path: "cats/{id}"', [
-        (6, f"{ENDPOINT}.path", "no known placeholder")]),
+        (6, f"{ENDPOINT}.path", "not a known placeholder")]),
     ("    incremental:\n      cursor_path: at\n" + INITIAL, "", [
         (7, f"{ENDPOINT}.params.since", "needs source.endpoint.incremental")]),
     ('since: "{incremental.start_value}"', 'key: "secret:cats"', [

@@ -120,7 +120,7 @@ def test_a_pipe_is_a_fault_and_not_waited_for(tmp_path: Path) -> None:
     datasets, apis = folders(tmp_path)
     os.mkfifo(datasets / "dogs.yaml")
     (fault,) = read_files(datasets, apis).faults
-    assert "no regular file" in fault.sentence
+    assert "not a regular file" in fault.sentence
 
 
 COUNTING = "paginator: {type: offset, limit: 10}\n"

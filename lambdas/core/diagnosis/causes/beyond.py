@@ -93,8 +93,7 @@ UPSTREAM_QUIET = Rule(
     ),
     evidence=(say.upstream, say.cursor, say.run, say.schedule),
     next_step=lambda _: (
-        "nothing has to be done on our side; ask the source's owner when there will "
-        "be more"
+        "nothing to do on our side; ask the source's owner when there will be more"
     ),
     plain="The source has published nothing new; we have all that there is.",
 )

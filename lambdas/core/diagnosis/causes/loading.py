@@ -351,7 +351,7 @@ LOAD_PENDING = Rule(
     headline=lambda _: "its data has landed and is loading",
     evidence=(say.landing, say.pipe, say.load),
     next_step=lambda seen: (
-        "nothing has to be done; if it is late still after that, "
+        "nothing to do; if it is still late after that, "
         f"{say.command(seen, 'diagnose')} says why"
     ),
     plain="The data has arrived and is about to be loaded.",

@@ -315,7 +315,7 @@ PULL_DUE = Rule(
     headline=lambda _: "the next pull will fetch it",
     evidence=(say.upstream, say.run, say.schedule, say.cursor),
     next_step=lambda seen: (
-        "nothing has to be done; if the source is late every day, move the schedule "
+        "nothing to do; if the source is late every day, move the schedule "
         f"or the promise in {say.file_of(seen)}"
     ),
     plain="The source published late; our next regular fetch will bring it.",

@@ -67,7 +67,9 @@ class ApiKeyAuth(BaseAuth):
     def faults(self) -> Iterator[tuple[str, str]]:
         """A name that cannot be sent."""
         if not HEADER_NAME.fullmatch(self.name):
-            sentence = "is no name of a header, parameter or cookie; accepted: letters"
+            sentence = (
+                "cannot be the name of a header, parameter or cookie; accepted: letters"
+            )
             yield "name", f"{sentence}, digits and -"
 
 

@@ -147,8 +147,8 @@ def test_a_check_keeps_what_people_said() -> None:
     ("what", "sentence"),
     [
         ({"promised_for": NOW - HOUR}, "is over; a time to come"),
-        ({"cause": "gremlins"}, "no cause; accepted: credentials_rejected"),
-        ({"fix_url": "javascript:alert(1)"}, "no web address"),
+        ({"cause": "gremlins"}, "not a cause; accepted: credentials_rejected"),
+        ({"fix_url": "javascript:alert(1)"}, "not a web address"),
     ],
 )
 def test_what_cannot_be_is_refused(what: dict[str, object], sentence: str) -> None:

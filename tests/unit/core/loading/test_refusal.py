@@ -19,9 +19,9 @@ REFUSED = [
     (b'{"a":"\\ude00\\ud83d"}', "surrogate"),
     (b'{"a":1e400}', "DOUBLE"),
     (b'{"a":' + b"9" * 400 + b"}", "DOUBLE"),
-    (b'{"a":NaN}', "no JSON"),
-    (b'{"a":1,}', "no JSON"),
-    (b'{"a":', "no JSON"),
+    (b'{"a":NaN}', "not JSON"),
+    (b'{"a":1,}', "not JSON"),
+    (b'{"a":', "not JSON"),
     (b'{"a":"\xff"}', "UTF-8"),
 ]
 

@@ -37,7 +37,11 @@ def warned(disposition: str = "merge", **keys: object) -> dict[str, str]:
         ({"initial_value": "19-01-2023"}, "initial_value", "`%d-%m-%Y`"),
         ({"initial_value": "10000-01-01"}, "initial_value", "UTC can hold"),
         ({"initial_value": 5, "cursor_type": "text"}, "initial_value", "says text"),
-        ({"initial_value": "x", "cursor_type": "number"}, "initial_value", "no number"),
+        (
+            {"initial_value": "x", "cursor_type": "number"},
+            "initial_value",
+            "not a number",
+        ),
         ({"initial_value": 0, "end_value": "2024-01-01"}, "end_value", "of one kind"),
         (
             {"initial_value": 0, "format": "%Y-%m-%d"},
@@ -46,7 +50,7 @@ def warned(disposition: str = "merge", **keys: object) -> dict[str, str]:
         ),
         ({"cursor_type": "number", "format": "epoch"}, "format", "is a number"),
         ({"cursor_format": "%d.%m"}, "cursor_format", "does not say the year"),
-        ({"cursor_format": "%q"}, "cursor_format", "`%q` is no directive"),
+        ({"cursor_format": "%q"}, "cursor_format", "`%q` is not a directive"),
         ({"cursor_format": "%d.%m.%Y %H:%M"}, "cursor_format", "no zone is declared"),
         ({"cursor_format": "%Y", "cursor_type": "text"}, "cursor_format", "says text"),
         ({"lag": 5, "cursor_type": "text"}, "lag", "a text has nothing"),
