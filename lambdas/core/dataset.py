@@ -436,6 +436,11 @@ class Freshness(Model):
         default=Period(count=6, period="hour"),
         description="an incident that comes back within it is the same one",
     )
+    tolerance: Period | None = Field(
+        default=None,
+        description="how much later lateness may be told, so that checks share a "
+        "wake-up of the warehouse",
+    )
     probe: Probe | None = Field(
         default=None,
         description="how upstream is asked for its newest; absent = as a pull asks",

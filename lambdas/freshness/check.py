@@ -27,7 +27,13 @@ from lambdas.core.freshness.assess import (
     watch_after,
 )
 from lambdas.core.freshness.attainment import Usual, usual
-from lambdas.core.freshness.watch import Watch, is_due, promise_hash
+from lambdas.core.freshness.watch import (
+    Watch,
+    is_due,
+    promise_hash,
+    rides_along,
+    tolerance_of,
+)
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import context_of, removed_context
 from lambdas.core.incidents.human import said_by
@@ -213,17 +219,31 @@ class FreshnessCheck:
         return ()
 
     def _due(self, check_state: CheckState, now: datetime) -> list[Dataset]:
+        """Whom the warehouse is woken for, and who shares the wake-up."""
         untold = {notice.dataset for notice in check_state.waiting}
+        watches = check_state.watches
+        promised = [
+            dataset
+            for dataset in self._catalogue.datasets.values()
+            if dataset.schedule.paused is None
+        ]
+        due = {
+            dataset.name
+            for dataset in promised
+            if is_due(
+                watches.get(dataset.name),
+                promise=self._promises[dataset.name],
+                now=now,
+                has_undelivered=dataset.name in untold,
+                tolerance=tolerance_of(dataset),
+            )
+        }
+        if not due:
+            return []
         return [
             dataset
-            for name, dataset in self._catalogue.datasets.items()
-            if dataset.schedule.paused is None
-            and is_due(
-                check_state.watches.get(name),
-                promise=self._promises[name],
-                now=now,
-                has_undelivered=name in untold,
-            )
+            for dataset in promised
+            if dataset.name in due or rides_along(watches.get(dataset.name), now=now)
         ]
 
     def _conclude(self, judged: Sequence[Judged], now: datetime) -> _Outcome:

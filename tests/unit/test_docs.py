@@ -25,7 +25,9 @@ def pages() -> list[Path]:
     found = set(ROOT.glob("*.md"))
     for folder in ("docs", "local", "benchmarks", "tests"):
         found |= set((ROOT / folder).rglob("*.md"))
-    return sorted(path.relative_to(ROOT) for path in found)
+    return sorted(
+        path.relative_to(ROOT) for path in found if "node_modules" not in path.parts
+    )
 
 
 @cache

@@ -60,12 +60,13 @@ const format = (zone, options) => {
 };
 const DAY = { year: "numeric", month: "numeric", day: "numeric" };
 const made = new Date(data.made * 1000);
+const isToday = Math.abs(data.made - data.written) < 86400; // else its time is simulated
 const said = (date, zone) => {
   const day = format(zone, DAY).format(date);
   const at = (days) => format(zone, DAY).format(new Date(made.getTime() + days * 864e5));
   const time = format(zone, { hour: "2-digit", minute: "2-digit" }).format(date);
-  const near = [[0, "today"], [-1, "yesterday"], [1, "tomorrow"]].find(([n]) => day === at(n));
-  const sameYear = date.getUTCFullYear() === made.getUTCFullYear();
+  const near = isToday && [[0, "today"], [-1, "yesterday"], [1, "tomorrow"]].find(([n]) => day === at(n));
+  const sameYear = date.getUTCFullYear() === new Date(data.written * 1000).getUTCFullYear();
   const written = { weekday: "short", day: "numeric", month: "short" };
   if (!sameYear) written.year = "numeric";
   const word = near ? near[1] : format(zone, written).format(date);

@@ -8,7 +8,6 @@ refresh of a dynamic table, each time that rows have come since the last one.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from itertools import pairwise
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.promise import next_look_at
+from lambdas.core.freshness.watch import RESTS, RIDES_BEFORE, tolerance_of
 from lambdas.core.schedule.expressions import expression, last_due, next_due
 from lambdas.core.sql.target_lag import DOWNSTREAM, parse_target_lag
 
@@ -54,42 +54,63 @@ def estimate(
 ) -> Estimate:
     """Live through `days` from `start` (aware), all datasets being on time."""
     end = start + timedelta(days=days)
-    checks: list[tuple[datetime, str]] = []
-    for name, dataset in datasets.items():
-        at = next_look_at(dataset, newest=_newest(dataset, start, usual_run), now=start)
-        if at is not None:
-            heapq.heappush(checks, (_check_at(at, start, check_every), name))
     refreshes = Counter(
         at
         for dataset in datasets.values()
         for at in _refreshes(dataset, start, end, usual_run)
     )
     asked: Counter[datetime] = Counter(refreshes)
-    checked = 0
-    while checks and checks[0][0] < end:
-        now = checks[0][0]
-        due = []
-        while checks and checks[0][0] == now:
-            due.append(heapq.heappop(checks)[1])
-        asked[now] += -(-len(due) // TABLES_A_VIEW)
-        checked += len(due)
-        for name in due:
-            dataset = datasets[name]
-            newest = _newest(dataset, now, usual_run)
-            after = next_look_at(dataset, newest=newest, now=now)
-            if after is not None:
-                at = _check_at(max(after, now + check_every), start, check_every)
-                heapq.heappush(checks, (at, name))
+    looked = 0
+    for now, names in _looks(datasets, start, end, check_every, usual_run):
+        asked[now] += -(-len(names) // TABLES_A_VIEW)
+        looked += len(names)
     return Estimate(
         datasets=len(datasets),
         days=days,
         checks_a_day=timedelta(days=1) / check_every,
         wake_ups_a_day=_wake_ups(sorted(asked)) / days,
         statements_a_day=asked.total() / days,
-        looks_a_day=checked / days,
+        looks_a_day=looked / days,
         refreshes_a_day=refreshes.total() / days,
         pulls_a_day=sum(_ticks(one, start, end) for one in datasets.values()) / days,
     )
+
+
+def _looks(
+    datasets: Mapping[str, Dataset],
+    start: datetime,
+    end: datetime,
+    check_every: timedelta,
+    usual_run: timedelta,
+) -> Iterator[tuple[datetime, list[str]]]:
+    """Each check that asks the warehouse, and about whom: as the real one decides."""
+    next_looks: dict[str, datetime] = {}
+    looked_at = dict.fromkeys(datasets, start)
+
+    def look(name: str, now: datetime) -> None:
+        dataset = datasets[name]
+        at = next_look_at(dataset, newest=_newest(dataset, now, usual_run), now=now)
+        next_looks.pop(name, None)
+        looked_at[name] = now
+        if at is not None:
+            next_looks[name] = at if now == start else max(at, now + check_every)
+
+    for name in datasets:
+        look(name, start)
+    while next_looks:
+        wakes = min(at + tolerance_of(datasets[one]) for one, at in next_looks.items())
+        now = _check_at(wakes, start, check_every)
+        if now >= end:
+            return
+        names = [
+            name
+            for name, at in next_looks.items()
+            if at + tolerance_of(datasets[name]) <= now
+            or (at <= now + RIDES_BEFORE and looked_at[name] <= now - RESTS)
+        ]
+        yield now, names
+        for name in names:
+            look(name, now)
 
 
 def _wake_ups(moments: Sequence[datetime]) -> int:

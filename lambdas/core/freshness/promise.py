@@ -78,6 +78,7 @@ Fault: TypeAlias = tuple[str, str]
 
 _SMALLEST = timedelta.resolution
 _LONGEST = timedelta(days=3_650)
+_LONGEST_TOLERANCE = timedelta(hours=6)
 _QUIET_SPANS = 8
 """So many quiet times in a row with a tick in each: then no tick is ever due."""
 _TICKS = 3_000
@@ -341,25 +342,46 @@ def _deadline_faults(promise: Freshness) -> Iterator[Fault]:
 def _age_faults(promise: Freshness) -> Iterator[Fault]:
     warn, error = promise.warn_after, promise.error_after
     delta = promise.lower_bound_delta
-    named = {"warn_after": warn, "error_after": error, "lower_bound_delta": delta}
+    named = {
+        "warn_after": warn,
+        "error_after": error,
+        "lower_bound_delta": delta,
+        "tolerance": promise.tolerance,
+    }
     periods = {name: period for name, period in named.items() if period is not None}
     too_long = [name for name, period in periods.items() if not _is_sane(period)]
     for name in too_long:
         sentence = f"it is too long; up to {_LONGEST.days} days are accepted"
         yield f"freshness.{name}", sentence
     if promise.deadline_cron is not None:
-        for name in sorted(periods.keys() - {"lower_bound_delta"}):
+        for name in sorted(periods.keys() & {"warn_after", "error_after"}):
             sentence = (
                 "an age and `deadline_cron` exclude each other: "
                 "a dataset promises one of the two"
             )
             yield f"freshness.{name}", sentence
+    yield from _tolerance_faults(promise.tolerance, warn or error)
     if not too_long and warn and error and warn.duration >= error.duration:
         sentence = (
             f"{warn.count} {warn.period} is not shorter than `error_after`, "
             f"{error.count} {error.period}; a warning must come before the error"
         )
         yield "freshness.warn_after", sentence
+
+
+def _tolerance_faults(tolerance: Period | None, age: Period | None) -> Iterator[Fault]:
+    if tolerance is None or not _is_sane(tolerance):
+        return
+    longest = (
+        _LONGEST_TOLERANCE if age is None else min(age.duration, _LONGEST_TOLERANCE)
+    )
+    if tolerance.duration > longest:
+        sentence = (
+            f"{tolerance.count} {tolerance.period} is too long to keep lateness back; "
+            f"up to {round(longest.total_seconds() / 60)} minutes are accepted, and no "
+            "more than the age that is promised"
+        )
+        yield "freshness.tolerance", sentence
 
 
 def _is_sane(period: Period) -> bool:

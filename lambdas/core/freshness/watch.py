@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.attainment import AttainmentState
+
+RIDES_BEFORE = timedelta(hours=1)
+"""So long before its deadline a dataset is looked at with others."""
+RESTS = timedelta(minutes=30)
+"""So long after a look it is not: while something is late, others are asked about at
+every check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +65,24 @@ def promise_hash(dataset: Dataset) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def tolerance_of(dataset: Dataset) -> timedelta:
+    """How much later its lateness may be told."""
+    period = dataset.freshness.tolerance
+    return timedelta() if period is None else period.duration
+
+
 def is_due(
     watch: Watch | None,
     *,
     promise: str,
     now: datetime,
     has_undelivered: bool = False,
+    tolerance: timedelta = timedelta(),
 ) -> bool:
-    """Whether the dataset is to be looked at.
+    """Whether the dataset is to be looked at, though the warehouse be woken for it.
 
-    Whatever was not well is looked at every time, and so is what people were not yet
+    Its deadline may pass by `tolerance`, in which another's may come. Whatever was not
+    well is looked at every time, and so is what people were not yet
     told of: what they will be told should be true.
     """
     if watch is None or watch.promise != promise or has_undelivered:
@@ -76,4 +90,14 @@ def is_due(
     is_ill = watch.state != "pass" or watch.cause is not None or watch.incident_id
     if is_ill and not watch.at_risk:
         return True
-    return watch.next_look_at is not None and watch.next_look_at <= now
+    return watch.next_look_at is not None and watch.next_look_at + tolerance <= now
+
+
+def rides_along(watch: Watch | None, *, now: datetime) -> bool:
+    """Whether the dataset is looked at with others that are due: its own deadline comes
+    soon. Then the next one lies further away, and wakes nobody a few minutes later.
+    """
+    if watch is None or watch.next_look_at is None:
+        return False
+    is_soon = watch.next_look_at <= now + RIDES_BEFORE
+    return is_soon and watch.checked_at <= now - RESTS

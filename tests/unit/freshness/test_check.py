@@ -189,7 +189,7 @@ def quiet_upstream(house: House, name: str = "cats") -> None:
 
 
 def test_a_dataset_that_was_well_is_left_alone_until_it_can_be_late() -> None:
-    house = House({"cats": fresh(), "dogs": fresh(2 * HOUR)})
+    house = House({"cats": fresh(timedelta()), "dogs": fresh(2 * HOUR)})
     first = house.check()
     assert (first.due, first.statements, first.wake_ups) == (2, 1, 1)
     later = [house.check(MINUTES_5) for _ in range(11)]
@@ -198,6 +198,29 @@ def test_a_dataset_that_was_well_is_left_alone_until_it_can_be_late() -> None:
     at_the_limit = house.check(timedelta(minutes=6))
     assert (at_the_limit.due, at_the_limit.statements) == (1, 1)
     assert house.told(house.sns) == []
+
+
+def test_a_wake_up_is_shared_by_those_whose_deadline_comes_soon() -> None:
+    """Later, `cats` wakes nobody at its own deadline: it was seen a moment before."""
+    house = House({"cats": fresh(timedelta(minutes=90)), "dogs": fresh(2 * HOUR)})
+    house.check()
+    for _ in range(11):
+        house.check(MINUTES_5)
+    house.age("cats", timedelta(minutes=10))
+    assert house.check(timedelta(minutes=6)).due == 2
+    for _ in range(6):
+        assert house.check(MINUTES_5).due == 1
+    assert {name for name, *_ in house.told(house.sns)} == {"dogs"}
+
+
+def test_lateness_is_told_within_the_tolerance_and_not_before() -> None:
+    patient = {**PROMISE, "tolerance": {"count": 15, "period": "minute"}}
+    house = House({"cats": fresh(2 * HOUR)}, freshness=patient)
+    house.check()
+    told_after = next(
+        minutes for minutes in range(5, 180, 5) if house.check(MINUTES_5).notices
+    )
+    assert 60 + 15 <= told_after <= 60 + 15 + 5
 
 
 def test_a_late_dataset_is_told_once_and_its_recovery_to_whoever_was_told() -> None:

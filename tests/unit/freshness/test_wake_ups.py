@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from cli.commands.cost import DAYS
+from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.cost import SLEEPS_AFTER, USUAL_RUN, estimate
 from tests.datasets import a_dataset
 from tests.unit.freshness.test_check import MINUTES_5, House
@@ -61,3 +64,41 @@ def test_a_week_of_a_hundred_daily_datasets_wakes_it_as_often_as_estimated() -> 
     assert max(by_day) <= len(set(hours.values())) + (wake_ups[0] == MONDAY)
     assert max(by_day) <= 24
     assert min(by_day[2:]) == 12
+
+
+HOURLY = {
+    "loaded_at_field": "at",
+    "warn_after": {"count": 3, "period": "hour"},
+    "error_after": {"count": 6, "period": "hour"},
+}
+
+
+def hourly(count: int, **more: object) -> dict[str, Dataset]:
+    """Pulled at every minute of the hour."""
+    return {
+        f"d{number}": a_dataset(
+            name=f"d{number}",
+            schedule={"cron": f"{number % 60} * * * ? *"},
+            freshness={**HOURLY, **more},
+        )
+        for number in range(count)
+    }
+
+
+def test_hourly_datasets_share_their_wake_ups() -> None:
+    told = estimate(hourly(60), start=MONDAY, days=1, check_every=MINUTES_5)
+    assert told.wake_ups_a_day <= 12
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tolerance", [None, 15])
+def test_a_thousand_hourly_datasets_wake_the_warehouse_thirty_times_a_day_at_most(
+    tolerance: int | None,
+) -> None:
+    more = {"tolerance": {"count": tolerance, "period": "minute"}} if tolerance else {}
+    for hours in (2, 3):
+        ages = {"warn_after": {"count": hours, "period": "hour"}, **more}
+        told = estimate(
+            hourly(1_003, **ages), start=MONDAY, days=1, check_every=MINUTES_5
+        )
+        assert told.wake_ups_a_day <= 30
