@@ -31,7 +31,7 @@ from stacks.notifications import NotificationsStack
 
 
 class RepairStack(CatflapStack):
-    """A look every few minutes, as often as the freshness check."""
+    """A check of loads, as often as the freshness check."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class RepairStack(CatflapStack):
         super().__init__(
             app, "repair", environment=environment, description="what repairs loads"
         )
-        failed_looks = DeadLetters(
+        failed_checks = DeadLetters(
             self,
-            "FailedLooks",
-            meaning="Looks at loads that failed. The repair function's log says why; "
-            "the next one looks at everything again.",
+            "FailedChecks",
+            meaning="Checks of loads that failed. The repair function's log says why; "
+            "the next one checks everything again.",
             engineers=notifications.engineers,
             fifo=False,
         ).queue
@@ -72,7 +72,7 @@ class RepairStack(CatflapStack):
             ),
             timeout=Duration.minutes(min(15, max(5, minutes))),
             memory_mib=512,
-            failed_events=failed_looks,
+            failed_events=failed_checks,
             # Snowflake knows the repairer by its role's name.
             role_name=role_name(environment.name, "repair"),
             feeds_itself=False,
@@ -84,9 +84,9 @@ class RepairStack(CatflapStack):
         read_secrets(repair.role, login_secrets(login))
         wake_every(
             self,
-            "Look",
+            "Check",
             every=Duration.minutes(minutes),
             function=repair,
-            description="Looks at what landed and was not seen loaded",
-            dead_letters=failed_looks,
+            description="Checks what landed and was not seen loaded",
+            dead_letters=failed_checks,
         )

@@ -62,7 +62,7 @@ class ReplayOutcome:
     replayed: list[dict[str, object]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     redriven: int = 0
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """For scripts."""
@@ -75,7 +75,7 @@ class ReplayOutcome:
             "replayed": self.replayed,
             "refused_again": self.refused,
             "redriven": self.redriven,
-            "troubles": self.troubles,
+            "troubles": self.problems,
         }
 
 
@@ -177,7 +177,7 @@ def run(
         print(json.dumps({"datasets": [one.to_json() for one in outcomes]}))
     else:
         print("\n".join(_as_text(one) for one in outcomes))
-    return NOT_WELL if any(one.troubles or one.refused for one in outcomes) else DONE
+    return NOT_WELL if any(one.problems or one.refused for one in outcomes) else DONE
 
 
 def _say(text: str) -> None:
@@ -286,7 +286,7 @@ def _reconcile(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> 
     result = reconcile(context, has_time=lambda: True)
     outcome.refreshed, outcome.landed_again = result.refreshed, result.landed_again
     outcome.settled = result.settled
-    outcome.troubles = [
+    outcome.problems = [
         f"{one.name}: {one.sentence}; {one.next_step}" for one in watch.problems_found
     ]
 
@@ -355,5 +355,5 @@ def _as_text(one: ReplayOutcome) -> str:
             f"{one.dataset} --rows` prints, then `catflap replay {one.dataset} --fixed "
             "FILE`"
         )
-    lines += [f"  left: {printable(trouble)}" for trouble in one.troubles]
+    lines += [f"  left: {printable(problem)}" for problem in one.problems]
     return "\n".join(lines)

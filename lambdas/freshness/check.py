@@ -193,7 +193,7 @@ class FreshnessCheck:
         self, before: CheckState, now: datetime, *, is_awake: bool
     ) -> Sequence[Notice]:
         try:
-            return self._quality.look(
+            return self._quality.check(
                 is_awake=is_awake, last_check_at=before.last_check_at, now=now
             )
         except Exception:
@@ -209,7 +209,7 @@ class FreshnessCheck:
         now: datetime,
     ) -> Sequence[Notice]:
         try:
-            return self._self_check.look(
+            return self._self_check.check(
                 before, left=left, stuck=stuck, unchecked=outcome.unchecked, now=now
             )
         except StateConflict as conflict:

@@ -76,7 +76,7 @@ class QualityChecks:
         self._routes = routes
         self._has_time = has_time
 
-    def look(
+    def check(
         self, *, is_awake: bool, last_check_at: datetime | None, now: datetime
     ) -> Sequence[Notice]:
         """Run the checks that are due; the notices that were made."""

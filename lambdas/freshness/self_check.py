@@ -41,7 +41,7 @@ class SelfCheck:
         self._limits = limits
         self._deployment = deployment
 
-    def look(
+    def check(
         self,
         check_state: CheckState,
         *,

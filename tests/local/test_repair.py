@@ -47,7 +47,7 @@ def contents(lines: Iterable[str | bytes]) -> Counter[bytes]:
     return Counter(canonical(orjson.loads(line)) for line in lines)
 
 
-def look(world: World) -> dict[str, Any]:
+def check(world: World) -> dict[str, Any]:
     """A tick of the schedule: the repair, then the check that tells of it."""
     world.move(world.now + CHECK)
     found = world.repair()
@@ -133,16 +133,16 @@ def pulled(embedded: World) -> World:
     embedded.advance(timedelta(hours=2))
     embedded.check()
     for _ in range(2):
-        look(embedded)
+        check(embedded)
     mails(embedded)
     return embedded
 
 
 def test_healthy_loads_are_settled_without_the_warehouse(pulled: World) -> None:
     pull(pulled)
-    found = look(pulled)
+    found = check(pulled)
     assert (found["awaited"], found["settled"], found["histories"]) == (1, 1, 0)
-    assert look(pulled)["awaited"] == 0
+    assert check(pulled)["awaited"] == 0
     assert mails(pulled) == []
 
 
@@ -170,20 +170,20 @@ def pull(world: World) -> None:
 
 
 def test_a_lost_event_is_found_and_repaired_within_two_checks(pulled: World) -> None:
-    look(pulled)
+    check(pulled)
     with without_events(pulled):
         pull(pulled)
     assert not is_whole(pulled, "flights")
 
-    first = look(pulled)
+    first = check(pulled)
     assert (first["refreshed"], first["histories"]) == (1, 1)
     assert is_whole(pulled, "flights")
-    second = look(pulled)
+    second = check(pulled)
     assert second["settled"] == 1
     (mail,) = [one for one in mails(pulled) if one.subject.startswith("flights:")]
     assert "1 file that the pipe had not been told of" in mail.subject
     assert "[page]" not in mail.subject
-    look(pulled)
+    check(pulled)
     assert is_whole(pulled, "flights")
     assert mails(pulled) == []
 
@@ -242,36 +242,36 @@ def test_replay_resumes_a_pipe_and_loads_what_waits(
     assert (one["resumed"], one["refreshed"]) == (True, 1)
     assert is_whole(pulled, "flights")
     for _ in range(2):
-        look(pulled)
-    assert look(pulled)["awaited"] == 0
+        check(pulled)
+    assert check(pulled)["awaited"] == 0
 
 
 def test_a_paused_pipe_is_told_with_its_command_and_never_resumed(
     pulled: World,
 ) -> None:
     pull(pulled)
-    look(pulled)
+    check(pulled)
     mails(pulled)
     pulled.stack.set_pipe_paused("flights", is_paused=True)
     pull(pulled)
-    found = look(pulled)
+    found = check(pulled)
     assert found["troubles"] == 1
     (risk,) = mails(pulled)
     assert risk.audience == "engineers"
     assert "at risk" in risk.subject
     assert "catflap replay flights" in risk.body
     assert not is_whole(pulled, "flights")
-    look(pulled)
+    check(pulled)
     # it is said once
     assert [mail for mail in mails(pulled) if "loading:" in mail.subject] == []
 
     pulled.stack.set_pipe_paused("flights", is_paused=False)
     pulled.fabric.drain(pulled.now)
     assert is_whole(pulled, "flights")
-    look(pulled)
+    check(pulled)
     ends = {(one.audience, one.subject) for one in pulled.stack.topics.read()}
     assert ("engineers", "flights is up to date again") in ends
-    assert look(pulled)["troubles"] == 0
+    assert check(pulled)["troubles"] == 0
 
 
 def test_a_dropped_subscription_is_worked_around_and_told_until_it_is_mended(
@@ -287,7 +287,7 @@ def test_a_dropped_subscription_is_worked_around_and_told_until_it_is_mended(
     ]
     sns.unsubscribe(SubscriptionArn=gone["SubscriptionArn"])
     pull(pulled)
-    found = look(pulled)
+    found = check(pulled)
     assert (found["refreshed"], found["troubles"]) == (1, 1)
     assert is_whole(pulled, "flights")
     (page,) = [m for m in mails(pulled) if "is not subscribed" in m.body]
@@ -295,15 +295,15 @@ def test_a_dropped_subscription_is_worked_around_and_told_until_it_is_mended(
     assert "72 hours" in page.body
 
     pull(pulled)
-    look(pulled)
-    look(pulled)
+    check(pulled)
+    check(pulled)
     assert is_whole(pulled, "flights")
     # nothing new is said while it stands
     assert [m for m in mails(pulled) if "flights" in m.subject] == []
 
     sns.subscribe(TopicArn=gone["TopicArn"], Protocol="sqs", Endpoint=gone["Endpoint"])
     for _ in range(3):
-        look(pulled)
+        check(pulled)
     assert any("is over" in mail.subject for mail in mails(pulled))
 
 
@@ -331,10 +331,10 @@ def test_three_bad_rows_of_a_thousand_go_to_quarantine_and_the_rest_is_loaded(
     run_id = land(pulled, "weather", lines)
     assert tables(pulled, "weather") == before
 
-    assert look(pulled)["landed_again"] == 1
+    assert check(pulled)["landed_again"] == 1
     loaded = tables(pulled, "weather")
     assert len(loaded) == len(before) + 997
-    second = look(pulled)
+    second = check(pulled)
     assert second["settled"] >= 1, second
     told = [mail for mail in mails(pulled) if "refused" in mail.subject]
     (mail,) = told
@@ -344,7 +344,7 @@ def test_three_bad_rows_of_a_thousand_go_to_quarantine_and_the_rest_is_loaded(
     assert "catflap quarantine weather" in mail.body
     assert run_id in mail.body
     for _ in range(2):
-        look(pulled)
+        check(pulled)
     assert tables(pulled, "weather") == loaded
     assert [mail for mail in mails(pulled) if "weather" in mail.subject] == []
 
@@ -399,9 +399,9 @@ def test_corrected_rows_are_replayed_once_and_make_it_a_thousand(
     assert runs == (1,)
     _, out, _ = catflap("quarantine", "weather", "--json")
     assert (json.loads(out)["waiting"], json.loads(out)["replayed"]) == (0, 3)
-    found = look(pulled)
+    found = check(pulled)
     assert found["settled"] == 1, found
-    assert look(pulled)["awaited"] == 0
+    assert check(pulled)["awaited"] == 0
 
 
 @pytest.mark.parametrize(
@@ -453,7 +453,7 @@ SKIPS, CONTINUES = "ON_ERROR = SKIP_FILE", "ON_ERROR = CONTINUE"
 def test_what_a_partial_load_left_out_is_loaded_once_and_the_refused_are_kept(
     pulled: World, catflap: Command
 ) -> None:
-    look(pulled)
+    check(pulled)
     before = tables(pulled, "weather")
     mails(pulled)
     make_pipe(pulled, "weather", SKIPS, CONTINUES)
@@ -468,10 +468,10 @@ def test_what_a_partial_load_left_out_is_loaded_once_and_the_refused_are_kept(
     # the pipe says that it ingested the file, and 57 good rows of it are not there
     assert len(tables(pulled, "weather")) == len(before) + 40
 
-    found = look(pulled)
+    found = check(pulled)
     assert (found["settled"], found["landed_again"]) == (0, 1), found
     assert len(tables(pulled, "weather")) == len(before) + 97
-    assert look(pulled)["settled"] == 1
+    assert check(pulled)["settled"] == 1
     good = [line for place, line in enumerate(lines) if place not in {40, 41, 99}]
     assert contents(tables(pulled, "weather")) == contents([*before, *good])
     (mail,) = [one for one in mails(pulled) if "refused" in one.subject]
@@ -486,7 +486,7 @@ def test_what_a_partial_load_left_out_is_loaded_once_and_the_refused_are_kept(
     assert code == 0, err
     assert json.loads(out)["datasets"][0]["troubles"] == []
     for _ in range(2):
-        look(pulled)
+        check(pulled)
     assert tables(pulled, "weather") == loaded
     make_pipe(pulled, "weather", CONTINUES, SKIPS)
 
@@ -521,7 +521,7 @@ def test_one_persons_rows_are_erased_everywhere_and_others_stay(
     pulled: World, catflap: Command
 ) -> None:
     for _ in range(3):
-        look(pulled)
+        check(pulled)
     database = pulled.stack.project.environment.snowflake.database
     before = made(pulled)
     gone = {MADE + 77, FIXED}
@@ -562,7 +562,7 @@ def test_one_persons_rows_are_erased_everywhere_and_others_stay(
     # nothing comes back, and doing it again finds nothing
     catflap("replay", "weather")
     for _ in range(2):
-        look(pulled)
+        check(pulled)
     assert made(pulled) == [one for one in before if one not in gone]
     code, out, _ = catflap(*key, "--yes", "--json")
     again = json.loads(out)

@@ -37,7 +37,7 @@ def read_facts(
     simulated: bool,
 ) -> PageFacts:
     """The facts at `now`."""
-    state = incidents.look()
+    state = incidents.read_check_state()
     full = in_full(catalogue, state)
     since = (now - timedelta(days=LAG_DAYS)).date().isoformat()
     with ThreadPoolExecutor(AT_A_TIME) as pool:

@@ -75,7 +75,7 @@ class IncidentTable:
         self._move(misplaced, found)
         return self._check_state(found)
 
-    def look(self) -> CheckState:
+    def read_check_state(self) -> CheckState:
         """The same for who changes nothing."""
         return self._check_state(self._all()[0])
 

@@ -70,7 +70,7 @@ def _verdict(
     page: bool = False,
     tell: frozenset[Audience] = frozenset(),
     evidence: tuple[str, ...] = (),
-    next_step: str = "nothing has to be done",
+    next_step: str = "nothing to do",
 ) -> Verdict:
     return Verdict(
         dataset=dataset,

@@ -56,7 +56,7 @@ def checked(
         routes={},
         store=store,
         database="CATFLAP_TEST",
-    ).look(is_awake=True, last_check_at=None, now=now)
+    ).check(is_awake=True, last_check_at=None, now=now)
     return store
 
 

@@ -95,7 +95,7 @@ class Cats:
 
 
 @dataclass(kw_only=True)
-class Desk:
+class Rig:
     """A project whose API is running, and a person who backfills."""
 
     cats: Cats
@@ -170,64 +170,64 @@ def same(one: Counter[bytes], other: Counter[bytes]) -> bool:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def rig(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Rig]:
     cats = Cats(rows=rows(12))
     with serving(cats) as server:
-        made = Desk(cats=cats, folder=tmp_path, url=server.url, capfd=capfd)
+        made = Rig(cats=cats, folder=tmp_path, url=server.url, capfd=capfd)
         made.write()
         yield made
 
 
-def test_a_window_lands_once_in_slices_and_the_cursor_stays(desk: Desk) -> None:
-    code, document = desk.json()
+def test_a_window_lands_once_in_slices_and_the_cursor_stays(rig: Rig) -> None:
+    code, document = rig.json()
     assert code == 0
-    wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
-    assert same(desk.landed(), upstream(wanted))
+    wanted = [row for row in rig.cats.rows if row["at"] < "2013-01-11"]
+    assert same(rig.landed(), upstream(wanted))
     assert [one["status"] for one in document["slices"]] == ["landed"] * 10
     assert (document["status"], document["rows"]) == ("succeeded", len(wanted))
     assert document["slices"][0]["from"] == "2013-01-01T00:00:00Z"
     assert document["slices"][-1]["to"] == "2013-01-11T00:00:00Z"
-    assert desk.state() == DatasetState(dataset="cats")
+    assert rig.state() == DatasetState(dataset="cats")
 
 
-def test_done_twice_it_adds_nothing(desk: Desk) -> None:
-    _, first = desk.json()
-    before = desk.landed()
-    code, second = desk.json()
+def test_done_twice_it_adds_nothing(rig: Rig) -> None:
+    _, first = rig.json()
+    before = rig.landed()
+    code, second = rig.json()
     assert (code, second) == (0, first)
-    assert desk.landed() == before
+    assert rig.landed() == before
 
 
-def test_again_lands_the_rows_again_for_merge(desk: Desk) -> None:
-    desk.json()
-    desk.cats.rows[0]["n"] = 1
-    code, document = desk.json("--again")
+def test_again_lands_the_rows_again_for_merge(rig: Rig) -> None:
+    rig.json()
+    rig.cats.rows[0]["n"] = 1
+    code, document = rig.json("--again")
     assert (code, document["attempt"]) == (0, 2)
-    assert set(desk.landed().values()) == {1, 2}
+    assert set(rig.landed().values()) == {1, 2}
     # the newer version wins the view: the greater run id
     runs = sorted(
         (file.name, gzip.decompress(file.read_bytes()))
-        for file in (desk.folder / "landing").glob("raw/**/*.gz")
+        for file in (rig.folder / "landing").glob("raw/**/*.gz")
     )
     newest = [body for _, body in runs if b'"id": 10,' in body or b'"id":10,' in body]
     assert b'"n": 1}' in newest[-1] or b'"n":1}' in newest[-1]
-    code, document = desk.json()
+    code, document = rig.json()
     assert (code, document["attempt"]) == (0, 2)
 
 
-def test_live_pulls_beside_it_change_nothing_of_each_other(desk: Desk) -> None:
-    desk.cats.rows = rows(5)
-    desk.pull()
-    before = desk.state()
-    code, _ = desk.json(window=["--from", "2013-01-01", "--to", "2013-01-04"])
+def test_live_pulls_beside_it_change_nothing_of_each_other(rig: Rig) -> None:
+    rig.cats.rows = rows(5)
+    rig.pull()
+    before = rig.state()
+    code, _ = rig.json(window=["--from", "2013-01-01", "--to", "2013-01-04"])
     assert code == 0
-    assert desk.state() == before
-    desk.cats.rows = rows(6)
-    desk.pull()
-    after = desk.state()
+    assert rig.state() == before
+    rig.cats.rows = rows(6)
+    rig.pull()
+    after = rig.state()
     assert after.cursor.value == "2013-01-06T23:59:59Z"
     counts = {
-        json.loads(line)["at"][:10]: count for line, count in desk.landed().items()
+        json.loads(line)["at"][:10]: count for line, count in rig.landed().items()
     }
     assert counts == {
         **dict.fromkeys(("2013-01-01", "2013-01-02", "2013-01-03"), 2),
@@ -236,24 +236,24 @@ def test_live_pulls_beside_it_change_nothing_of_each_other(desk: Desk) -> None:
 
 
 def test_a_slices_run_stands_behind_what_landed_and_before_what_comes(
-    desk: Desk,
+    rig: Rig,
 ) -> None:
-    desk.cats.rows = rows(5)
-    desk.pull()
-    _, document = desk.json()
+    rig.cats.rows = rows(5)
+    rig.pull()
+    _, document = rig.json()
     slices = [run_id for one in document["slices"] for run_id in one["run_ids"]]
-    desk.cats.rows = rows(6)
-    desk.pull()
-    with FileState(path=desk.folder / "state.json") as state:
+    rig.cats.rows = rows(6)
+    rig.pull()
+    with FileState(path=rig.folder / "state.json") as state:
         newest, oldest = state.latest_runs("cats", 2)
     assert len(set(slices)) == len(slices) > 4
     assert oldest.run_id < min(slices) < max(slices) < newest.run_id
 
 
-def test_slices_run_side_by_side_up_to_parallel(desk: Desk) -> None:
-    code, document = desk.json("--parallel", "3")
+def test_slices_run_side_by_side_up_to_parallel(rig: Rig) -> None:
+    code, document = rig.json("--parallel", "3")
     assert code == 0
-    with FileState(path=desk.folder / "state.json") as state:
+    with FileState(path=rig.folder / "state.json") as state:
         runs = [
             run
             for one in document["slices"]
@@ -272,44 +272,44 @@ def test_slices_run_side_by_side_up_to_parallel(desk: Desk) -> None:
     assert 1 < max(at_once) <= 3
 
 
-def test_the_budget_of_the_api_is_one_for_all_slices(desk: Desk) -> None:
-    desk.write(api=API + "rate_limit: {requests: 20, period: second}\n")
+def test_the_budget_of_the_api_is_one_for_all_slices(rig: Rig) -> None:
+    rig.write(api=API + "rate_limit: {requests: 20, period: second}\n")
     began = time.monotonic()
-    code, _ = desk.json("--parallel", "8")
+    code, _ = rig.json("--parallel", "8")
     took_s = time.monotonic() - began
     # ten slices of two pages: two at once, then 19 a second
     assert code == 0
     assert took_s > 18 / 20
 
 
-def test_a_slice_that_fails_is_named_and_tried_again_alone(desk: Desk) -> None:
-    desk.cats.broken_days = {"2013-01-03", "2013-01-07"}
-    code, document = desk.json()
+def test_a_slice_that_fails_is_named_and_tried_again_alone(rig: Rig) -> None:
+    rig.cats.broken_days = {"2013-01-03", "2013-01-07"}
+    code, document = rig.json()
     assert (code, document["status"]) == (3, "failed")
     failed = [one for one in document["slices"] if one["status"] == "failed"]
     assert [one["from"][:10] for one in failed] == ["2013-01-03", "2013-01-07"]
     assert failed[0]["error"]["kind"] == "http"
     assert "400" in failed[0]["error"]["message"]
     assert failed[0]["run_ids"] == []
-    before = desk.landed()
-    code, _, err = desk()
+    before = rig.landed()
+    code, _, err = rig()
     assert code == 3
     assert "slice " in err
     assert "2013-01-07" in err
-    assert desk.landed() == before
-    desk.cats.broken_days = set()
-    code, document = desk.json()
+    assert rig.landed() == before
+    rig.cats.broken_days = set()
+    code, document = rig.json()
     assert (code, document["status"]) == (0, "succeeded")
-    wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
-    assert same(desk.landed(), upstream(wanted))
+    wanted = [row for row in rig.cats.rows if row["at"] < "2013-01-11"]
+    assert same(rig.landed(), upstream(wanted))
 
 
-def test_a_terminal_is_shown_a_bar_and_scripts_their_document(desk: Desk) -> None:
+def test_a_terminal_is_shown_a_bar_and_scripts_their_document(rig: Rig) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(  # noqa: S603 - our own command, no shell
         [
             *(sys.executable, "-m", "cli", "backfill", "cats", "--json", *WINDOW),
-            *(*desk.place, *desk.options),
+            *(*rig.place, *rig.options),
         ],
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -330,17 +330,17 @@ def test_a_terminal_is_shown_a_bar_and_scripts_their_document(desk: Desk) -> Non
 
 
 def test_a_dataset_that_does_not_ask_for_the_end_is_told_what_that_costs(
-    desk: Desk,
+    rig: Rig,
 ) -> None:
-    assert "reads on" not in desk()[2]
-    desk.write(changed(SLICED, ', before: "{incremental.end_value}"', ""))
-    code, _, err = desk(window=["--from", "2013-01-01", "--to", "2013-01-03"])
+    assert "reads on" not in rig()[2]
+    rig.write(changed(SLICED, ', before: "{incremental.end_value}"', ""))
+    code, _, err = rig(window=["--from", "2013-01-01", "--to", "2013-01-03"])
     assert (code, "reads on to the newest row" in err) == (0, True)
     assert "{incremental.end_value}" in err
 
 
-def test_lines_say_how_far_it_is_where_there_is_no_terminal(desk: Desk) -> None:
-    _, out, err = desk()
+def test_lines_say_how_far_it_is_where_there_is_no_terminal(rig: Rig) -> None:
+    _, out, err = rig()
     assert "cats: 10 of 10 slices, 60 rows landed" in err
     assert "10 of 10 slices of P1D" in out
     assert "live cursor stays at the beginning" in out
@@ -381,69 +381,69 @@ UNFIT: dict[str, tuple[str, list[str], str]] = {
 
 @pytest.mark.parametrize("name", UNFIT)
 def test_what_cannot_be_backfilled_is_refused_by_a_sentence(
-    desk: Desk, name: str
+    rig: Rig, name: str
 ) -> None:
     dataset, window, sentence = UNFIT[name]
-    desk.write(dataset)
-    code, out, err = desk(window=window)
+    rig.write(dataset)
+    code, out, err = rig(window=window)
     assert (code, out) == (2, "")
     assert sentence in err
-    assert desk.landed() == Counter()
+    assert rig.landed() == Counter()
 
 
-def test_a_landing_without_a_state_is_refused(desk: Desk) -> None:
-    code = run(["backfill", "cats", *WINDOW, *desk.place[:2], *desk.options])
+def test_a_landing_without_a_state_is_refused(rig: Rig) -> None:
+    code = run(["backfill", "cats", *WINDOW, *rig.place[:2], *rig.options])
     assert code == 2
-    assert "belong together" in desk.capfd.readouterr().err
+    assert "belong together" in rig.capfd.readouterr().err
 
 
 def test_what_is_appended_is_filled_once_before_its_first_live_pull(
-    desk: Desk,
+    rig: Rig,
 ) -> None:
-    desk.write(APPEND)
+    rig.write(APPEND)
     window = ["--from", "2013-01-01T00:00:00Z", "--to", "2013-01-05T00:00:00Z"]
-    assert desk.json(window=window)[0] == 0
-    desk.pull()
-    assert desk.json(window=window)[0] == 0
-    assert same(desk.landed(), upstream(desk.cats.rows))
-    code, _, err = desk("--again", window=window)
+    assert rig.json(window=window)[0] == 0
+    rig.pull()
+    assert rig.json(window=window)[0] == 0
+    assert same(rig.landed(), upstream(rig.cats.rows))
+    code, _, err = rig("--again", window=window)
     assert (code, "appends them" in err) == (2, True)
-    code, _, err = desk("--slice", "P2D", window=window)
+    code, _, err = rig("--slice", "P2D", window=window)
     assert (code, "in slices of P1D" in err) == (2, True)
-    assert same(desk.landed(), upstream(desk.cats.rows))
+    assert same(rig.landed(), upstream(rig.cats.rows))
 
 
 @pytest.mark.parametrize(
     "request_number", [1, 5, 12], ids=["first", "fifth", "twelfth"]
 )
 def test_an_interruption_ends_cleanly_and_the_same_command_goes_on(
-    desk: Desk, request_number: int
+    rig: Rig, request_number: int
 ) -> None:
-    desk.cats.interrupts_at = request_number
+    rig.cats.interrupts_at = request_number
     process = subprocess.Popen(  # noqa: S603 - our own command, no shell
         [
             *(sys.executable, "-m", "cli", "backfill", "cats", "--json", *WINDOW),
-            *(*desk.place, *desk.options, "--parallel", "2"),
+            *(*rig.place, *rig.options, "--parallel", "2"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    desk.cats.interrupt.set_result(lambda: process.send_signal(signal.SIGINT))
+    rig.cats.interrupt.set_result(lambda: process.send_signal(signal.SIGINT))
     out, err = process.communicate(timeout=30)
-    desk.cats.interrupts_at = None
+    rig.cats.interrupts_at = None
     assert process.returncode == 130
     assert b"the same command goes on" in err
     assert b"Traceback" not in err
     document = json.loads(out)
     assert document["status"] == "interrupted"
     assert 0 < document["pending"] <= 10
-    visible = desk.landed()
+    visible = rig.landed()
     assert set(visible.values()) <= {1}
-    code, document = desk.json()
+    code, document = rig.json()
     assert (code, document["landed"]) == (0, 10)
-    wanted = [row for row in desk.cats.rows if row["at"] < "2013-01-11"]
-    assert same(desk.landed(), upstream(wanted))
-    assert desk.state() == DatasetState(dataset="cats")
+    wanted = [row for row in rig.cats.rows if row["at"] < "2013-01-11"]
+    assert same(rig.landed(), upstream(wanted))
+    assert rig.state() == DatasetState(dataset="cats")
 
 
 @pytest.mark.parametrize(
@@ -455,19 +455,19 @@ def test_an_interruption_ends_cleanly_and_the_same_command_goes_on(
     ids=["while it waits to retry", "while a request hangs, by a second Ctrl-C"],
 )
 def test_nobody_waits_long_for_an_interrupted_backfill(
-    desk: Desk, instead: Answer, signals: int
+    rig: Rig, instead: Answer, signals: int
 ) -> None:
-    desk.write(api=changed(API, "max_attempts: 1", "max_attempts: 5"))
-    desk.cats.instead = instead
+    rig.write(api=changed(API, "max_attempts: 1", "max_attempts: 5"))
+    rig.cats.instead = instead
     process = subprocess.Popen(  # noqa: S603 - our own command, no shell
         [
             *(sys.executable, "-m", "cli", "backfill", "cats", *WINDOW),
-            *(*desk.place, *desk.options),
+            *(*rig.place, *rig.options),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert desk.cats.asked.wait(20)
+    assert rig.cats.asked.wait(20)
     for _ in range(signals):
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
@@ -475,6 +475,6 @@ def test_nobody_waits_long_for_an_interrupted_backfill(
     assert process.returncode == 130
     assert b"the same command goes on" in err
     assert b"Traceback" not in err
-    assert desk.landed() == Counter()
-    desk.cats.instead = None
-    assert desk.json()[0] == 0
+    assert rig.landed() == Counter()
+    rig.cats.instead = None
+    assert rig.json()[0] == 0

@@ -79,7 +79,7 @@ class Flights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Rig:
     """A project, a landing zone and a state."""
 
     folder: Path
@@ -124,7 +124,7 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("month")
     flights = Flights()
     with serving(flights) as server:
@@ -133,21 +133,21 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             datasets={"flights.yaml": DATASET},
             apis={"nycflights.yaml": API % server.url},
         )
-        yield Desk(folder=folder, flights=flights)
+        yield Rig(folder=folder, flights=flights)
 
 
 def test_a_month_that_was_interrupted_lands_whole_and_once_beside_live_pulls(
-    desk: Desk,
+    rig: Rig,
 ) -> None:
-    assert run(["pull", "flights", "--to", desk.landing, *desk.options]) == 0
-    before, live = desk.state(), len(desk.files())
+    assert run(["pull", "flights", "--to", rig.landing, *rig.options]) == 0
+    before, live = rig.state(), len(rig.files())
     assert before.cursor.value == "2013-02-02T23:00:00Z"
 
     stopped = 0
     for wanted in (6, 16):
-        process = desk.backfilling()
+        process = rig.backfilling()
         deadline = time.monotonic() + 60
-        while len(desk.files()) < live + wanted and time.monotonic() < deadline:
+        while len(rig.files()) < live + wanted and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
@@ -158,15 +158,15 @@ def test_a_month_that_was_interrupted_lands_whole_and_once_beside_live_pulls(
         assert stopped < document["landed"] < 31
         stopped = document["landed"]
 
-    out, err = desk.backfilling().communicate(timeout=120)
+    out, err = rig.backfilling().communicate(timeout=120)
     document = json.loads(out)
     assert (document["status"], document["landed"]) == ("succeeded", 31), err
-    upstream = Counter(orjson.dumps(orjson.loads(row)) for row in desk.flights.rows)
+    upstream = Counter(orjson.dumps(orjson.loads(row)) for row in rig.flights.rows)
     assert len(upstream) == sum(upstream.values()) > 28_000
-    assert desk.landed() == upstream
-    assert desk.state() == before
+    assert rig.landed() == upstream
+    assert rig.state() == before
 
-    files = sorted(desk.files())
-    out, _ = desk.backfilling().communicate(timeout=120)
+    files = sorted(rig.files())
+    out, _ = rig.backfilling().communicate(timeout=120)
     assert json.loads(out) == document
-    assert sorted(desk.files()) == files
+    assert sorted(rig.files()) == files

@@ -70,7 +70,7 @@ class House:
         columns |= {"mail": {"type": "string", "personal": True}}  # type: ignore[dict-item]  # as YAML has it
         self.dataset: Dataset | None = a_dataset(quality=list(checks), columns=columns)
 
-    def look(
+    def check(
         self, *, after: timedelta = timedelta(), is_awake: bool = True
     ) -> Sequence[Notice]:
         self.now += after
@@ -81,7 +81,7 @@ class House:
             state=self.state,
             routes=ROUTES,
             store=self.store,
-        ).look(is_awake=is_awake, last_check_at=self.last_check_at, now=self.now)
+        ).check(is_awake=is_awake, last_check_at=self.last_check_at, now=self.now)
         self.last_check_at = self.now
         return made
 
@@ -101,7 +101,7 @@ def test_a_failing_check_is_told_once_and_its_end_is_told() -> None:
     house = House(NULLS)
     house.tables.nulls = 3
 
-    opened = house.look()
+    opened = house.check()
     assert said(opened) == [
         ("engineers", "opened", True),
         ("stakeholders", "opened", False),
@@ -115,11 +115,11 @@ def test_a_failing_check_is_told_once_and_its_end_is_told() -> None:
     assert (incident.kind, incident.cause) == ("quality", "checks_failed")
 
     house.load(nulls=4)
-    assert house.look(after=HOUR) == []
+    assert house.check(after=HOUR) == []
 
     house.load(nulls=0)
     house.tables.loaded += HOUR
-    ended = house.look(after=HOUR)
+    ended = house.check(after=HOUR)
     assert [one.kind.value for one in ended] == ["resolved"] * 3
     assert ended[0].message.headline == "cats: its checks pass again"
     assert ended[2].event == "dataset.recovered"
@@ -128,10 +128,10 @@ def test_a_failing_check_is_told_once_and_its_end_is_told() -> None:
 def test_one_more_failing_check_is_news() -> None:
     house = House(NULLS, {"metric": "rowCount", "mustBeGreaterThan": 1})
     house.tables.nulls = 3
-    assert len(house.look()) == 3
+    assert len(house.check()) == 3
 
     house.load(nulls=1)
-    assert ("engineers", "changed", True) in said(house.look(after=HOUR))
+    assert ("engineers", "changed", True) in said(house.check(after=HOUR))
     assert house.store.remembered["cats"].failing == ("nullValues_name", "rowCount")
 
 
@@ -139,7 +139,7 @@ def test_a_warning_wakes_nobody_and_stakeholders_hear_nothing() -> None:
     house = House(NULLS | {"severity": "warn"})
     house.tables.nulls = 1
 
-    assert said(house.look()) == [
+    assert said(house.check()) == [
         ("engineers", "opened", False),
         ("systems", "opened", False),
     ]
@@ -148,22 +148,22 @@ def test_a_warning_wakes_nobody_and_stakeholders_hear_nothing() -> None:
 def test_what_could_not_run_is_unknown_and_opens_and_ends_nothing() -> None:
     house = House(NULLS)
     house.tables.error = WarehouseError("division by zero")
-    assert house.look() == []
+    assert house.check() == []
     assert house.store.kept["cats"].results[0].state == "error"
 
     house.tables.error, house.tables.nulls = None, 2
-    assert len(house.look(after=HOUR)) == 3
+    assert len(house.check(after=HOUR)) == 3
 
     house.load(nulls=0)
     house.tables.error = WarehouseError("division by zero")
-    assert house.look(after=HOUR) == []
+    assert house.check(after=HOUR) == []
     assert house.state.open_incident("cats", of_checks=True) is not None
 
 
 def test_a_column_that_is_gone_costs_no_statement_and_names_the_nearest() -> None:
     house = House(NULLS)
     house.tables.columns = ["ID", "NAMES", "_RUN_ID"]
-    house.look()
+    house.check()
 
     (result,) = house.store.kept["cats"].results
     assert result.state == "error"
@@ -173,22 +173,22 @@ def test_a_column_that_is_gone_costs_no_statement_and_names_the_nearest() -> Non
 
 def test_the_same_rows_are_checked_once() -> None:
     house = House(NULLS)
-    house.look()
+    house.check()
     before = len(house.tables.asked)
-    house.look(after=timedelta(minutes=5))
+    house.check(after=timedelta(minutes=5))
 
     assert len(house.tables.asked) == before + 1
-    house.look(after=timedelta(minutes=5), is_awake=False)
+    house.check(after=timedelta(minutes=5), is_awake=False)
     assert len(house.tables.asked) == before + 1
 
 
 def test_what_landed_wakes_the_warehouse_once_an_hour_at_most() -> None:
     house = House(NULLS)
-    house.look()
+    house.check()
     house.load(nulls=1)
     house.store.landed["cats"] = LandedPull(run_id=RUN_2, rows=3)
     told = [
-        len(house.look(after=timedelta(minutes=5), is_awake=False)) for _ in range(12)
+        len(house.check(after=timedelta(minutes=5), is_awake=False)) for _ in range(12)
     ]
 
     assert sum(map(bool, told)) == 1
@@ -199,7 +199,7 @@ def test_samples_hold_no_personal_column() -> None:
         "name": "filtered", "filter": "mail is not null"
     })  # fmt: skip
     house.tables.nulls = 1
-    house.look()
+    house.check()
 
     (sample,) = (text for text in house.tables.asked if "CHECK_NUMBER" in text)
     assert "MAIL" not in sample.upper()
@@ -209,10 +209,10 @@ def test_samples_hold_no_personal_column() -> None:
 def test_checks_that_were_removed_are_forgotten_and_their_incident_ends() -> None:
     house = House(NULLS)
     house.tables.nulls = 1
-    house.look()
+    house.check()
     house.dataset = a_dataset()
 
-    ended = house.look(after=HOUR)
+    ended = house.check(after=HOUR)
     assert {one.kind.value for one in ended} == {"resolved"}
     assert house.store.remembered == {}
 
@@ -225,7 +225,7 @@ def test_new_and_missing_columns_are_those_that_were_not_declared_or_are_gone() 
         columns={"id": "string", "name": "string", "mail": "string", "age": "integer"},
         missing=("name",),
     )
-    house.look()
+    house.check()
 
     new, missing = house.store.kept["cats"].results
     assert (new.state, new.value, new.reason) == ("fail", 1, "age")
@@ -240,8 +240,8 @@ def test_a_death_at_the_incident_costs_nothing_but_a_second_try(
     house = House(NULLS, faults=faults)
     house.tables.nulls = 1
     with pytest.raises(Killed):
-        house.look()
-    house.look(after=timedelta(minutes=5))
+        house.check()
+    house.check(after=timedelta(minutes=5))
 
     kinds = [one.kind.value for one in house.state.undelivered()]
     assert kinds == ["opened"] * 3
@@ -252,7 +252,7 @@ def test_a_query_of_ones_own_reads_the_relation() -> None:
     house = House(
         {"query": "select count(*) from {table} -- all\n;", "mustBe": 0, "name": "own"}
     )
-    house.look()
+    house.check()
 
     (asked,) = (text for text in house.tables.asked if "AS BRANCH" in text)
     assert re.search(r"from DB\.ANALYTICS\.CATS -- all\n", asked)

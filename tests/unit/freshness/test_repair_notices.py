@@ -1,4 +1,4 @@
-"""What people hear of loads: repairs once, troubles until they are gone."""
+"""What people hear of loads: repairs once, problems until they are gone."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class FakeQueue:
         self.hidden_s.append(request["VisibilityTimeout"])
 
 
-class Desk:
+class Rig:
     """A worker, and all that it works with."""
 
     def __init__(self, *pages: Sequence[bytes] | UpstreamError) -> None:
@@ -97,42 +97,42 @@ ROW = b'{"id":1,"at":1}'
 
 
 def test_the_first_act_hides_the_message_until_the_function_would_have_ended() -> None:
-    desk = Desk([ROW])
-    outcome = desk.worker().work(a_delivery())
+    rig = Rig([ROW])
+    outcome = rig.worker().work(a_delivery())
     assert outcome.is_done
-    assert desk.queue.hidden_s == [15 * 60 + 60]
+    assert rig.queue.hidden_s == [15 * 60 + 60]
 
 
 def test_a_tick_that_an_earlier_run_has_answered_asks_nobody() -> None:
-    desk = Desk([ROW])
-    due = desk.clock.now().isoformat()
-    desk.worker().work(a_delivery(due_at=due))
-    outcome = desk.worker().work(a_delivery(due_at=due))
+    rig = Rig([ROW])
+    due = rig.clock.now().isoformat()
+    rig.worker().work(a_delivery(due_at=due))
+    outcome = rig.worker().work(a_delivery(due_at=due))
     assert outcome.is_done
     assert outcome.result is None
-    assert desk.opened == 1
+    assert rig.opened == 1
 
 
 @pytest.mark.parametrize("tries", [1, MAX_TRIES])
 def test_an_upstream_that_may_come_back_is_tried_again_a_few_times(tries: int) -> None:
-    desk = Desk(Transient("503", kind=RunErrorKind.HTTP))
-    outcome = desk.worker().work(a_delivery(tries=tries))
+    rig = Rig(Transient("503", kind=RunErrorKind.HTTP))
+    outcome = rig.worker().work(a_delivery(tries=tries))
     assert outcome.is_done == (tries == MAX_TRIES)
-    waits = desk.queue.hidden_s[1:]
+    waits = rig.queue.hidden_s[1:]
     assert waits == ([60] if tries == 1 else [])
 
 
 def test_refused_credentials_wait_for_a_person_not_for_the_queue() -> None:
-    desk = Desk(UpstreamError("401", kind=RunErrorKind.AUTH))
-    assert desk.worker().work(a_delivery()).is_done
+    rig = Rig(UpstreamError("401", kind=RunErrorKind.AUTH))
+    assert rig.worker().work(a_delivery()).is_done
 
 
 def test_a_fault_of_ours_is_raised_and_comes_again_soon() -> None:
-    desk = Desk([ROW])
-    desk.landing.put = desk.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    rig = Rig([ROW])
+    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
     with pytest.raises(OSError, match="no bucket"):
-        desk.worker().work(a_delivery(tries=3))
-    assert desk.queue.hidden_s[-1] == 240
+        rig.worker().work(a_delivery(tries=3))
+    assert rig.queue.hidden_s[-1] == 240
 
 
 def _refuse(*_: object, **__: object) -> None:
@@ -140,16 +140,16 @@ def _refuse(*_: object, **__: object) -> None:
 
 
 def test_a_removed_dataset_is_still_rolled_forward() -> None:
-    desk = Desk([ROW])
-    desk.state.faults = desk.landing.faults = Faults(at=6)
+    rig = Rig([ROW])
+    rig.state.faults = rig.landing.faults = Faults(at=6)
     with pytest.raises(Killed):
-        desk.worker().work(a_delivery())
-    assert desk.state.read("cats").committing is not None
-    desk.state.faults = desk.landing.faults = Faults()
-    worker = desk.worker()
+        rig.worker().work(a_delivery())
+    assert rig.state.read("cats").committing is not None
+    rig.state.faults = rig.landing.faults = Faults()
+    worker = rig.worker()
     worker._catalogue = Catalogue(datasets={})
     assert worker.work(a_delivery()).result is None
-    assert desk.state.read("cats").committing is None
+    assert rig.state.read("cats").committing is None
 
 
 @pytest.mark.parametrize(
@@ -187,19 +187,19 @@ class Full:
 def test_a_pull_without_a_place_waits_and_never_becomes_a_dead_letter(
     body: dict[str, str],
 ) -> None:
-    desk = Desk([ROW])
+    rig = Rig([ROW])
     for tries in range(1, WAITING_TRIES):
-        outcome = desk.worker(places=Full()).work(a_delivery(tries=tries, **body))
+        outcome = rig.worker(places=Full()).work(a_delivery(tries=tries, **body))
         assert (outcome.is_done, outcome.waits) == (False, True)
-        assert desk.queue.hidden_s[-1] == wait_before_retry(tries).total_seconds()
+        assert rig.queue.hidden_s[-1] == wait_before_retry(tries).total_seconds()
     last = a_delivery(tries=WAITING_TRIES, **body)
-    outcome = desk.worker(places=Full()).work(last)
+    outcome = rig.worker(places=Full()).work(last)
     assert (outcome.is_done, outcome.waits) == (True, True)
-    (copy,) = desk.queue.sent
+    (copy,) = rig.queue.sent
     assert (copy["QueueUrl"], copy["MessageGroupId"]) == ("queue", "cats")
     again = deliveries(sqs_event(json.loads(copy["MessageBody"])))[0]
     assert again.request == last.request
-    assert desk.opened == 0
+    assert rig.opened == 0
     assert WAITING_TRIES < MAX_TRIES
 
 
@@ -210,10 +210,10 @@ def test_a_place_is_left_however_the_pull_ends() -> None:
         def leave(self, dataset: Dataset, holder: str) -> None:
             left.append(f"{dataset.name} {holder}")
 
-    desk = Desk([ROW])
-    desk.worker(places=Counted()).work(a_delivery())
-    desk = Desk([ROW])
-    desk.landing.put = desk.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    rig = Rig([ROW])
+    rig.worker(places=Counted()).work(a_delivery())
+    rig = Rig([ROW])
+    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
     with pytest.raises(OSError, match="no bucket"):
-        desk.worker(places=Counted()).work(a_delivery())
+        rig.worker(places=Counted()).work(a_delivery())
     assert left == ["cats m1", "cats m1"]

@@ -124,7 +124,7 @@ def test_a_check_finds_all_it_begins_with_on_its_desk(state: State) -> None:
 
 def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> None:
     incidents, loads = dynamodb_state
-    trouble = Problem(
+    problem = Problem(
         code="pipe_stopped", dataset="cats", sentence="s", next_step="n", since=NOW
     )
     done = Repaired(
@@ -135,14 +135,14 @@ def test_what_the_repair_function_found_is_on_the_desk(dynamodb_state: Kept) -> 
     )
     loads.watch(run)
     loads.settle(run, [done])
-    loads.record_problems([], [trouble])
+    loads.record_problems([], [problem])
     check_state = incidents.check_state()
     assert (list(check_state.problems), list(check_state.repaired)) == (
-        [trouble],
+        [problem],
         [done],
     )
     incidents.record_repaired(done.repair_id, ())
-    loads.record_problems([trouble], [])
+    loads.record_problems([problem], [])
     check_state = incidents.check_state()
     assert (list(check_state.problems), list(check_state.repaired)) == ([], [])
     with pytest.raises(StateConflict):

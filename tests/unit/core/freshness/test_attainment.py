@@ -68,7 +68,7 @@ class World:
     def newest_at(self, now: datetime) -> datetime:
         return max(load for load in self.loads if load <= now)
 
-    def look(self, now: datetime) -> None:
+    def check(self, now: datetime) -> None:
         newest = self.newest_at(now)
         self.tally = attained_after(
             self.tally,
@@ -111,21 +111,21 @@ def test_an_outage_counts_from_threshold_to_load_however_often_looked_at() -> No
         world = World(AGES, [MONDAY, *outage])
         world.loads[1:1] = [MONDAY + n * HOUR for n in range(8)]
         for hours in (8.0, *looks[1:]):
-            world.look(MONDAY + hours * HOUR)
+            world.check(MONDAY + hours * HOUR)
         assert world.minutes() == (180, 80)
 
 
 def test_a_check_that_runs_twice_changes_nothing() -> None:
     world = World(AGES, [MONDAY])
     for hours in (1, 5, 5, 7, 7, 7):
-        world.look(MONDAY + hours * HOUR)
+        world.check(MONDAY + hours * HOUR)
     assert world.minutes() == (180, 60)
 
 
 def test_quiet_time_does_not_count() -> None:
     world = World(NIGHTLY, [MONDAY + 20 * HOUR, MONDAY + 32 * HOUR])
     for hours in (21, 23.5, 24.5, 29.5, 32.1):
-        world.look(MONDAY + hours * HOUR)
+        world.check(MONDAY + hours * HOUR)
     # 23:00 to midnight, and 05:00 to 08:00; in error after 6 hours of due time
     assert world.minutes() == (180, 60)
     assert state_of(world.dataset, world.loads[0], MONDAY + 26 * HOUR) == "pass"
@@ -134,22 +134,22 @@ def test_quiet_time_does_not_count() -> None:
 def test_a_missed_deadline_counts_until_the_data_came() -> None:
     world = World(DEADLINE, [MONDAY - 26 * HOUR, MONDAY + 9 * HOUR])
     for hours in (0, 7.1, 9.5, 20):
-        world.look(MONDAY + hours * HOUR)
+        world.check(MONDAY + hours * HOUR)
     assert world.minutes() == (0, 120)
 
 
 def test_lateness_that_nobody_saw_is_not_made_up() -> None:
     world = World(AGES, [MONDAY, MONDAY + 10 * HOUR])
-    world.look(MONDAY + HOUR)
-    world.look(MONDAY + 11 * HOUR)
+    world.check(MONDAY + HOUR)
+    world.check(MONDAY + 11 * HOUR)
     assert world.minutes() == (0, 0)
 
 
 def test_lateness_before_the_first_look_is_nobodys() -> None:
     world = World(AGES, [MONDAY])
-    world.look(MONDAY + 100 * HOUR)
+    world.check(MONDAY + 100 * HOUR)
     assert world.minutes() == (0, 0)
-    world.look(MONDAY + 101 * HOUR)
+    world.check(MONDAY + 101 * HOUR)
     assert world.minutes() == (0, 60)
 
 
@@ -166,11 +166,11 @@ def test_whoever_looks_often_counts_what_each_minute_says(
     world = World(freshness, loads)
     now = MONDAY
     while now < MONDAY + 96 * HOUR:
-        world.look(now)
+        world.check(now)
         if random.random() < 0.1:
-            world.look(now)
+            world.check(now)
         now += random.choice([1, 1, 2, 5]) * MINUTE
-    world.look(MONDAY + 96 * HOUR)
+    world.check(MONDAY + 96 * HOUR)
     warned, failed = world.minutes()
     true_warned, true_failed = world.truth(MONDAY, MONDAY + 96 * HOUR)
     # what begins and ends between two looks is told to nobody
@@ -183,7 +183,7 @@ def test_whoever_looks_often_counts_what_each_minute_says(
 def test_a_day_that_is_over_is_told_once_with_its_ages() -> None:
     world = World(AGES, [MONDAY])
     for hours in (1, 5, 20, 25, 26):
-        world.look(MONDAY + hours * HOUR)
+        world.check(MONDAY + hours * HOUR)
         assert world.tally is not None
         names = [day.day for day in world.tally.over]
         assert names == (["2026-11-23"] if hours == 25 else [])
@@ -195,8 +195,8 @@ def test_a_day_that_is_over_is_told_once_with_its_ages() -> None:
 
 def test_days_without_a_look_are_counted_too_if_no_data_came() -> None:
     world = World(AGES, [MONDAY])
-    world.look(MONDAY + HOUR)
-    world.look(MONDAY + 73 * HOUR)
+    world.check(MONDAY + HOUR)
+    world.check(MONDAY + 73 * HOUR)
     assert world.over == {
         "2026-11-23": 21 * 3600, "2026-11-24": 86_400, "2026-11-25": 86_400,
     }  # fmt: skip
@@ -205,7 +205,7 @@ def test_days_without_a_look_are_counted_too_if_no_data_came() -> None:
 def test_a_tally_stays_small_however_bad_a_dataset_is() -> None:
     world = World(AGES, [MONDAY])
     for hours in range(1, 24 * 90, 1):
-        world.look(MONDAY + hours * HOUR)
+        world.check(MONDAY + hours * HOUR)
     assert world.tally is not None
     assert len(world.tally.days) <= 36
     assert len(world.tally.today.ages) <= 24
@@ -238,7 +238,7 @@ def an_incident(number: int, **changes: object) -> Incident:
 
 def test_an_incident_that_was_never_late_or_is_known_is_not_counted() -> None:
     world = World(AGES, [MONDAY])
-    world.look(MONDAY)
+    world.check(MONDAY)
     assert world.tally is not None
     once = with_late(world.tally, an_incident(1))
     assert with_late(once, an_incident(1)) == once
@@ -272,7 +272,7 @@ def test_attainment_is_of_due_time_and_the_budget_of_errors() -> None:
     world = World(NIGHTLY, [MONDAY])
     share = due_share(world.dataset.freshness.calendar)
     assert share == pytest.approx(19 / 24)
-    world.look(MONDAY + HOUR)
+    world.check(MONDAY + HOUR)
     assert world.tally is not None
     tally = dataclasses.replace(
         world.tally,

@@ -47,10 +47,10 @@ class Counted:
     reached: None = None
 
     def __init__(
-        self, desk: Desk, *, rows: Sequence[bytes], position: object, shows: bool
+        self, rig: Rig, *, rows: Sequence[bytes], position: object, shows: bool
     ) -> None:
         self.requests = self.retries = 0
-        self._desk = desk
+        self._desk = rig
         self._rows = rows
         self._first = position if isinstance(position, int) else 0
         self._shows = shows
@@ -69,7 +69,7 @@ class Counted:
             )
 
 
-class Desk:
+class Rig:
     """A dataset of which every run lands `rows_a_run` rows, and its worker."""
 
     def __init__(
@@ -170,7 +170,7 @@ def ordered(**keys: object) -> Dataset:
 
 
 def test_twelve_segments_land_what_one_long_run_lands() -> None:
-    long, short = Desk(*SHUFFLED, rows_a_run=None), Desk(*SHUFFLED)
+    long, short = Rig(*SHUFFLED, rows_a_run=None), Rig(*SHUFFLED)
     assert len(long.pull_whole()) == 1
     results = short.pull_whole()
     assert len(results) == 12
@@ -182,23 +182,23 @@ def test_twelve_segments_land_what_one_long_run_lands() -> None:
 def test_the_cursor_stays_until_the_last_segment_of_unordered_pages_has_landed() -> (
     None
 ):
-    desk = Desk(*SHUFFLED)
+    rig = Rig(*SHUFFLED)
     for _ in SHUFFLED[:-1]:
-        assert desk.pull().continues
-        assert desk.cursor is None
-    assert not desk.pull().continues
-    assert desk.cursor == 11
+        assert rig.pull().continues
+        assert rig.cursor is None
+    assert not rig.pull().continues
+    assert rig.cursor == 11
 
 
 def test_where_pages_show_no_position_and_rows_are_ordered_the_cursor_tells() -> None:
-    desk = Desk(0, 1, 1, 2, 3, shows_positions=False, dataset=ordered())
-    desk.pull()
-    cursors = [desk.cursor]
-    while desk.state.read("cats").resume is not None:
-        desk.pull()
-        cursors.append(desk.cursor)
+    rig = Rig(0, 1, 1, 2, 3, shows_positions=False, dataset=ordered())
+    rig.pull()
+    cursors = [rig.cursor]
+    while rig.state.read("cats").resume is not None:
+        rig.pull()
+        cursors.append(rig.cursor)
     assert list(dict.fromkeys(cursors)) == [0, 1, 2, 3]
-    assert sorted(desk.landed()) == [0, 1, 1, 2, 3]
+    assert sorted(rig.landed()) == [0, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -211,24 +211,24 @@ def test_where_pages_show_no_position_and_rows_are_ordered_the_cursor_tells() ->
     ids=["an open start", "rows without a cursor", "no order"],
 )
 def test_a_pull_that_could_not_go_on_is_not_cut(dataset: Dataset) -> None:
-    desk = Desk(1, 2, 3, shows_positions=False, dataset=dataset)
-    assert not desk.pull().continues
-    assert desk.landed() == [1, 2, 3]
+    rig = Rig(1, 2, 3, shows_positions=False, dataset=dataset)
+    assert not rig.pull().continues
+    assert rig.landed() == [1, 2, 3]
 
 
 def test_rows_that_turn_out_to_be_unordered_are_not_cut_at_the_cursor() -> None:
-    desk = Desk(
+    rig = Rig(
         5, 3, 6, rows_a_run=2, shows_positions=False, dataset=ordered(initial_value=0)
     )
-    assert not desk.pull().continues
-    assert desk.landed() == [5, 3, 6]
+    assert not rig.pull().continues
+    assert rig.landed() == [5, 3, 6]
 
 
 def effects_of_segments() -> int:
-    desk = Desk(*SHUFFLED[:4])
+    rig = Rig(*SHUFFLED[:4])
     faults = Faults()
-    desk.faulty(faults)
-    desk.pull_whole()
+    rig.faulty(faults)
+    rig.pull_whole()
     return faults.seen
 
 
@@ -237,163 +237,163 @@ def effects_of_segments() -> int:
 def test_a_death_at_any_effect_of_any_segment_loses_and_doubles_nothing(
     at: int, *, after: bool
 ) -> None:
-    desk = Desk(*SHUFFLED[:4])
-    desk.faulty(Faults(at=at, after=after))
+    rig = Rig(*SHUFFLED[:4])
+    rig.faulty(Faults(at=at, after=after))
     with pytest.raises(Killed):
-        desk.pull_whole()
-    assert desk.cursor in (None, 9)
-    desk.faulty(Faults())
-    desk.pull_whole()
-    assert sorted(desk.landed()) == sorted(SHUFFLED[:4])
-    assert desk.cursor == 9
+        rig.pull_whole()
+    assert rig.cursor in (None, 9)
+    rig.faulty(Faults())
+    rig.pull_whole()
+    assert sorted(rig.landed()) == sorted(SHUFFLED[:4])
+    assert rig.cursor == 9
 
 
 def test_a_segment_queues_the_rest_in_the_same_group_and_each_message_is_new() -> None:
-    desk = Desk(1, 2, 3)
-    assert desk.worker().work(a_delivery()).is_done
+    rig = Rig(1, 2, 3)
+    assert rig.worker().work(a_delivery()).is_done
     for _ in range(2):
-        body = json.loads(desk.queue.sent[-1]["MessageBody"])
+        body = json.loads(rig.queue.sent[-1]["MessageBody"])
         assert body["reason"] == "continuation"
-        assert desk.worker().work(a_delivery(**body)).is_done
-    assert sorted(desk.landed()) == [1, 2, 3]
-    assert [one["MessageGroupId"] for one in desk.queue.sent] == ["cats", "cats"]
-    assert len({one["MessageBody"] for one in desk.queue.sent}) == 2
+        assert rig.worker().work(a_delivery(**body)).is_done
+    assert sorted(rig.landed()) == [1, 2, 3]
+    assert [one["MessageGroupId"] for one in rig.queue.sent] == ["cats", "cats"]
+    assert len({one["MessageBody"] for one in rig.queue.sent}) == 2
 
 
 def test_a_continuation_that_finds_nothing_half_way_asks_nobody() -> None:
-    desk = Desk(1, rows_a_run=None)
-    desk.pull()
-    assert desk.worker().work(a_delivery(reason="continuation", hops=1)).result is None
+    rig = Rig(1, rows_a_run=None)
+    rig.pull()
+    assert rig.worker().work(a_delivery(reason="continuation", hops=1)).result is None
 
 
 def test_a_queue_that_takes_no_continuation_sends_the_message_again() -> None:
-    desk = Desk(1, 2)
-    desk.queue.is_down = True
+    rig = Rig(1, 2)
+    rig.queue.is_down = True
     with pytest.raises(OSError, match="no queue"):
-        desk.worker().work(a_delivery())
-    desk.queue.is_down = False
-    assert desk.worker().work(a_delivery(tries=2)).is_done
-    assert sorted(desk.landed()) == [1, 2]
+        rig.worker().work(a_delivery())
+    rig.queue.is_down = False
+    assert rig.worker().work(a_delivery(tries=2)).is_done
+    assert sorted(rig.landed()) == [1, 2]
 
 
 def test_a_chain_of_continuations_ends_and_the_next_tick_goes_on() -> None:
-    desk = Desk(1, 2, 3)
+    rig = Rig(1, 2, 3)
     last = PullRequest(dataset="cats", reason="continuation", hops=MAX_HOPS)
-    desk.pull()
-    desk.worker().work(a_delivery(**last.model_dump(mode="json", exclude_none=True)))
-    assert desk.queue.sent == []
-    desk.worker().work(a_delivery(due_at=desk.clock.now().isoformat()))
-    assert sorted(desk.landed()) == [1, 2, 3]
+    rig.pull()
+    rig.worker().work(a_delivery(**last.model_dump(mode="json", exclude_none=True)))
+    assert rig.queue.sent == []
+    rig.worker().work(a_delivery(due_at=rig.clock.now().isoformat()))
+    assert sorted(rig.landed()) == [1, 2, 3]
 
 
 def test_a_tick_that_ends_a_long_pull_is_answered_by_a_pull_of_its_own() -> None:
-    desk = Desk(1, 2)
-    desk.pull()
-    desk.clock.advance(timedelta(hours=1))
-    desk.ats.append(9)
-    desk._rows_a_run = None
-    assert desk.worker().work(a_delivery(due_at=desk.clock.now().isoformat())).is_done
-    assert sorted(desk.landed()) == [1, 2, 9]
-    runs = [run for run in desk.state.runs.values() if run.status is RunStatus.LANDED]
+    rig = Rig(1, 2)
+    rig.pull()
+    rig.clock.advance(timedelta(hours=1))
+    rig.ats.append(9)
+    rig._rows_a_run = None
+    assert rig.worker().work(a_delivery(due_at=rig.clock.now().isoformat())).is_done
+    assert sorted(rig.landed()) == [1, 2, 9]
+    runs = [run for run in rig.state.runs.values() if run.status is RunStatus.LANDED]
     assert len(runs) == 3
 
 
 def test_a_stored_position_that_is_refused_begins_anew_where_rows_are_merged() -> None:
-    desk = Desk(5, 1, 9, dataset=a_dataset())
-    desk.pull()
-    desk.ats = [0, 5, 1, 9]
-    desk.refused = {1}
-    result = desk.pull()
+    rig = Rig(5, 1, 9, dataset=a_dataset())
+    rig.pull()
+    rig.ats = [0, 5, 1, 9]
+    rig.refused = {1}
+    result = rig.pull()
     assert result.run.rows == 1
-    failed = [run.run_id for run in desk.state.runs.values() if run.error]
-    announced = [said for kind, said in desk.events.published if kind == "pull.failed"]
+    failed = [run.run_id for run in rig.state.runs.values() if run.error]
+    announced = [said for kind, said in rig.events.published if kind == "pull.failed"]
     assert failed == [said["run_id"] for said in announced]
     assert "it begins anew" in str(announced[0]["message"])
-    desk.refused = set()
-    desk.pull_whole()
-    assert set(desk.landed()) == {0, 1, 5, 9}
+    rig.refused = set()
+    rig.pull_whole()
+    assert set(rig.landed()) == {0, 1, 5, 9}
 
 
 def test_a_stored_position_that_is_refused_goes_on_from_what_ordered_rows_reached() -> (
     None
 ):
-    desk = Desk(1, 2, 3, 4, dataset=ordered())
-    desk.pull()
-    desk.pull()
-    desk.refused = {2}
-    assert desk.pull().run.status is RunStatus.LANDED
-    desk.refused = set()
-    desk.pull_whole()
-    assert sorted(desk.landed()) == [1, 2, 3, 4]
-    assert desk.cursor == 4
+    rig = Rig(1, 2, 3, 4, dataset=ordered())
+    rig.pull()
+    rig.pull()
+    rig.refused = {2}
+    assert rig.pull().run.status is RunStatus.LANDED
+    rig.refused = set()
+    rig.pull_whole()
+    assert sorted(rig.landed()) == [1, 2, 3, 4]
+    assert rig.cursor == 4
 
 
 def test_a_stored_position_that_is_refused_fails_where_it_would_append_rows_twice() -> (
     None
 ):
-    desk = Desk(5, 1, 9)
-    desk.pull()
-    desk.refused = {1}
-    result = desk.pull()
+    rig = Rig(5, 1, 9)
+    rig.pull()
+    rig.refused = {1}
+    result = rig.pull()
     assert result.run.status is RunStatus.FAILED
-    assert desk.events.published[-1][0] == "pull.failed"
-    desk.refused = set()
-    desk.pull_whole()
-    assert sorted(desk.landed()) == [1, 5, 9]
+    assert rig.events.published[-1][0] == "pull.failed"
+    rig.refused = set()
+    rig.pull_whole()
+    assert sorted(rig.landed()) == [1, 5, 9]
 
 
 def test_a_refusal_where_the_cursor_tells_is_no_stale_position() -> None:
-    desk = Desk(1, 2, 3, shows_positions=False, dataset=ordered())
-    desk.pull()
-    desk.refused = {0}
-    assert desk.pull().run.status is RunStatus.FAILED
-    assert desk.cursor == 1
-    desk.refused = set()
-    desk.pull_whole()
-    assert sorted(desk.landed()) == [1, 2, 3]
+    rig = Rig(1, 2, 3, shows_positions=False, dataset=ordered())
+    rig.pull()
+    rig.refused = {0}
+    assert rig.pull().run.status is RunStatus.FAILED
+    assert rig.cursor == 1
+    rig.refused = set()
+    rig.pull_whole()
+    assert sorted(rig.landed()) == [1, 2, 3]
 
 
 def test_a_changed_endpoint_stops_an_append_and_lets_a_merge_begin_anew() -> None:
-    desk = Desk(5, 1)
-    desk.pull()
+    rig = Rig(5, 1)
+    rig.pull()
     changed = incremental(lag=0, initial_value=0)
-    desk.dataset = a_dataset(source=changed, write_disposition="append")
+    rig.dataset = a_dataset(source=changed, write_disposition="append")
     with pytest.raises(BadInput, match="a long pull is half-way"):
-        desk.pull()
-    desk.dataset = a_dataset(source=changed, write_disposition="merge")
-    desk.pull_whole()
-    assert set(desk.landed()) == {1, 5}
+        rig.pull()
+    rig.dataset = a_dataset(source=changed, write_disposition="merge")
+    rig.pull_whole()
+    assert set(rig.landed()) == {1, 5}
 
 
 def test_a_segment_that_ends_where_it_began_is_a_circle() -> None:
-    desk = Desk(1, 2, 3)
-    desk.pull()
+    rig = Rig(1, 2, 3)
+    rig.pull()
     # an API that ignores positions
-    desk.opens = lambda dataset, _: desk.source(dataset, Window())
-    result = desk.pull()
+    rig.opens = lambda dataset, _: rig.source(dataset, Window())
+    result = rig.pull()
     assert result.run.error is not None
     assert "circles" in result.run.error.message
-    assert desk.landed() == [1]
+    assert rig.landed() == [1]
 
 
 def test_a_past_window_leaves_a_pull_that_is_half_way_where_it_is() -> None:
-    desk = Desk(5, 1, 9)
-    desk.pull()
-    before = desk.state.read("cats")
-    assert desk.pull(start=1, end=6).run.rows == 2
-    after = desk.state.read("cats")
+    rig = Rig(5, 1, 9)
+    rig.pull()
+    before = rig.state.read("cats")
+    assert rig.pull(start=1, end=6).run.rows == 2
+    after = rig.state.read("cats")
     assert (after.cursor, after.resume) == (before.cursor, before.resume)
     assert after.last_success_started_at == before.last_success_started_at
     with pytest.raises(BadInput, match="half-way"):
-        desk.pull(end=6)
+        rig.pull(end=6)
 
 
 def test_the_run_files_of_segments_name_their_pull_and_its_last() -> None:
-    desk = Desk(3, 1, 2)
-    first = desk.pull_whole()[0]
+    rig = Rig(3, 1, 2)
+    first = rig.pull_whole()[0]
     files = [
         json.loads(body)
-        for key, body in sorted(desk.landing.objects.items())
+        for key, body in sorted(rig.landing.objects.items())
         if key.startswith(RUNS)
     ]
     assert [(one["segment"], one["is_last"]) for one in files] == [
@@ -412,14 +412,14 @@ def test_a_real_api_is_pulled_in_segments_by_its_paginators_position() -> None:
 
     paginator = {"type": "offset", "limit": 1, "total_path": "total"}
     with serving(answer) as server:
-        desk = Desk()
-        desk.opens = lambda _, window: (
+        rig = Rig()
+        rig.opens = lambda _, window: (
             Pull(
                 server,
                 {"data_selector": "rows", "paginator": paginator},
                 position=window.position,
             ).source
         )
-        assert len(desk.pull_whole()) == 12
-    assert sorted(desk.landed()) == sorted(SHUFFLED)
-    assert desk.cursor == 11
+        assert len(rig.pull_whole()) == 12
+    assert sorted(rig.landed()) == sorted(SHUFFLED)
+    assert rig.cursor == 11

@@ -198,7 +198,7 @@ class House:
         )
         return keys[0]
 
-    def look(
+    def check(
         self, after: timedelta = TICK, *, has_time: Callable[[], bool] = lambda: True
     ) -> RepairResult:
         self.time += after
@@ -239,14 +239,14 @@ def ingested(house: House, key: str) -> None:
 
 def test_a_loaded_run_is_settled_by_its_pipes_word_alone(house: House) -> None:
     ingested(house, house.land(age=timedelta(minutes=1)))
-    result = house.look()
+    result = house.check()
     assert (result.settled, result.histories) == (1, 0)
     assert house.watch.told == []
 
 
 def test_within_its_grace_a_run_is_left_alone(house: House) -> None:
     house.land(age=timedelta(minutes=1))
-    result = house.look()
+    result = house.check()
     assert (result.settled, result.histories, result.troubles) == (0, 0, 0)
 
 
@@ -256,97 +256,97 @@ def test_a_run_of_many_objects_is_settled_by_the_history(house: House) -> None:
         name = file_name(key).replace("-00001", f"-{part:05d}")
         house.snowflake.records[name] = "Loaded"
     ingested(house, key)
-    assert house.look().settled == 1
+    assert house.check().settled == 1
 
 
 def test_what_the_pipe_was_not_told_of_is_refreshed_once_and_told_once(
     house: House,
 ) -> None:
     key = house.land()
-    assert house.look().refreshed == 1
+    assert house.check().refreshed == 1
     assert house.snowflake.refreshes == [("DB.RAW.CATS_G1", ("dt=2013-01-10/",))]
-    assert house.look().settled == 1
+    assert house.check().settled == 1
     (told,) = house.watch.told
     assert (told.repair, told.files) == (Repair.REFRESHED, (key,))
-    assert house.look().awaited == 0
+    assert house.check().awaited == 0
     assert house.watch.kept == {}
 
 
-def test_a_paused_pipe_is_a_trouble_and_is_never_told_anything(house: House) -> None:
+def test_a_paused_pipe_is_a_problem_and_is_sent_no_refresh(house: House) -> None:
     house.land()
     house.snowflake.pipe = PipeNow(state="PAUSED", pending=1)
     for _ in range(5):
-        house.look()
+        house.check()
     assert house.codes() == ["pipe_stopped cats"]
     assert house.snowflake.refreshes == []
     assert house.snowflake.histories == 0
     house.snowflake.pipe = PipeNow(state="PAUSED", pending=0)
-    house.look(timedelta(hours=2))
+    house.check(timedelta(hours=2))
     assert house.codes() == ["pipe_stopped cats"]
     assert house.snowflake.refreshes == []
 
 
-def test_a_trouble_keeps_the_time_of_its_beginning(house: House) -> None:
+def test_a_problem_keeps_the_time_of_its_beginning(house: House) -> None:
     house.land()
     house.snowflake.pipe = PipeNow(state="PAUSED", pending=1)
-    house.look()
+    house.check()
     (first,) = house.watch.stand.values()
-    house.look(timedelta(hours=2))
+    house.check(timedelta(hours=2))
     assert list(house.watch.stand.values()) == [first]
 
 
-def test_a_trouble_that_there_was_no_time_to_look_at_stands(house: House) -> None:
-    """Else its recovery would be told, and then the trouble as a new one."""
+def test_a_problem_that_there_was_no_time_to_check_stands(house: House) -> None:
+    """Else its recovery would be told, and then the problem as a new one."""
     for dataset in ("cats", "dogs"):
         house.land(dataset)
     house.snowflake.pipe = PipeNow(state="PAUSED", pending=1)
-    house.look()
+    house.check()
     stood = dict(house.watch.stand)
     assert house.codes() == ["pipe_stopped cats", "pipe_stopped dogs"]
     answers = iter([True, False])
-    assert house.look(has_time=lambda: next(answers)).left == 1
+    assert house.check(has_time=lambda: next(answers)).left == 1
     assert house.watch.stand == stood
-    assert house.look(has_time=lambda: False).left == 2
+    assert house.check(has_time=lambda: False).left == 2
     assert house.watch.stand == stood
 
 
 def test_a_subscription_that_is_gone_is_told_until_it_is_back(house: House) -> None:
     house.land()
     house.endpoints_ = frozenset()
-    house.look()
+    house.check()
     assert house.codes() == ["not_notified (all datasets)"]
-    house.look()
+    house.check()
     # nothing is awaited any more, and it still stands
-    assert house.look().awaited == 0
+    assert house.check().awaited == 0
     assert house.codes() == ["not_notified (all datasets)"]
     house.endpoints_ = frozenset({"queue"})
-    house.look()
+    house.check()
     assert house.codes() == []
 
 
 def test_notifications_that_are_gone_are_told_with_their_prefix(house: House) -> None:
     house.land()
     house.prefixes = frozenset({"runs/"})
-    house.look()
-    (trouble,) = house.watch.stand.values()
-    assert "raw/" in trouble.sentence
-    assert "landing stack" in trouble.next_step
+    house.check()
+    (problem,) = house.watch.stand.values()
+    assert "raw/" in problem.sentence
+    assert "landing stack" in problem.next_step
 
 
 def test_a_backlog_is_waited_for(house: House) -> None:
     house.land()
     house.snowflake.pipe = PipeNow(state="RUNNING", pending=9)
     for _ in range(3):
-        house.look()
+        house.check()
     assert house.snowflake.histories == 0
     assert house.codes() == []
 
 
-def test_refresh_that_brings_nothing_becomes_a_trouble_and_rests(house: House) -> None:
+def test_refresh_that_brings_nothing_becomes_a_problem_and_rests(house: House) -> None:
     house.land()
     house.snowflake.brings = False
     for _ in range(20):
-        house.look()
+        house.check()
     assert len(house.snowflake.refreshes) == MAX_REFRESHES
     assert house.codes() == ["load_unseen cats"]
     assert house.snowflake.histories < 10
@@ -365,19 +365,19 @@ def test_a_part_that_was_replayed_is_awaited_alone(house: House) -> None:
         )
     )
     house.snowflake.records[file_name(replayed)] = "Loaded"
-    assert house.look(timedelta(hours=1)).settled == 1
+    assert house.check(timedelta(hours=1)).settled == 1
     assert house.codes() == []
 
 
 def test_what_failed_lands_again_and_is_told_when_it_is_loaded(house: House) -> None:
     key = house.land()
     house.snowflake.records[file_name(key)] = "Load failed"
-    assert house.look().landed_again == 1
+    assert house.check().landed_again == 1
     again = marked_key(key, "r1")
     assert again in house.landing.objects
-    house.look()
+    house.check()
     house.snowflake.records[file_name(again)] = "Loaded"
-    house.look(timedelta(hours=1))
+    house.check(timedelta(hours=1))
     (told,) = house.watch.told
     assert (told.repair, told.files, told.rows) == (Repair.LANDED_AGAIN, (key,), 2)
 
@@ -388,7 +388,7 @@ def test_a_file_of_which_rows_are_in_the_table_is_never_landed_again(
     key = house.land()
     house.snowflake.records[file_name(key)] = "Load failed"
     house.snowflake.rows = {file_name(key)}
-    house.look()
+    house.check()
     assert house.codes() == ["load_failed cats"]
     assert marked_key(key, "r1") not in house.landing.objects
 
@@ -398,7 +398,7 @@ def test_a_file_that_fails_for_ever_is_given_up_for_a_person(house: House) -> No
     for name in (key, *(marked_key(key, f"r{n}") for n in range(1, 9))):
         house.snowflake.records[file_name(name)] = "Load failed"
     for _ in range(8):
-        house.look(timedelta(hours=2))
+        house.check(timedelta(hours=2))
     assert house.codes() == ["load_failed cats"]
     assert marked_key(key, "r3") not in house.landing.objects
 
@@ -419,11 +419,11 @@ def test_what_a_partial_load_left_out_lands_again_and_nothing_twice(
 ) -> None:
     key = house.land()
     partly(house, key)
-    assert house.look().landed_again == 1
+    assert house.check().landed_again == 1
     again = marked_key(key, "r1")
     assert list(house.lines(again)) == [b'{"id":3}', b'{"id":4}']
     house.snowflake.records[file_name(again)] = "Loaded"
-    house.look(timedelta(hours=1))
+    house.check(timedelta(hours=1))
     (told,) = house.watch.told
     assert (told.repair, told.files, told.rows) == (Repair.LANDED_AGAIN, (key,), 4)
     assert told.refused_rows == 1
@@ -434,7 +434,7 @@ def test_a_file_of_which_only_refused_rows_are_left_is_done_with(house: House) -
     key = house.land()
     partly(house, key)
     house.landing.objects[key] = gzip.compress(b'{"id":1}\n{"id":2,"id":2}\n')
-    assert house.look().settled == 1
+    assert house.check().settled == 1
     (told,) = house.watch.told
     assert (told.rows, told.refused_rows) == (2, 1)
     assert marked_key(key, "r1") not in house.landing.objects
@@ -447,7 +447,7 @@ def test_a_partial_load_of_which_the_table_has_other_rows_is_left_to_a_person(
     key = house.land()
     partly(house, key)
     house.snowflake.first_rows = {} if counts is None else {file_name(key): counts}
-    house.look()
+    house.check()
     assert house.codes() == ["load_partial cats"]
     assert list(house.landing.objects) == [key]
 
@@ -457,9 +457,9 @@ def test_rows_that_a_later_name_failed_to_bring_land_without_those_in_the_table(
 ) -> None:
     key = house.land()
     partly(house, key)
-    house.look()
+    house.check()
     house.snowflake.records[file_name(marked_key(key, "r1"))] = "Load failed"
-    house.look(timedelta(hours=1))
+    house.check(timedelta(hours=1))
     assert list(house.lines(marked_key(key, "r2"))) == [b'{"id":3}', b'{"id":4}']
 
 
@@ -473,7 +473,7 @@ def test_the_word_of_a_pipe_that_may_load_in_part_settles_nothing(
     house.snowflake.loads_whole = False
     if why == "not known":
         house.snowflake.broken = {"pipes"}
-    result = house.look()
+    result = house.check()
     assert (result.settled, result.histories, result.landed_again) == (0, 1, 1)
 
 
@@ -482,10 +482,10 @@ def test_what_was_loaded_in_part_and_is_too_old_is_never_landed_whole(
 ) -> None:
     key = house.land(age=8 * DAY)
     partly(house, key)
-    house.look()
+    house.check()
     again = marked_key(key, "r1")
     house.modified[again] = NOW - 8 * DAY  # and nobody told the pipe of it
-    house.look(timedelta(hours=1))
+    house.check(timedelta(hours=1))
     assert house.codes() == ["load_unseen cats"]
     assert marked_key(key, "r2") not in house.landing.objects
 
@@ -494,7 +494,7 @@ def test_what_is_too_old_for_refresh_lands_again_if_it_was_never_loaded(
     house: House,
 ) -> None:
     key = house.land(age=8 * DAY)
-    assert house.look().landed_again == 1
+    assert house.check().landed_again == 1
     assert marked_key(key, "r1") in house.landing.objects
     assert house.snowflake.refreshes == []
 
@@ -508,7 +508,7 @@ def test_what_is_too_old_and_may_have_been_loaded_is_an_incident(
         house.snowflake.made_at = NOW - DAY
     if doubt == "rows":
         house.snowflake.rows = {file_name(key)}
-    house.look()
+    house.check()
     assert house.codes() == ["load_unseen cats"]
     assert list(house.landing.objects) == [key]
 
@@ -517,14 +517,14 @@ def test_one_dataset_that_cannot_be_looked_at_hinders_no_other(house: House) -> 
     house.land("dogs")
     ingested(house, house.land("cats"))
     house.snowflake.broken = {"DB.RAW.DOGS_G1"}
-    assert house.look().settled == 1
+    assert house.check().settled == 1
     assert house.codes() == ["load_unseen dogs"]
 
 
 def test_a_history_that_fails_is_a_failure_and_no_finding(house: House) -> None:
     house.land()
     house.snowflake.broken = {"history"}
-    result = house.look()
+    result = house.check()
     assert (result.failed, result.troubles) == (1, 0)
     assert house.snowflake.refreshes == []
 
@@ -532,5 +532,5 @@ def test_a_history_that_fails_is_a_failure_and_no_finding(house: House) -> None:
 def test_a_thousand_datasets_that_are_well_cost_one_question_each(house: House) -> None:
     for number in range(1_000):
         house.land(f"cats_{number}", age=timedelta(minutes=1))
-    result = house.look(timedelta(seconds=1))
+    result = house.check(timedelta(seconds=1))
     assert (result.awaited, result.histories, result.left) == (1_000, 0, 0)
