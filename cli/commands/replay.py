@@ -266,7 +266,7 @@ def _reconcile(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> 
         return load_records(known.warehouse, known.database, name, since, limit=RECORDS)
 
     channel_known = Subscriptions(
-        sns=known.reached.aws("sns"), topic_arn=_topic_of(known)
+        sns=known.reached.aws("sns"), topic_arn=known.reached.landed_topic()
     )
     context = RepairContext(
         catalogue=Catalogue(datasets={dataset.name: dataset}),
@@ -289,16 +289,6 @@ def _reconcile(known: RepairTools, dataset: Dataset, outcome: ReplayOutcome) -> 
     outcome.problems = [
         f"{one.name}: {one.sentence}; {one.next_step}" for one in watch.problems_found
     ]
-
-
-def _topic_of(known: RepairTools) -> str:
-    """The topic that the bucket tells."""
-    told = known.reached.aws("s3").get_bucket_notification_configuration(
-        Bucket=known.reached.settings.landing_bucket
-    )
-    return next(
-        (str(one["TopicArn"]) for one in told.get("TopicConfigurations", ())), ""
-    )
 
 
 def _runs_of(known: RepairTools, dataset: Dataset, moment: datetime) -> list[LandedRun]:

@@ -100,6 +100,14 @@ class Deployed:
         table = self.settings.state_table
         return CheckTable(dynamodb=self.aws("dynamodb"), table=table)
 
+    def landed_topic(self) -> str:
+        """The topic that the landing bucket notifies; empty if it notifies none."""
+        told = self.aws("s3").get_bucket_notification_configuration(
+            Bucket=self.settings.landing_bucket
+        )
+        topics = [one["TopicArn"] for one in told.get("TopicConfigurations", ())]
+        return str(next(iter(topics), ""))
+
     @contextmanager
     def reached(self) -> Iterator[None]:
         """Turn what AWS refuses into a sentence; raises NotReached."""

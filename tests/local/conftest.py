@@ -19,6 +19,9 @@ from local.aws.invoke import FunctionHost
 from local.stack import ROOT, EmbeddedStack, read
 from local.upstream import FLIGHTS, WEATHER, Column, Row, Upstream, read_rows
 from tests.local.embedded_world import World, fabric_of
+from tests.local.shell import shell
+
+__all__ = ["shell"]
 
 STORY_STARTS = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS_OF_ROWS = timedelta(days=3)

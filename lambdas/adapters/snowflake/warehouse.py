@@ -293,7 +293,10 @@ def _translated(error: Exception, statement: str) -> Exception:
         case _ if number in _SESSION_GONE:
             return _SessionGone(text)
         case _ if number in _DOES_NOT_EXIST:
-            return ObjectMissing(f"{text}; deploy the warehouse stack, or grant access")
+            return ObjectMissing(
+                f"{text}; what a deploy made and somebody dropped is made again by the "
+                "SQL that `catflap restore-sql` prints"
+            )
         case _ if number in _NOT_ALLOWED:
             return AccessRefused(f"{text}; grant the role what it needs")
         case _ if number in _CANCELLED or type(error).__name__ in _NO_ANSWER:

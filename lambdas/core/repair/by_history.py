@@ -114,7 +114,8 @@ class ByHistory:
                 case.dataset,
                 f"{len(young)} files are not loaded, and REFRESH did not load them",
                 f"compare `DESC PIPE {context.pipe(case)}` with "
-                f"{young[0].key}; deploy the warehouse stack",
+                f"{young[0].key}; if it is missing or another one, `catflap "
+                f"restore-sql {case.dataset}` prints the SQL that makes it",
             )
         if not young or is_in_vain:
             rest(context, case)

@@ -175,7 +175,8 @@ MONITOR_BLIND = Rule(
     evidence=(say.checks,),
     next_step=lambda seen: (
         f"read it yourself: `SELECT COUNT(*) FROM {say.table_of(seen)}`; if the table "
-        "or the grant is missing, deploy the warehouse stack, which makes both"
+        f"or a grant is missing, {say.command(seen, 'restore-sql')} prints the SQL "
+        "that makes it"
     ),
     plain="We cannot see at the moment whether the data is fresh.",
 )

@@ -117,9 +117,13 @@ def _resume(seen: Assessment) -> str:
             f"it and loads what waits; or by hand: {resumed} (after two weeks of "
             f"pause {forced})"
         )
+    if seen.signals.pipe.state == "STOPPED_MISSING_TABLE":
+        made = say.command(seen, "restore-sql", "--rows")
+        return f"{made} prints the SQL that makes the table again, with its rows"
     return (
-        f"{_pipe_status(seen)} names the error; fix it, deploy the warehouse stack, "
-        f"then {resumed}"
+        f"{_pipe_status(seen)} names the error; fix it "
+        f"({say.command(seen, 'restore-sql')} prints the SQL that makes a missing "
+        f"table or grant), then {resumed}"
     )
 
 
@@ -262,8 +266,9 @@ NOT_FORWARDED = Rule(
     headline=lambda seen: _either(seen, "the pipe's prefix misses new files"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
-        f"compare {_described(seen)} with the newest key; deploy the warehouse stack, "
-        f"then {_refresh(seen)}"
+        f"compare {_described(seen)} with the newest key; if the pipe is missing, "
+        f"{say.command(seen, 'restore-sql')} prints the SQL that makes it; then "
+        f"{_refresh(seen)}"
     ),
     plain="The data has arrived where our loading does not look for it.",
 )

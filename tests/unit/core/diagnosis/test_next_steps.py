@@ -43,6 +43,11 @@ def test_a_pipe_that_fails_is_mended_before_it_is_resumed(state: str) -> None:
     assert "unless it is paused on purpose" not in step
 
 
+def test_a_pipe_without_its_table_gets_both_again() -> None:
+    step = verdict_on(LANDED, {"pipe.state": "STOPPED_MISSING_TABLE"}).next_step
+    assert step.startswith("`catflap restore-sql cat_data --rows` prints the SQL")
+
+
 def test_the_evidence_says_what_the_source_has_where_that_is_known() -> None:
     said = " ".join(verdict_on(BEHIND, {}).evidence)
     assert "the source's newest record is of 2026-11-23 " in said
