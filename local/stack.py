@@ -28,6 +28,7 @@ from local.aws.assembly import files_of
 from local.aws.cloud import Cloud
 from local.aws.deploy import Deployment, deploy
 from local.aws.fabric import Fabric
+from local.aws.function_urls import FunctionUrls
 from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
 from local.aws.resources.storage import create_bucket
 from local.inbox import TopicReader
@@ -214,6 +215,7 @@ class EmbeddedStack:
         self.fabric: Fabric
         self.slack: SlackLookAlike
         self.topics: TopicReader
+        self.urls: FunctionUrls
         self.deployment: Deployment
 
     def __enter__(self) -> Self:
@@ -233,6 +235,15 @@ class EmbeddedStack:
         self.host.recycle()
         deploy(self.cloud, templates, host=self.host, previous=self.deployment)
         return list(self.deployment.changed)
+
+    def install_slack_app(self) -> None:
+        """Let Slack's secret be that of an app from now on."""
+        self.cloud.client("secretsmanager").put_secret_value(
+            SecretId=self.project.environment.channel_secrets["slack"],
+            SecretString=json.dumps(self.slack.app_secret),
+        )
+        # A warm function keeps what it has read.
+        self.host.recycle()
 
     def set_clock(self, now: datetime) -> None:
         """Let it be `now` everywhere. Only while nothing is in flight."""
@@ -330,13 +341,22 @@ class EmbeddedStack:
             self.cloud,
             bundle_root=self._bundle_root,
             log_dir=logs,
-            extra_environment=self.snowflake.environment(),
+            extra_environment={
+                "SLACK_API_URL": self.slack.api_url,
+                **self.snowflake.environment(),
+            },
         )
         opened.callback(self.host.stop)
         made = self._assembly
         templates = made.folder() if isinstance(made, Synthesis) else made
         self._upload(templates)
         self.deployment = deploy(self.cloud, templates, host=self.host)
+        self.urls = FunctionUrls(
+            self.host,
+            functions=lambda: self.deployment.functions,
+            now=lambda: self._now,
+        )
+        opened.callback(self.urls.close)
         self.topics = self._topic_reader()
         self.fabric = self._fabric()
 

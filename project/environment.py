@@ -40,6 +40,13 @@ MAX_SCHEDULES = 400
 stacks, so that one has more than its share."""
 MAX_STACKS = 50
 
+WITHOUT_FUNCTION_URLS = frozenset({
+    "ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
+    "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1",
+    "me-central-1",
+})  # fmt: skip
+"""Regions in which a function has no URL (Lambda, "Creating function URLs")."""
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]
 """An unquoted Snowflake identifier, as Snowflake stores it."""
 
@@ -221,6 +228,11 @@ class Environment(_Channels):
     def channel_secrets(self) -> dict[str, str]:
         """The names of the channels' secrets, of the channels that are declared."""
         return {name: one.secret for name, one in self._channel_keys().items()}
+
+    @property
+    def has_function_urls(self) -> bool:
+        """Whether Slack can call a function there."""
+        return self.region not in WITHOUT_FUNCTION_URLS
 
     @property
     def channels_json(self) -> str:

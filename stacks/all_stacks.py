@@ -17,6 +17,7 @@ from stacks.freshness import FreshnessStack
 from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
+from stacks.people import PeopleStack
 from stacks.repair import RepairStack
 from stacks.reports import ReportsStack
 from stacks.schedules import SchedulesStack
@@ -84,6 +85,15 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
         landing=landing,
         notifications=notifications,
     )
+    if "slack" in environment.channel_secrets and environment.has_function_urls:
+        people = PeopleStack(
+            app,
+            environment=environment,
+            landing=landing,
+            notifications=notifications,
+            pulls=ingestion.pulls,
+        )
+        people.add_stack_dependency(warehouse)
     for stack in (ingestion, freshness, repair, reports):
         # their functions read what it publishes
         stack.add_stack_dependency(warehouse)

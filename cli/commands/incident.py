@@ -17,7 +17,7 @@ from cli.deployed.environment import Deployed, deployed, now
 from cli.documents import incident_document
 from cli.output import age, when
 from lambdas.adapters.environment import variables
-from lambdas.core.errors import BadInput, StateConflict
+from lambdas.core.errors import BadInput
 from lambdas.core.incidents.channels import routes
 from lambdas.core.incidents.context import (
     IncidentContext,
@@ -25,17 +25,15 @@ from lambdas.core.incidents.context import (
     loading_context,
     monitor_context,
 )
-from lambdas.core.incidents.human import Change, changed_by_hand, said_by
-from lambdas.core.incidents.incident import Incident, Recipient
-from lambdas.core.incidents.notice import notices, with_notices
+from lambdas.core.incidents.edit import edit
+from lambdas.core.incidents.human import Change
+from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
 from lambdas.core.names import MONITOR, OURS
 from lambdas.core.schedule.when import time_to_come
 from project.fault import printable
 from project.yaml_files import load_datasets
 
 DONE = 0
-TRIES = 5
-"""A check may change the same incident at the same moment."""
 
 
 def run(
@@ -206,34 +204,16 @@ def _change(
     reached: Deployed, incident_id: str, change: Change, subject: IncidentContext
 ) -> tuple[Incident, tuple[str, ...]]:
     """The incident after the change, and who will be told."""
-    for _ in range(TRIES):
-        at = now()
-        before = _found(reached, incident_id)
-        transition = changed_by_hand(before, change, now=at)
-        after = transition.incident
-        if after is None or after is before:
-            return before, ()
-        told = (
-            notices(
-                transition,
-                said_by(after),
-                subject=subject,
-                routes=routes(reached.settings.secrets_of_channels),
-                now=at,
-            )
-            if transition.announcements
-            else ()
-        )
-        try:
-            kept = with_notices(after, told)
-            reached.incidents().record(before, kept, notices=told, watch=None)
-        except StateConflict:
-            continue
-        people = (notice.audience for notice in told)
-        return kept, tuple(who.value for who in people if who is not Recipient.SYSTEMS)
-    raise StateConflict(
-        f"incident {incident_id} was changed {TRIES} times meanwhile; ask once more"
+    incident, told = edit(
+        reached.incidents(),
+        lambda: _found(reached, incident_id),
+        change,
+        subject=subject,
+        routes=routes(reached.settings.secrets_of_channels),
+        now=now,
     )
+    people = (one.audience for one in told if one.kind is not NoticeKind.EDITED)
+    return incident, tuple(who.value for who in people if who is not Recipient.SYSTEMS)
 
 
 def _subject(name: str, *, datasets: Path, apis: Path) -> IncidentContext:

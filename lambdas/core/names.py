@@ -51,6 +51,15 @@ def schedule_prefix(environment: str) -> str:
     return f"catflap-{environment}-"
 
 
+SLACK_URL = "SlackUrl"
+"""The output of the people stack that holds the address for Slack."""
+
+
+def people_stack_name(environment: str) -> str:
+    """The stack with what people do from Slack."""
+    return f"catflap-{environment}-people"
+
+
 MONITOR = "_monitor"
 """The name under which the monitor's own incidents stand; no dataset can have it."""
 

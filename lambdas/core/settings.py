@@ -105,23 +105,13 @@ class PullSettings(UpstreamSettings):
     event_bus: str
 
 
-class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
-    """The freshness function."""
+class ChannelSettings(FunctionSettings):
+    """A function that knows how people are told."""
 
-    state_table: str
-    event_bus: str
-    engineers_topic_arn: str
-    stakeholders_topic_arn: str
     channels: str = "{}"
     """JSON: channels to their keys in the environment; absent = no such channel."""
     slack_api_url: str | None = None
     """Where Slack answers, if not at its own address; as `snowflake_endpoint_url`."""
-    environment_name: str | None = None
-    """Schedules bear it, and what a person is told to type; absent = schedules are not
-    asked whether they are on."""
-    check_every_s: int = 300
-    load_grace_s: int = 900
-    skew_s: int = 300
 
     @property
     def secrets_of_channels(self) -> dict[str, str]:
@@ -135,6 +125,37 @@ class FreshnessSettings(SnowflakeSettings, UpstreamSettings):
     def _channels(self) -> dict[str, dict[str, str]]:
         kept: dict[str, dict[str, str]] = json.loads(self.channels)
         return kept
+
+
+class FreshnessSettings(ChannelSettings, SnowflakeSettings, UpstreamSettings):
+    """The freshness function."""
+
+    state_table: str
+    event_bus: str
+    engineers_topic_arn: str
+    stakeholders_topic_arn: str
+    environment_name: str | None = None
+    """Schedules bear it, and what a person is told to type; absent = schedules are not
+    asked whether they are on."""
+    check_every_s: int = 300
+    load_grace_s: int = 900
+    skew_s: int = 300
+
+
+class SlackSettings(FunctionSettings):
+    """The function that Slack calls."""
+
+    slack_secret: str
+    people_queue_url: str
+    command: str = "/catflap"
+    slack_api_url: str | None = None
+
+
+class PeopleSettings(ChannelSettings, CatalogueSettings):
+    """The function that does what people asked for."""
+
+    state_table: str
+    pulls_queue_url: str
 
 
 class RepairSettings(SnowflakeSettings, CatalogueSettings):

@@ -63,6 +63,8 @@ class Workspace:
     edits_closed: bool = False
     lost_answers: int = 0
     """So many next posts are made, and their answers lost."""
+    whispers: list[tuple[str, str]] = field(default_factory=list)
+    """Who was told what that nobody else sees."""
     calls: list[str] = field(default_factory=list)
     _triggers: dict[str, datetime] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
@@ -175,6 +177,18 @@ class Workspace:
             "response_metadata": {"next_cursor": str(start + limit) if more else ""},
         }
 
+    def post_ephemeral(self, given: Json) -> dict[str, Any]:
+        """chat.postEphemeral: one person sees it."""
+        room = self._writable(given)
+        if given.get("user") not in room.members:
+            raise MethodError("user_not_in_channel")
+        self.whispers.append((str(given["user"]), str(given.get("text", ""))))
+        return {"message_ts": "1.0"}
+
+    def authentication(self, _given: Json) -> dict[str, Any]:
+        """auth.test."""
+        return {"team_id": TEAM, "bot_id": "B0CATFLAP"}
+
     def of(self, channel: str) -> Sequence[Post]:
         """What stands in a channel, threads included."""
         return [one for one in self.posts if one.channel == channel]
@@ -207,6 +221,8 @@ def _shown(given: Json) -> dict[str, Any]:
 _METHODS: Mapping[str, Callable[[Workspace, Json], dict[str, Any]]] = {
     "chat.postMessage": Workspace.post_message,
     "chat.update": Workspace.update,
+    "chat.postEphemeral": Workspace.post_ephemeral,
+    "auth.test": Workspace.authentication,
     "views.open": Workspace.open_view,
     "usergroups.list": Workspace.user_groups,
     "conversations.members": Workspace.members,

@@ -226,6 +226,32 @@ def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
     allow(role, "ReadState", actions, [table.table_arn])
 
 
+EDITED_KEYS = ("DATASET#*", "INCIDENT", "MONITOR*", "SLACK#*")
+"""The partitions that a person's change of an incident reads or writes."""
+
+
+def keep_edits(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read incidents, and write one's change with its notices; no run, no history."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="KeepEdits",
+            actions=[
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+            ],
+            resources=[table.table_arn],
+            conditions={
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(EDITED_KEYS)}
+            },
+        )
+    )
+
+
 def keep_made(role: iam.Role, table: dynamodb.ITable) -> None:
     """Read one dataset's state at a time, and keep what was made in Snowflake."""
     allow(role, "ReadState", ["dynamodb:GetItem"], [table.table_arn])

@@ -35,7 +35,7 @@ class CatflapFunction(Construct):
 
     `role_name` is set only where Snowflake must know the role. `failed_events` takes
     what an asynchronous invocation could not do; a function that is fed by a queue
-    leaves it to the queue's own dead letters.
+    leaves it to the queue's own dead letters. `at_once` bounds its invocations.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class CatflapFunction(Construct):
         failed_events: sqs.IQueue | None,
         role_name: str | None,
         feeds_itself: bool,
+        at_once: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
@@ -84,6 +85,7 @@ class CatflapFunction(Construct):
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             dead_letter_queue=failed_events,
+            reserved_concurrent_executions=at_once,
             # Lambda ends a loop through SQS after about 16 hops; the function bounds
             # its own continuations.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if feeds_itself else None,

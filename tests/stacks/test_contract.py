@@ -22,9 +22,11 @@ from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import (
     FreshnessSettings,
     FunctionSettings,
+    PeopleSettings,
     PullSettings,
     RepairSettings,
     ReportSettings,
+    SlackSettings,
     WarehouseSettings,
 )
 from lambdas.core.sql import loading
@@ -38,6 +40,8 @@ from tests.stacks.conftest import Templates
 
 SETTINGS_OF: dict[str, type[FunctionSettings]] = {
     "lambdas.pull.handler.handle": PullSettings,
+    "lambdas.slack.handler.handle": SlackSettings,
+    "lambdas.people.handler.handle": PeopleSettings,
     "lambdas.freshness.handler.handle": FreshnessSettings,
     "lambdas.repair.handler.handle": RepairSettings,
     "lambdas.reports.handler.handle": ReportSettings,
@@ -159,7 +163,7 @@ def test_a_fixed_queue_takes_ticks_without_a_deduplication_id(
     queues = [
         resource["Properties"]
         for _, _, resource in templates.resources("AWS::SQS::Queue")
-        if "RedrivePolicy" in resource["Properties"]
+        if {"RedrivePolicy", "QueueName"} <= set(resource["Properties"])
     ]
     function = functions(templates)["lambdas.pull.handler.handle"]
     assert len(queues) == 2
@@ -185,6 +189,7 @@ def test_pull_takes_one_message_at_a_time_and_reports_it_by_itself(
     assert {name: one["ScalingConfig"] for name, one in sources.items()} == {
         "Pulls": {"MaximumConcurrency": 5},
         "Backfills": {"MaximumConcurrency": 4},
+        "Requests": {"MaximumConcurrency": 2},
     }
 
 
@@ -233,6 +238,8 @@ def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> N
         "lambdas.repair.handler.handle": None,
         "lambdas.reports.handler.handle": None,
         "lambdas.warehouse.handler.handle": None,
+        "lambdas.slack.handler.handle": None,
+        "lambdas.people.handler.handle": None,
     }
 
 

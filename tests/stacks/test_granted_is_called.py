@@ -95,6 +95,13 @@ WITHOUT_A_CALL = {
         "kms:GenerateDataKey": "as for pull",
         "sqs:SendMessage": "Lambda, of a change that failed",
     },
+    "slack": {},
+    "people": {
+        "sqs:DeleteMessage": "the event source",
+        "sqs:GetQueueAttributes": "the event source",
+        "sqs:ReceiveMessage": "the event source",
+        "kms:Decrypt": "the datasets, under SSE-KMS",
+    },
 }
 LOGGED = {
     "logs:CreateLogStream",
@@ -116,6 +123,9 @@ NEVER_READ = {
         "dynamodb:DeleteItem",
         "dynamodb:PutItem",
     },
+    # They write no secret, and no datasets; the first reads none.
+    "slack": {"secretsmanager:PutSecretValue", "s3:GetObject", "s3:PutObject"},
+    "people": {"secretsmanager:PutSecretValue", "s3:PutObject"},
     # No dataset of the repository needs a secret.
     "pull": _SECRETS,
     # It reads Slack's, and no dataset has a refresh token.

@@ -90,6 +90,34 @@ GRANTED = {
         "sqs": {"SendMessage"},
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
+    "slack": {
+        "logs": {"CreateLogStream", "PutLogEvents"},
+        "secretsmanager": {"GetSecretValue"},
+        "sqs": {"SendMessage"},
+        "xray": {"PutTelemetryRecords", "PutTraceSegments"},
+    },
+    "people": {
+        "dynamodb": {
+            "BatchGetItem",
+            "BatchWriteItem",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+        },
+        "logs": {"CreateLogStream", "PutLogEvents"},
+        "kms": {"Decrypt"},
+        "s3": {"GetObject"},
+        "secretsmanager": {"GetSecretValue"},
+        "sqs": {
+            "DeleteMessage",
+            "GetQueueAttributes",
+            "ReceiveMessage",
+            "SendMessage",
+        },
+        "xray": {"PutTelemetryRecords", "PutTraceSegments"},
+    },
     "warehouse": {
         "cloudformation": {"DescribeStacks"},
         "dynamodb": {"GetItem", "PutItem"},
@@ -177,7 +205,7 @@ def test_only_the_warehouse_function_may_write_what_all_others_read(
     assert writes == {
         *(
             (part, "s3:GetObject")
-            for part in ("ingestion", "freshness", "repair", "reports")
+            for part in ("ingestion", "freshness", "repair", "reports", "people")
         ),
         ("warehouse", "s3:GetObject"),
         ("warehouse", "s3:PutObject"),
@@ -288,7 +316,7 @@ def test_no_metric_has_a_dataset_dimension(templates: Templates) -> None:
         for _, _, alarm in templates.resources("AWS::CloudWatch::Alarm")
         for dimension in alarm["Properties"].get("Dimensions", [])
     }
-    assert dimensions == {"QueueName"}
+    assert dimensions == {"FunctionName", "QueueName"}
 
 
 def test_a_pull_reaches_its_own_partitions_of_the_state_and_no_others(

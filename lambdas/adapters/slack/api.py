@@ -47,8 +47,10 @@ class SlackApi:
         clock: Clock,
         base_url: str | None = None,
         wait_s: float = WAIT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """`token` raises ChannelDown if it cannot be read; `wait_s` bounds waiting."""
+        self._timeout_s = timeout_s
         self._http = http
         self._token = token
         self._clock = clock
@@ -89,7 +91,7 @@ class SlackApi:
                     "Content-Type": "application/json; charset=utf-8",
                     "Authorization": f"Bearer {token}",
                 },
-                timeout=TIMEOUT_S,
+                timeout=self._timeout_s,
                 retries=False,
                 redirect=False,
             )

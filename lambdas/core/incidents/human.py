@@ -64,6 +64,8 @@ class Change:
     resolve: bool = False
     false_alarm: bool = False
     snooze_until: datetime | None = None
+    pull: bool = False
+    """A pull was asked for."""
 
     @property
     def closes(self) -> bool:
@@ -92,7 +94,7 @@ def changed_by_hand(before: Incident, change: Change, *, now: datetime) -> Trans
         return Transition(incident=before)
     _refuse(before, change, now)
     human = _human_after(before.human, change, now)
-    if human == before.human:
+    if human == before.human and not change.pull:
         return Transition(incident=before)
     said = _said(before.human, human, change)
     done = HumanAction(at=now, by=change.by, said=said, key=change.key)
@@ -185,6 +187,7 @@ def _said(before: HumanSide, after: HumanSide, change: Change) -> str:
         f"fix: {after.fix_url}" if after.fix_url != before.fix_url else "",
         "called a false alarm" if change.false_alarm else "",
         "closed" if change.resolve else "",
+        "asked for a pull" if change.pull else "",
         f"note: {change.note}" if change.note else "",
     ]
     return f"{', '.join(filter(None, parts))} ({change.by})"

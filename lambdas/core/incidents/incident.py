@@ -497,6 +497,9 @@ def _timed(
             told = [one for one in told if _passes_a_snooze(one)]
             changes |= _unsaid(before, after)
         else:
+            if "promise" in noted:
+                # That a promise was missed is the greater news.
+                told = [_of_the_promise(one) for one in told]
             told += brought
             changes |= noted
     if any(one.audience is Recipient.STAKEHOLDERS for one in told):
@@ -557,6 +560,13 @@ def _unsaid(before: Incident, after: Incident) -> dict[str, object]:
     if after is before or after.resolved_at is not None:
         return {}
     return {name: getattr(before, name) for name in kept}
+
+
+def _of_the_promise(one: NoticeRequest) -> NoticeRequest:
+    is_change = one.kind is NoticeKind.CHANGED
+    if is_change and one.audience is Recipient.STAKEHOLDERS:
+        return dataclasses.replace(one, kind=NoticeKind.OVERDUE)
+    return one
 
 
 def _passes_a_snooze(one: NoticeRequest) -> bool:

@@ -1,0 +1,50 @@
+"""A person's change of an incident, recorded with the notices that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from lambdas.core.errors import StateConflict
+from lambdas.core.incidents.channels import Routes
+from lambdas.core.incidents.context import IncidentContext
+from lambdas.core.incidents.human import Change, changed_by_hand, said_by
+from lambdas.core.incidents.incident import Incident
+from lambdas.core.incidents.notice import Notice, notices, with_notices
+from lambdas.core.incidents.ports import IncidentState
+
+TRIES = 5
+"""A check may change the same incident at the same moment."""
+
+
+def edit(
+    state: IncidentState,
+    found: Callable[[], Incident],
+    change: Change,
+    *,
+    subject: IncidentContext,
+    routes: Routes,
+    now: Callable[[], datetime],
+) -> tuple[Incident, tuple[Notice, ...]]:
+    """The incident that `found` reads, after the change, and the notices made.
+
+    Raises BadInput if the change cannot be, StateConflict if checks keep changing it.
+    """
+    for _ in range(TRIES):
+        at, before = now(), found()
+        transition = changed_by_hand(before, change, now=at)
+        after = transition.incident
+        if after is None or after is before:
+            return before, ()
+        made = notices(
+            transition, said_by(after), subject=subject, routes=routes, now=at
+        )
+        kept = with_notices(after, made)
+        try:
+            state.record(before, kept, notices=made, watch=None)
+        except StateConflict:
+            continue
+        return kept, made
+    raise StateConflict(
+        f"the incident was changed {TRIES} times meanwhile; ask once more"
+    )

@@ -1,0 +1,186 @@
+"""Does what people asked for: who may, each thing once, and shown at once.
+
+The same as `catflap incident`: the incident's change and its notices are one
+transaction, and the next check delivers them. The message that shows the incident is
+updated right away; an update can be made twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lambdas.adapters.slack.api import SlackApi
+from lambdas.adapters.slack.people import Members
+from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import BadInput, DeliveryError
+from lambdas.core.incidents.channels import Routes
+from lambdas.core.incidents.context import (
+    IncidentContext,
+    context_of,
+    loading_context,
+    monitor_context,
+    removed_context,
+)
+from lambdas.core.incidents.edit import edit
+from lambdas.core.incidents.human import Action, Change, possible, said_by
+from lambdas.core.incidents.incident import Incident, NoticeKind
+from lambdas.core.incidents.ports import IncidentState
+from lambdas.core.incidents.texts import engineers_message
+from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.slack.asked import PersonRequest
+from lambdas.core.slack.blocks import as_slack
+from lambdas.core.slack.post import SlackPost, SlackPosts
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+LOG = logging.getLogger("catflap.people")
+
+
+class PeopleWorker:
+    """Takes one request at a time."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        state: IncidentState,
+        posts: SlackPosts,
+        members: Members,
+        api: SlackApi,
+        default_channel: str | None,
+        routes: Routes,
+        sqs: SQSClient,
+        pulls_queue_url: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._catalogue = catalogue
+        self._state = state
+        self._posts = posts
+        self._members = members
+        self._api = api
+        self._default_channel = default_channel
+        self._routes = routes
+        self._sqs = sqs
+        self._pulls_queue_url = pulls_queue_url
+        self._now = now
+
+    def work(self, wanted: PersonRequest) -> None:
+        """Do it, or tell the person why not. Raises what another delivery may mend."""
+        try:
+            incident, subject, post = self._permitted(wanted)
+            change = _change(wanted)
+            if change.pull:
+                self._pull(incident.dataset, wanted.key)
+            after, _ = edit(
+                self._state,
+                lambda: self._incident(incident.incident_id),
+                change,
+                subject=subject,
+                routes=self._routes,
+                now=self._now,
+            )
+        except BadInput as refused:
+            self._answer(wanted, str(refused))
+            return
+        LOG.info("%s: %s by %s", after.incident_id, wanted.action, wanted.user)
+        self._show(after, subject, post)
+
+    def _permitted(
+        self, wanted: PersonRequest
+    ) -> tuple[Incident, IncidentContext, SlackPost]:
+        """The incident, if its message stands where this was clicked and the person is
+        a member there. Raises BadInput.
+        """
+        incident = self._incident(wanted.target)
+        subject = self._subject(incident.dataset)
+        address = subject.engineers_at or self._default_channel or ""
+        post = self._posts.of(address, [incident.incident_id]).get(incident.incident_id)
+        is_ours = wanted.team == self._members.team()
+        if post is None or post.channel != wanted.channel or not is_ours:
+            raise BadInput("this incident is not shown in this channel")
+        if wanted.user not in self._members.of(post.channel):
+            raise BadInput("only members of this channel can do that; join it first")
+        return incident, subject, post
+
+    def _incident(self, incident_id: str) -> Incident:
+        found = self._state.incident(incident_id)
+        if found is None:
+            raise BadInput(f"there is no incident {incident_id}")
+        return found
+
+    def _subject(self, name: str) -> IncidentContext:
+        ours: Mapping[str, Callable[[], IncidentContext]] = {
+            MONITOR: monitor_context,
+            LOADING: loading_context,
+        }
+        if name in ours:
+            return ours[name]()
+        dataset = self._catalogue.datasets.get(name)
+        return removed_context(name) if dataset is None else context_of(dataset)
+
+    def _pull(self, dataset: str, key: str) -> None:
+        """Wake the dataset; the same click again is dropped by the queue."""
+        if dataset not in self._catalogue.datasets:
+            raise BadInput(f"{dataset} is no dataset that can be pulled")
+        body = f'{{"dataset":"{dataset}","reason":"manual"}}'
+        plain = "".join(c if c.isalnum() else "-" for c in key)
+        self._sqs.send_message(
+            QueueUrl=self._pulls_queue_url,
+            MessageBody=body,
+            MessageGroupId=dataset,
+            MessageDeduplicationId=plain[:128],
+        )
+
+    def _show(
+        self, incident: Incident, subject: IncidentContext, post: SlackPost
+    ) -> None:
+        if post.members > 1:
+            return
+        message = engineers_message(
+            NoticeKind.EDITED, incident, said_by(incident), subject, page=False
+        )
+        said = as_slack(
+            message, actions=possible(incident), incident_id=incident.incident_id
+        )
+        where = {"channel": post.channel, "ts": post.ts, "parse": "none"}
+        try:
+            self._api.call("chat.update", {**said, **where})
+        except DeliveryError as error:
+            LOG.warning("the message is updated by the next check: %s", error)
+
+    def _answer(self, wanted: PersonRequest, sentence: str) -> None:
+        """Tell the one person; nobody else sees it."""
+        LOG.info("refused %s of %s: %s", wanted.action, wanted.user, sentence)
+        arguments = {
+            "channel": wanted.channel,
+            "user": wanted.user,
+            "text": f"That was not done: {sentence}.",
+            "parse": "none",
+        }
+        try:
+            self._api.call("chat.postEphemeral", arguments)
+        except DeliveryError as error:
+            LOG.warning("%s was not told why: %s", wanted.user, error)
+
+
+def _change(wanted: PersonRequest) -> Change:
+    action = Action(wanted.action)
+    is_promise = action is Action.PROMISE
+    return Change(
+        by=wanted.by,
+        key=wanted.key,
+        acknowledge=action is Action.ACKNOWLEDGE,
+        promised_for=wanted.when if is_promise else None,
+        words=wanted.words if is_promise else None,
+        snooze_until=wanted.when if action is Action.SNOOZE else None,
+        cause=wanted.cause,
+        note=wanted.words if action is Action.CAUSE else None,
+        fix_url=wanted.fix_url,
+        false_alarm=action is Action.FALSE_ALARM,
+        resolve=action is Action.RESOLVE,
+        pull=action is Action.PULL,
+    )
