@@ -70,8 +70,8 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="api_quiet",
-            broken="the API has nothing new",
-            mended="it shows what it held back",
+            broken="the API has no new rows",
+            mended="it returns the rows it held back",
             cause="upstream_quiet",
             break_it=_on(faults.hold),
             mend_it=_on(faults.release),
@@ -81,8 +81,8 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="api_quiet_derived",
-            broken="an API without a declared probe has nothing new",
-            mended="it shows what it held back",
+            broken="an API without a declared probe has no new rows",
+            mended="it returns the rows it held back",
             cause="upstream_quiet",
             dataset="dogs",
             break_it=_on(faults.hold, "dogs"),
@@ -94,7 +94,7 @@ def drills() -> tuple[Drill, ...]:
         Drill(
             name="api_empty",
             broken="the API answers with no rows at all",
-            mended="its rows are there again",
+            mended="it returns rows again",
             cause="upstream_quiet",
             break_it=_misbehave("cats", is_empty=True),
             mend_it=_on(faults.behave),
@@ -128,16 +128,16 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="cursor_renamed",
-            broken="upstream renames the column that is our cursor",
-            mended="it is called as before",
+            broken="upstream renames the cursor's column",
+            mended="it has its old name again",
             cause="response_changed",
             break_it=_misbehave("cats", event_field="seen"),
             mend_it=_on(faults.behave),
         ),
         Drill(
             name="event_column_renamed",
-            broken="upstream renames the column that says when",
-            mended="it is called as before; rows without a time get theirs",
+            broken="upstream renames the event time's column",
+            mended="it has its old name again; rows without a time get one",
             cause="event_time_missing",
             dataset="dogs",
             break_it=_on(faults.drop_event_times, "dogs"),
@@ -170,8 +170,8 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="function_killed",
-            broken="every pull is killed in the middle (SIGKILL, as for memory)",
-            mended="pulls live again",
+            broken="every pull is killed half-way (SIGKILL, as when out of memory)",
+            mended="pulls are no longer killed",
             cause="pull_failed",
             break_it=_on(faults.kill_pulls),
             mend_it=_on(faults.behave),
@@ -181,7 +181,7 @@ def drills() -> tuple[Drill, ...]:
         Drill(
             name="bucket_denied",
             broken="the pull function's role may not use the bucket",
-            mended="it may again",
+            mended="access is restored",
             cause="pull_failed",
             break_it=lambda stage: bucket.take(stage, faults.pull_role(stage)),
             mend_it=lambda stage: bucket.give_back(stage, faults.pull_role(stage)),
@@ -190,7 +190,7 @@ def drills() -> tuple[Drill, ...]:
         Drill(
             name="bucket_denied_to_snowflake",
             broken="Snowflake's role may not read the bucket",
-            mended="it may again, and the pipes are resumed",
+            mended="access is restored, and the pipes are resumed",
             cause="pipe_stopped",
             break_it=lambda stage: snowflake.take(stage, faults.access_role(stage)),
             mend_it=lambda stage: _readable(snowflake, stage),
@@ -216,8 +216,8 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="prefix_mismatch",
-            broken="the pipe is made anew over another prefix",
-            mended="it is made as before, and refreshed",
+            broken="the pipe is replaced by one with another prefix",
+            mended="the right pipe is restored and refreshed",
             on_the_way=YOUNG,
             cause="not_forwarded",
             break_it=_on(faults.misplace_pipe),
@@ -225,17 +225,17 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="load_failing",
-            broken="the pipe is made anew for files that are not compressed",
-            mended="it is made as before, and refreshed",
+            broken="the pipe is replaced by one for uncompressed files",
+            mended="the right pipe is restored and refreshed",
             cause="load_failed",
             break_it=_on(faults.misformat_pipe),
             mend_it=_on(faults.reformat_pipe),
         ),
         Drill(
             name="partial_load",
-            broken="the pipe is made anew with ON_ERROR = CONTINUE, and one row of a "
-            "file is refused",
-            mended="the repair sets it aside and lands what was left out; the pipe is "
+            broken="the pipe is replaced by one with ON_ERROR = CONTINUE, and one "
+            "row of a file is refused",
+            mended="the repair quarantines it and lands the rest; the pipe is "
             "made as before",
             cause="load_partial",
             break_it=_on(faults.load_in_part),
@@ -252,7 +252,7 @@ def drills() -> tuple[Drill, ...]:
         Drill(
             name="name_reused",
             broken="rows are deleted and their objects written again by the same names",
-            mended="they are written by new names",
+            mended="they are written under new names",
             cause="name_reused",
             break_it=_on(same_names.rewrite),
             mend_it=_on(same_names.rename),
@@ -269,7 +269,7 @@ def drills() -> tuple[Drill, ...]:
         Drill(
             name="grant_revoked",
             broken="the monitor's role may read neither table nor view",
-            mended="it may again",
+            mended="access is restored",
             cause="monitor_blind",
             tell=ENGINEERS,
             break_it=_on(faults.revoke_select),
@@ -277,7 +277,7 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="wrong_column",
-            broken="the monitor's view gives a time that is five hours off",
+            broken="the monitor's view shows a time that is five hours off",
             mended="the view is made as deployed",
             cause="monitor_misread",
             pages=False,
