@@ -16,7 +16,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test long lint synth generate bench differential serve drill january soak month kills clean
+.PHONY: help setup run unit test long lint synth generate bench differential serve drill january soak month mass kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -66,6 +66,9 @@ soak: $(READY) ## the commit protocol under drawn faults, SEEDS times
 month: SEEDS = 3
 month: $(READY) ## a month of outages told to people, SEEDS times
 	$(BIN)/python -m tests.month --seeds $(SEEDS)
+
+mass: $(READY) ## 3,000 of 10,000 datasets late at once, on a table that is throttled
+	$(BIN)/python -m tests.mass --write
 
 kills: $(READY) ## pulls killed at random moments, KILLS times, rows compared
 	$(BIN)/python -m tests.local.kills --kills $(KILLS)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lambdas.core.errors import ChannelDown, DeliveryError
 from lambdas.core.incidents.groups import batches_of
+from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import Channel, IncidentState
 
@@ -46,7 +47,10 @@ class Outbox:
         """Deliver all that waits, as far as channels take it; they raise nothing."""
         gone: set[str] = set()
         ordered = sorted(waiting, key=lambda one: (one.created_at, one.notice_id))
-        for name in sorted({notice.channel for notice in ordered}):
+        # People first: thousands of events may take all the time there is.
+        of_systems = {x.channel for x in ordered if x.audience is Recipient.SYSTEMS}
+        names = sorted({x.channel for x in ordered}, key=lambda x: (x in of_systems, x))
+        for name in names:
             mine = [notice for notice in ordered if notice.channel == name]
             try:
                 delivered = self._deliver_by(name, mine)
