@@ -32,6 +32,17 @@ class _Refused(Exception):
     """Thrown out of the parser; the text is Snowflake's."""
 
 
+def _refused(text: str, **hooks: Callable[..., object]) -> str | None:
+    """What one of the parser's hooks refuses; what is broken is another rule's."""
+    try:
+        json.loads(text, **hooks)  # type: ignore[arg-type]  # its hooks, by name
+    except _Refused as refused:
+        return str(refused)
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
 def _grammar(text: str) -> str | None:
     try:
         _walked(text)
@@ -63,13 +74,7 @@ def _names_twice(text: str) -> str | None:
             f"{text.rfind(json.dumps(twice))}"
         )
 
-    try:
-        json.loads(text, object_pairs_hook=pairs, parse_int=float)
-    except _Refused as refused:
-        return str(refused)
-    except (ValueError, RecursionError):
-        pass
-    return None
+    return _refused(text, object_pairs_hook=pairs, parse_int=float)
 
 
 def _numbers(text: str) -> str | None:
@@ -81,13 +86,7 @@ def _numbers(text: str) -> str | None:
             )
         return value
 
-    try:
-        json.loads(text, parse_float=number, parse_int=number)
-    except _Refused as refused:
-        return str(refused)
-    except (ValueError, RecursionError):
-        pass
-    return None
+    return _refused(text, parse_float=number, parse_int=number)
 
 
 def _texts(value: object) -> Iterator[str]:
