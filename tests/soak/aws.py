@@ -180,8 +180,11 @@ class _Body:
 
 
 class DynamoDB:
-    """One table, keyed by pk and sk. `on_state` hears of the sort keys that a
-    transaction wrote, `on_failed` of each run that is kept as failed.
+    """One table, keyed by pk and sk, whose reads are stale unless they ask not to be,
+    and which removes what has expired.
+
+    `on_state` hears of the sort keys that a transaction wrote, `on_outrun` of each run
+    whose last write was made before.
     """
 
     def __init__(
@@ -189,18 +192,23 @@ class DynamoDB:
         world: World,
         *,
         on_state: Callable[[set[str]], None],
-        on_failed: Callable[[str], None],
+        on_outrun: Callable[[str], None],
     ) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
+        self._before: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._on_outrun = on_outrun
         self.ignores_conditions = False
         """For the mutation check: a table that takes every write."""
         self._world = world
         self._on_state = on_state
-        self._on_failed = on_failed
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         def do() -> dict[str, Any]:
-            item = self.items.get(_key(request["Key"]))
+            key = _key(request["Key"])
+            self._expire(key)
+            item = self.items.get(key)
+            if not request.get("ConsistentRead") and self._world.rng.random() < 0.5:
+                item = self._before.get(key)
             return {} if item is None else {"Item": item}
 
         return self._do("get item", do)
@@ -209,9 +217,7 @@ class DynamoDB:
         def do() -> dict[str, Any]:
             if not self._holds(request):
                 raise client_error("ConditionalCheckFailedException")
-            self.items[_key(request["Item"])] = request["Item"]
-            if request["Item"].get("status") == {"S": "failed"}:
-                self._on_failed(_key(request["Item"])[1].rpartition("#")[2])
+            self._put(request["Item"])
             return {}
 
         return self._do("put item", do)
@@ -238,10 +244,11 @@ class DynamoDB:
             writes = [next(iter(item.items())) for item in request["TransactItems"]]
             for _, write in writes:
                 if not self._holds(write):
+                    self._notice_outrun(writes)
                     raise _cancelled("ConditionalCheckFailed")
             for verb, write in writes:
                 if verb == "Put":
-                    self.items[_key(write["Item"])] = write["Item"]
+                    self._put(write["Item"])
                 else:
                     self.items.pop(_key(write["Key"]), None)
             self._on_state(
@@ -251,6 +258,22 @@ class DynamoDB:
 
         first = request["TransactItems"][1]["Put"]["Item"]["status"]["S"]
         return self._do(f"record {first}", do)
+
+    def _put(self, item: dict[str, Any]) -> None:
+        key = _key(item)
+        self._before[key] = self.items.get(key)
+        self.items[key] = item
+
+    def _expire(self, key: tuple[str, str]) -> None:
+        expires_at = self.items.get(key, {}).get("expires_at")
+        if expires_at and int(expires_at["N"]) < self._world.now().timestamp():
+            del self.items[key]
+
+    def _notice_outrun(self, writes: list[tuple[str, Any]]) -> None:
+        run = writes[1][1]["Item"]
+        status = self.items.get(_key(run), {}).get("status")
+        if status == run["status"] != {"S": "committing"}:
+            self._on_outrun(_key(run)[1].rpartition("#")[2])
 
     def _holds(self, write: Mapping[str, Any]) -> bool:
         condition = write.get("ConditionExpression")

@@ -28,6 +28,9 @@ class Mishap(StrEnum):
     UPLOADS_EXPIRED = "uploads of recorded and forgotten runs expired"
     UPSTREAM_REFUSED = "upstream refused a page"
     POSITION_EXPIRED = "stored position refused"
+    ERROR_IN_BODY = "error as the body of a page"
+    EMPTY_IN_BETWEEN = "page in between empty, and nothing of more"
+    KEY_LOST = "records without their key"
     EVENT_DOUBLED = "S3 event sent twice"
 
 

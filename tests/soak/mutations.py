@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from lambdas.adapters.sources import api_pages
+from lambdas.adapters.sources.api_pages import ApiPages
 from lambdas.adapters.state import runs as state_table
 from lambdas.core.cursor import order
 from lambdas.core.cursor.order import CursorOrder, SortKey
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import RunErrorKind
+from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.names import (
     new_run_id,
     raw_prefix,
     run_key,
     run_started_at,
 )
+from lambdas.core.paging import base
+from lambdas.core.paging.signs import Signs
 from lambdas.core.pull import engine, transfer
+from lambdas.core.pull import plan as planner
 from lambdas.core.pull.commit import Committer
 from lambdas.core.pull.cursor import NewRows
 from lambdas.core.pull.edge import Edge
 from lambdas.core.pull.manifest import run_file
 from lambdas.core.pull.plan import Plan, StateAfter
-from lambdas.core.pull.run import CursorPosition, DatasetState, Manifest, Resume, Run
+from lambdas.core.pull.ports import Page
+from lambdas.core.pull.run import (
+    CursorPosition,
+    DatasetState,
+    Manifest,
+    Resume,
+    Run,
+    RunStatus,
+)
 from lambdas.core.pull.segment import Cut
 from lambdas.core.pull.slice import sliced
+from lambdas.core.records import select
+from lambdas.core.records.primary_key import Keyed, KeyedRecords
 from tests.soak.aws import DynamoDB
-from tests.soak.simulation import Hooks, Shape
+from tests.soak.simulation import Hooks, Shape, counted
 
 
 class CursorFirst(Committer):
@@ -220,6 +235,103 @@ def _behind_each_segment(
         return _id_in_lane(self, before, random)
 
 
+def _stale(self: state_table.StateTable, key: dict[str, Any]) -> Any:
+    """A read that may be of before the last write."""
+    return self._dynamodb.get_item(TableName=self._table, Key=key).get("Item")
+
+
+def _raised(
+    self: Committer, state: object, write: Callable[[], object], _: Run
+) -> None:
+    """Fails for what somebody else has done."""
+    del self, state
+    write()
+
+
+def _with_its_figures(_: Committer, run: Run) -> Run:
+    return dataclasses.replace(run, status=RunStatus.VOIDED)
+
+
+def _kept(self: Committer, *_: object) -> None:
+    """Spilled edges stay for ever."""
+
+
+def _all_forgotten(self: Committer, before: DatasetState, manifest: Manifest) -> None:
+    """Removes the edge that the state points to, too."""
+    for cursor in (before.cursor, manifest.cursor_after):
+        if cursor.edge_key is not None:
+            self._landing.delete(cursor.edge_key)
+
+
+def _first_page_ends(self: NewRows, key: SortKey) -> bool:
+    """Takes what is after the end for a sign that all the rest is, too."""
+    is_in = _is_in_window(self, key)
+    if self._end is not None and key >= self._end:
+        self.exhausted = True
+    return is_in
+
+
+_is_in_window = NewRows._is_in_window
+
+
+def _refused_whole(self: KeyedRecords, records: Sequence[bytes], *, page: int) -> Keyed:
+    """Has a page of errors wait in quarantine, as if it were a page of rows."""
+    try:
+        return _keyed_of(self, records, page=page)
+    except Terminal:
+        return Keyed(lacking=dict.fromkeys(records, "id"))
+
+
+_keyed_of = KeyedRecords.of
+
+
+def _with_one_clock(
+    dataset: Dataset, position: CursorPosition, *, now: datetime, **more: Any
+) -> Plan:
+    """A later segment's cursor stops where that segment began."""
+    resume = more.get("resume")
+    if resume is not None:
+        more["resume"] = dataclasses.replace(resume, started_at=now)
+    return _planned(dataset, position, now=now, **more)
+
+
+_planned = planner.planned
+
+
+class _NeverRaised(Exception):
+    """Stands in for a cap."""
+
+
+def _without_its_cap(self: ApiPages, *given: Any) -> Page:
+    """Takes the most that an API gives for all there is."""
+    return dataclasses.replace(_made(self, *given), capped=None)
+
+
+_made = ApiPages._made
+
+
+def _gone_at_once(name: str) -> Any:
+    """Runs that DynamoDB removes within days of their writing."""
+    return patch.object(state_table, name, -timedelta(days=90))
+
+
+def _over_http(style: str) -> Callable[[Shape], Shape]:
+    return lambda shape: dataclasses.replace(shape, style=style)
+
+
+def _capped(shape: Shape) -> Shape:
+    return counted(_over_http("an offset up to a cap")(shape))
+
+
+def _spilled_edges(shape: Shape) -> Shape:
+    return dataclasses.replace(shape, edge_in_state=1)
+
+
+def _newest_first(shape: Shape) -> Shape:
+    shape = dataclasses.replace(shape, order="desc", declares_order=True, style=None)
+    return dataclasses.replace(shape, backfills=True, keeps_versions=False)
+
+
 def _digits(shape: Shape) -> Shape:
     return dataclasses.replace(shape, writing="digits in text", has_futures=False)
 
@@ -233,6 +345,7 @@ def _futures(shape: Shape) -> Shape:
 def _logged_in_segments(shape: Shape) -> Shape:
     return dataclasses.replace(
         shape,
+        style=None,
         disposition="merge",
         keeps_versions=True,
         backfills=False,
@@ -240,6 +353,17 @@ def _logged_in_segments(shape: Shape) -> Shape:
         declares_order=True,
         segment_rows=1,
         has_positions=True,
+    )
+
+
+def _futures_in_segments(shape: Shape) -> Shape:
+    return dataclasses.replace(
+        _futures(_logged_in_segments(shape)),
+        order="asc",
+        keeps_versions=False,
+        page_rows=2,
+        ahead=(20, 40, 80),
+        futures=0.5,
     )
 
 
@@ -348,4 +472,129 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
         Hooks(),
         [patch.object(state_table, "_state_key", _without_lane)],
     ),
+    "reads may be of before the last write": lambda: (
+        Hooks(),
+        [patch.object(state_table.StateTable, "_get", _stale)],
+    ),
+    "what has landed is watched by nobody": lambda: (
+        Hooks(),
+        [patch.object(state_table, "awaiting_load", lambda *_: ())],
+    ),
+    "records of runs expire at once": lambda: (
+        Hooks(),
+        [_gone_at_once("RUNS_KEPT")],
+    ),
+    "a run that another has landed is an error": lambda: (
+        Hooks(),
+        [patch.object(Committer, "_decide", _raised)],
+    ),
+    "a voided run keeps its figures": lambda: (
+        Hooks(),
+        [patch.object(Committer, "_voided", _with_its_figures)],
+    ),
+    "spilled edges stay": lambda: (
+        Hooks(shape=_spilled_edges),
+        [patch.object(Committer, "_forget_edges", _kept)],
+    ),
+    "a spilled edge that is pointed to is removed": lambda: (
+        Hooks(shape=_spilled_edges),
+        [patch.object(Committer, "_forget_edges", _all_forgotten)],
+    ),
+    "a bounded pull, newest first, ends at its first page": lambda: (
+        Hooks(shape=_newest_first),
+        [patch.object(NewRows, "_is_in_window", _first_page_ends)],
+    ),
+    "a record without its key lands": lambda: (
+        Hooks(),
+        [patch.object(KeyedRecords, "of", lambda *_, **__: Keyed())],
+    ),
+    "a page without keys is a page of refused records": lambda: (
+        Hooks(),
+        [patch.object(KeyedRecords, "of", _refused_whole)],
+    ),
+    "a later segment's cursor stops where that segment began": lambda: (
+        Hooks(shape=_futures_in_segments),
+        [patch.object(planner, "planned", _with_one_clock)],
+    ),
+    "an error in a body is the end": lambda: (
+        Hooks(shape=_over_http("a link in a header")),
+        [
+            patch.object(module, "refuse_failure", lambda *_, **__: None)
+            for module in (api_pages, select)
+        ],
+    ),
+    "an empty page in between is the end": lambda: (
+        Hooks(shape=_over_http("a link that is gone at the end")),
+        [patch.object(base, "vanished", lambda *_: None)],
+    ),
+    "a total that is not reached is no matter": lambda: (
+        Hooks(shape=_over_http("a cursor, found")),
+        [patch.object(Signs, "of_more", lambda *_, **__: None)],
+    ),
+    "the most that an API gives is all there is": lambda: (
+        Hooks(shape=_capped),
+        [patch.object(ApiPages, "_made", _without_its_cap)],
+    ),
+    "a pull that stands before a cap never begins anew": lambda: (
+        Hooks(shape=_capped),
+        [patch.object(engine, "CapReached", _NeverRaised)],
+    ),
 }
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "cursors whose order is not known": ("numbers in text compare as text",),
+    "a cursor never passes now, nor where a pull began": (
+        "a row that is dated after now moves the cursor",
+        "a row that is dated after now is not remembered",
+        "a cut forgets versions that are yet to come",
+        "a later segment's cursor stops where that segment began",
+        "the cursor moves with each segment of unordered pages",
+    ),
+    "what shows that there is more is followed or refused": (
+        "a total that is not reached is no matter",
+        "the most that an API gives is all there is",
+        "a pull that stands before a cap never begins anew",
+        "a bounded pull, newest first, ends at its first page",
+    ),
+    "an error is never the end": (
+        "an error in a body is the end",
+        "an empty page in between is the end",
+    ),
+    "a record has its key": (
+        "a record without its key lands",
+        "a page without keys is a page of refused records",
+        "rows at the edge are not deduplicated",
+    ),
+    "of several versions the newest shows": (
+        "each segment of a pull ranks by its own start",
+        "a pull that begins anew keeps its id",
+        "a slice stands behind the segments of a pull that is half-way",
+        "a run starts when its clock says, even before an older one",
+        "a slice's run stands where the clock says",
+    ),
+    "windows cover what they say": (
+        "a slice holds the rows at its end as well",
+        "a slice that has landed is pulled again",
+        "a slice is fenced on its dataset's state",
+    ),
+    "visible means committed": (
+        "the cursor moves before the uploads are completed",
+        "the run file is put after the cursor has moved",
+        "an upload that is gone counts as completed",
+        "objects of refused records are not completed",
+        "the state's writes have no condition",
+        "the state's version does not move",
+        "names are not unique",
+        "reads may be of before the last write",
+        "a run that another has landed is an error",
+        "spilled edges stay",
+        "a spilled edge that is pointed to is removed",
+    ),
+    "what became of a run is told and kept": (
+        "a pull that failed says so to nobody",
+        "a voided run keeps its figures",
+        "what has landed is watched by nobody",
+        "records of runs expire at once",
+    ),
+}
+"""Each kind of loss, and the mutations that bring it back."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from msgspec.json import decode as from_json
 
 from lambdas.adapters.state.runs import StateTable, run_from_item
-from lambdas.core.landing.names import RAW
+from lambdas.core.landing.names import EDGES, RAW
 from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.pull.slice import has_landed
+from tests.soak.faults import Fault
 from tests.soak.simulation import Simulation
+
+EDGE_BYTES = 20
+"""Of each row in a remembered edge."""
 
 
 def check(simulation: Simulation) -> None:
@@ -32,7 +40,9 @@ def check(simulation: Simulation) -> None:
         if sk.startswith(("RUN#", "LANERUN#"))
     ]
     _runs_are_whole(simulation, runs)
+    _runs_are_watched(simulation, runs)
     _failures_are_visible(simulation, runs)
+    _edges_are_kept(simulation, list(states.values()))
     if simulation.queues.waiting:
         simulation.world.violated(f"still queued: {simulation.queues.waiting}")
     if simulation.s3.uploads:
@@ -97,7 +107,13 @@ def _everything_landed(simulation: Simulation) -> None:
         for row in rows
         if not (simulation.discards and row.is_odd)
     }
-    refused = {row for row in simulation.quarantined if row[0] in expected}
+    keyless = simulation.upstream.keyless & set(simulation.quarantined)
+    expected = {
+        number: version
+        for number, version in expected.items()
+        if (number, version) not in keyless or simulation.landed[number, version]
+    }
+    refused = {row for row in simulation.quarantined if row[0] in expected} - keyless
     if refused:
         simulation.world.violated(f"quarantined for nothing: {refused}")
     newest = simulation.pipe.newest()
@@ -146,15 +162,63 @@ def _runs_are_whole(simulation: Simulation, runs: list[Run]) -> None:
         world.violated(f"there and in no run file: {there - set(told)}")
 
 
+def _runs_are_watched(simulation: Simulation, runs: list[Run]) -> None:
+    """What has landed is watched until it is loaded, and nothing of it expires soon."""
+    soon = (simulation.world.now() + timedelta(days=30)).timestamp()
+    for run in runs:
+        marker = simulation.dynamodb.items.get(
+            ("LANDED", f"{run.dataset}#{run.run_id}")
+        )
+        if run.status is not RunStatus.LANDED or not run.objects:
+            continue
+        if marker is None:
+            simulation.world.violated(f"nobody watches whether {run.run_id} is loaded")
+        elif int(marker["expires_at"]["N"]) < soon:
+            simulation.world.violated(f"{run.run_id} is watched for too short a time")
+
+
+def _edges_are_kept(simulation: Simulation, states: list[dict[str, Any]]) -> None:
+    """Spilled edges are there as long as a state points to them, and few are left over:
+    by whoever died after the state had moved on, or conflicted before.
+    """
+    world, shape = simulation.world, simulation.shape
+    wanted: set[str] = set()
+    for state in states:
+        reached = (
+            from_json(state["resume"]["S"])["reached"] if "resume" in state else {}
+        )
+        wanted |= {state.get("edge_key", {}).get("S"), reached.get("edge_key")} - {None}
+        kept = len(state.get("remembered", {}).get("B", b"")) // EDGE_BYTES
+        if kept > shape.edge_in_state:
+            world.violated(f"the state holds an edge of {kept}")
+    there = {key for key in simulation.s3.objects if key.startswith(EDGES)}
+    if wanted - there:
+        world.violated(f"edges are gone: {wanted - there}")
+    causes = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER, "errors raised")
+    excuses = sum(world.counts[cause] for cause in (*causes, "runs ended voided"))
+    if len(there - wanted) > 2 * excuses:  # a segment has two
+        world.violated(f"{len(there - wanted)} edges are left over")
+
+
 def _failures_are_visible(simulation: Simulation, runs: list[Run]) -> None:
     world = simulation.world
     announced = simulation.bus.heard("pull.failed")
     for run in runs:
         world.counts[f"runs ended {run.status.value}"] += 1
-        if run.status is RunStatus.VOIDED and run.run_id not in announced:
-            world.violated(f"run {run.run_id} was voided and nobody was told")
+        is_bad = run.status in (RunStatus.VOIDED, RunStatus.FAILED)
+        if is_bad and run.run_id not in announced:
+            world.violated(f"run {run.run_id} {run.status} and nobody was told")
+        if run.status is RunStatus.VOIDED and not _is_blank(run):
+            world.violated(f"run {run.run_id} was voided and tells of rows: {run}")
         if (
             run.status is RunStatus.COMMITTING
             and not world.counts["half visible, told"]
         ):
             world.violated(f"run {run.run_id} is still committing")
+
+
+def _is_blank(run: Run) -> bool:
+    """Whether a run says that nothing of it is there, and why."""
+    figures = (run.rows, run.size, run.objects, run.quarantined)
+    stays = run.cursor_after == run.cursor_before
+    return not any(figures) and run.newest_key is None and stays and bool(run.error)

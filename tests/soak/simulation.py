@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import zlib
@@ -22,6 +23,7 @@ from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.state.places import NoLimit
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.errors import StateConflict
 from lambdas.core.landing.names import QUARANTINE, RAW
 from lambdas.core.landing.quarantine import quarantined_from_line
 from lambdas.core.pull import transfer
@@ -33,16 +35,19 @@ from lambdas.core.pull.segment import Budget
 from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset, incremental
+from tests.soak.api import CAP, STYLES, UpstreamAnswers
 from tests.soak.aws import S3, DynamoDB, EventBridge
 from tests.soak.backfills import Backfills
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queues
 from tests.soak.snowpipe import GZIP, Snowpipe
 from tests.soak.upstream import (
+    AHEAD,
     ALMOST_NOW,
     LAG,
     LONGEST_PULL_S,
     Order,
+    Reading,
     Row,
     Upstream,
     UpstreamPages,
@@ -75,15 +80,47 @@ class Shape:
     writing: str
     keeps_versions: bool
     has_futures: bool
+    style: str | None
+    """How an API tells of more pages; None: pages come as they are."""
+    ahead: tuple[int, ...] = AHEAD
+    futures: float = 0.15
+    """How many of the rows are dated after now, and by how many minutes."""
 
 
 def drawn_shape(world: World) -> Shape:
-    """A shape; lag and updates need `merge`."""
+    """A shape; lag and updates need `merge`, and counted pages need rows that stay
+    where they are.
+    """
+    rng = world.rng
+    style = rng.choice((None, None, *STYLES))
+    if style is not None and STYLES[style].by_number:
+        return counted(_drawn(world, style))
+    return _drawn(world, style)
+
+
+def counted(shape: Shape) -> Shape:
+    """Rows are added at the end, and only there."""
+    assert shape.style is not None
+    is_capped = STYLES[shape.style].is_capped
+    return dataclasses.replace(
+        shape,
+        disposition="append",
+        lag=0,
+        keeps_versions=False,
+        has_futures=False,
+        order="asc" if is_capped or shape.order == "desc" else shape.order,
+        declares_order=is_capped or shape.declares_order,
+        filters=is_capped or shape.filters,
+    )
+
+
+def _drawn(world: World, style: str | None) -> Shape:
     rng = world.rng
     disposition: Literal["append", "merge"] = rng.choice(("append", "merge"))
     writing = rng.choice(list(WRITINGS))
     keeps_versions = disposition == "merge" and rng.random() < 0.4
     return Shape(
+        style=style,
         writing=writing,
         keeps_versions=keeps_versions,
         has_futures=WRITINGS[writing].is_time and rng.random() < 0.5,
@@ -105,7 +142,13 @@ def drawn_shape(world: World) -> Shape:
 
 @lru_cache(maxsize=256)
 def _catalogue(
-    disposition: str, lag: int, row_order: str | None, writing: str, *, discards: bool
+    disposition: str,
+    lag: int,
+    row_order: str | None,
+    writing: str,
+    style: str | None,
+    *,
+    discards: bool,
 ) -> Catalogue:
     written = WRITINGS[writing]
     source = incremental(
@@ -114,11 +157,14 @@ def _catalogue(
         initial_value=written.write(0),
         **written.declares,
     )
+    if style is not None:
+        paginator = STYLES[style].paginator
+        source["endpoint"] |= {"data_selector": "rows", "paginator": paginator}
     contract = {"columns": "discard_row"} if discards else {}
     dataset = a_dataset(
         source=source,
         write_disposition=disposition,
-        columns={"v": "integer"},
+        columns={"v": "integer", "n": "integer"},
         contract=contract,
     )
     return Catalogue(datasets={"cats": dataset})
@@ -181,6 +227,7 @@ class Simulation:
         """Whether the contract keeps rows out that upstream has."""
         self.hooks = hooks
         self.writing = WRITINGS[shape.writing]
+        self.style = style = None if shape.style is None else STYLES[shape.style]
         is_declared = shape.order != "log" and shape.declares_order
         self.pipe = Snowpipe(
             world,
@@ -188,10 +235,12 @@ class Simulation:
             comes_newest_first=is_declared and shape.order == "desc",
         )
         self.s3 = S3(world, on_created=self._created)
-        self.failed: list[set[str]] = []
-        """Runs kept as failed, by each invocation that is not over, innermost last."""
+        self.outrun: set[str] = set()
+        """Runs whose last write was made before by somebody."""
         self.dynamodb = DynamoDB(
-            world, on_state=self._state_moved, on_failed=self._kept_as_failed
+            world,
+            on_state=self._state_moved,
+            on_outrun=self._outrun,
         )
         hooks.dynamodb(self.dynamodb)
         self.bus = EventBridge(world)
@@ -202,10 +251,12 @@ class Simulation:
             updates=shape.disposition == "merge",
             lates=shape.lag > 0,
             keeps_versions=shape.keeps_versions,
-            has_futures=shape.has_futures,
+            ahead=shape.ahead,
+            futures=shape.futures if shape.has_futures else 0.0,
             ties_versions=not shape.keeps_versions
             or is_declared
             or shape.order != "desc",
+            most_ties=CAP // 2 if style is not None and style.is_capped else None,
         )
         self.landed: Counter[tuple[int, int]] = Counter()
         self.quarantined: Counter[tuple[int, int]] = Counter()
@@ -220,6 +271,7 @@ class Simulation:
             shape.lag,
             shape.order if is_declared else None,
             shape.writing,
+            shape.style,
             discards=self.discards,
         )
 
@@ -354,7 +406,6 @@ class Simulation:
         """What an invocation returns; None if it died or raised, which is noted."""
         self.world.note(f"{what} begins")
         self.world.alive.append(True)
-        self.failed.append(set())
         try:
             result = work()
         except Killed as death:
@@ -368,15 +419,23 @@ class Simulation:
             self.world.note(f"{what} raised {type(error).__name__}: {error}")
             self.world.counts["errors raised"] += 1
             self.errors.append(error)
+            if isinstance(error, StateConflict):
+                self._must_be_open(what, str(error))
             return None
         finally:
             self.world.alive.pop()
-            failed = self.failed.pop()
         self.world.note(f"{what} ends")
-        untold = failed - self.bus.heard("pull.failed") if failed else failed
-        if untold:  # an invocation that dies or raises is seen by that
-            self.world.violated(f"{what} kept as failed and told nobody: {untold}")
         return result
+
+    def _must_be_open(self, what: str, error: str) -> None:
+        """Nobody fails for a write that was made: of this run, by whomever."""
+        for run in self.outrun:
+            if run in error:
+                self.world.violated(f"{what} failed for what was done: {run}")
+
+    def _outrun(self, run_id: str) -> None:
+        self.outrun.add(run_id)
+        self.world.counts["last writes that were made before"] += 1
 
     def _ports(self, clock: WorldClock) -> dict[str, Any]:
         return {
@@ -403,17 +462,28 @@ class Simulation:
         return WorldClock(self.world, skew_s=skew_s)
 
     def _source(self, dataset: Dataset, window: Window) -> PageSource:
-        del dataset
-        return UpstreamPages(
+        reading = Reading(
             self.world,
             self.upstream,
             window=window,
             writing=self.writing,
             page_rows=self.shape.page_rows,
             filters=self.shape.filters,
-            has_positions=self.shape.has_positions,
             has_odd_rows=self.discards,
             on_expired=self._position_expired,
+        )
+        if self.style is not None:
+            return UpstreamAnswers(
+                dataset=dataset,
+                window=window,
+                world=self.world,
+                reading=reading,
+                style=self.style,
+            )
+        return UpstreamPages(
+            reading,
+            position=window.position,
+            has_positions=self.shape.has_positions,
         )
 
     def _position_expired(self) -> None:
@@ -435,7 +505,7 @@ class Simulation:
     ) -> None:
         for line in records:
             record = from_json(line)
-            row = (record["id"], record["v"])
+            row = (record["n"], record["v"])
             there[row] += 1
             run_id = _RUN_ID.search(key)
             self.landed_by.setdefault(run_id[0] if run_id else "", set()).add(row)
@@ -443,13 +513,13 @@ class Simulation:
             may_repeat = self.shape.disposition == "merge" and (
                 self.shape.lag or self.began_anew or self.shape.backfills
             )
+            may_repeat = may_repeat or row in self.upstream.keyless
             if there[row] > 1 and not may_repeat:
                 self.world.violated(f"row {row} landed twice, now in {key}")
+            if there is self.landed and "id" not in record:
+                self.world.violated(f"row {row} landed without its key")
             if there is self.landed and "tail" in record:
                 self.world.violated(f"row {row} landed against its contract")
-
-    def _kept_as_failed(self, run_id: str) -> None:
-        self.failed[-1].add(run_id)
 
     def is_there(self, row: Row) -> bool:
         """Whether a version of a row has landed, or was refused and kept."""
@@ -493,4 +563,4 @@ def simulate(seed: int, *, hooks: Hooks | None = None, traced: bool = False) -> 
     return outcome
 
 
-__all__ = ["HOURS", "Hooks", "Outcome", "Shape", "Simulation", "simulate"]
+__all__ = ["HOURS", "Hooks", "Outcome", "Shape", "Simulation", "counted", "simulate"]

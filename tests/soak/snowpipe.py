@@ -67,7 +67,7 @@ class Snowpipe:
                 record = from_json(line)
                 self.table.append(
                     Loaded(
-                        number=record["id"],
+                        number=record["n"],
                         version=record["v"],
                         extracted_at=started,
                         of_pull=(run_id or "")[:OF_PULL],

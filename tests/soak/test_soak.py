@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.soak.__main__ import main
-from tests.soak.mutations import MUTATIONS, broken
+from tests.soak.mutations import KINDS, MUTATIONS, broken
 from tests.soak.simulation import simulate
 
 SEEDS, CHUNK = 300, 30
@@ -32,6 +32,10 @@ def test_a_protocol_that_is_broken_on_purpose_is_caught(mutation: str) -> None:
             None,
         )
     assert caught is not None, f"{MUTANT_SEEDS} seeds did not notice that {mutation}"
+
+
+def test_each_mutation_is_of_one_kind_of_loss() -> None:
+    assert sorted(MUTATIONS) == sorted(one for kind in KINDS.values() for one in kind)
 
 
 def test_a_seed_replays_exactly(capsys: pytest.CaptureFixture[str]) -> None:

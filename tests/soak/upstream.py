@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
+
+from pydantic import JsonValue
 
 from lambdas.core.errors import RunErrorKind, Terminal, Transient
 from lambdas.core.pull.ports import Page
@@ -13,7 +16,10 @@ from tests.soak.faults import Mishap
 from tests.soak.world import World
 from tests.soak.writing import Writing, as_json
 
+T = TypeVar("T")
 Order = Literal["asc", "desc", "log"]
+Place = tuple[int, int]
+"""Where a row stands in the order of its API."""
 
 LAG = 60
 """Minutes that a dataset with a lag goes back behind its cursor."""
@@ -40,10 +46,16 @@ class Row:
     at: int
     seq: int
 
-    def record(self, writing: Writing, *, may_be_odd: bool) -> bytes:
-        """As the API writes it; if it may, with a column that nobody declared."""
+    def record(
+        self, writing: Writing, *, may_be_odd: bool, has_key: bool = True
+    ) -> bytes:
+        """As the API writes it; if it may, with a column that nobody declared. `n` is
+        for the soak: it is there where the key is not.
+        """
         tail = b',"tail":1' if may_be_odd and self.is_odd else b""
-        return b'{"id":%d,"v":%d,"at":%b%b}' % (
+        key = b'"id":%d,' % self.number if has_key else b""
+        return b'{%b"n":%d,"v":%d,"at":%b%b}' % (
+            key,
             self.number,
             self.version,
             as_json(writing.write(self.at)),
@@ -67,23 +79,31 @@ class Upstream:
         updates: bool,
         lates: bool,
         keeps_versions: bool,
-        has_futures: bool,
+        ahead: tuple[int, ...],
+        futures: float,
         ties_versions: bool,
+        most_ties: int | None,
     ) -> None:
-        """`ties_versions`: two versions of a row may have one cursor."""
+        """`ties_versions`: two versions of a row may have one cursor. `most_ties`: rows
+        that share one. `futures`: how many of them are dated after now, and
+        `ahead` by how many minutes.
+        """
         self.rows: dict[int, Row] = {}
         """By number, the newest version of each: by the cursor, then as written."""
         self.log: list[Row] = []
         self.order = order
-        self._keeps_versions = keeps_versions
-        self._has_futures = has_futures
+        self.keeps_versions = keeps_versions
+        self._ahead, self._futures = ahead, futures
         self._ties_versions = ties_versions
+        self._most_ties = most_ties
         self._world = world
         self._updates = updates
         self._lates = lates
         self._seq = 0
         self.readers = 0
         """Pulls that are reading pages now."""
+        self.keyless: set[tuple[int, int]] = set()
+        """Versions of rows that came without their key once."""
 
     def fill_history(self) -> None:
         """Rows from before time began, which no live pull asks for."""
@@ -113,27 +133,34 @@ class Upstream:
             is_late = self._lates and may_be_late and rng.random() < 0.3
             if is_late:
                 at = max(0, minute - rng.randint(1, LATEST))
-            if self._has_futures and rng.random() < 0.15:
-                at = minute + rng.choice(AHEAD)
+            if self._futures and rng.random() < self._futures:
+                at = minute + rng.choice(self._ahead)
                 self._world.counts["rows dated after now"] += 1
             number, version = len(self.rows) + 1, 1
             if self._updates and self.rows and rng.random() < 0.3:
                 old = self.rows[rng.randint(1, len(self.rows))]
                 after = max(at, old.at + (0 if self._ties_versions else 1))
-                is_old_version = is_late and self._keeps_versions and at < old.at
+                is_old_version = is_late and self.keeps_versions and at < old.at
                 if is_old_version or after <= ceiling or old.at > ceiling:
                     number, version = old.number, self._seq + 2
                     at = at if is_old_version else after
-            self._write(number, version, at)
+            self._write(number, version, self._free(at))
 
-    def sorted_rows(self, floor: int, end: int) -> list[tuple[tuple[int, int], Row]]:
+    def _free(self, at: int) -> int:
+        """The next minute that has room for a row."""
+        ties = [row.at for row in self.log]
+        while self._most_ties is not None and ties.count(at) >= self._most_ties:
+            at += 1
+        return at
+
+    def sorted_rows(self, floor: int, end: int) -> list[tuple[Place, Row]]:
         """The rows from `floor` to before `end`, as the API sorts them, each with its
         place.
 
         Ties are sorted by when they were written: a row that changes behind the page
         that is read next, at the same cursor, is never shown to that pull.
         """
-        rows = self.log if self._keeps_versions else list(self.rows.values())
+        rows = self.log if self.keeps_versions else list(self.rows.values())
         match self.order:
             case "asc":
                 keyed = [((row.at, row.seq), row) for row in rows]
@@ -147,10 +174,8 @@ class Upstream:
         )
 
 
-class UpstreamPages:
-    """One pull's pages (a PageSource). A page is asked for by the place it follows."""
-
-    reached: None = None
+class Reading:
+    """One pull's reading of the upstream: rows by their place, and what goes wrong."""
 
     def __init__(
         self,
@@ -161,12 +186,11 @@ class UpstreamPages:
         writing: Writing,
         page_rows: int,
         filters: bool,
-        has_positions: bool,
         has_odd_rows: bool,
         on_expired: Callable[[], None],
     ) -> None:
         self.requests = 0
-        self.retries = 0
+        self.page_rows = page_rows
         self._world = world
         self._upstream = upstream
         self._floor, self._end = HISTORY, _NEVER
@@ -175,37 +199,125 @@ class UpstreamPages:
         if filters and window.end is not None:
             self._end = writing.read(window.end)
         self._writing = writing
-        self._page_rows = page_rows
-        self._has_positions = has_positions
         self._has_odd_rows = has_odd_rows
         self._on_expired = on_expired
-        self._position = window.position
+        self._goes_on = window.position is not None
         self._deadline_s = world.now_s + LONGEST_PULL_S
 
-    def pages(self) -> Iterator[Page]:
-        """As the port says."""
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """While pages are read."""
         self._upstream.readers += 1
         try:
-            yield from self._pages()
+            yield
         finally:
             self._upstream.readers -= 1
 
+    def failed(self) -> None:
+        """An error came; at a stored position it may be taken for one that expired."""
+        if self._goes_on and self.requests <= 1:
+            self._on_expired()
+
+    def after(self, place: Place | None) -> tuple[list[bytes], Place | None, int]:
+        """The rows that follow a place, the place after them if there is more, and how
+        many rows there are in all.
+        """
+
+        def do() -> tuple[list[Row], Place | None, int]:
+            every = self._sorted()
+            found = [one for one in every if place is None or one[0] > place]
+            page = found[: self.page_rows]
+            is_last = len(found) <= self.page_rows
+            rows = [row for _, row in page]
+            return rows, None if is_last else page[-1][0], len(every)
+
+        rows, upcoming, total = self._asked(do)
+        return self._records(rows), upcoming, total
+
+    def at(self, offset: int, count: int) -> tuple[list[bytes], int]:
+        """The rows from an offset on, and how many there are in all."""
+
+        def do() -> tuple[list[Row], int]:
+            every = self._sorted()
+            return [row for _, row in every[offset : offset + count]], len(every)
+
+        rows, total = self._asked(do)
+        return self._records(rows), total
+
+    def _sorted(self) -> list[tuple[Place, Row]]:
+        return self._upstream.sorted_rows(self._floor, self._end)
+
+    def _asked(self, do: Callable[[], T]) -> T:
+        self.requests += 1
+        resumes = self._goes_on and self.requests == 1
+        if resumes and self._world.happens(Mishap.POSITION_EXPIRED, 0.05):
+            self._on_expired()
+            raise Terminal("410 Gone", kind=RunErrorKind.HTTP)
+        if self._world.happens(Mishap.UPSTREAM_REFUSED, 0.01):
+            kind = self._world.rng.choice(list(RunErrorKind))
+            if resumes:
+                self.failed()
+            raise Terminal("refused", kind=kind)
+        answer = self._world.effect(
+            "get page", do, lambda _: Transient("reset", kind=RunErrorKind.HTTP)
+        )
+        if self._world.now_s > self._deadline_s:
+            raise Transient("too late", kind=RunErrorKind.TIMEOUT)
+        return answer
+
+    def _records(self, rows: list[Row]) -> list[bytes]:
+        """As the API writes them; of one, or of all, it may have lost the key. Of a
+        version in a log it never does: the cursor could not know it again.
+        """
+        keyless: list[Row] = []
+        may_be = rows and not self._upstream.keeps_versions
+        if may_be and self._world.happens(Mishap.KEY_LOST, 0.02):
+            keyless = self._world.rng.choice((rows[:1], rows))
+        if len(keyless) < len(rows):
+            self._upstream.keyless |= {(row.number, row.version) for row in keyless}
+        return [
+            row.record(
+                self._writing,
+                may_be_odd=self._has_odd_rows,
+                has_key=row not in keyless,
+            )
+            for row in rows
+        ]
+
+
+class UpstreamPages:
+    """One pull's pages (a PageSource). A page is asked for by the place it follows."""
+
+    reached: None = None
+    retries = 0
+
+    def __init__(
+        self, reading: Reading, *, position: JsonValue, has_positions: bool
+    ) -> None:
+        self._reading = reading
+        self._position = position
+        self._has_positions = has_positions
+
+    @property
+    def requests(self) -> int:
+        """Pages asked for."""
+        return self._reading.requests
+
+    def pages(self) -> Iterator[Page]:
+        """As the port says."""
+        with self._reading.under_way():
+            yield from self._pages()
+
     def _pages(self) -> Iterator[Page]:
-        after: tuple[int, int] | None = None
+        after: Place | None = None
         number = 1
         if isinstance(self._position, list):
-            if self._world.happens(Mishap.POSITION_EXPIRED, 0.05):
-                self._on_expired()
-                raise Terminal("410 Gone", kind=RunErrorKind.HTTP)
             first, second = self._position
             after = (int(str(first)), int(str(second)))
         while True:
-            rows, after = self._fetch(after)
+            records, after, _ = self._reading.after(after)
             yield Page(
-                records=[
-                    row.record(self._writing, may_be_odd=self._has_odd_rows)
-                    for row in rows
-                ],
+                records=records,
                 number=number,
                 url="https://api.test/",
                 next_position=list(after) if after and self._has_positions else None,
@@ -213,31 +325,3 @@ class UpstreamPages:
             if after is None:
                 return
             number += 1
-
-    def _fetch(
-        self, after: tuple[int, int] | None
-    ) -> tuple[list[Row], tuple[int, int] | None]:
-        def do() -> tuple[list[Row], tuple[int, int] | None]:
-            found = [
-                item
-                for item in self._upstream.sorted_rows(self._floor, self._end)
-                if after is None or item[0] > after
-            ]
-            page = found[: self._page_rows]
-            is_last = len(found) <= self._page_rows
-            return [row for _, row in page], None if is_last else page[-1][0]
-
-        self.requests += 1
-        if self._world.happens(Mishap.UPSTREAM_REFUSED, 0.01):
-            kind = self._world.rng.choice(list(RunErrorKind))
-            if self._position is not None and self.requests == 1:
-                self._on_expired()  # it may be taken for that
-            raise Terminal("refused", kind=kind)
-        answer = self._world.effect(
-            "get page",
-            do,
-            lambda _: Transient("reset", kind=RunErrorKind.HTTP),
-        )
-        if self._world.now_s > self._deadline_s:
-            raise Transient("too late", kind=RunErrorKind.TIMEOUT)
-        return answer

@@ -56,6 +56,7 @@ from lambdas.core.pull.run import (
     RunStatus,
 )
 
+SETTLED = frozenset({RunStatus.LANDED, RunStatus.VOIDED})
 READS = 20
 """How often a state that moves on while it is read is read again."""
 
@@ -144,7 +145,9 @@ class Committer:
             # is empty, or that its last segment was.
             landed = self._finished(run)
             after = self._after(before, landed, manifest)
-            self._state.record_landed(before, after, landed)
+            self._decide(
+                before, lambda: self._state.record_landed(before, after, landed), run
+            )
             self._forget_edges(before, manifest)
             return landed
         self._landing.put(
@@ -195,12 +198,14 @@ class Committer:
     def _decide(
         self, state: DatasetState, write: Callable[[], object], run: Run
     ) -> None:
-        """Make the last write, unless somebody else made the same one first."""
+        """Make the last write, unless it was made: by somebody else, or by a first try
+        whose answer was lost.
+        """
         try:
             write()
         except StateConflict:
-            now = self._state.read(state.name)
-            if now.committing == run.run_id:
+            now = self._state.read_run(state.name, run.run_id)
+            if now is None or now.status not in SETTLED:
                 raise
 
     def _complete_all(self, manifest: Manifest) -> bool:

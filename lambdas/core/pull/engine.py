@@ -31,6 +31,7 @@ from lambdas.core.landing.names import (
     segment_run_id,
     whole_milliseconds,
 )
+from lambdas.core.paging.base import CapReached
 from lambdas.core.ports import Clock, Events
 from lambdas.core.pull.commit import Committer, failed_event
 from lambdas.core.pull.plan import (
@@ -309,14 +310,17 @@ class Puller:
         before: DatasetState,
         plan: Plan,
     ) -> Plan:
-        """Carry the pages over; begin anew if a stored position has expired."""
+        """Carry the pages over; begin anew if a stored position has expired, or if a
+        cap ends it and the cursor cannot move on: it stops where the pull began.
+        """
         try:
             transfer.run_from(self._source(dataset, plan.window), plan.rows)
         except Terminal as error:
             resumed = plan.resumed
             if resumed is None or resumed.position is None:
                 raise
-            if transfer.run.pages or not may_be_stale(dataset, error):
+            is_stale = not transfer.run.pages and may_be_stale(dataset, error)
+            if not is_stale and not isinstance(error, CapReached):
                 raise
             anew = begins_anew_at(dataset, resumed, before.cursor)
             if anew is None:
@@ -332,6 +336,9 @@ class Puller:
         """Go on under a new pull's id: what it reads is newer than what landed."""
         old = transfer.run
         why = "upstream no longer knows where this pull stood, and it begins anew: "
+        if isinstance(error, CapReached):
+            why = "this pull cannot go on from where it stood, and begins anew: "
+        transfer.abort()
         self._failed(old, error.kind, f"{why}{error}")
         run = self._begun(before, None)
         counted = dataclasses.replace(
@@ -342,9 +349,10 @@ class Puller:
 
     def _failed(self, run: Run, kind: RunErrorKind, message: str) -> Run:
         failed = self._ended(run, kind, message)
-        self._state.record_failed(failed)
         event = failed_event(failed)
+        # first, so that no run is kept as failed of which nobody was told
         self._events.publish(event.detail_type, event.detail())
+        self._state.record_failed(failed)
         return failed
 
     def _ended(self, run: Run, kind: RunErrorKind, message: str) -> Run:

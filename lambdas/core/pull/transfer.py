@@ -55,12 +55,12 @@ class Transfer:
         self._clock = clock
         self._budget = budget
         self._may_be_cut = may_be_cut
-        self._rows = 0
         self.begin(run)
 
     def begin(self, run: Run) -> None:
-        """Write in the name of `run`; only before anything was written."""
+        """Write in the name of `run`; what was written before is given up."""
         self.run = run
+        self._rows = 0
         self.inspector = Inspector(
             dataset=self._dataset, before=self._observed, run_id=run.run_id
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import itertools
 import json
@@ -13,10 +14,11 @@ from lambdas.adapters.state.places import NoLimit
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.landing.names import RAW, RUNS
+from lambdas.core.paging.base import CapReached
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.message import PullRequest
 from lambdas.core.pull.ports import Page, PageSource
-from lambdas.core.pull.run import RunStatus
+from lambdas.core.pull.run import DatasetState, Run, RunStatus
 from lambdas.core.pull.segment import MAX_HOPS, Budget
 from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
@@ -423,3 +425,62 @@ def test_a_real_api_is_pulled_in_segments_by_its_paginators_position() -> None:
         assert len(rig.pull_whole()) == 12
     assert sorted(rig.landed()) == sorted(SHUFFLED)
     assert rig.cursor == 11
+
+
+class TriedTwice(MemoryState):
+    """A client that repeats each last write, as if the first answer had been lost."""
+
+    def record_landed(
+        self, before: DatasetState, after: DatasetState, run: Run
+    ) -> DatasetState:
+        super().record_landed(before, after, run)
+        return super().record_landed(before, after, run)
+
+
+@pytest.mark.parametrize("ats", [[], [1, 2]])
+def test_a_last_write_that_was_made_is_no_conflict(ats: list[int]) -> None:
+    rig = Rig(*ats, rows_a_run=None)
+    rig.state = TriedTwice()
+    assert rig.pull().run.status is RunStatus.LANDED
+
+
+def test_no_run_is_kept_as_failed_of_which_the_bus_was_not_told() -> None:
+    rig = Rig(1, 2)
+    rig.refused = {0}
+    rig.events.faults = Faults(at=1)
+    with pytest.raises(Killed):
+        rig.pull()
+    assert [run.status for run in rig.state.runs.values()] == [RunStatus.RUNNING]
+
+
+class CappedFrom(Counted):
+    """Gives three pages from a position on, and says that there are more."""
+
+    def pages(self) -> Iterator[Page]:
+        for page in super().pages():
+            is_third = self._first and page.number - self._first == 3
+            if is_third and page.next_position:
+                raised = CapReached("the most it gives", kind=RunErrorKind.RESPONSE)
+                yield dataclasses.replace(page, next_position=None, capped=raised)
+                raise raised
+            yield page
+
+
+def test_before_a_cap_a_pull_whose_cursor_stops_where_it_began_begins_anew() -> None:
+    at = [f"2013-01-01T{hour:02}:00:00Z" for hour in range(12)]
+    source = incremental(row_order="asc", initial_value=at[0])
+    dataset = a_dataset(source=source, write_disposition="append")
+    rig = Rig(rows_a_run=4, dataset=dataset)
+    rows = [b'{"id":%d,"at":"%b"}' % (n, one.encode()) for n, one in enumerate(at)]
+
+    def opened(_: Dataset, window: Window) -> PageSource:
+        left = [one for one in rows if json.loads(one)["at"] >= str(window.start)]
+        return CappedFrom(rig, rows=left, position=window.position, shows=True)
+
+    rig.opens = opened
+    assert rig.pull().continues, "four rows: the cursor stands at the first"
+    rig.clock.sleep(86_400)
+    for _ in range(12):
+        rig.pull()
+    landed: list[object] = [*rig.landed()]
+    assert landed == at, "each once, in order"
