@@ -134,8 +134,9 @@ class EndpointProbe:
                 found, second = self._other_cursor(found, position.get("at"), records)
             if second is None:
                 # a link that is built wrong names the parameter all the same
-                sign = sign or f"the next page that it names is not there: {self._why}"
-                ways = islice(_ways_of_link(position.get("at"), len(records)), 6)
+                sign = sign or f"its next page {self._why}"
+                named = _ways_of_link(position.get("at"), len(records))
+                ways = islice(chain(named, self._ways(len(records))), 6)
                 found, second = self._tried(records, ways)
         elif position is None and self._may_go_on(page, unclear=bool(unclear)):
             ways = islice(self._ways(len(records)), 6)
@@ -283,10 +284,11 @@ class EndpointProbe:
         except UpstreamError as error:
             if error.kind in {RunErrorKind.AUTH, RunErrorKind.TIMEOUT}:
                 raise
-            self._why = f"{error}".partition(": ")[2] or f"{error}"
+            self._why = f"is not there: {f'{error}'.partition(': ')[2] or error}"
             return None
         rows = list(page.records)
         is_other = not set(rows) <= set(first)
+        self._why = "has the same rows again"
         return rows if is_other or not rows else None
 
     def _other_cursor(

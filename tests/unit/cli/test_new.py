@@ -608,5 +608,20 @@ def test_a_next_link_that_is_not_there_is_said(place: Place) -> None:
         code, out, _ = place.run("new", "cats", "--from", f"{server.url}/api/cats")
 
     assert code == 0
-    assert "the next page that it names is not there" in out
+    assert "its next page is not there" in out
     assert "answered 404" in out
+
+
+def test_a_total_beside_an_offset_is_read_on_by_the_parameter_that_works(
+    place: Place,
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        start = at(asked, "skip", 0)
+        rows = CATS[start : start + at(asked, "limit", 10)]
+        return answer_json({"total_rows": len(CATS), "offset": start, "rows": rows})
+
+    with serving(answer) as server:
+        code, _, err = place.run("new", "cats", "--from", f"{server.url}cats?limit=10")
+
+    assert (code, err) == (0, "")
+    assert "offset_param: skip" in place.written()
