@@ -115,7 +115,9 @@ def run(
         if kept is not None:
             times = times.going_on(kept.moment())
         progress = opened.enter_context(StepLines(console))
-        choice = Choice(names=names or (), folders=folders)
+        choice = Choice(
+            names=names or (), folders=folders, is_real_time=times.start is None
+        )
         trial = opened.enter_context(_deployed(choice, times, progress, keep=keep))
         if kept is not None:
             trial.go_on(kept, now=times.start)

@@ -18,6 +18,7 @@ class Choice:
 
     names: Sequence[str]
     folders: ProjectFolders
+    is_real_time: bool
 
     def catalogue(self) -> Catalogue:
         """The datasets by name, of which not all need be tried. Raises BadFiles."""
@@ -29,4 +30,10 @@ class Choice:
     def lay_out(self, root: Path) -> Project:
         """Write what is tried to `root`, as a project. Raises BadInput, BadFiles."""
         catalogue = self.catalogue()
-        return lay_out(root, self.folders, catalogue, chosen(catalogue, self.names))
+        return lay_out(
+            root,
+            self.folders,
+            catalogue,
+            chosen(catalogue, self.names),
+            is_real_time=self.is_real_time,
+        )

@@ -75,9 +75,15 @@ def chosen(catalogue: Catalogue, names: Sequence[str]) -> list[str]:
 
 
 def lay_out(
-    root: Path, folders: ProjectFolders, catalogue: Catalogue, names: Sequence[str]
+    root: Path,
+    folders: ProjectFolders,
+    catalogue: Catalogue,
+    names: Sequence[str],
+    *,
+    is_real_time: bool = False,
 ) -> Project:
     """Write the project of the trial to `root`, and read it again as a deploy would.
+    In real time somebody sits and waits: then checks are made every minute.
 
     Raises BadInput if the user has an environment of the trial's name.
     """
@@ -94,7 +100,10 @@ def lay_out(
         shutil.copy2(path, root / "apis")
     teams = sorted({catalogue.datasets[name].owner.team for name in names})
     environment = root / "environments" / f"{LOCAL}.yaml"
-    environment.write_text(yaml.safe_dump(_environment(folders, teams)))
+    settings = _environment(folders, teams)
+    if is_real_time:
+        settings["check_every_minutes"] = 1
+    environment.write_text(yaml.safe_dump(settings))
     known, deployed = read_project(root, LOCAL)
     return Project(environment=known, catalogue=deployed)
 
