@@ -110,6 +110,8 @@ class ChannelSettings(FunctionSettings):
 
     channels: str = "{}"
     """JSON: channels to their keys in the environment; absent = no such channel."""
+    pagerduty_url: str | None = None
+    """As `slack_api_url`."""
     slack_api_url: str | None = None
     """Where Slack answers, if not at its own address; as `snowflake_endpoint_url`."""
 

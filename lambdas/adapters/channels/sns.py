@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 _OF_THE_LETTER = frozenset({"InvalidParameter", "InvalidParameterValue"})
 """Errors of SNS that concern what was sent, not the topic."""
+
+
+MOST_BYTES = 250_000
+"""SNS takes 256 KB, attributes included. JSON writes all else than ASCII as escapes."""
+TEXT_OF_DOCUMENT = 10_000
+INCIDENTS = 200
+FILTERS = 5
+"""Beside the five that every message has: SQS takes ten attributes of a raw message."""
 
 
 class SnsChannel:
@@ -39,16 +48,13 @@ class SnsChannel:
             "page": "true" if batch.page else "false",
             "datasets": str(len(batch.notices)),
         }
-        if first.cause is not None:
-            attributes["cause"] = first.cause
-        if len(batch.notices) == 1:
-            attributes["dataset"] = first.dataset
-            attributes["incident_id"] = first.incident_id
+        attributes |= _filtered_by(batch)
         try:
             self._sns.publish(
                 TopicArn=self._topics[first.audience],
                 Subject=subject,
-                Message=body,
+                MessageStructure="json",
+                Message=_by_protocol(batch, body),
                 MessageAttributes={
                     name: _string(value) for name, value in attributes.items()
                 },
@@ -65,6 +71,65 @@ class SnsChannel:
                 f"SNS did not answer about notice {batch.batch_id}: "
                 f"{type(error).__name__}"
             ) from error
+
+
+def _filtered_by(batch: NoticeBatch) -> dict[str, str]:
+    """What a subscription can filter on, as far as all of it has the same."""
+    first = batch.first
+    named = {
+        "state": first.state,
+        "team": first.team,
+        "ended_by": first.ended_by,
+        "cause": first.cause or "",
+    }
+    if len(batch.notices) == 1:
+        named |= {"dataset": first.dataset, "incident_id": first.incident_id}
+    teams = {one.team for one in batch.notices}
+    if len(teams) > 1:
+        del named["team"]
+    found = [(name, value) for name, value in named.items() if value]
+    return dict(found[:FILTERS])
+
+
+def _by_protocol(batch: NoticeBatch, body: str) -> str:
+    """Mail and queues get the text; what is called over HTTPS, and functions, a
+    document.
+    """
+    document = json.dumps(document_of(batch, body))
+    texts = {"default": body, **dict.fromkeys(("http", "https", "lambda"), document)}
+    whole = json.dumps(texts)
+    return whole if len(whole) <= MOST_BYTES else json.dumps({"default": body})
+
+
+def document_of(batch: NoticeBatch, body: str) -> dict[str, object]:
+    """The message for programs, `catflap.notice/1`. A later version adds fields, or
+    has another number.
+    """
+    first = batch.first
+    return {
+        "schema": "catflap.notice/1",
+        "notice_id": batch.batch_id,
+        "audience": first.audience.value,
+        "kind": first.kind.value,
+        "page": batch.page,
+        "state": first.state,
+        "cause": first.cause,
+        "ended_by": first.ended_by or None,
+        "headline": batch.message.headline,
+        "text": body[:TEXT_OF_DOCUMENT],
+        "incidents": [
+            {
+                "incident_id": one.incident_id,
+                "dataset": one.dataset,
+                "team": one.team,
+                "state": one.state,
+                "page": one.page,
+            }
+            for one in batch.notices[:INCIDENTS]
+        ],
+        "datasets": len(batch.notices),
+        "created_at": first.created_at.isoformat(),
+    }
 
 
 def make(tools: Tools) -> SnsChannel:

@@ -30,13 +30,15 @@ class ChannelKind:
     which names the secret, and `options` are the keys beside it; without that key there
     is no such channel. `shows_incidents`: it shows an incident as it stands, and so is
     told what people add to it, of which others hear nothing. `by_owner`: it has a place
-    for each owner, so that no message is of two owners' datasets.
+    for each owner, so that no message is of two owners' datasets. `pages_only`: it
+    hears of pages, of what people do about them, and of their end, each by itself.
     """
 
     audiences: frozenset[Recipient]
     needs_secret: bool = False
     shows_incidents: bool = False
     by_owner: bool = False
+    pages_only: bool = False
     options: Mapping[str, ChannelOption] = field(default_factory=dict)
 
 
@@ -59,6 +61,20 @@ CHANNELS: Mapping[str, ChannelKind] = {
                 pattern=r"^/[a-z0-9_-]{1,31}$",
                 default="/catflap",
             ),
+        },
+    ),
+    "pagerduty": ChannelKind(
+        audiences=frozenset({Recipient.ENGINEERS}),
+        needs_secret=True,
+        shows_incidents=True,
+        pages_only=True,
+        options={
+            "host": ChannelOption(
+                description="where events go; events.eu.pagerduty.com for accounts in "
+                "the EU",
+                pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$",
+                default="events.pagerduty.com",
+            )
         },
     ),
     "bus": ChannelKind(audiences=frozenset({Recipient.SYSTEMS})),
@@ -84,8 +100,14 @@ def routes(secrets: Collection[str]) -> Routes:
     }
 
 
-def is_told(channel: str, kind: NoticeKind) -> bool:
+_OF_A_PAGE = frozenset({NoticeKind.EDITED, NoticeKind.RESOLVED})
+
+
+def is_told(channel: str, kind: NoticeKind, *, page: bool) -> bool:
     """Whether a channel hears of a notice of that kind."""
     known = CHANNELS.get(channel)
-    is_shown = known is not None and known.shows_incidents
-    return kind is not NoticeKind.EDITED or is_shown
+    if known is None:
+        return kind is not NoticeKind.EDITED
+    if known.pages_only and not page and kind not in _OF_A_PAGE:
+        return False
+    return kind is not NoticeKind.EDITED or known.shows_incidents

@@ -93,7 +93,9 @@ def _story(notice: Notice) -> tuple[str, ...]:
 def _stands_alone(notice: Notice) -> bool:
     """Systems want each, and each promise has a time of its own."""
     is_own = notice.kind in {NoticeKind.PROMISED, NoticeKind.EDITED}
-    return notice.audience is Recipient.SYSTEMS or is_own
+    known = CHANNELS.get(notice.channel)
+    is_alone = known is not None and known.pages_only
+    return notice.audience is Recipient.SYSTEMS or is_own or is_alone
 
 
 def _batches(group: list[Notice]) -> list[NoticeBatch]:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 SNS_SUBJECT = 99
 """Characters: ASCII, one line, "less than 100" (SNS, `Publish`)."""
-SNS_BODY_BYTES = 200_000
+SNS_BODY_BYTES = 100_000
 """SNS takes 256 KB, attributes included."""
 LINE = 1_500
 """Characters of one line: what a foreign error says is seldom better for more."""

@@ -79,6 +79,8 @@ class Notice:
     """The owner's channel in Slack, for this audience."""
     mention: str | None = None
     """Who is mentioned, as the owner is declared; only of a page."""
+    team: str = ""
+    acknowledged_by: str = ""
     actions: tuple[str, ...] = ()
     """What its readers can do about it, by the names of `Action`."""
 
@@ -110,7 +112,7 @@ def notices(
         )
         for announcement in transition.announcements
         for channel in routes.get(announcement.audience, ())
-        if is_told(channel, announcement.kind)
+        if is_told(channel, announcement.kind, page=announcement.page)
     )
 
 
@@ -159,6 +161,8 @@ def _notice(
         news=announcement.news,
         address=subject.address_of(audience),
         mention=subject.mention if announcement.page else None,
+        team=subject.team,
+        acknowledged_by=incident.human.acknowledged_by or "",
         actions=possible(incident) if audience is Recipient.ENGINEERS else (),
     )
 

@@ -243,10 +243,10 @@ def test_every_audience_has_a_channel_and_slack_only_with_a_secret() -> None:
         )
 
     made = channels(tools())
-    assert set(made) == set(CHANNELS) - {"slack"}
+    assert set(made) == set(CHANNELS) - {"slack", "pagerduty"}
     assert all(routes({})[audience] for audience in Recipient)
     slack = tools(channels='{"slack": {"secret": "slack"}}')
-    assert set(channels(slack)) == set(CHANNELS)
+    assert set(channels(slack)) == set(CHANNELS) - {"pagerduty"}
     both = routes(slack.settings.secrets_of_channels)
     assert both[Recipient.ENGINEERS] == ("sns", "slack")
     assert both[Recipient.SYSTEMS] == ("bus",)
