@@ -1,8 +1,8 @@
 """Pull a past window in slices, beside the live pulls; the cursor stays.
 
-With --landing and --state this process pulls the slices; without them they are queued
-for the deployed pull function, and watched. The same command goes on where an earlier
-one ended, and pulls nothing twice.
+With --landing and --state, slices are pulled here; without them, by the deployed pull
+function, while this command watches. Run the same command again to go on: nothing is
+pulled twice.
 
 Example: catflap backfill flights --from 2013-01-01T00:00:00Z
 --to 2013-02-01T00:00:00Z --slice P1D

@@ -1,7 +1,7 @@
 """Print the SQL that an administrator of the Snowflake account runs once.
 
-It makes the warehouse, and a role and a user for each function that signs in. It may be
-run again.
+It creates the warehouse, and a role and a user for each function that signs in. It
+is safe to run again.
 
 Example: catflap bootstrap-sql --env prod > bootstrap.sql
 """

@@ -1,6 +1,6 @@
 """Check all YAML: each fault and warning is a line on stderr.
 
-A promise that would be broken although every pull and load is on time is a fault. With
+A promise that fails even when every pull and load is on time is a fault. With
 --env, also what only an environment decides: its own file, its teams, where its secrets
 may go, how many schedules a stack takes, and how long its pulls take.
 

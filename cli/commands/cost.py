@@ -1,6 +1,6 @@
 """Estimate what checks and dynamic tables cost while every dataset is on time.
 
-Reads the YAML alone and asks nobody.
+Reads only the YAML.
 
 Example: catflap cost --estimate
 """

@@ -1,6 +1,6 @@
 """Say where the data stopped: of a deployed dataset, or from signals in a file.
 
-FILE holds one JSON document, or one a line. Nothing is printed on stdout unless every
+FILE holds one JSON document, or one per line. Nothing is printed on stdout unless every
 document is valid; each fault is listed with its line and key.
 
 Example: catflap diagnose flights; catflap diagnose --signals signals.json

@@ -1,7 +1,7 @@
 """Say in words what a deploy would change: datasets, what follows, resources.
 
-Compares the YAML with what is deployed; changes nothing. What replaces or removes
-something that holds data is said first. Takes some seconds: it makes the templates.
+Compares the YAML with what is deployed; changes nothing. What would replace or
+remove something that holds data comes first. Making the templates takes some seconds.
 
 Example: catflap diff --env prod
 """

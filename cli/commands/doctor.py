@@ -1,6 +1,6 @@
-"""Say what stands in the way of a deploy or a pull, and what to do about it.
+"""Find what would stop a deploy or a pull, and say what to do about it.
 
-Asks AWS and Snowflake: account, CDK bootstrap, stacks that take no deploy, Lambda's
+Asks AWS and Snowflake: account, CDK bootstrap, stacks that cannot be deployed, Lambda's
 concurrency, secrets, unconfirmed e-mail addresses, the warehouse. Changes nothing.
 
 Example: catflap doctor --env prod

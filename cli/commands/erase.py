@@ -1,10 +1,10 @@
 """Erase rows by primary key: landed objects, quarantine, table and view.
 
 Only counts them unless --yes is given. Exits with 1 if rows are left whose key cannot
-be read. Time Travel, Fail-safe and backups keep what they keep: see docs/operations.md.
+be read. Time Travel, Fail-safe and backups still hold them: see docs/operations.md.
 
-Pulls that are under way are fenced off: what they read before lands no more. Whoever
-is to be erased has to be gone upstream first, or the next pull brings them back.
+A pull that is running cannot land what it has read. Delete the rows upstream first, or
+the next pull brings them back.
 
 Example: catflap erase customers --key 4711 --yes
 """

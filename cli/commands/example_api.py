@@ -1,6 +1,6 @@
 """Serve the demo's flights and weather as an API on loopback, for trying things out.
 
-The datasets `flights` and `weather` of this repository ask it on port 8001.
+The datasets `flights` and `weather` of this repository read from port 8001.
 
 Example: catflap example-api
 """

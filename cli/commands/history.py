@@ -1,6 +1,6 @@
 """Show how late a dataset has been: attainment, error budget, incidents, causes.
 
-Reads the state table alone and wakes no warehouse. Without NAME it ranks the causes
+Reads only the state table; the warehouse stays asleep. Without NAME it ranks the causes
 of all datasets.
 
 Example: catflap history flights --days 30

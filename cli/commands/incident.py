@@ -44,7 +44,9 @@ def run(
         ),
     ],
     *,
-    ack: Annotated[bool, typer.Option("--ack", help="You take care of it.")] = False,
+    ack: Annotated[
+        bool, typer.Option("--ack", help="Say that you take care of it.")
+    ] = False,
     eta: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +67,9 @@ def run(
     ] = None,
     snooze: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="No messages until then, but of its end."),
+        typer.Option(
+            metavar="WHEN", help="No messages until then, except when it ends."
+        ),
     ] = None,
     false_alarm: Annotated[
         bool,
@@ -73,11 +77,11 @@ def run(
     ] = False,
     resolve: Annotated[
         bool,
-        typer.Option("--resolve", help="Close it; everyone who was notified hears."),
+        typer.Option("--resolve", help="Close it; everyone who was notified is told."),
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Close it although it is still late."),
+        typer.Option("--yes", help="Close it even if it is still late."),
     ] = False,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,

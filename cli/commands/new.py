@@ -1,7 +1,7 @@
-"""Ask an API for a page or two, and write the dataset that they show.
+"""Write a dataset's YAML from what an API answers to a request or two.
 
-What they do not show stands in the file as a commented choice. A credential is never
-written: a `secret:` reference is.
+What the answers do not show is left in the file as a comment to choose from. A
+credential is never written, only a `secret:` reference.
 
 Example: catflap new flights --from https://api.example.com/v1/flights
 """

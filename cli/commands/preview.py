@@ -1,4 +1,4 @@
-"""Print the first rows of a dataset as NDJSON; nothing is landed or remembered.
+"""Print the first rows of a dataset as NDJSON; nothing is landed or stored.
 
 Example: catflap preview flights --limit 3
 """

@@ -1,6 +1,6 @@
-"""Pull what is new, with the engine and commit protocol of the Lambda.
+"""Pull what is new, as the deployed function does.
 
-Into a folder or a bucket from this machine, or by waking the deployed dataset.
+From this machine into a folder or bucket; or, with --env, by the deployed function.
 
 Example: catflap pull flights --to file:///tmp/landing --state state.json
 
@@ -58,7 +58,9 @@ def run(
     ] = None,
     environment: Annotated[
         str | None,
-        typer.Option("--env", metavar="NAME", help="Wake the deployed dataset."),
+        typer.Option(
+            "--env", metavar="NAME", help="Have the deployed function pull it."
+        ),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="With --env: wait for its run.")

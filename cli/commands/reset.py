@@ -1,7 +1,7 @@
 """Set a dataset's cursor, so that its next pull begins there.
 
 Says what that means for the rows that have landed. Nothing is pulled and no row is
-removed. A long pull that is half-way begins anew.
+removed. A long pull that is half-way starts again.
 
 Example: catflap reset flights --cursor 2013-01-15T00:00:00Z
 """
@@ -49,7 +49,7 @@ def run(
         typer.Option(metavar="VALUE", help="Where the next pull begins."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Begin at the beginning.")
+        bool, typer.Option("--full", help="Start from the beginning.")
     ] = False,
     state: Annotated[
         Path | None,

@@ -1,6 +1,6 @@
-"""Print the SQL that makes what is lost in Snowflake again.
+"""Print the SQL that restores what was lost in Snowflake.
 
-Table, grants, pipe and relation as a deploy makes them; what is there stays. With
+It creates table, grants, pipe and relation as a deploy does; what exists stays. With
 --rows, for tables that are gone, every object of the landing bucket is loaded. Nothing
 is run: read it, then run it as the environment's admin.
 
@@ -28,7 +28,7 @@ from project.yaml_files import load_catalogue, load_datasets
 def run(
     asked: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Datasets; without, all of them."),
+        typer.Argument(metavar="[NAME]...", help="Datasets; all if none is named."),
     ] = None,
     *,
     rows: Annotated[

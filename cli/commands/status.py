@@ -1,7 +1,7 @@
 """List every dataset: state, newest event, age, next deadline, open incident.
 
-Reads the state table alone and wakes no warehouse. Exits with 1 if a dataset is warn,
-error or unknown, or if checks have stopped.
+Reads only the state table; the warehouse stays asleep. Exits with 1 if a dataset is
+warn, error or unknown, or if checks have stopped.
 
 Example: catflap status --env prod
 """

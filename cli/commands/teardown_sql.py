@@ -1,6 +1,6 @@
-"""Print the SQL that removes an environment from Snowflake, the data too.
+"""Print the SQL that removes an environment from Snowflake, data included.
 
-An administrator of the account runs it, after the stacks are gone.
+An administrator of the account runs it after the stacks are deleted.
 
 Example: catflap teardown-sql --env dev > teardown.sql
 """
@@ -20,7 +20,7 @@ def run(
     """Print the statements; returns 0. Raises BadInput."""
     known = read_environment(environments, environment)
     first = (
-        f"Removes environment {known.name} of catflap from Snowflake, the data too. "
+        f"Removes environment {known.name} of catflap from Snowflake, data included. "
         "There is no way back beyond Time Travel. Run it as a user that holds SYSADMIN "
         "and USERADMIN."
     )

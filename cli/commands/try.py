@@ -41,11 +41,11 @@ PAGE, INBOX, STATE = FOLDER / "page.html", FOLDER / "inbox.html", FOLDER / "loca
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="Datasets to try; without, all of them."),
+    typer.Argument(metavar="NAME", help="Datasets to try; all if none is named."),
 ]
 Sql = Annotated[
     list[str] | None,
-    typer.Option("--sql", metavar="SQL", help="Ask the tables when all is done."),
+    typer.Option("--sql", metavar="SQL", help="Query the tables at the end."),
 ]
 Keep = Annotated[
     bool, typer.Option("--keep", help="Keep the folder: logs, templates, messages.")
@@ -63,7 +63,7 @@ Stay = Annotated[
 Fresh = Annotated[
     bool,
     typer.Option(
-        "--fresh", help="With --stay: begin anew, not where the last one ended."
+        "--fresh", help="With --stay: start over, not where the last one ended."
     ),
 ]
 For = Annotated[
@@ -71,16 +71,19 @@ For = Annotated[
     typer.Option(
         "--for",
         metavar="P1D",
-        help="Let the schedules live through so long; for APIs that follow a clock.",
+        help="Run the schedules over this much simulated time; for APIs that follow "
+        "a clock.",
     ),
 ]
 Start = Annotated[
     str | None,
-    typer.Option(metavar="ISO", help="When that time begins; without, now."),
+    typer.Option(metavar="ISO", help="When that time begins; now if absent."),
 ]
 Speed = Annotated[
     float,
-    typer.Option(min=0.1, max=3600, help="With --stay: so many times as fast."),
+    typer.Option(
+        min=0.1, max=3600, help="With --stay: let time pass this many times as fast."
+    ),
 ]
 
 
