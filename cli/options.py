@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 DATASETS, APIS, ENVIRONMENTS = Path("datasets"), Path("apis"), Path("environments")
+MODELS = Path("models")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")]
 Datasets = Annotated[
@@ -15,6 +16,9 @@ Datasets = Annotated[
 ]
 Apis = Annotated[
     Path, typer.Option("--apis", metavar="DIR", help="The folder of APIs.")
+]
+Models = Annotated[
+    Path, typer.Option("--models", metavar="DIR", help="The folder of models.")
 ]
 Env = Annotated[
     str, typer.Option("--env", metavar="NAME", help="The environment to ask.")

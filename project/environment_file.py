@@ -26,7 +26,7 @@ def read_project(root: Path, name: str) -> tuple[Environment, Catalogue]:
     """
     environments, datasets = root / "environments", root / "datasets"
     environment, faults = _read_environment(environments, name)
-    written = read_files(datasets, root / "apis")
+    written = read_files(datasets, root / "apis", root / "models")
     faults += written.faults
     if environment is not None:
         faults += misfits(environment, written.sound, environments, datasets)

@@ -48,15 +48,22 @@ def key_of(name: str, field: FieldInfo) -> str:
     return field.alias or name
 
 
+_OF_THE_FILE = {
+    ("Dataset", "name"),
+    *(("SqlModel", name) for name in ("name", "sql", "output")),
+}
+"""What a file says by its name or its text."""
+
+
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a model under the keys that a file may have.
 
-    A dataset's name is its file's, so it is no key.
+    A dataset's name is its file's, so it is no key; a model's SELECT is none, too.
     """
     return {
         key_of(name, field): field
         for name, field in model.model_fields.items()
-        if not (model.__name__ == "Dataset" and name == "name")
+        if (model.__name__, name) not in _OF_THE_FILE
     }
 
 

@@ -31,6 +31,7 @@ from project.model_words import (
     members,
 )
 from project.names import refuse_unknown
+from project.sql_models import ModelFiles, read_models
 from project.yaml_nodes import MAX_BYTES, YamlDocument, read_yaml
 
 M = TypeVar("M", bound=BaseModel)
@@ -110,21 +111,23 @@ class _File:
             )
 
 
-def load_catalogue(datasets: Path, apis: Path) -> Catalogue:
-    """The catalogue of two folders; BadFiles if anything in them is wrong."""
-    written = read_files(datasets, apis)
+def load_catalogue(datasets: Path, apis: Path, models: Path | None = None) -> Catalogue:
+    """The catalogue of these folders; BadFiles if anything in them is wrong."""
+    written = read_files(datasets, apis, models)
     if written.catalogue is None:
         raise BadFiles(written.faults)
     return written.catalogue
 
 
-def load_datasets(names: Iterable[str], *, datasets: Path, apis: Path) -> Catalogue:
-    """The sound datasets of two folders, the named ones among them.
+def load_datasets(
+    names: Iterable[str], *, datasets: Path, apis: Path, models: Path | None = None
+) -> Catalogue:
+    """The sound datasets of these folders, the named ones among them.
 
     Raises BadFiles with the faults of those that are named, BadInput if one is unknown;
     what is wrong elsewhere is theirs to whom it belongs.
     """
-    written = read_files(datasets, apis)
+    written = read_files(datasets, apis, models)
     wrong: set[Fault] = set()
     for name in names:
         refuse_unknown(name, [*written.sound.datasets, *written.faulty], apis=apis)
@@ -134,11 +137,11 @@ def load_datasets(names: Iterable[str], *, datasets: Path, apis: Path) -> Catalo
     return written.sound
 
 
-def read_files(datasets: Path, apis: Path) -> ProjectFiles:
-    """Read and check all files of two folders.
+def read_files(datasets: Path, apis: Path, models: Path | None = None) -> ProjectFiles:
+    """Read and check all files of these folders; of models, if they are asked for.
 
     Raises BadInput if `datasets` is no folder; `apis` may be missing, since an API may
-    stand in place.
+    stand in place, and so may `models`.
     """
     if not datasets.is_dir():
         raise BadInput(
@@ -152,17 +155,17 @@ def read_files(datasets: Path, apis: Path) -> ProjectFiles:
     dataset_files = _read_folder(datasets, Dataset, faults)
     api_models = {file.name: _checked_api(file) for file in api_files}
     names = {file.name for file in dataset_files}
-    models = [_checked_dataset(file, api_models, names) for file in dataset_files]
-    family = family_findings({one.name: one for one in models if one})
+    checked = [_checked_dataset(file, api_models, names) for file in dataset_files]
+    family = family_findings({one.name: one for one in checked if one})
     for file in dataset_files:
         _keep(file, family.get(file.name, ()), Dataset)
     for file in (*api_files, *dataset_files):
         faults.extend(file.faults())
     known_apis = {name: api for name, api in api_models.items() if api is not None}
-    faulty = _faulty(faults, [one for one in models if one], datasets, apis)
+    faulty = _faulty(faults, [one for one in checked if one], datasets, apis)
     sound = {
         one.name: _resolved(one, known_apis)
-        for one in models
+        for one in checked
         if one is not None and one.name not in faulty
     }
     warnings = [
@@ -177,10 +180,11 @@ def read_files(datasets: Path, apis: Path) -> ProjectFiles:
         if file.name in sound
         for one in _warnings(sound[file.name])
     ]
+    made = ModelFiles() if models is None else read_models(models, sound, names)
     return ProjectFiles(
-        sound=Catalogue(datasets=sound),
+        sound=Catalogue(datasets=sound, models=dict(made.models)),
         apis=known_apis,
-        faults=tuple(sorted(set(faults))),
+        faults=tuple(sorted({*faults, *made.faults})),
         faulty=faulty,
         warnings=tuple(sorted(warnings)),
     )

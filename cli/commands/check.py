@@ -44,12 +44,13 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = options.MODELS,
     as_json: options.Json = False,
 ) -> int:
     """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
     0 (warnings or not) or 2.
     """
-    written = read_files(datasets, apis)
+    written = read_files(datasets, apis, models)
     wrong = _python_faults(written, datasets)
     usual_runs: Mapping[str, timedelta] = {}
     not_known = ""
@@ -176,5 +177,10 @@ def _summary(catalogue: Catalogue, *, apis: int, folder: Path) -> str:
     count = len(rows)
     return (
         f"{columns(('dataset', 'schedule', 'disposition', 'owner'), rows)}\n\n"
-        f"{count} dataset{'s' * (count != 1)}, {apis} API{'s' * (apis != 1)}: all valid"
+        f"{count} dataset{'s' * (count != 1)}, {apis} API{'s' * (apis != 1)}"
+        f"{_models(len(catalogue.models))}: all valid"
     )
+
+
+def _models(count: int) -> str:
+    return f", {count} model{'s' * (count != 1)}" if count else ""

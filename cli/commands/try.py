@@ -100,6 +100,7 @@ def run(
     clean: Clean = False,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = options.MODELS,
     environments: options.Environments = options.ENVIRONMENTS,
     as_json: options.Json = False,
 ) -> int:
@@ -109,7 +110,9 @@ def run(
     times = times_of(lasting, start, speed, stay=stay)
     if fresh and not stay:
         raise BadInput("--fresh goes with --stay, which alone keeps its state")
-    folders = ProjectFolders(datasets=datasets, apis=apis, environments=environments)
+    folders = ProjectFolders(
+        datasets=datasets, apis=apis, environments=environments, models=models
+    )
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     began = datetime.now(UTC)
     with ExitStack() as opened:

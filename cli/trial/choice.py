@@ -22,7 +22,11 @@ class Choice:
 
     def catalogue(self) -> Catalogue:
         """The datasets by name, of which not all need be tried. Raises BadFiles."""
-        where = {"datasets": self.folders.datasets, "apis": self.folders.apis}
+        where = {
+            "datasets": self.folders.datasets,
+            "apis": self.folders.apis,
+            "models": self.folders.models,
+        }
         if self.names:
             return load_datasets(self.names, **where)
         return load_catalogue(**where)

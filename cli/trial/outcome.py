@@ -21,7 +21,7 @@ from cli.documents import (
 )
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
-from local.trial.trial import Rows, Trial, TriedDataset
+from local.trial.trial import Rows, Trial, TriedDataset, TriedModel
 from project.fault import printable
 
 
@@ -42,6 +42,7 @@ class Outcome:
         self._tried = [trial.tried(name) for name in trial.names]
         checked = (trial.checks(name) for name in trial.names)
         self._checks = [one for one in checked if one is not None]
+        self._models = trial.models(ended)
         self._answers = [(query, _asked(trial, query)) for query in queries]
         self._verdicts: dict[str, str] = {}
 
@@ -51,8 +52,16 @@ class Outcome:
         is_checked = all(
             one.state == "pass" for checks in self._checks for one in checks.results
         )
+        is_made = all(
+            one.rows is not None and one.state.state == "pass" for one in self._models
+        )
         is_answered = all(not isinstance(answer, str) for _, answer in self._answers)
-        return is_checked and is_answered and all(one.is_well for one in self._tried)
+        return (
+            is_checked
+            and is_made
+            and is_answered
+            and all(one.is_well for one in self._tried)
+        )
 
     def judge(self, reached: Deployed, *, datasets: Path, apis: Path) -> None:
         """Say where the data stopped, of what is not well."""
@@ -69,7 +78,7 @@ class Outcome:
             "ended_at": iso(self._ended),
             "ok": self.is_well,
             "datasets": [_dataset_document(one) for one in self._tried],
-            "models": [],
+            "models": [_model_document(one) for one in self._models],
             "checks": [
                 check_document(checks, one)
                 for checks in self._checks
@@ -126,6 +135,12 @@ class Outcome:
             verdict = self._verdicts.get(one.dataset.name)
             if verdict:
                 console.print(verdict, markup=False)
+        for made in self._models:
+            console.print(
+                f"\nmodel {made.state.model}: {made.state.state}, "
+                f"{_known(made.rows)} rows; newest {when(made.state.newest_at)}",
+                markup=False,
+            )
         for query, answer in self._answers:
             console.print(f"\n{query}", markup=False)
             console.print(
@@ -162,6 +177,15 @@ def _dataset_document(one: TriedDataset) -> dict[str, object]:
         "rows_in_relation": one.rows_in_relation,
         "newest_at": iso(one.watch.newest_at) if one.watch else None,
         "runs": [run_document(result) for result in one.results],
+    }
+
+
+def _model_document(one: TriedModel) -> dict[str, object]:
+    return {
+        "model": one.state.model,
+        "rows": one.rows,
+        "state": one.state.state if one.rows is not None else "unknown",
+        "newest_at": iso(one.state.newest_at),
     }
 
 

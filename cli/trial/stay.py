@@ -38,7 +38,9 @@ class Standing:
     def until_interrupted(self) -> None:
         """Let schedules tick until Ctrl-C."""
         folders = self.choice.folders
-        watch = FileWatch((folders.datasets, folders.apis, folders.environments))
+        watch = FileWatch(
+            (folders.datasets, folders.apis, folders.environments, folders.models)
+        )
         steps = live(
             self.trial,
             self.clock,

@@ -297,15 +297,23 @@ class Retention(Model):
     runs: int = Field(default=10, ge=1, description="complete runs kept, for `replace`")
 
 
+Materialized = Literal["view", "dynamic_table"]
+RefreshMode = Literal["incremental", "adaptive", "full"]
+
+
 class RelationOptions(Model):
     """How the typed relation in ANALYTICS is made."""
 
-    materialized: Literal["view", "dynamic_table"] = Field(
+    materialized: Materialized = Field(
         default="view", description="what it is in Snowflake"
     )
     target_lag: str | None = Field(
         default=None,
         description="how old a dynamic table may be: `1 hour`, or `downstream`",
+    )
+    refresh_mode: RefreshMode | None = Field(
+        default=None,
+        description="how a dynamic table is refreshed; absent = incremental",
     )
 
 
@@ -625,6 +633,47 @@ class Dataset(Model):
     )
 
 
+class SqlModel(Model):
+    """A relation made from others by a SELECT: `models/<name>.sql`, its name being the
+    file's. What is said of it stands in the first line of the file, or in a file of
+    YAML beside it.
+    """
+
+    name: Name
+    sql: str = Field(description="the SELECT; {{ ref('flights') }} names a relation")
+    output: tuple[str, ...] = Field(
+        default=(), description="its columns, as far as they are known before a deploy"
+    )
+    materialized: Materialized = Field(
+        default="view", description="what it is in Snowflake"
+    )
+    target_lag: str | None = Field(
+        default=None,
+        description="how old a dynamic table may be: `1 hour`, or `downstream`",
+    )
+    refresh_mode: RefreshMode | None = Field(
+        default=None,
+        description="how a dynamic table is refreshed; absent = incremental, which "
+        "`catflap check` refuses where Snowflake would",
+    )
+    owner: str | Owner | None = Field(
+        default=None,
+        description="who answers for it, a team or as of a dataset; absent = whoever "
+        "does for the first of its inputs",
+    )
+    freshness: Freshness = Field(
+        default=Freshness(),
+        description="how fresh it is promised to be; it is as new as its oldest input",
+    )
+    quality: tuple[QualityCheck, ...] = Field(
+        default=(), description="checks of its rows (docs/quality.md)"
+    )
+    description: str = Field(default="", description="what it is, in a sentence")
+    columns: dict[str, str] = Field(
+        default={}, description="what its columns are, for whoever reads it"
+    )
+
+
 class Catalogue(Model):
     """All that was written, resolved: what every function and stack works from.
 
@@ -633,6 +682,9 @@ class Catalogue(Model):
     """
 
     datasets: dict[Name, Dataset]
+    models: dict[Name, SqlModel] = Field(
+        default={}, description="relations made from those and from each other"
+    )
 
     def __getitem__(self, name: str) -> Dataset:
         """The dataset called `name`; KeyError if there is none."""

@@ -99,7 +99,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         sweep=committer.sweep,
         loads=loads,
         quality=QualityChecks(
-            catalogue=catalogue(),
+            catalogue=datasets,
             database=known.snowflake_database,
             environment=known.environment_name,
             warehouse=warehouse(),

@@ -17,18 +17,20 @@ from lambdas.core.custom_resource import (
     SNS_USER_ARN,
     Made,
 )
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue, Dataset, SqlModel
 from lambdas.core.errors import (
     CatflapError,
     OutOfTime,
     WarehouseError,
     WarehouseUnreachable,
 )
+from lambdas.core.models.graph import REF, in_order, inputs_of, made_from, refs_of
 from lambdas.core.ports import Clock, Warehouse
 from lambdas.core.quality.statements import create_checks_table
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import access, loading, names, views
 from lambdas.core.sql import freshness as watching
+from lambdas.core.sql.models import create_model, select_of
 
 LANES = 8
 """Connections at once: a statement takes Snowflake a tenth of a second, and a first
@@ -172,11 +174,19 @@ class Provisioner:
             # one that failed has no table, and would take its whole view with it
             made = [end.dataset for end in ends if end.error is None]
             self._make_freshness(warehouse, sorted(made))
-        _raise_failures(ends)
+            models = self._make_models(
+                warehouse, in_order(catalogue.models), catalogue, known, before.digests
+            )
+            digests = kept.union(end.digest for end in models if end.digest)
+            self._record.save(replace(before, digests=digests))
+        _raise_failures([*ends, *models])
 
-    def make_relation(self, dataset: Dataset, seen: Mapping[str, ObservedType]) -> None:
+    def make_relation(
+        self, dataset: Dataset, seen: Mapping[str, ObservedType], catalogue: Catalogue
+    ) -> None:
         """Make the relation of a dataset anew, of the columns that are kept of it and
-        of those that an event has told of, whichever is ahead.
+        of those that an event has told of, whichever is ahead; and after it the models
+        that are made from it.
 
         Columns are only ever added and types only widened, so that it does not matter
         in which order events come. Two that are told of at once look again whether
@@ -190,8 +200,13 @@ class Provisioner:
                 )
                 now = merged(self._columns.of(dataset.name).columns, columns)
                 if now == columns:
-                    return
+                    break
                 columns = now
+            models = made_from(catalogue, [dataset.name])
+            known = self._standing(warehouse)
+            _raise_failures(
+                self._make_models(warehouse, models, catalogue, known, frozenset())
+            )
 
     def _await_access(self, warehouse: Warehouse) -> None:
         """IAM takes seconds to minutes to let a new trust count everywhere. What
@@ -373,6 +388,67 @@ class Provisioner:
             warehouse.query(views.create_view(database, dataset, seen))
         relation = names.analytics_view(database, name)
         warehouse.query(access.relation_grant(kind, relation, database))
+
+    def _make_models(
+        self,
+        warehouse: Warehouse,
+        models: Sequence[SqlModel],
+        catalogue: Catalogue,
+        known: ExistingObjects,
+        made: frozenset[str],
+    ) -> list[End]:
+        """Each after what it is made from, and each apart: one that fails keeps its
+        last version. One whose text has not changed is left alone: whatever is made
+        from a view that is replaced is computed anew.
+        """
+        ends: list[End] = []
+        failed: set[str] = set()
+        for model in models:
+            if failed.intersection(refs_of(model)):
+                failed.add(model.name)  # it keeps its last version, too
+                continue
+            statements = self._of_model(model)
+            digest = _digest(statements)
+            if digest not in made:
+                try:
+                    for statement in (*self._other_kind(model, known), *statements):
+                        warehouse.query(statement)
+                except CatflapError as error:
+                    failed.add(model.name)
+                    if not self._awaits_columns(model, catalogue):
+                        ends.append(End(dataset=f"models/{model.name}", error=error))
+                    continue
+            ends.append(End(dataset=model.name, digest=digest))
+        return ends
+
+    def _of_model(self, model: SqlModel) -> list[str]:
+        database, runs_on = self._database, self._settings.snowflake_warehouse
+        select = select_of(model, database, REF)
+        relation = names.analytics_view(database, model.name)
+        is_view = model.materialized == "view"
+        kind = "VIEW" if is_view else "DYNAMIC TABLE"
+        return [
+            create_model(model, database, runs_on, select),
+            access.relation_grant(kind, relation, database),
+        ]
+
+    def _other_kind(self, model: SqlModel, known: ExistingObjects) -> list[str]:
+        """What stands in its place and is of the other kind goes first."""
+        is_dynamic = names.plain(names.identifier(model.name)) in known.dynamic_tables
+        if model.materialized == "view":
+            drop = views.drop_dynamic_table(self._database, model.name)
+            return [drop] if is_dynamic else []
+        return [] if is_dynamic else [views.drop_view(self._database, model.name)]
+
+    def _awaits_columns(self, model: SqlModel, catalogue: Catalogue) -> bool:
+        """Whether it reads a dataset whose columns are taken from data that have not
+        come yet; it is made when they have.
+        """
+        return any(
+            catalogue.datasets[name].columns is None
+            and not self._columns.of(name).columns
+            for name in inputs_of(catalogue, model.name)
+        )
 
     def _make_pipe(
         self,

@@ -59,9 +59,10 @@ def remake(
     takes none from the data. Raises BadInput for another event.
     """
     observed = columns_observed_from(event)
-    dataset = known().datasets.get(observed.dataset)
+    catalogue = known()
+    dataset = catalogue.datasets.get(observed.dataset)
     done = {"dataset": observed.dataset, "columns": len(observed.columns)}
     if dataset is None or dataset.columns is not None:
         return {**done, "status": "nothing to do"}
-    provisioner().make_relation(dataset, observed.columns)
+    provisioner().make_relation(dataset, observed.columns, catalogue)
     return {**done, "status": "made"}

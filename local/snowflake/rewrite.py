@@ -41,8 +41,8 @@ from local.snowflake.text import (
 )
 
 _CREATE_DYNAMIC = re.compile(
-    rf"\s*CREATE\s+(?P<replace>OR\s+REPLACE\s+)?DYNAMIC\s+TABLE\s+(?P<name>{NAME})\s+"
-    r"(?P<options>.*?)\bAS\s+(?P<query>SELECT\b.*)",
+    rf"\s*CREATE\s+(?P<replace>OR\s+(?:REPLACE|ALTER)\s+)?DYNAMIC\s+TABLE\s+(?P<name>{NAME})\s+"
+    r"(?P<options>.*?)\bAS\s+(?P<query>(?:--[^\n]*\n\s*)*(?:SELECT|WITH)\b.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _DROP_DYNAMIC = re.compile(
@@ -122,7 +122,10 @@ class Rewriting:
                 owner=session.role,
                 created_at=now,
             )
-            keeps = "COPY GRANTS" if "COPY GRANTS" in made["options"].upper() else ""
+            # CREATE OR ALTER keeps the object, and with it its grants
+            is_altered = "ALTER" in (made["replace"] or "").upper()
+            is_copied = "COPY GRANTS" in made["options"].upper()
+            keeps = "COPY GRANTS" if is_copied or is_altered else ""
             return f"CREATE OR REPLACE VIEW {made['name']} {keeps} AS {made['query']}"
         dropped = _DROP_DYNAMIC.match(text)
         if dropped is not None:

@@ -56,8 +56,8 @@ class FileWatch:
         return {
             path: path.stat().st_mtime_ns
             for folder in self._folders
-            for path in folder.glob("*.yaml")
-            if path.is_file()
+            for path in folder.glob("*.*")
+            if path.suffix in (".yaml", ".sql") and path.is_file()
         }
 
 

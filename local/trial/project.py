@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
+from lambdas.core.models.graph import inputs_of
 from local.stack import Project
 from project.environment_file import read_environment, read_project
 
@@ -50,6 +51,7 @@ class ProjectFolders:
     datasets: Path
     apis: Path
     environments: Path
+    models: Path
 
     @property
     def sources(self) -> Path:
@@ -92,12 +94,15 @@ def lay_out(
             f"{folders.environments / LOCAL}.yaml: `{LOCAL}` is the name of the "
             "environment of `catflap try`; accepted: another name for yours"
         )
-    for name in ("datasets", "apis", "environments"):
+    for name in ("datasets", "apis", "environments", "models"):
         (root / name).mkdir(parents=True)
     for name in names:
         shutil.copy2(folders.datasets / f"{name}.yaml", root / "datasets")
     for path in folders.apis.glob("*.yaml"):
         shutil.copy2(path, root / "apis")
+    for name in _models_of(catalogue, names):
+        for path in folders.models.glob(f"{name}.*"):
+            shutil.copy2(path, root / "models")
     teams = sorted({catalogue.datasets[name].owner.team for name in names})
     environment = root / "environments" / f"{LOCAL}.yaml"
     settings = _environment(folders, teams)
@@ -106,6 +111,15 @@ def lay_out(
     environment.write_text(yaml.safe_dump(settings))
     known, deployed = read_project(root, LOCAL)
     return Project(environment=known, catalogue=deployed)
+
+
+def _models_of(catalogue: Catalogue, names: Sequence[str]) -> list[str]:
+    """The models that need no other dataset than these."""
+    return [
+        name
+        for name in catalogue.models
+        if set(inputs_of(catalogue, name)) <= set(names)
+    ]
 
 
 def _environment(folders: ProjectFolders, teams: Sequence[str]) -> dict[str, JsonValue]:

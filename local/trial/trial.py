@@ -16,6 +16,7 @@ from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Dataset
+from lambdas.core.freshness.model_state import ModelState, model_state
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.pull.engine import PullResult
@@ -107,6 +108,14 @@ class TriedDataset:
             return False
         newest = self.results[0].run.status if self.results else RunStatus.FAILED
         return newest is not RunStatus.LANDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedModel:
+    """What became of one model; no rows: it is not there, or cannot be read."""
+
+    state: ModelState
+    rows: int | None
 
 
 @dataclass(kw_only=True)
@@ -231,6 +240,20 @@ class Trial:
             relation=self._relation(name),
             watch=self.incident_table().watches().get(name),
         )
+
+    def models(self, now: datetime) -> list[TriedModel]:
+        """What became of the models."""
+        catalogue = self.project.catalogue
+        watches = self.incident_table().watches()
+        return [
+            TriedModel(
+                state=model_state(catalogue, model, watches, now),
+                rows=self._count(
+                    f"{self.database}.ANALYTICS.{sql_names.identifier(model.name)}"
+                ),
+            )
+            for model in catalogue.models.values()
+        ]
 
     def variables(self) -> dict[str, str]:
         """What a process needs to ask this stack as its administrator."""

@@ -94,7 +94,7 @@ class Bundle:
 def objects_digest(catalogue: Catalogue) -> str:
     """A hash of the datasets and of the code that writes their statements."""
     whole = hashlib.sha256(catalogue_to_json(catalogue).encode())
-    for folder in ("lambdas/core/sql", "lambdas/warehouse"):
+    for folder in ("lambdas/core/sql", "lambdas/core/models", "lambdas/warehouse"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             whole.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return whole.hexdigest()

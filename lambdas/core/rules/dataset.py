@@ -17,11 +17,11 @@ from lambdas.core.rules.api import api_findings, path_findings, secret_findings
 from lambdas.core.rules.cursor import cursor_findings
 from lambdas.core.rules.endpoint import endpoint_findings
 from lambdas.core.rules.fan_out import parent_findings
-from lambdas.core.rules.findings import Finding, Location, refused
+from lambdas.core.rules.findings import Finding, Location
+from lambdas.core.rules.models import table_findings
 from lambdas.core.rules.quality import quality_findings
 from lambdas.core.schedule import expressions as schedule
 from lambdas.core.sql.names import identifier
-from lambdas.core.sql.target_lag import parse_target_lag
 from lambdas.core.sql.views import METADATA
 
 PYTHON_SOURCE = re.compile(
@@ -36,7 +36,12 @@ def dataset_findings(dataset: Dataset) -> list[Finding]:
         *_source_findings(dataset),
         *parent_findings(dataset),
         *_disposition_findings(dataset),
-        *_table_findings(dataset),
+        *table_findings(
+            dataset.table.materialized,
+            dataset.table.target_lag,
+            dataset.table.refresh_mode,
+            at=("table",),
+        ),
         *_column_findings(dataset),
         *_dotted(schedule.faults(dataset.schedule)),
         *_dotted(freshness.faults(dataset.freshness)),
@@ -185,27 +190,6 @@ def _disposition_findings(dataset: Dataset) -> Iterator[Finding]:
             "primary_key",
             because=(("write_disposition",),),
         )
-
-
-def _table_findings(dataset: Dataset) -> Iterator[Finding]:
-    table, key = dataset.table, ("table", "target_lag")
-    because: tuple[Location, ...] = (("table", "materialized"),)
-    if table.materialized == "view" and table.target_lag is not None:
-        yield Finding(
-            key=key,
-            sentence="a view is always up to date and has no lag; accepted: null, or "
-            "`materialized: dynamic_table`",
-            because=because,
-        )
-    if table.materialized == "dynamic_table" and table.target_lag is None:
-        yield Finding(
-            key=key,
-            sentence="is missing, a dynamic table needs it; accepted: how old it may "
-            "be, such as `1 hour`, or `downstream`",
-            because=because,
-        )
-    if table.target_lag is not None:
-        yield from refused(key, parse_target_lag, table.target_lag)
 
 
 def _column_findings(dataset: Dataset) -> Iterator[Finding]:

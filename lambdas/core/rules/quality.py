@@ -23,7 +23,7 @@ def quality_findings(dataset: Dataset) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     for index, check in enumerate(dataset.quality):
         at: Location = ("quality", index)
-        yield from _check_findings(at, check)
+        yield from check_findings(at, check)
         if check.column is not None:
             yield from _column_findings((*at, "column"), check.column, dataset)
         if check.title in seen:
@@ -35,7 +35,8 @@ def quality_findings(dataset: Dataset) -> Iterator[Finding]:
         seen.setdefault(check.title, index)
 
 
-def _check_findings(at: Location, check: QualityCheck) -> Iterator[Finding]:
+def check_findings(at: Location, check: QualityCheck) -> Iterator[Finding]:
+    """What is wrong with one check, wherever it stands."""
     here: tuple[Location, ...] = (at,)
     if (check.metric is None) == (check.query is None):
         came = "there is neither" if check.metric is None else "there are both"

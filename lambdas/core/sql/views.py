@@ -85,6 +85,7 @@ def _dynamic_table(
         "CREATE OR REPLACE DYNAMIC TABLE "
         f"{names.analytics_view(database, dataset.name)} "
         f"TARGET_LAG = {lag} WAREHOUSE = {names.identifier(warehouse)} "
+        f"REFRESH_MODE = {(dataset.table.refresh_mode or 'incremental').upper()} "
         f"COMMENT = {names.literal(comment)} COPY GRANTS "
         f"AS {_select(database, dataset, observed)}"
     )
@@ -182,9 +183,8 @@ def _which_rows(database: str, dataset: Dataset) -> str:
         case "merge":
             return _newest_per_key(dataset)
         case "replace":
-            return (
-                f" WHERE _RUN_ID IN ({_runs_of_newest_whole_pull(database, dataset)})"
-            )
+            shown = _runs_of_newest_whole_pull(database, dataset)
+            return f" INNER JOIN ({shown}) ON SHOWN_RUN_ID = _RUN_ID"
 
 
 def _newest_per_key(dataset: Dataset) -> str:
@@ -250,11 +250,16 @@ _ROWS = "TRY_TO_NUMBER(R.PAYLOAD['rows']::VARCHAR, 38, 0)"
 
 
 def _runs_of_newest_whole_pull(database: str, dataset: Dataset) -> str:
-    """The runs whose rows `replace` shows: the segments of one pull, mostly one."""
+    """The runs whose rows `replace` shows: the segments of one pull, mostly one.
+
+    Joined, not asked by IN: a dynamic table with a subquery outside FROM is computed
+    anew at each refresh (Snowflake: "Supported queries for dynamic tables").
+    """
     runs = _latest_run_files(database, dataset)
     return (
-        f"SELECT R._RUN_ID FROM ({runs}) AS R WHERE {_PULL_ID} = "
-        f"(SELECT MAX(W.PULL_ID) FROM ({_whole_pulls(database, dataset)}) AS W)"
+        f"SELECT R._RUN_ID AS SHOWN_RUN_ID FROM ({runs}) AS R INNER JOIN "
+        "(SELECT MAX(W.PULL_ID) AS NEWEST_PULL_ID FROM "
+        f"({_whole_pulls(database, dataset)}) AS W) ON NEWEST_PULL_ID = {_PULL_ID}"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.core.columns.observed import Observed, ObservedType
 from lambdas.core.custom_resource import Made
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue, Dataset, SqlModel
 from lambdas.core.errors import BadInput, OutOfTime, WarehouseError
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
@@ -60,6 +60,7 @@ class FakeWarehouse:
         self.pipes = pipes
         self.role = role
         self.dynamic: dict[str, str] = {}
+        self.refuses: dict[str, WarehouseError] = {}
         self.opened = 0
         self.closed = 0
 
@@ -75,6 +76,9 @@ class FakeWarehouse:
     ) -> list[tuple[object, ...]]:
         assert not parameters
         self.statements.append(statement)
+        for text, error in self.refuses.items():
+            if text in statement:
+                raise error
         if "VALIDATE_STORAGE" in statement:
             self.denied -= 1
             status = "failure" if self.denied >= 0 else "success"
@@ -134,6 +138,9 @@ class KeptRecord:
 
     def save(self, made: Made) -> None:
         self.made = made
+
+
+NO_MODELS = Catalogue(datasets={})
 
 
 def provisioner(
@@ -339,7 +346,11 @@ def test_an_event_and_the_state_make_the_same_relation_whichever_is_ahead() -> N
     ):
         warehouse = FakeWarehouse()
         seen = SeenColumns(state)  # type: ignore[arg-type]  # literals
-        provisioner(warehouse, columns=seen).make_relation(flights(), event)  # type: ignore[arg-type]  # the same
+        provisioner(warehouse, columns=seen).make_relation(
+            flights(),
+            event,  # type: ignore[arg-type]  # literals
+            NO_MODELS,
+        )
         assert views_made(warehouse) == ["ID FUR"]
         assert warehouse.told("CREATE PIPE") == []
         assert warehouse.closed == 1
@@ -349,7 +360,9 @@ def test_whoever_was_overtaken_makes_the_relation_once_more() -> None:
     warehouse = FakeWarehouse()
     seen = SeenColumns({"id": "integer"}, {"id": "integer", "fur": "string"})
 
-    provisioner(warehouse, columns=seen).make_relation(flights(), {"id": "integer"})
+    provisioner(warehouse, columns=seen).make_relation(
+        flights(), {"id": "integer"}, NO_MODELS
+    )
 
     assert views_made(warehouse) == ["ID", "ID FUR"]
 
@@ -358,7 +371,9 @@ def test_columns_that_never_stand_still_do_not_keep_it_for_ever() -> None:
     states: list[dict[str, ObservedType]] = [{f"c{n}": "integer"} for n in range(99)]
     warehouse = FakeWarehouse()
 
-    provisioner(warehouse, columns=SeenColumns(*states)).make_relation(flights(), {})
+    provisioner(warehouse, columns=SeenColumns(*states)).make_relation(
+        flights(), {}, NO_MODELS
+    )
 
     assert len(views_made(warehouse)) == MOST_REPEATS
 
@@ -487,3 +502,49 @@ def test_a_rollback_finds_the_attributes_of_the_integration_of_before() -> None:
 
     assert provisioner(FakeWarehouse(), record=record).remembered_integration() == made
     assert provisioner(FakeWarehouse()).remembered_integration() == {}
+
+
+def a_project(**sql: str) -> Catalogue:
+    """The flights, and models of these texts."""
+    models = {name: SqlModel(name=name, sql=text) for name, text in sql.items()}
+    known = flights(columns={"id": "integer"})
+    return Catalogue(datasets={"flights": known}, models=models)
+
+
+CHAIN = {
+    "a_last": "select 1 from {{ ref('b_first') }}",
+    "b_first": "select * from {{ ref('flights') }};",
+    "c_other": "select 2 from {{ ref('flights') }}",
+}
+
+
+def models_made(warehouse: FakeWarehouse) -> list[str]:
+    return [
+        text.split()[4].rpartition(".")[2]
+        for text in warehouse.told("CREATE OR REPLACE VIEW")
+        if "select" in text
+    ]
+
+
+def test_models_are_made_after_what_they_are_made_from_and_once() -> None:
+    warehouse, record = FakeWarehouse(), KeptRecord()
+    own = provisioner(warehouse, record=record)
+    own.make_objects(a_project(**CHAIN))
+    assert models_made(warehouse) == ["B_FIRST", "C_OTHER", "A_LAST"]
+    made = warehouse.told("CREATE OR REPLACE VIEW")
+    (first,) = (text for text in made if ".B_FIRST " in text)
+    assert re.search(r"AS select \* from \w+\.ANALYTICS\.FLIGHTS$", first)
+
+    own.make_objects(a_project(**CHAIN))
+    assert len(models_made(warehouse)) == 3
+    own.make_objects(a_project(**CHAIN | {"c_other": "select 3 as n"}))
+    assert models_made(warehouse)[3:] == ["C_OTHER"]
+
+
+def test_a_model_that_is_refused_keeps_its_last_version_and_those_after_it() -> None:
+    warehouse = FakeWarehouse()
+    warehouse.refuses["ANALYTICS.B_FIRST COPY"] = WarehouseError("invalid identifier")
+
+    with pytest.raises(WarehouseError, match="models/b_first: invalid identifier"):
+        provisioner(warehouse).make_objects(a_project(**CHAIN))
+    assert models_made(warehouse) == ["B_FIRST", "C_OTHER"]

@@ -188,7 +188,8 @@ def test_a_dynamic_table_selects_what_the_view_would() -> None:
     view = views.create_view(DATABASE, flights())
     assert text.startswith(
         "CREATE OR REPLACE DYNAMIC TABLE CATFLAP_TEST.ANALYTICS.FLIGHTS "
-        "TARGET_LAG = '1 hours' WAREHOUSE = WH COMMENT = 'catflap flights "
+        "TARGET_LAG = '1 hours' WAREHOUSE = WH REFRESH_MODE = INCREMENTAL "
+        "COMMENT = 'catflap flights "
     )
     assert text.partition(" AS ")[2] == view.partition(" AS ")[2]
     lag = {"materialized": "dynamic_table", "target_lag": "downstream"}

@@ -42,6 +42,7 @@ def folders(tmp_path: Path) -> ProjectFolders:
         datasets=tmp_path / "datasets",
         apis=tmp_path / "apis",
         environments=tmp_path / "environments",
+        models=tmp_path / "models",
     )
     made.datasets.mkdir()
     write(made, "cats")
