@@ -132,4 +132,4 @@ def test_every_key_says_what_it_means() -> None:
         for name, field in model.model_fields.items()
         if not field.description
     ]
-    assert silent == ["Dataset.name", "Catalogue.datasets"]
+    assert silent == ["Dataset.name", "SqlModel.name", "Catalogue.datasets"]
