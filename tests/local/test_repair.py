@@ -517,6 +517,32 @@ def test_dead_pulls_are_queued_again_and_others_stay(
     assert left["Attributes"]["ApproximateNumberOfMessages"] == "1"
 
 
+def test_rows_that_were_loaded_twice_are_found_and_the_first_of_each_stays(
+    pulled: World, catflap: Command
+) -> None:
+    database = pulled.stack.project.environment.snowflake.database
+    table = f"{database}.RAW.FLIGHTS"
+    code, out, _ = catflap("doubles", "flights")
+    assert (code, out) == (0, "flights: no row was loaded twice\n")
+    ((before,),) = pulled.stack.warehouse(f"SELECT COUNT(*) FROM {table}")
+    pulled.stack.warehouse(
+        f"INSERT INTO {table} SELECT * REPLACE (_LOADED_AT + INTERVAL '1 day' "
+        f"AS _LOADED_AT) FROM {table} WHERE _ROW <= 2"
+    )
+    code, out, _ = catflap("doubles", "flights")
+    assert code == 1
+    assert "catflap doubles flights --env dev --yes" in out
+    code, out, err = catflap("doubles", "flights", "--yes", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["doubles"] == told["removed"] > 0
+    assert all(one["doubles"] == min(2, one["rows"]) for one in told["files"])
+    after = pulled.stack.warehouse(
+        f"SELECT COUNT(*), MAX(_LOADED_AT) < '2013-02-01' FROM {table}"
+    )
+    assert after == [(before, True)]
+
+
 def test_one_persons_rows_are_erased_everywhere_and_others_stay(
     pulled: World, catflap: Command
 ) -> None:

@@ -51,6 +51,29 @@ def rows_of_files(database: str, dataset: str, files: Sequence[str]) -> str:
     )
 
 
+def doubles(database: str, dataset: str) -> str:
+    """(file name, surplus rows, different rows) of the files that were loaded more than
+    once, in whole or in part.
+    """
+    return (
+        f"SELECT {FILE_NAME}, COUNT(*) - COUNT(DISTINCT _ROW), COUNT(DISTINCT _ROW) "
+        f"FROM {names.raw_table(database, dataset)} "
+        "GROUP BY 1 HAVING COUNT(*) > COUNT(DISTINCT _ROW) ORDER BY 1"
+    )
+
+
+def delete_doubles(database: str, dataset: str) -> str:
+    """Delete what a later load brought again of a row of a file; the first stays."""
+    table = names.raw_table(database, dataset)
+    return (
+        f"DELETE FROM {table} USING (SELECT {FILE_NAME} AS DOUBLED_FILE, "
+        "_ROW AS DOUBLED_ROW, MIN(_LOADED_AT) AS FIRST_AT "
+        f"FROM {table} GROUP BY 1, 2 HAVING COUNT(*) > 1) "
+        f"WHERE {FILE_NAME} = DOUBLED_FILE AND _ROW = DOUBLED_ROW "
+        "AND _LOADED_AT > FIRST_AT"
+    )
+
+
 def run_files_loaded(database: str, run_ids: Sequence[str]) -> str:
     """The names of the run files of `run_ids` that RAW._RUNS holds."""
     wanted = ", ".join(names.literal(one) for one in run_ids)
