@@ -130,7 +130,7 @@ UNCONFIRMED = Rule(
     fault=lambda seen: seen.run.status == "succeeded" and seen.run.rows == 0,
     pages=Pages.ON_ERROR,
     asks_again=True,
-    headline=lambda _: "we cannot tell if there is newer",
+    headline=lambda _: "we cannot tell if there is more",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
         f"look at the source yourself: `catflap preview {say.name_of(seen)}`; declare "
@@ -306,7 +306,7 @@ FUTURE_ROWS = Rule(
     pages=Pages.NO,
     tell=frozenset(),
     headline=lambda seen: (
-        f"{say.few(seen.signals.table.future_rows or 0)} rows of the future"
+        f"{say.few(seen.signals.table.future_rows or 0)} rows in the future"
     ),
     evidence=(say.counts,),
     next_step=lambda seen: (
@@ -328,7 +328,7 @@ UPSTREAM_AHEAD = Rule(
     ),
     pages=Pages.NO,
     tell=frozenset(),
-    headline=lambda _: "a record upstream is of the future",
+    headline=lambda _: "a source record is in the future",
     evidence=(say.upstream_ahead,),
     next_step=lambda seen: (
         "declare a freshness.probe that leaves such records out, in "
@@ -353,7 +353,7 @@ STALE_EVENTS = Rule(
     pages=Pages.NO,
     tell=frozenset(),
     headline=lambda _: "what was loaded last is old",
-    evidence=(lambda seen: f"the newest event is of {say.at(seen.event_newest)}",),
+    evidence=(lambda seen: f"the newest event is from {say.at(seen.event_newest)}",),
     next_step=lambda seen: (
         "judge the dataset by event time: freshness.loaded_at_field in "
         f"{say.file_of(seen)}"

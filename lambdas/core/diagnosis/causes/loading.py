@@ -149,7 +149,7 @@ NAME_REUSED = Rule(
         f"land it under new names: {say.command(seen, 'replay')}; then find who "
         f"else writes to {say.landing_of(seen)} (CloudTrail: PutObject)"
     ),
-    plain="A file was replaced, and our warehouse passes over replaced files.",
+    plain="A file was replaced, and our warehouse skips replaced files.",
 )
 PIPE_STOPPED = Rule(
     code="pipe_stopped",
@@ -242,7 +242,7 @@ NOT_NOTIFIED = Rule(
     ),
     fault=_not_notified,
     risk=at_once,
-    headline=lambda seen: _either(seen, "the pipe was not told of new files"),
+    headline=lambda seen: _either(seen, "the pipe was not notified of files"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
         f"load what waits: {say.command(seen, 'replay')}; then check the event "
@@ -250,7 +250,7 @@ NOT_NOTIFIED = Rule(
         f"{say.of_bucket(seen, 'get-bucket-notification-configuration')} and the "
         "`landed` topic's subscriptions"
     ),
-    plain="The data has arrived, but loading it was not set off.",
+    plain="The data has arrived, but loading has not started.",
 )
 NOT_FORWARDED = Rule(
     code="not_forwarded",

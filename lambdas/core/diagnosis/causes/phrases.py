@@ -230,9 +230,9 @@ def _promise(seen: Assessment) -> str:
 def upstream(seen: Assessment) -> str:
     """What the probe said."""
     if seen.upstream_newest is not None:
-        return f"the source's newest record is of {at(seen.upstream_newest)}"
+        return f"the source's newest record is from {at(seen.upstream_newest)}"
     if seen.upstream_empty:
-        return "the source was asked and holds nothing at all"
+        return "the source was asked and is empty"
     asked = _ASKED.get(seen.signals.upstream.probe or "")
     return f"what the source has is not known{f': {asked}' if asked else ''}"
 
@@ -251,7 +251,7 @@ _ASKED = {
 def upstream_ahead(seen: Assessment) -> str:
     """A record that is of the future."""
     moment = seen.signals.upstream.newest_event_at
-    return f"the source's newest record is of {at(moment)}, which is yet to come"
+    return f"the source's newest record is from {at(moment)}, which is yet to come"
 
 
 def cursor(seen: Assessment) -> str | None:
@@ -309,7 +309,7 @@ def landing(seen: Assessment) -> str | None:
         and f"the newest object landed {at(landed.newest_object_at)}"
         + (f" as {landed.newest_key}" if landed.newest_key else ""),
         landed.unloaded and f"{counted(landed.unloaded, 'object')} not loaded in time",
-        landed.rewritten and "an object's name was written a second time",
+        landed.rewritten and "a loaded object was overwritten",
     ]
     return "; ".join(part for part in known if part) or None
 

@@ -399,4 +399,4 @@ def test_collecting_ends_in_time_and_what_is_late_is_not_known(
         assert item.pipe is None
         assert item.upstream is not None
         assert item.load is not None
-    assert "pipe took too long" in caplog.text
+    assert "pipe not known: it took too long" in caplog.text

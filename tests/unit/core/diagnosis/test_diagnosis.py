@@ -934,7 +934,7 @@ FREQUENT = changed(
 def test_wiring_that_died_pages_though_the_newest_object_is_always_young() -> None:
     overdue = verdict_on(changed(FREQUENT, {"landing.overdue_at": ago(3600)}))
     assert (overdue.cause, overdue.page) == ("not_notified", True)
-    assert "the pipe was not told" in overdue.headline
+    assert "the pipe was not notified" in overdue.headline
     astray = {"landing.overdue_at": ago(3600), "pipe.covers_newest_key": False}
     assert verdict_on(changed(FREQUENT, astray)).cause == "not_forwarded"
     behind = {"landing.overdue_at": ago(3600), "pipe.pending_files": 3}

@@ -50,7 +50,7 @@ def test_a_pipe_without_its_table_gets_both_again() -> None:
 
 def test_the_evidence_says_what_the_source_has_where_that_is_known() -> None:
     said = " ".join(verdict_on(BEHIND, {}).evidence)
-    assert "the source's newest record is of 2026-11-23 " in said
+    assert "the source's newest record is from 2026-11-23 " in said
     assert "what the source has is not known" not in said
     unseen = " ".join(verdict_on(BEHIND, {"upstream": ...}).evidence)
     assert "what the source has is not known" in unseen
