@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import freshness, shapes
+from benchmarks import bundles, freshness, shapes
 from benchmarks.measure import Measurement, interleaved, weigh
 
 HERE = Path(__file__).parent
@@ -206,10 +206,19 @@ def reading(rounds: int, folder: Path) -> str:
     )
 
 
+def importing(rounds: int, folder: Path) -> str:
+    """Import the functions as they are deployed."""
+    del rounds
+    told = measured().partition(": medians")[0]
+    table = bundles.report(folder)
+    return f"{told}: CPU time, the best of {bundles.RUNS} imports.\n\n{table}"
+
+
 SECTIONS: Mapping[str, Callable[[int, Path], str]] = {
     "Pulling": flights,
     "Judging freshness": judging,
     "Shapes of answers": reading,
+    "Cold imports": importing,
 }
 
 
@@ -231,7 +240,7 @@ def main() -> None:
     """Run, print, and keep the results."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["pulling", "judging", "shapes"])
+    parser.add_argument("--only", choices=["pulling", "judging", "shapes", "cold"])
     given = parser.parse_args()
     for title, run in SECTIONS.items():
         if given.only and not title.lower().startswith(given.only):

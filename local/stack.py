@@ -26,7 +26,8 @@ from lambdas.core.names import CATALOGUE_FILE
 from lambdas.core.sql import generation
 from local.aws.assembly import files_of
 from local.aws.cloud import Cloud
-from local.aws.deploy import Deployment, deploy
+from local.aws.cloudformation import CloudFormation
+from local.aws.deploy import Deployment
 from local.aws.fabric import Fabric
 from local.aws.function_urls import FunctionUrls
 from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
@@ -216,6 +217,7 @@ class EmbeddedStack:
         self.slack: SlackLookAlike
         self.topics: TopicReader
         self.urls: FunctionUrls
+        self.cloudformation: CloudFormation
         self.deployment: Deployment
 
     def __enter__(self) -> Self:
@@ -233,7 +235,8 @@ class EmbeddedStack:
         self._upload(templates)
         # Lambda keeps no environment of a function whose code was changed.
         self.host.recycle()
-        deploy(self.cloud, templates, host=self.host, previous=self.deployment)
+        self.deployment.changed.clear()
+        self.cloudformation.deploy(templates)
         return list(self.deployment.changed)
 
     def install_slack_app(self) -> None:
@@ -350,7 +353,9 @@ class EmbeddedStack:
         made = self._assembly
         templates = made.folder() if isinstance(made, Synthesis) else made
         self._upload(templates)
-        self.deployment = deploy(self.cloud, templates, host=self.host)
+        self.cloudformation = CloudFormation(cloud=self.cloud, host=self.host)
+        self.deployment = self.cloudformation.deployment
+        self.cloudformation.deploy(templates)
         self.urls = FunctionUrls(
             self.host,
             functions=lambda: self.deployment.functions,

@@ -148,6 +148,17 @@ class Cloud:
         """Send every event of a bucket twice, or once: S3 promises at-least-once."""
         self._control("duplicate-events", "on" if on else "off")
 
+    def keep_stack(self, name: str, stack_id: str, status: str) -> None:
+        """Let DescribeStacks say that of a stack."""
+        told = {
+            "account": self.account,
+            "region": self.region,
+            "name": name,
+            "id": stack_id,
+            "status": status,
+        }
+        self._control("stack", json.dumps(told))
+
     def waiting_queues(self) -> frozenset[str]:
         """The names of queues that hold a visible message: to ask the others for one,
         one by one, would take most of the time in which nothing happens.

@@ -76,6 +76,8 @@ class Control:
                 self._enforce(body == "on")
             case "duplicate-events":
                 self._chaos.duplicate_events = body == "on"
+            case "stack":
+                _keep_stack(json.loads(body))
             case "waiting-queues":
                 return _answered("\n".join(_waiting_queues()), start_response)
             case "hidden-messages":
@@ -107,6 +109,22 @@ def _queues() -> Iterator[tuple[str, Any]]:
     for regions in sqs_backends.values():
         for backend in regions.values():
             yield from backend.queues.items()
+
+
+def _keep_stack(told: dict[str, str]) -> None:
+    """A stack that we deploy, as its functions may ask CloudFormation about it."""
+    from moto.cloudformation.models import cloudformation_backends  # noqa: PLC0415 - not before the environment is set
+
+    backend = cloudformation_backends[told["account"]][told["region"]]
+    known = {stack.stack_id: stack for stack in backend.stacks.values()}
+    stack = known.get(told["id"])
+    if stack is None:
+        nothing = {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
+        stack = backend.create_stack(
+            told["name"], json.dumps({"Resources": nothing}), {}
+        )
+        stack.stack_id = told["id"]
+    stack.status = told["status"]
 
 
 def _waiting_queues() -> list[str]:

@@ -144,7 +144,7 @@ def deploy(
     stacks = read_assembly(assembly_dir)
     for stack in stacks:
         _check_environment(cloud, stack)
-        _StackDeployment(run, deployment, stack).apply()
+        StackDeployment(run, deployment, stack).apply()
     wanted = {
         (stack.name, name) for stack in stacks for name in stack.template["Resources"]
     }
@@ -168,20 +168,27 @@ def _check_environment(cloud: Cloud, stack: AssembledStack) -> None:
 
 def _remove(run: Run, deployment: Deployment, key: tuple[str, str]) -> None:
     """Delete what no template holds any more, if its type can be deleted."""
-    existing = deployment.resources[key]
-    name = "Custom::" if existing.type.startswith("Custom::") else existing.type
-    delete = KINDS[name].delete
-    address = f"{key[0]}/{key[1]} ({existing.type})"
-    if delete is None:
-        raise NotHandled(
-            f"{address} is in no template any more; removing is not handled"
-        )
-    delete(run, existing)
+    address = f"{key[0]}/{key[1]} ({deployment.resources[key].type})"
+    delete_resource(run, deployment.resources[key], address=address)
     del deployment.resources[key]
     deployment.changed.append(address)
 
 
-class _StackDeployment:
+def delete_resource(run: Run, existing: Existing, *, address: str) -> None:
+    """Raises DeployFailed, or NotHandled for a type that cannot be deleted here."""
+    name = "Custom::" if existing.type.startswith("Custom::") else existing.type
+    delete = KINDS[name].delete
+    if delete is None:
+        raise NotHandled(
+            f"{address} is in no template any more; removing is not handled"
+        )
+    try:
+        delete(run, existing)
+    except (ClientError, BotoCoreError) as fault:
+        raise DeployFailed(f"{address}: {fault}") from fault
+
+
+class StackDeployment:
     """One stack being deployed; also what `Ref` and `Fn::GetAtt` of it look at."""
 
     def __init__(self, run: Run, deployment: Deployment, stack: AssembledStack) -> None:
@@ -229,8 +236,12 @@ class _StackDeployment:
 
     def apply(self) -> None:
         """Make or change every resource, then what waits for all of them."""
-        for logical_id in self._order():
-            self._apply_one(logical_id, self._template["Resources"][logical_id])
+        for logical_id in self.order():
+            self.apply_one(logical_id)
+        self.finish()
+
+    def finish(self) -> None:
+        """What waits for all resources, and the outputs."""
         while self._run.late:
             self._run.late.pop(0)()
         outputs = self._deployment.outputs[self._stack.name] = {}
@@ -253,7 +264,7 @@ class _StackDeployment:
             )
         return existing.created
 
-    def _order(self) -> list[str]:
+    def order(self) -> list[str]:
         """Logical ids, each after those it names; without those of false conditions."""
         resources = {
             name: one
@@ -275,32 +286,45 @@ class _StackDeployment:
                 f"{self._stack.name}: resources depend on each other: {cycle.args[1]}"
             ) from None
 
-    def _apply_one(self, logical_id: str, resource: Mapping[str, Any]) -> None:
-        key = (self._stack.name, logical_id)
-        before = self._deployment.resources.get(key)
-        properties = self._resolver.resolve(resource.get("Properties", {}))
-        if before is not None and before.properties == properties:
-            return
-        request = Request(
-            run=self._run,
-            stack=self._stack.name,
-            logical_id=logical_id,
-            type=resource["Type"],
-            properties=properties,
-            before=before,
-        )
+    def apply_one(self, logical_id: str, *, number: int = 0) -> bool:
+        """Make a resource or change it in place; whether there was anything to do.
+        With `number` it takes the place of one that stands.
+
+        Raises NotHandled, DeployFailed or TemplateNotUnderstood.
+        """
+        request = self.request(logical_id, number=number)
+        if request.before is not None and request.before.properties == dict(
+            request.properties
+        ):
+            return False
         kind = kind_of(request)
         try:
             created = kind.apply(request)
         except (ClientError, BotoCoreError) as fault:
             raise DeployFailed(f"{request.address}: {fault}") from fault
-        self._deployment.resources[key] = Existing(
-            type=request.type, properties=properties, created=created
+        self._deployment.resources[self._stack.name, logical_id] = Existing(
+            type=request.type, properties=request.properties, created=created
         )
         self._deployment.changed.append(request.address)
-        self._keep_functions()
+        self.keep_functions()
+        return True
 
-    def _keep_functions(self) -> None:
+    def request(self, logical_id: str, *, number: int = 0) -> Request:
+        """What is asked for of a resource, its properties resolved."""
+        resource: Mapping[str, Any] = self._template["Resources"][logical_id]
+        before = self._deployment.resources.get((self._stack.name, logical_id))
+        return Request(
+            run=self._run,
+            stack=self._stack.name,
+            logical_id=logical_id,
+            type=resource["Type"],
+            properties=self._resolver.resolve(resource.get("Properties", {})),
+            before=None if number else before,
+            number=number,
+        )
+
+    def keep_functions(self) -> None:
+        """Let the deployment know the functions that stand."""
         functions: dict[str, DeployedFunction] = {}
         for one in self._run.functions.values():
             if one.logical_id in functions:

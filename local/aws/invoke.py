@@ -239,7 +239,7 @@ class FunctionHost:
         self._cloud = cloud
         self._bundle_root = bundle_root
         self._log_dir = log_dir
-        self._extra = dict(extra_environment)
+        self.extra: Mapping[str, str] = dict(extra_environment)
         self._home = tempfile.TemporaryDirectory(prefix="catflap-home-")
         self._lock = threading.Lock()
         self._idle: dict[str, list[FunctionProcess]] = defaultdict(list)
@@ -298,7 +298,7 @@ class FunctionHost:
             "HOME": self._home.name,
             "TZ": ":UTC",
             "LANG": "en_US.UTF-8",
-            **self._extra,
+            **self.extra,
         }
 
     def stop(self) -> None:

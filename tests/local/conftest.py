@@ -83,7 +83,9 @@ def custom(event, context):
     properties = event["ResourceProperties"]
     if properties.get("Silent"):
         return
-    failed = properties.get("Fail") == "true"
+    kind = event["RequestType"]
+    failed = kind != "Delete" and properties.get("Fail") == "true"
+    failed = failed or kind == "Update" and "FailUpdates" in properties
     body = json.dumps({
         "Status": "FAILED" if failed else "SUCCESS",
         "Reason": "asked to",

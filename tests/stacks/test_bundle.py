@@ -46,7 +46,7 @@ def imported(files: list[Path]) -> set[str]:
     return found - set(sys.stdlib_module_names) - {"lambdas"}
 
 
-def _install_nothing(_lock: Path, _target: Path) -> None:
+def _install_nothing(_lock: Path, _target: Path, _platform: str) -> None:
     """The packages are not what these tests are about."""
 
 
@@ -100,6 +100,42 @@ def test_a_bundle_carries_code_and_no_dataset(
     PULL.write(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"lambdas", "sources"}
     assert (tmp_path / "lambdas" / "core" / "dataset.py").is_file()
+
+
+def test_bytecode_is_that_of_lambdas_python_and_the_same_wherever_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "_install", _install_nothing)
+    # whatever Python is here stands for Lambda's
+    monkeypatch.setattr(bundle, "python_of_lambda", lambda: sys.executable)
+    made = []
+    for name in ("one", "other"):
+        PULL.write(tmp_path / name)
+        compiled = sorted((tmp_path / name).rglob("*.pyc"))
+        made.append(
+            {path.relative_to(tmp_path / name): path.read_bytes() for path in compiled}
+        )
+    assert made[0] == made[1]
+    assert len(made[0]) == sum(1 for _ in (tmp_path / "one").rglob("*.py"))
+    (handler,) = (
+        code
+        for path, code in made[0].items()
+        if "pull/__pycache__/handler" in str(path)
+    )
+    assert b"/var/task/lambdas/pull/handler.py" in handler
+    assert str(tmp_path).encode() not in handler
+
+
+def test_without_lambdas_python_a_bundle_says_that_it_starts_slowly(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bundle, "_install", _install_nothing)
+    monkeypatch.setattr(bundle, "python_of_lambda", lambda: None)
+    PULL.write(tmp_path)
+    assert "no Python 3.13 here" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.pyc"))
 
 
 def test_a_bundle_lambda_would_refuse_is_refused_here(

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import json
 
-from local.aws.resources.registry import Created, NotHandled, Request, handles
+from local.aws.resources.registry import (
+    Created,
+    Existing,
+    NotHandled,
+    Request,
+    Run,
+    handles,
+)
 
 ROLE_NAME_LIMIT = 64
+
+
+def _delete_role(run: Run, existing: Existing) -> None:
+    """IAM deletes none that has policies: CloudFormation takes its own away first."""
+    iam, name = run.cloud.client("iam"), existing.created.physical_id
+    for policy_name in _inline_names(dict(existing.properties)):
+        iam.delete_role_policy(RoleName=name, PolicyName=policy_name)
+    for arn in _managed_arns(dict(existing.properties)):
+        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+    iam.delete_role(RoleName=name)
 
 
 @handles(
@@ -14,6 +31,7 @@ ROLE_NAME_LIMIT = 64
     properties="RoleName Path",
     updatable="AssumeRolePolicyDocument Description ManagedPolicyArns Policies "
     "MaxSessionDuration",
+    delete=_delete_role,
 )
 def role(request: Request) -> Created:
     """A role with its inline and managed policies."""
@@ -67,10 +85,18 @@ def _managed_arns(properties: dict[str, object]) -> set[str]:
     return set(arns) if isinstance(arns, list) else set()
 
 
+def _delete_policy(run: Run, existing: Existing) -> None:
+    for name in existing.properties["Roles"]:
+        run.cloud.client("iam").delete_role_policy(
+            RoleName=name, PolicyName=existing.properties["PolicyName"]
+        )
+
+
 @handles(
     "AWS::IAM::Policy",
     properties="PolicyName Roles",
     updatable="PolicyDocument",
+    delete=_delete_policy,
 )
 def policy(request: Request) -> Created:
     """An inline policy of the roles it names."""

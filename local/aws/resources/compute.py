@@ -13,8 +13,10 @@ from local.aws.invoke import DeployedFunction
 from local.aws.resources.registry import (
     Created,
     DeployFailed,
+    Existing,
     NotHandled,
     Request,
+    Run,
     handles,
 )
 
@@ -37,6 +39,15 @@ class DeployedEventSource:
     enabled: bool
 
 
+def _delete_function(run: Run, existing: Existing) -> None:
+    if isinstance(known := existing.created.details, DeployedFunction):
+        run.functions.pop(known.arn, None)
+
+
+def _forget(_run: Run, _existing: Existing) -> None:
+    """Nothing of it is outside the deployment."""
+
+
 @handles(
     "AWS::Lambda::Function",
     properties="FunctionName",
@@ -47,6 +58,7 @@ class DeployedEventSource:
         "RecursiveLoop": "the fabric ends no loops",
         "EphemeralStorage": "the machine's own disk",
     },
+    delete=_delete_function,
 )
 def function(request: Request) -> Created:
     """A function. Its code is the repository's: what is bundled is not unpacked."""
@@ -116,6 +128,7 @@ def event_invoke_config(request: Request) -> Created:
     properties="EventSourceArn",
     updatable="BatchSize Enabled FunctionName FunctionResponseTypes "
     "MaximumBatchingWindowInSeconds ScalingConfig",
+    delete=_forget,
 )
 def event_source_mapping(request: Request) -> Created:
     """A queue that feeds a function."""
@@ -135,7 +148,7 @@ def event_source_mapping(request: Request) -> Created:
     return Created(physical_id=digest[:32], details=source)
 
 
-@handles("AWS::Lambda::Permission", properties="*", updatable="*")
+@handles("AWS::Lambda::Permission", properties="*", updatable="*", delete=_forget)
 def permission(request: Request) -> Created:
     """Who may invoke a function; kept, but not enforced."""
     _function_named(request, request.properties["FunctionName"])
@@ -146,6 +159,7 @@ def permission(request: Request) -> Created:
     "AWS::Lambda::Url",
     properties="TargetFunctionArn",
     updatable="AuthType Cors InvokeMode",
+    delete=_forget,
 )
 def url(request: Request) -> Created:
     """A function's address. Nothing answers there: invoke the function itself."""
@@ -180,10 +194,16 @@ def alias(request: Request) -> Created:
     return Created(physical_id=f"{arn}:{request.properties['Name']}")
 
 
+def _delete_log_group(run: Run, existing: Existing) -> None:
+    name = existing.created.physical_id
+    run.cloud.client("logs").delete_log_group(logGroupName=name)
+
+
 @handles(
     "AWS::Logs::LogGroup",
     properties="LogGroupName KmsKeyId LogGroupClass",
     updatable="RetentionInDays",
+    delete=_delete_log_group,
 )
 def log_group(request: Request) -> Created:
     """A log group. What functions print goes to files (`FunctionHost.log_file`)."""
@@ -202,7 +222,12 @@ def log_group(request: Request) -> Created:
     return Created(physical_id=name, attributes={"Arn": arn})
 
 
-@handles("AWS::CloudWatch::Alarm", properties="*", updatable="*")
+def _delete_alarm(run: Run, existing: Existing) -> None:
+    name = existing.created.physical_id
+    run.cloud.client("cloudwatch").delete_alarms(AlarmNames=[name])
+
+
+@handles("AWS::CloudWatch::Alarm", properties="*", updatable="*", delete=_delete_alarm)
 def alarm(request: Request) -> Created:
     """An alarm; the stand-in keeps it and never evaluates it."""
     given = dict(request.properties)

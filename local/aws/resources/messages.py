@@ -52,10 +52,15 @@ class DeployedRule:
     function_arns: tuple[str, ...]
 
 
+def _delete_topic(run: Run, existing: Existing) -> None:
+    run.cloud.client("sns").delete_topic(TopicArn=existing.created.physical_id)
+
+
 @handles(
     "AWS::SNS::Topic",
     properties="TopicName FifoTopic",
     updatable="DisplayName KmsMasterKeyId ContentBasedDeduplication",
+    delete=_delete_topic,
 )
 def topic(request: Request) -> Created:
     """A topic."""
@@ -80,7 +85,38 @@ def topic(request: Request) -> Created:
     )
 
 
-@handles("AWS::SNS::TopicPolicy", properties="Topics", updatable="PolicyDocument")
+def _reset_topic_policy(run: Run, existing: Existing) -> None:
+    """The topic gets SNS's own policy, whoever else has set one: the owner may do all,
+    and nobody else anything (its handler's source).
+    """
+    for arn in existing.properties["Topics"]:
+        document = {
+            "Version": "2008-10-17",
+            "Id": "__default_policy_ID",
+            "Statement": [
+                {
+                    "Sid": "__default_statement_ID",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": "*"},
+                    "Action": ["SNS:Publish", "SNS:Subscribe"],
+                    "Resource": arn,
+                    "Condition": {
+                        "StringEquals": {"AWS:SourceOwner": run.cloud.account}
+                    },
+                }
+            ],
+        }
+        run.cloud.client("sns").set_topic_attributes(
+            TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(document)
+        )
+
+
+@handles(
+    "AWS::SNS::TopicPolicy",
+    properties="Topics",
+    updatable="PolicyDocument",
+    delete=_reset_topic_policy,
+)
 def topic_policy(request: Request) -> Created:
     """The one policy of each topic named: the last one set is the topic's."""
     for arn in request.properties["Topics"]:
@@ -100,10 +136,16 @@ _SUBSCRIPTION_ATTRIBUTES = (
 )
 
 
+def _unsubscribe(run: Run, existing: Existing) -> None:
+    arn = existing.created.physical_id
+    run.cloud.client("sns").unsubscribe(SubscriptionArn=arn)
+
+
 @handles(
     "AWS::SNS::Subscription",
     properties="TopicArn Protocol Endpoint " + " ".join(_SUBSCRIPTION_ATTRIBUTES),
     ignored={"Region": "there is one"},
+    delete=_unsubscribe,
 )
 def subscription(request: Request) -> Created:
     """Somebody who is sent what a topic is told. Mail goes nowhere."""
@@ -140,11 +182,16 @@ _QUEUE_ATTRIBUTES = (
 )
 
 
+def _delete_queue(run: Run, existing: Existing) -> None:
+    run.cloud.client("sqs").delete_queue(QueueUrl=existing.created.physical_id)
+
+
 @handles(
     "AWS::SQS::Queue",
     properties="QueueName FifoQueue",
     updatable=" ".join(_QUEUE_ATTRIBUTES),
     ignored={"KmsDataKeyReusePeriodSeconds": "no key is used"},
+    delete=_delete_queue,
 )
 def queue(request: Request) -> Created:
     """A queue."""
@@ -173,7 +220,19 @@ def queue(request: Request) -> Created:
     )
 
 
-@handles("AWS::SQS::QueuePolicy", properties="Queues", updatable="PolicyDocument")
+def _delete_queue_policy(run: Run, existing: Existing) -> None:
+    for url in existing.properties["Queues"]:
+        run.cloud.client("sqs").set_queue_attributes(
+            QueueUrl=url, Attributes={"Policy": ""}
+        )
+
+
+@handles(
+    "AWS::SQS::QueuePolicy",
+    properties="Queues",
+    updatable="PolicyDocument",
+    delete=_delete_queue_policy,
+)
 def queue_policy(request: Request) -> Created:
     """The policy of each queue named; kept, but not enforced."""
     for url in request.properties["Queues"]:
@@ -184,7 +243,16 @@ def queue_policy(request: Request) -> Created:
     return Created(physical_id=request.name(128))
 
 
-@handles("AWS::Events::EventBus", properties="Name", updatable="Description")
+def _delete_bus(run: Run, existing: Existing) -> None:
+    run.cloud.client("events").delete_event_bus(Name=existing.created.physical_id)
+
+
+@handles(
+    "AWS::Events::EventBus",
+    properties="Name",
+    updatable="Description",
+    delete=_delete_bus,
+)
 def event_bus(request: Request) -> Created:
     """A bus."""
     name = request.properties["Name"]
@@ -194,10 +262,18 @@ def event_bus(request: Request) -> Created:
     return Created(physical_id=name, attributes={"Arn": arn, "Name": name})
 
 
-def _delete_rule(_run: Run, existing: Existing) -> None:
+def _delete_rule(run: Run, existing: Existing) -> None:
     if isinstance(existing.created.details, DeployedSchedule):
         return
-    raise NotHandled("removing a rule with an event pattern is not handled")
+    events = run.cloud.client("events")
+    rule = {
+        "Rule": existing.created.physical_id,
+        "EventBusName": existing.properties.get("EventBusName", "default"),
+    }
+    targets = events.list_targets_by_rule(**rule)["Targets"]
+    if targets:
+        events.remove_targets(**rule, Ids=[one["Id"] for one in targets])
+    events.delete_rule(Name=rule["Rule"], EventBusName=rule["EventBusName"])
 
 
 @handles(
@@ -277,10 +353,11 @@ def schedule_group(request: Request) -> Created:
 
 
 def _delete_schedule(run: Run, existing: Existing) -> None:
-    run.cloud.client("scheduler").delete_schedule(
-        Name=existing.created.physical_id,
-        GroupName=existing.properties.get("GroupName", "default"),
-    )
+    """The stand-in refuses the signature of a DELETE with a query."""
+    named = {"Name": existing.created.physical_id}
+    if "GroupName" in existing.properties:
+        named["GroupName"] = existing.properties["GroupName"]
+    run.cloud.client("scheduler").delete_schedule(**named)
 
 
 @handles(

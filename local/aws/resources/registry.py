@@ -68,6 +68,8 @@ class Request:
     type: str
     properties: Mapping[str, Any]
     before: Existing | None
+    number: int = 0
+    """How many of the same logical id were replaced before it."""
 
     @property
     def address(self) -> str:
@@ -81,6 +83,8 @@ class Request:
     def name(self, limit: int, *, suffix: str = "") -> str:
         """`<stack>-<logical id>` for what has no name, cut so that it stays unique."""
         full = f"{self.stack}-{self.logical_id}"
+        if self.number:
+            full += f"-{self.number}"
         room = limit - len(suffix)
         if len(full) > room:
             digest = hashlib.sha256(full.encode()).hexdigest()[:8]
@@ -146,18 +150,20 @@ def handles(
     return register
 
 
+def fixed_changes(request: Request) -> frozenset[str]:
+    """What is other and cannot be changed in place: the resource has to be replaced."""
+    kind = _kind(request)
+    if request.before is None or kind.updatable is None:
+        return frozenset()
+    return request.changed() - kind.updatable - set(kind.ignored)
+
+
 def kind_of(request: Request) -> Kind:
     """The kind of a resource, once it is sure that all of it is handled.
 
     Raises NotHandled.
     """
-    name = "Custom::" if request.type.startswith("Custom::") else request.type
-    kind = KINDS.get(name)
-    if kind is None:
-        raise NotHandled(
-            f"{request.address}: this resource type is not handled; handled are "
-            f"{', '.join(sorted(KINDS))}"
-        )
+    kind = _kind(request)
     if kind.properties is not None:
         unknown = set(request.properties) - kind.properties - set(kind.ignored)
         if unknown:
@@ -165,11 +171,20 @@ def kind_of(request: Request) -> Kind:
                 f"{request.address}: not handled: {', '.join(sorted(unknown))}; "
                 f"handled: {', '.join(sorted(kind.properties))}"
             )
-    if request.before is not None and kind.updatable is not None:
-        fixed = request.changed() - kind.updatable - set(kind.ignored)
-        if fixed:
-            raise NotHandled(
-                f"{request.address}: a change of {', '.join(sorted(fixed))} would "
-                "replace it, which is not handled; start a new embedded AWS"
-            )
+    if fixed := fixed_changes(request):
+        raise NotHandled(
+            f"{request.address}: a change of {', '.join(sorted(fixed))} would "
+            "replace it, which is not handled; start a new embedded AWS"
+        )
+    return kind
+
+
+def _kind(request: Request) -> Kind:
+    name = "Custom::" if request.type.startswith("Custom::") else request.type
+    kind = KINDS.get(name)
+    if kind is None:
+        raise NotHandled(
+            f"{request.address}: this resource type is not handled; handled are "
+            f"{', '.join(sorted(KINDS))}"
+        )
     return kind

@@ -6,17 +6,30 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.aws.resources.registry import Created, NotHandled, Request, handles
+from local.aws.resources.registry import (
+    Created,
+    DeployFailed,
+    Existing,
+    NotHandled,
+    Request,
+    Run,
+    handles,
+)
 
 BUCKET_NAME_LIMIT = 63
 TABLE_NAME_LIMIT = 255
+
+
+def _delete_key(run: Run, existing: Existing) -> None:
+    run.cloud.client("kms").schedule_key_deletion(KeyId=existing.created.physical_id)
 
 
 @handles(
     "AWS::KMS::Key",
     properties="KeySpec KeyUsage",
     updatable="Description EnableKeyRotation KeyPolicy",
-    ignored={"PendingWindowInDays": "nothing is deleted here"},
+    ignored={"PendingWindowInDays": "a key that is deleted is not used again"},
+    delete=_delete_key,
 )
 def key(request: Request) -> Created:
     """A customer's key; its policy is kept but not enforced."""
@@ -63,11 +76,21 @@ def create_bucket(s3: Any, name: str, region: str) -> None:  # noqa: ANN401 - bo
     )
 
 
+def _delete_bucket(run: Run, existing: Existing) -> None:
+    """S3 deletes none that holds something, versions and markers included."""
+    s3, name = run.cloud.client("s3"), existing.created.physical_id
+    held = s3.list_object_versions(Bucket=name, MaxKeys=1)
+    if held.get("Versions") or held.get("DeleteMarkers"):
+        raise DeployFailed(f"the bucket {name} you tried to delete is not empty")
+    s3.delete_bucket(Bucket=name)
+
+
 @handles(
     "AWS::S3::Bucket",
     properties="BucketName",
     updatable="BucketEncryption LifecycleConfiguration NotificationConfiguration "
     "OwnershipControls PublicAccessBlockConfiguration VersioningConfiguration",
+    delete=_delete_bucket,
 )
 def bucket(request: Request) -> Created:
     """A bucket; its notifications come last, since S3 tries each target."""
@@ -205,7 +228,17 @@ def _notifications(request: Request, given: Mapping[str, Any]) -> dict[str, Any]
     return made
 
 
-@handles("AWS::S3::BucketPolicy", properties="Bucket", updatable="PolicyDocument")
+def _delete_bucket_policy(run: Run, existing: Existing) -> None:
+    name = existing.properties["Bucket"]
+    run.cloud.client("s3").delete_bucket_policy(Bucket=name)
+
+
+@handles(
+    "AWS::S3::BucketPolicy",
+    properties="Bucket",
+    updatable="PolicyDocument",
+    delete=_delete_bucket_policy,
+)
 def bucket_policy(request: Request) -> Created:
     """A bucket's policy, but for the refusal of HTTP.
 
@@ -241,12 +274,18 @@ def _refuses_http(statement: Mapping[str, Any]) -> bool:
     )
 
 
+def _delete_table(run: Run, existing: Existing) -> None:
+    name = existing.created.physical_id
+    run.cloud.client("dynamodb").delete_table(TableName=name)
+
+
 @handles(
     "AWS::DynamoDB::Table",
     properties="TableName AttributeDefinitions KeySchema BillingMode SSESpecification "
     "GlobalSecondaryIndexes StreamSpecification",
     updatable="TimeToLiveSpecification PointInTimeRecoverySpecification",
-    ignored={"DeletionProtectionEnabled": "nothing is deleted here"},
+    ignored={"DeletionProtectionEnabled": "no template of ours sets it"},
+    delete=_delete_table,
 )
 def table(request: Request) -> Created:
     """A table with its expiry."""

@@ -179,6 +179,14 @@ def _secretsmanager(asked: Asked) -> list[Need]:
     ]
 
 
+def _cloudformation(asked: Asked) -> list[Need]:
+    """A stack by its ARN, or by a name whose id nobody knows."""
+    name = asked.params.get("StackName") or ""
+    known = name if name.startswith("arn:") else f"stack/{name}/*"
+    resource = asked.arn("cloudformation", known) if name else "*"
+    return [Need(action=f"cloudformation:{asked.operation}", resource=resource)]
+
+
 def _events(asked: Asked) -> list[Need]:
     if asked.operation != "PutEvents":
         return [Need(action=f"events:{asked.operation}", resource=asked.resource)]
@@ -312,6 +320,7 @@ def _own_key(asked: Asked, name: str | None) -> str | None:
 
 
 _SERVICES: dict[str, Callable[[Asked], list[Need]]] = {
+    "cloudformation": _cloudformation,
     "cloudwatch": _cloudwatch,
     "dynamodb": _dynamodb,
     "events": _events,

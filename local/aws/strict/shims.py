@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.aws.strict import cloudformation
 from local.snowflake.json_rows import RULES
 
 STAND_IN = "moto 5.2.5"
@@ -122,6 +123,18 @@ def table() -> str:
             f"| {shim.source} |"
             for shim in SHIMS
         ),
+        "",
+        "# By which rules of CloudFormation stacks live",
+        "",
+        (
+            "The stand-in's own CloudFormation deploys nothing of ours: "
+            "`local.aws.cloudformation` does. Each rule has a test of its name in "
+            "`tests/local/test_cloudformation.py`."
+        ),
+        "",
+        "| rule | source |",
+        "|---|---|",
+        *(f"| {rule} | {source} |" for rule, source in cloudformation.RULES.items()),
         "",
         "# Where the embedded Snowflake is stricter than DuckDB",
         "",
