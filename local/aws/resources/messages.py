@@ -353,11 +353,10 @@ def schedule_group(request: Request) -> Created:
 
 
 def _delete_schedule(run: Run, existing: Existing) -> None:
-    """The stand-in refuses the signature of a DELETE with a query."""
-    named = {"Name": existing.created.physical_id}
-    if "GroupName" in existing.properties:
-        named["GroupName"] = existing.properties["GroupName"]
-    run.cloud.client("scheduler").delete_schedule(**named)
+    run.cloud.client("scheduler").delete_schedule(
+        Name=existing.created.physical_id,
+        GroupName=existing.properties.get("GroupName", "default"),
+    )
 
 
 @handles(

@@ -99,10 +99,11 @@ def _authorize(
         method=response.method,
         path=response.raw_path + (f"?{url.query}" if url.query else ""),
         # moto would sign a query that names the operation a second time, as a body:
-        # Snowflake's workload identity is a POST of that kind; and a GET has none
+        # Snowflake's workload identity is a POST of that kind; and these have none
         data=(
             {}
-            if "Action=" in url.query or (response.method == "GET" and not is_s3)
+            if "Action=" in url.query
+            or (response.method in ("GET", "DELETE") and not is_s3)
             else response.data
         ),
         body=response.raw_body,
