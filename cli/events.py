@@ -38,9 +38,9 @@ what it needs by `source` and `detail-type`:
 ```
 
 **At least once, in any order.** The same event may come twice, with the same `id` in
-`detail`; EventBridge's own `id` beside it is another each time. Two events can be lost:
-`pull.failed`, if the function is killed between recording the failure and publishing it
-(`catflap runs` shows the run), and `dataset.loaded`, if the bus refuses it.
+`detail`; EventBridge's own `id` beside it is another each time. What the bus refuses is
+kept, and published by the next check. Of a run whose function was killed there is no
+`pull.failed`; `catflap runs` shows it as failed.
 
 Times are ISO 8601 with an offset. Every field is there unless it says *absent*; more
 fields may be added, so ignore those that you do not know.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lambdas.core.errors import StateConflict, UploadGone, UpstreamError
+from lambdas.core.errors import DeliveryError, StateConflict, UploadGone, UpstreamError
 from lambdas.core.events import EVENTS
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.run import (
@@ -242,9 +242,12 @@ class MemoryEvents:
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.published: list[tuple[str, Mapping[str, object]]] = []
+        self.is_refusing = False
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         assert_documented(detail_type, detail)
+        if self.is_refusing:
+            raise DeliveryError(f"the bus did not take {detail_type}")
         self.faults.around(
             "publish", lambda: self.published.append((detail_type, detail))
         )

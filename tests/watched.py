@@ -18,6 +18,7 @@ from lambdas.core.errors import (
     WarehouseError,
     WarehouseUnreachable,
 )
+from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
@@ -49,6 +50,13 @@ class MemoryIncidents:
         self.problems: list[Problem] = []
         self.repaired: dict[str, Repaired] = {}
         self.failed: set[str] = set()
+        self.events: dict[str, KeptEvent] = {}
+
+    def keep_event(self, event: KeptEvent) -> None:
+        self.events[event.event_id] = event
+
+    def published(self, event: KeptEvent) -> None:
+        self.events.pop(event.event_id, None)
 
     def check_state(self) -> CheckState:
         return CheckState(
@@ -58,6 +66,7 @@ class MemoryIncidents:
             problems=list(self.problems),
             repaired=list(self.repaired.values()),
             failed=frozenset(self.failed),
+            events=list(self.events.values()),
             own={
                 name: self.all[incident_id]
                 for name, incident_id in self.open.items()

@@ -7,6 +7,7 @@ least once; whoever reads it drops what has an `id` that was seen before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
@@ -28,6 +29,18 @@ Slice: TypeAlias = Annotated[
 CauseCode: TypeAlias = Annotated[
     str | None, Meta(description="The cause: a code of docs/runbooks.")
 ]
+
+
+class KeptEvent(Struct, frozen=True, kw_only=True):
+    """An event that the bus refused, as it is to be published."""
+
+    detail_type: str
+    detail: Mapping[str, object]
+
+    @property
+    def event_id(self) -> str:
+        """The `id` that whoever reads it deduplicates on."""
+        return str(self.detail["id"])
 
 
 class BusEvent(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from lambdas.core.errors import (
     StuckRun,
     SweepIncomplete,
 )
-from lambdas.core.events import RowsLoadedEvent
+from lambdas.core.events import KeptEvent, RowsLoadedEvent
 from lambdas.core.freshness.assess import (
     newest_of,
     passes_only_for_quiet,
@@ -56,6 +56,8 @@ from lambdas.freshness.risks import Risks, problems_of, recovered, with_problems
 from lambdas.freshness.self_check import SelfCheck
 
 LOG = logging.getLogger("catflap.freshness.check")
+EVENTS_A_CHECK = 500
+"""Refused events that one check publishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ class FreshnessCheck:
         before = self._state.check_state()
         # First what waits: whatever happens to this check, nobody waits for another.
         waited = self._outbox.deliver(before.waiting)
+        self._publish(before.events)
         swept, stuck = self._swept()
         due = self._due(before, now)
         judgement = self._judge.judge(due, before.watches, now=now)
@@ -169,6 +172,16 @@ class FreshnessCheck:
             failed=len(outcome.unchecked),
             swept=swept,
         )
+
+    def _publish(self, kept: Sequence[KeptEvent]) -> None:
+        """Publish what the bus refused before; what it refuses again waits on."""
+        for event in kept[:EVENTS_A_CHECK]:
+            try:
+                self._events.publish(event.detail_type, event.detail)
+            except DeliveryError as error:
+                LOG.warning("%s; retrying with the next check", error)
+                return
+            self._state.published(event)
 
     def _swept(self) -> tuple[bool, Sequence[StuckRun]]:
         """Whether every recorded run was completed, and those that were not."""
@@ -365,7 +378,9 @@ class FreshnessCheck:
         try:
             self._events.publish(event.detail_type, event.detail())
         except DeliveryError as error:
-            LOG.warning("%s", error)
+            LOG.warning("%s; the next check publishes it", error)
+            kept = KeptEvent(detail_type=event.detail_type, detail=event.detail())
+            self._state.keep_event(kept)
 
     def _end(
         self, name: str, ending: Ending, watch: Watch | None, now: datetime

@@ -16,6 +16,7 @@ from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.state.checks import CheckTable
+from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.adapters.wiring.signals import (
@@ -76,7 +77,9 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
     committer = Committer(
         landing=LandingBucket(s3=client("s3"), bucket=known.landing_bucket),
         state=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
-        events=events,
+        events=LastingEvents(
+            events=events, dynamodb=client("dynamodb"), table=known.state_table
+        ),
         clock=clock,
     )
     checks = CheckTable(dynamodb=client("dynamodb"), table=known.state_table)

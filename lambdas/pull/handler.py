@@ -18,6 +18,7 @@ from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
+from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.places import PlaceTable
 from lambdas.adapters.state.rates import RateTable
 from lambdas.adapters.state.runs import StateTable
@@ -90,7 +91,11 @@ def worker(context: LambdaContext) -> Worker:
         puller=Puller(
             landing=landing,
             state=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
-            events=EventBus(events=client("events"), bus=known.event_bus),
+            events=LastingEvents(
+                events=EventBus(events=client("events"), bus=known.event_bus),
+                dynamodb=client("dynamodb"),
+                table=known.state_table,
+            ),
             clock=clock,
             source=ApiSources(
                 secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),

@@ -196,7 +196,9 @@ def _use_bucket(
     acknowledge_keys_below(role, Stack.of(bucket), bucket.bucket_arn, prefixes)
 
 
-PULLED_KEYS = ("DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*")
+PULLED_KEYS = (
+    "DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*", "REPORTED",
+)  # fmt: skip
 """The partitions of the state table that a pull reads or writes. The monitor's,
 incidents' histories and what was made in Snowflake are not among them, so that a pull
 function in wrong hands cannot silence the alarm."""

@@ -335,7 +335,7 @@ def test_a_pull_reaches_its_own_partitions_of_the_state_and_no_others(
     assert statement["Condition"] == {
         "ForAllValues:StringLike": {
             "dynamodb:LeadingKeys": [
-                "DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*",
+                "DATASET#*", "COMMITTING", "LANDED", "RATE#*", "PLACES#*", "REPORTED",
             ]
         }
     }  # fmt: skip

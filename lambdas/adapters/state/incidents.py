@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from lambdas.adapters.state.events import event_item, event_key
 from lambdas.adapters.state.items import (
     CHECK,
+    EVENT,
     FAILED,
     FRESHNESS,
     OPEN,
@@ -36,6 +38,7 @@ from lambdas.adapters.state.items import (
     monitor_key,
 )
 from lambdas.adapters.state.writes import TableWriter
+from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.attainment import Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
@@ -106,6 +109,7 @@ class IncidentTable:
                 _read(item, "repaired", Repaired) for item in found[REPAIRED].values()
             ],
             failed=frozenset(found[FAILED]),
+            events=[_read(item, "event", KeptEvent) for item in found[EVENT].values()],
             own={
                 name: incident
                 for name, item in found[OPEN].items()
@@ -182,6 +186,14 @@ class IncidentTable:
         self._write(
             [{"DeleteRequest": {"Key": monitor_key(FAILED, x)}} for x in datasets]
         )
+
+    def keep_event(self, event: KeptEvent) -> None:
+        """Have the next check publish it."""
+        self._dynamodb.put_item(TableName=self._table, Item=event_item(event))
+
+    def published(self, event: KeptEvent) -> None:
+        """It is on the bus, and waits no more."""
+        self._write([{"DeleteRequest": {"Key": event_key(event)}}])
 
     def open_incident(
         self, dataset: str, *, of_checks: bool = False

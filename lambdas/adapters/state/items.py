@@ -4,16 +4,18 @@
 ``MONITOR#<n>`` / ``FRESHNESS#<name>``                   what is remembered of a dataset
 ``MONITOR`` / ``OPEN#<name>``                            which incident of ours is open
 ``MONITOR#<n>`` / ``OUTBOX#<created at>#<notice id>``    a notice, until it is delivered
-``MONITOR#<n>`` / ``FAILED#<name>``                      that a dataset's pull failed
 ``MONITOR`` / ``REPAIRED#<repair id>``                   a repair nobody was told of yet
 ``MONITOR`` / ``TROUBLE#<code> <name>``                  what keeps rows from loading
+``REPORTED`` / ``FAILED#<name>``                         that a dataset's pull failed
+``REPORTED`` / ``EVENT#<id>``                            an event that the bus refused
 
 What there is one of for each dataset, or more, is spread over partitions by a hash of
 its key: a partition takes 1,000 writes a second (DynamoDB), and an outage writes of all
 datasets at once. Items of a table that was written before stand under ``MONITOR`` and
 are read from there, too.
 
-What functions write that run by the hundred (runs, budgets) does not stand here.
+What functions write that run by the hundred (runs, budgets) does not stand here, and
+what a pull reports stands apart: it may write nothing else of the monitor's.
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ OUTBOX = "OUTBOX"
 FAILED = "FAILED"
 REPAIRED = "REPAIRED"
 PROBLEM = "TROUBLE"
-SPREAD = frozenset({FRESHNESS, OUTBOX, FAILED})
+EVENT = "EVENT"
+SPREAD = frozenset({FRESHNESS, OUTBOX})
+REPORTED = "REPORTED"
+REPORTS = frozenset({FAILED, EVENT})
+"""What pulls tell the next check."""
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 
@@ -43,6 +49,7 @@ def monitor_key(kind: str, name: str = "") -> dict[str, Any]:
     sk = f"{kind}#{name}" if name else kind
     number = zlib.crc32(sk.encode()) % PARTITIONS
     partition = f"{PARTITION}#{number}" if kind in SPREAD else PARTITION
+    partition = REPORTED if kind in REPORTS else partition
     return {"pk": {"S": partition}, "sk": {"S": sk}}
 
 
@@ -60,6 +67,8 @@ def monitor_items(
     """
     beginning = f"{kind}#" if kind else ""
     yield from items_of(dynamodb, table, PARTITION, beginning=beginning)
+    if not kind or kind in REPORTS:
+        yield from items_of(dynamodb, table, REPORTED, beginning=beginning)
     if not kind or kind in SPREAD:
         for number in range(PARTITIONS):
             partition = f"{PARTITION}#{number}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Incident, Recipient
@@ -45,6 +46,8 @@ class CheckState:
     """Repairs that nobody was told of yet, by id."""
     failed: frozenset[str] = frozenset()
     """Datasets whose newest pull failed, as far as is known."""
+    events: Sequence[KeptEvent] = ()
+    """Events that the bus refused, by id."""
     own: Mapping[str, Incident] = field(default_factory=dict)
     """The open incidents of what is no dataset, by its name."""
 
@@ -63,6 +66,12 @@ class IncidentState(Protocol):
 
     def forget_failures(self, datasets: Iterable[str]) -> None:
         """Drop the marks of pulls that failed, of datasets that were pulled since."""
+
+    def keep_event(self, event: KeptEvent) -> None:
+        """Have the next check publish it."""
+
+    def published(self, event: KeptEvent) -> None:
+        """It is on the bus, and waits no more."""
 
     def open_incident(
         self, dataset: str, *, of_checks: bool = False

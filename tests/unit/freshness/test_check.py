@@ -1079,6 +1079,21 @@ def of_cats(house: House) -> list[tuple[str, str, str]]:
     return [one for one in house.told(house.sns) if one[0] == "cats"]
 
 
+def test_a_load_that_the_bus_refuses_is_announced_by_the_next_check() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    house.events.is_refusing = True
+    house.age("cats", timedelta())
+    house.check(3 * HOUR)
+    house.check(MINUTES_5)
+    assert house.events.published == []
+    house.events.is_refusing = False
+    house.check(MINUTES_5)
+    house.check(MINUTES_5)
+    ((kind, detail),) = house.events.published
+    assert (kind, detail["dataset"]) == ("dataset.loaded", "cats")
+
+
 def by_hand(house: House, **change: Any) -> None:
     """As `catflap incident` records it; nobody is told of it here."""
     before = house.state.open_incident("cats")
