@@ -214,6 +214,12 @@ class Environment(_Channels):
     )
     log_retention_days: Literal[7, 14, 30, 90, 180, 365] = 30
     tags: dict[str, str] = Field(default={})
+    budgets: dict[str, Annotated[float, Field(gt=0, strict=False)]] = Field(
+        default={}, description="USD a month, a team; `catflap cost` compares"
+    )
+    credit_price: Annotated[float, Field(gt=0, strict=False)] = Field(
+        default=3.0, description="what a Snowflake credit costs, in USD"
+    )
     permissions_boundary: str | None = Field(
         default=None,
         pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$",
@@ -285,6 +291,14 @@ class Environment(_Channels):
         known = ", ".join(sorted(self.teams))
         return [
             *self._schedule_faults(catalogue),
+            *(
+                Misfit(
+                    dataset=None,
+                    key=("budgets", team),
+                    sentence=f"`{team}` is not a team; known teams: {known}",
+                )
+                for team in sorted(set(self.budgets) - set(self.teams))
+            ),
             *(
                 Misfit(
                     dataset=name,

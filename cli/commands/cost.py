@@ -1,14 +1,17 @@
-"""Estimate what checks and dynamic tables cost while every dataset is on time.
+"""Estimate what the project will cost a month, before it is deployed.
 
-Reads only the YAML.
+Reads only the YAML. It counts pulls, checks, requests, storage, Snowpipe and
+wake-ups of the warehouse, with every dataset on time, by list prices. How long a pull
+takes and how much it brings is assumed; say it if you know better.
 
-Example: catflap cost --estimate
+Example: catflap cost --estimate --seconds-a-pull 12
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -18,13 +21,22 @@ from rich.table import Table
 
 from cli import options
 from lambdas.core.errors import BadInput
-from lambdas.core.freshness import cost
+from lambdas.core.reports.estimate import (
+    DAYS,
+    MB_A_PULL,
+    SECONDS_A_PULL,
+    Assumptions,
+    MonthlyCost,
+    monthly_cost,
+)
+from lambdas.core.reports.prices import READ
+from project.environment import Environment
 from project.environment_file import read_environment
 from project.yaml_files import load_catalogue
 
-DAYS = 7
-CREDITS_A_WAKE_UP = 1 / 60
-"""An XS warehouse bills a credit an hour, and at least a minute each time it wakes."""
+LISTED = 10
+NEARLY, ALL = 0.8, 1.0
+"""Shares of a budget at which a team is told."""
 
 
 def run(
@@ -32,6 +44,14 @@ def run(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Estimate from the YAML.")
     ] = False,
+    seconds: Annotated[
+        float,
+        typer.Option("--seconds-a-pull", min=0.1, help="How long a pull takes."),
+    ] = SECONDS_A_PULL,
+    megabytes: Annotated[
+        float,
+        typer.Option("--mb-a-pull", min=0.0, help="What a pull brings, uncompressed."),
+    ] = MB_A_PULL,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
@@ -46,45 +66,108 @@ def run(
     known = read_environment(environments, environment)
     catalogue = load_catalogue(datasets, apis)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    found = cost.estimate(
+    assumed = Assumptions(
+        seconds_a_pull=seconds, mb_a_pull=megabytes, credit_price=known.credit_price
+    )
+    found = monthly_cost(
         catalogue.datasets,
         start=midnight,
-        days=DAYS,
         check_every=timedelta(minutes=known.check_every_minutes),
+        assumed=assumed,
+        other_secrets=frozenset(known.channel_secrets.values()),
     )
     if as_json:
-        print(json.dumps(_document(found)))
+        print(json.dumps(_document(found, assumed, known)))
     else:
-        Console(highlight=False).print(_table(found))
+        _show(found, assumed, known)
     return 0
 
 
-def _document(found: cost.Estimate) -> dict[str, object]:
+def _document(
+    found: MonthlyCost, assumed: Assumptions, known: Environment
+) -> dict[str, object]:
+    """For scripts; USD and credits are a month's."""
+    counts = dataclasses.asdict(found.frequencies)
+    for name in ("pulls", "wake_up_shares", "refresh_wake_ups_a_day"):
+        del counts[name]
+    by_wake_ups = found.frequencies.wake_ups_a_day * 30 / 60
     return {
-        **dataclasses.asdict(found),
-        "warehouse_credits_a_month": _credits_a_month(found),
+        **counts,
+        "warehouse_credits_a_month": round(by_wake_ups, 2),
+        "environment": known.name,
+        "usd_a_month": round(found.usd, 2),
+        "credits_a_month": round(found.credits, 3),
+        "items": [
+            {
+                "item": line.item,
+                "quantity": round(line.quantity, 3),
+                "unit": line.unit,
+                "usd": round(line.usd, 4),
+            }
+            for line in found.lines
+        ],
+        "by_dataset": {name: round(usd, 4) for name, usd in found.datasets.items()},
+        "by_team": {
+            team: {"usd": round(usd, 2), "budget": known.budgets.get(team)}
+            for team, usd in found.teams.items()
+        },
+        "assumptions": dataclasses.asdict(assumed),
+        "prices_read": READ.isoformat(),
     }
 
 
-def _credits_a_month(found: cost.Estimate) -> float:
-    return round(found.wake_ups_a_day * 30 * CREDITS_A_WAKE_UP, 2)
+def _show(found: MonthlyCost, assumed: Assumptions, known: Environment) -> None:
+    console = Console(highlight=False)
+    title = f"About ${found.usd:,.2f} a month ({found.credits:,.2f} credits in it)"
+    items = Table("what", "a month", "unit", "USD", title=title)
+    for column in (1, 3):
+        items.columns[column].justify = "right"
+    for line in found.lines:
+        items.add_row(
+            line.item.replace("_", " "),
+            f"{line.quantity:,.2f}"
+            if line.quantity < LISTED
+            else f"{line.quantity:,.0f}",
+            line.unit,
+            f"{line.usd:,.2f}",
+        )
+    console.print(items)
+    for text in _sentences(found, assumed, known):
+        console.print(text, markup=False)
 
 
-def _table(found: cost.Estimate) -> Table:
-    table = Table(
-        title="Checks and refreshes, with every dataset on time", show_header=False
+def _count(quantity: float) -> str:
+    return f"{quantity:,.2f}" if quantity < LISTED else f"{quantity:,.0f}"
+
+
+def _sentences(
+    found: MonthlyCost, assumed: Assumptions, known: Environment
+) -> Iterator[str]:
+    counts = found.frequencies
+    yield (
+        f"{counts.datasets:,} datasets: {counts.pulls_a_day:,.0f} pulls a day, "
+        f"{counts.wake_ups_a_day:,.1f} wake-ups of the warehouse, "
+        f"{counts.statements_a_day:,.0f} statements"
     )
-    table.add_column("what")
-    table.add_column("figure", justify="right")
-    rows = (
-        ("datasets", f"{found.datasets:,}"),
-        ("pulls a day", f"{found.pulls_a_day:,.1f}"),
-        ("checks a day", f"{found.checks_a_day:,.0f}"),
-        ("refreshes of dynamic tables a day", f"{found.refreshes_a_day:,.1f}"),
-        ("warehouse wake-ups a day", f"{found.wake_ups_a_day:,.1f}"),
-        ("statements a day", f"{found.statements_a_day:,.1f}"),
-        ("credits a month for these (XS)", f"{_credits_a_month(found):,.2f}"),
+    ranked = sorted(found.datasets.items(), key=lambda one: (-one[1], one[0]))
+    named = ", ".join(f"{name} ${usd:,.2f}" for name, usd in ranked[:LISTED])
+    more = f" and {len(ranked) - LISTED:,} more" if len(ranked) > LISTED else ""
+    yield f"by dataset: {named}{more}"
+    for team, usd in found.teams.items():
+        yield f"{team}: ${usd:,.2f}{_against(usd, known.budgets.get(team))}"
+    yield (
+        f"assumed: a pull takes {assumed.seconds_a_pull:g} s and brings "
+        f"{assumed.mb_a_pull:g} MB, a credit costs ${assumed.credit_price:g}; all "
+        f"are on time for {DAYS} days; list prices of us-east-1, read {READ}, "
+        "before free tiers. Models, NAT and data transfer are not in it."
     )
-    for row in rows:
-        table.add_row(*row)
-    return table
+
+
+def _against(usd: float, budget: float | None) -> str:
+    if budget is None:
+        return ""
+    share = usd / budget
+    said = f", {share:.0%} of its budget of ${budget:,.2f}"
+    if share >= ALL:
+        return f"{said}: more than it has"
+    return f"{said}: nearly all of it" if share >= NEARLY else said

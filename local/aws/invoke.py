@@ -20,9 +20,9 @@ import tempfile
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,24 @@ class FunctionError(Exception):
         self.trace = trace
 
 
+@dataclass(slots=True)
+class Usage:
+    """What invocations came to: how many, how long they took, what they called.
+
+    An invocation that raised counts, with none of its calls.
+    """
+
+    invocations: int = 0
+    seconds: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def add(self, seconds: float, calls: Mapping[str, int]) -> None:
+        """One more."""
+        self.invocations += 1
+        self.seconds += seconds
+        self.calls.update(calls)
+
+
 class FunctionProcess:
     """One warm execution environment of one function. Not for two threads at once."""
 
@@ -88,6 +106,7 @@ class FunctionProcess:
         self._requests: int | None = None
         self._replies: int | None = None
         self._lifeline: int | None = None
+        self.usage = Usage()
 
     @property
     def pid(self) -> int | None:
@@ -119,7 +138,8 @@ class FunctionProcess:
             },
         }
         body = json.dumps(message).encode()
-        deadline = time.monotonic() + function.timeout_s
+        began = time.monotonic()
+        deadline = began + function.timeout_s
         try:
             self._send(struct.pack(">I", len(body)) + body)
             size = struct.unpack(">I", self._receive(4, deadline))[0]
@@ -135,6 +155,7 @@ class FunctionProcess:
             ) from None
         except (EOFError, BrokenPipeError):
             raise self._crash(request_id) from None
+        self.usage.add(time.monotonic() - began, answer.get("calls", {}))
         if "error" in answer:
             error = answer["error"]
             raise FunctionError(
@@ -278,6 +299,17 @@ class FunctionHost:
                 for process in self._all
                 if process.function.arn == function.arn and process.pid is not None
             ]
+
+    def usage(self, slice_name: str) -> Usage:
+        """What all processes of a slice of `lambdas` came to, those that run."""
+        found = Usage()
+        with self._lock:
+            for process in self._all:
+                if process.function.handler.split(".")[1] == slice_name:
+                    found.invocations += process.usage.invocations
+                    found.seconds += process.usage.seconds
+                    found.calls += process.usage.calls
+        return found
 
     def log_file(self, function: DeployedFunction) -> Path:
         """Where a function's output goes."""

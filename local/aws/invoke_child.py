@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +55,7 @@ def main(
     threading.Thread(target=_watch, args=[int(lifeline_fd)], daemon=True).start()
     sys.path.insert(0, root)
     clock = Clock()
+    calls: Counter[str] = Counter()
     function: Callable[[Any, LambdaContext], Any] | None = None
     while True:
         message = _read(requests)
@@ -66,15 +68,44 @@ def main(
             if function is None:
                 module, _, name = handler.rpartition(".")
                 function = getattr(importlib.import_module(module), name)
+                if handler.startswith("lambdas."):
+                    _count_calls(calls)
             context = LambdaContext(**message["context"], deadline=deadline)
             answer = {"result": function(message["event"], context)}
-            body = json.dumps(answer).encode()
+            body = json.dumps({**answer, "calls": _taken(calls)}).encode()
         except BaseException as fault:  # noqa: BLE001 - all a handler raises is its answer, SystemExit as well
             body = json.dumps({"error": _described(fault)}).encode()
         sys.stdout.flush()
         sys.stderr.flush()
         replies.write(struct.pack(">I", len(body)) + body)
         replies.flush()
+
+
+def _count_calls(calls: Counter[str]) -> None:
+    """Count what boto3 is asked for: `s3.PutObject`; of a transaction or a batch its
+    parts as well, since each is billed.
+    """
+    client = importlib.import_module("botocore.client")
+    real = client.BaseClient._make_api_call  # noqa: SLF001 - the one road of all calls
+
+    def counted(self: Any, operation: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - as botocore has it
+        service = self.meta.service_model.service_name
+        calls[f"{service}.{operation}"] += 1
+        parts = parameters.get("TransactItems") or [
+            one for all_ in parameters.get("RequestItems", {}).values() for one in all_
+        ]
+        if parts:
+            calls[f"{service}.{operation} parts"] += len(parts)
+        return real(self, operation, parameters)
+
+    client.BaseClient._make_api_call = counted  # noqa: SLF001 - as above
+
+
+def _taken(calls: Counter[str]) -> dict[str, int]:
+    """What was counted, which begins anew."""
+    taken = dict(calls)
+    calls.clear()
+    return taken
 
 
 class Clock:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from lambdas.core.reports.estimate import A_CHECK, A_PULL
 from local.scenarios.replay import Diary, Replay, Told, flat_alarms
 from local.scenarios.story import Turn
 from tests.local.conftest import STORY_STARTS
@@ -139,3 +140,25 @@ def test_the_warehouse_slept_through_most_checks(embedded: World, diary: Diary) 
     woken = sum(one["wake_ups"] for one in checks)
     assert 0 < woken < len(checks) / 2
     assert diary.told
+
+
+def test_what_an_estimate_says_of_a_pull_a_check_and_a_page_is_what_they_call(
+    diary: Diary, embedded: World
+) -> None:
+    """Within a tenth. A run that landed is seen to be loaded by the repair function."""
+    del diary
+    host = embedded.stack.host
+    pulls = host.usage("pull")
+    each = {name: count / pulls.invocations for name, count in pulls.calls.items()}
+    upload = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+    objects = pulls.calls["s3.CompleteMultipartUpload"]
+    an_object = sum(pulls.calls[f"s3.{name}"] for name in upload) / objects
+    puts = an_object + each["s3.PutObject"]
+    parts = each["dynamodb.TransactWriteItems parts"]
+    assert puts == pytest.approx(A_PULL["s3_puts"], rel=0.1)
+    assert each["dynamodb.GetItem"] == pytest.approx(A_PULL["dynamodb_reads"], rel=0.1)
+    writes = each["dynamodb.PutItem"] + 2 * parts + 2
+    assert writes == pytest.approx(A_PULL["dynamodb_writes"], rel=0.1)
+    checks = host.usage("freshness")
+    queries = checks.calls["dynamodb.Query"] / checks.invocations
+    assert queries == pytest.approx(A_CHECK["dynamodb_reads"], rel=0.2)

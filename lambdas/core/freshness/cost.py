@@ -8,9 +8,9 @@ refresh of a dynamic table, each time that rows have come since the last one.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -42,6 +42,13 @@ class Estimate:
     looks_a_day: float
     refreshes_a_day: float
     pulls_a_day: float
+    refresh_wake_ups_a_day: float = 0.0
+    """Those that no check shares."""
+    pulls: Mapping[str, float] = field(default_factory=dict)
+    """A day, by dataset."""
+    wake_up_shares: Mapping[str, float] = field(default_factory=dict)
+    """What a dataset has of the wake-ups of a day: each is divided among those that it
+    served."""
 
 
 def estimate(
@@ -60,19 +67,29 @@ def estimate(
         for at in _refreshes(dataset, start, end, usual_run)
     )
     asked: Counter[datetime] = Counter(refreshes)
+    shares: defaultdict[str, float] = defaultdict(float)
     looked = 0
     for now, names in _looks(datasets, start, end, check_every, usual_run):
         asked[now] += -(-len(names) // TABLES_A_VIEW)
         looked += len(names)
+        for name in names:
+            shares[name] += 1 / len(names)
+    wake_ups = _wake_ups(sorted(asked))
+    pulls = {
+        name: _ticks(dataset, start, end) / days for name, dataset in datasets.items()
+    }
     return Estimate(
         datasets=len(datasets),
         days=days,
         checks_a_day=timedelta(days=1) / check_every,
-        wake_ups_a_day=_wake_ups(sorted(asked)) / days,
+        wake_ups_a_day=wake_ups / days,
         statements_a_day=asked.total() / days,
         looks_a_day=looked / days,
         refreshes_a_day=refreshes.total() / days,
-        pulls_a_day=sum(_ticks(one, start, end) for one in datasets.values()) / days,
+        pulls_a_day=sum(pulls.values()),
+        refresh_wake_ups_a_day=max(0.0, wake_ups - sum(shares.values())) / days,
+        pulls=pulls,
+        wake_up_shares={name: share / days for name, share in shares.items()},
     )
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.commands.cost import DAYS
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.cost import SLEEPS_AFTER, USUAL_RUN, estimate
+from lambdas.core.reports.estimate import DAYS
 from tests.datasets import a_dataset
 from tests.unit.freshness.test_check import MINUTES_5, House
 from tests.watched import FakeTable
