@@ -1,5 +1,6 @@
 """`make generate`: the JSON schemas for editors, the reference of the YAML,
-the index of the runbooks and the page of the events, from the models and rules.
+the settings, the index of the runbooks and the page of the events, from the models
+and rules.
 
 `--check` writes nothing, and ends with 1 if a file is not what the models say.
 """
@@ -8,14 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from cli import events
-from lambdas.core.dataset import Api, Column, Dataset
+from cli import events, settings_page
+from cli.reference import sections
+from lambdas.core.dataset import Api, Dataset
 from lambdas.core.diagnosis.causes import RULES
 from lambdas.core.diagnosis.causes.rule import Audience, Group, Rule
 from lambdas.core.paging.auto import AutoPaginator
@@ -23,15 +24,6 @@ from lambdas.core.paging.base import BasePaginator
 from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.quality.registry import METRICS
 from lambdas.core.rules.unsupported import NOT_YET
-from project.model_words import (
-    accepted,
-    annotation_of,
-    bare,
-    fields_of,
-    is_model,
-    members,
-    origin_of,
-)
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "make generate"
@@ -71,6 +63,7 @@ def documents() -> dict[Path, str]:
         Path("docs/datasets.md"): _reference(),
         Path("docs/runbooks/README.md"): _runbooks(),
         Path("docs/events.md"): events.page(),
+        Path("docs/settings.md"): settings_page.page(),
         Path("docs/quality.md"): _with_metrics((ROOT / "docs/quality.md").read_text()),
         Path("docs/paging.md"): _with_promises((ROOT / "docs/paging.md").read_text()),
     }
@@ -118,7 +111,7 @@ def _reference() -> str:
         (Api, "", "`apis/<api>.yaml`"),
     ):
         parts.append(f"## {title}\n")
-        parts += _sections(model, path, seen)
+        parts += sections(model, path, seen)
     parts.append("## Not built yet\n")
     parts.append("Refused by name, so that nobody relies on a key that does nothing:\n")
     rows = [f"- `{'.'.join(map(str, one.key))}`: {one.instead}" for one in NOT_YET]
@@ -162,83 +155,6 @@ def _with_metrics(page: str) -> str:
         column = "" if one.needs_column else "; takes no column"
         rows.append(f"| `{one.name}` | {of} | {one.meaning}{column} | {taken} |")
     return before + begin + "\n".join(rows) + "\n" + end + rest.partition(end)[2]
-
-
-def _sections(
-    model: type[BaseModel], path: str, seen: set[type[BaseModel]]
-) -> Iterator[str]:
-    if model in seen:
-        return
-    seen.add(model)
-    if path:
-        tag = model.model_fields.get("type")
-        literal = model is not Column and tag is not None
-        suffix = f" of type `{accepted(annotation_of(tag))}`" if literal and tag else ""
-        yield f"### `{path}`{suffix}\n"
-    yield f"{_first_sentence(model)}\n"
-    yield _table(model)
-    for key, field in fields_of(model).items():
-        here = f"{path}.{key}" if path else key
-        for below, suffix in _models_in(annotation_of(field)):
-            if below is not Api:
-                yield from _sections(below, f"{here}{suffix}", seen)
-
-
-def _models_in(annotation: object) -> Iterator[tuple[type[BaseModel], str]]:
-    for one in members(annotation):
-        if is_model(one):
-            yield one, ""
-        elif origin_of(bare(one)) is tuple:
-            for below, _ in _models_in(bare(one).__args__[0]):
-                yield below, "[]"
-        elif origin_of(bare(one)) is dict:
-            for below, _ in _models_in(bare(one).__args__[1]):
-                yield below, ".<name>"
-
-
-def _table(model: type[BaseModel]) -> str:
-    rows = ["| key | accepts | default | meaning |", "|---|---|---|---|"]
-    rows += [
-        f"| `{key}` | {_type_of(field)} | {_default(key, field)} "
-        f"| {_meaning(key, field)} |"
-        for key, field in fields_of(model).items()
-    ]
-    return "\n".join(rows) + "\n"
-
-
-def _type_of(field: FieldInfo) -> str:
-    annotation = annotation_of(field)
-    models = [one for one in members(annotation) if is_model(one)]
-    words = accepted(annotation)
-    if len(models) == 1:
-        words = words.replace(accepted(models[0]), "a mapping (below)")
-    for below, _ in _models_in(annotation):
-        words = words.replace(accepted(below), "a mapping (below)")
-    return words.replace("|", "\\|")
-
-
-def _default(key: str, field: FieldInfo) -> str:
-    if field.is_required() or (key == "type" and field.default is not None):
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    if value is None:
-        return ""
-    if isinstance(value, BaseModel):
-        kind = getattr(value, "type", None)
-        return f"`{{type: {kind}}}`" if kind else "its keys' own"
-    if value in ((), {}):
-        return "none"
-    return f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`"
-
-
-def _meaning(key: str, field: FieldInfo) -> str:
-    return (field.description or ("which one it is" if key == "type" else "")).replace(
-        "|", "\\|"
-    )
-
-
-def _first_sentence(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
 
 
 _RUNBOOKS_HEAD = f"""\

@@ -95,8 +95,8 @@ class _Model(BaseModel):
 class Login(_Model):
     """A Snowflake service user and the role it works under."""
 
-    user: Identifier
-    role: Identifier
+    user: Identifier = Field(description="made by `catflap bootstrap-sql`")
+    role: Identifier = Field(description="as the user")
     private_key_secret: SecretName | None = Field(
         default=None, description="name of the secret with the key, for `key_pair`"
     )
@@ -105,10 +105,14 @@ class Login(_Model):
 class Snowflake(_Model):
     """The account, and who we are there."""
 
-    account: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    database: Identifier
-    warehouse: Identifier
-    authenticator: Literal["workload_identity", "key_pair"] = "workload_identity"
+    account: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]+$", description="`<organization>-<account>`"
+    )
+    database: Identifier = Field(description="made by the first deploy")
+    warehouse: Identifier = Field(description="made by `catflap bootstrap-sql`")
+    authenticator: Literal["workload_identity", "key_pair"] = Field(
+        default="workload_identity", description="how functions sign in"
+    )
     admin: Login = Field(description="makes and owns the objects, loads included")
     reader: Login = Field(description="reads tables and watches pipes")
     repairer: Login | None = Field(
@@ -143,7 +147,7 @@ class Snowflake(_Model):
 class ChannelKeys(_Model):
     """Where a channel's secret is kept, such as Slack's webhook; never the secret."""
 
-    secret: SecretName
+    secret: SecretName = Field(description="the name of its secret")
 
 
 def _keys_of(name: str, kind: ChannelKind) -> type[ChannelKeys]:
@@ -160,6 +164,7 @@ def _keys_of(name: str, kind: ChannelKind) -> type[ChannelKeys]:
     made: type[ChannelKeys] = create_model(
         f"{name.title()}Channel",
         __base__=ChannelKeys,
+        __doc__=ChannelKeys.__doc__,
         **options,  # type: ignore[call-overload]  # fields by name
     )
     return made
@@ -182,18 +187,26 @@ else:  # each channel that needs a secret is a key of its own: `slack: {secret: 
 class Team(_Model):
     """Who hears what by e-mail, beside Slack."""
 
-    engineers: tuple[Email, ...] = ()
-    stakeholders: tuple[Email, ...] = ()
+    engineers: tuple[Email, ...] = Field(
+        default=(), description="e-mail addresses told as engineers"
+    )
+    stakeholders: tuple[Email, ...] = Field(
+        default=(), description="e-mail addresses told as stakeholders"
+    )
 
 
 class Environment(_Channels):
     """One place to deploy to. Durations are in the unit of their name."""
 
     name: str = Field(pattern=rf"^[a-z][a-z0-9]{{0,{MAX_NAME - 1}}}$")
-    account: str = Field(pattern=r"^\d{12}$")
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
-    snowflake: Snowflake
-    teams: dict[str, Team] = Field(min_length=1)
+    account: str = Field(pattern=r"^\d{12}$", description="AWS's, in quotes")
+    region: str = Field(
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="where to deploy"
+    )
+    snowflake: Snowflake = Field(description="the account, and who we are there")
+    teams: dict[str, Team] = Field(
+        min_length=1, description="a dataset's `owner.team` must be one of them"
+    )
     schedule_stacks: int = Field(
         default=4,
         ge=1,
@@ -201,19 +214,25 @@ class Environment(_Channels):
         description="fixed for an environment's life: another number moves schedules "
         "between stacks, where their names collide",
     )
-    max_concurrent_pulls: int = Field(default=10, ge=2, le=1000)
+    max_concurrent_pulls: int = Field(
+        default=10, ge=2, le=1000, description="datasets pulled at once"
+    )
     max_concurrent_backfills: int = Field(
         default=4,
         ge=2,
         le=1000,
         description="slices of backfills pulled at a time, beside the live pulls",
     )
-    check_every_minutes: int = Field(default=5, ge=1, le=60)
+    check_every_minutes: int = Field(
+        default=5, ge=1, le=60, description="between two freshness checks"
+    )
     keep_data: bool = Field(
         default=True, description="what was landed outlives its stack"
     )
-    log_retention_days: Literal[7, 14, 30, 90, 180, 365] = 30
-    tags: dict[str, str] = Field(default={})
+    log_retention_days: Literal[7, 14, 30, 90, 180, 365] = Field(
+        default=30, description="how long logs are kept"
+    )
+    tags: dict[str, str] = Field(default={}, description="on every resource")
     budgets: dict[str, Annotated[float, Field(gt=0, strict=False)]] = Field(
         default={}, description="USD a month, a team; `catflap cost` compares"
     )

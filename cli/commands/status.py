@@ -107,6 +107,7 @@ def run(
 ) -> int:
     """Print the status; 1 if anything is warn, error or unknown, or checks stopped."""
     reached = deployed(environment, environments=environments)
+    stack = LocalStack.read() if environment == LOCAL else None
     table, checks = reached.incidents(), reached.checks()
     with reached.reached():
         checked = checks.loads()
@@ -120,6 +121,8 @@ def run(
             else {}
         )
         names = sorted({*watches, *faulty, *declared(datasets)})
+        if stack is not None:
+            names = [name for name in names if name in stack.datasets]
         status = Status(
             environment=environment,
             now=now(),
@@ -141,8 +144,8 @@ def run(
             of_all=list(check_state.own.values()),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
-    if environment == LOCAL and not as_json:
-        for name, url in LocalStack.read().pages.items():
+    if stack is not None and not as_json:
+        for name, url in stack.pages.items():
             print(f"{name}: {url}")
     return status.code
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ class LocalStack:
     start: datetime
     speed: float
     pages: Mapping[str, str]
+    datasets: Sequence[str]
 
     @classmethod
     def read(cls, file: Path = FILE) -> Self:
@@ -50,6 +51,7 @@ class LocalStack:
             start=datetime.fromisoformat(said["start"]),
             speed=said["speed"],
             pages=said["pages"],
+            datasets=said["datasets"],
         )
         if not _is_locked(stack.owner):
             raise BadInput(_NONE)
@@ -69,6 +71,7 @@ class LocalStack:
                     "start": self.start.isoformat(),
                     "speed": self.speed,
                     "pages": dict(self.pages),
+                    "datasets": list(self.datasets),
                 }
             )
         )

@@ -19,7 +19,7 @@ from local.stack import SynthFailedError
 from local.status_page import page_of
 from local.trial.kept_state import KeptMoment, KeptState
 from local.trial.live import FileWatch, TrialClock, UpstreamClocks, live
-from local.trial.trial import Trial
+from local.trial.trial import SentMessage, Trial
 from local.trial.workspace import OWNER
 from project.fault import printable
 
@@ -37,25 +37,13 @@ class Standing:
 
     def until_interrupted(self) -> None:
         """Let schedules tick until Ctrl-C."""
-        folders = self.choice.folders
-        watch = FileWatch(
-            (folders.datasets, folders.apis, folders.environments, folders.models)
-        )
-        steps = live(
-            self.trial,
-            self.clock,
-            clocks=self.clocks,
-            redeploy=lambda: self._say(_redeployed(self.trial, self.choice)),
-            save=lambda: self._save(is_last=False),
-            watch=watch,
-        )
         with LoopbackServer(self._page) as status:
             slack = self.trial.stack.slack.url
             pages = {"status page": status.url, "Slack look-alike": slack}
             local_stack(self.trial, self.clock, pages).write()
             self._introduce(pages)
             try:
-                for sent in steps:
+                for sent in self._steps(pages):
                     for one in sent:
                         headline = printable(one.mail.subject)
                         self._say(f"{one.at:%H:%M} {one.mail.audience}: {headline}")
@@ -66,6 +54,24 @@ class Standing:
                 )
             finally:
                 FILE.unlink(missing_ok=True)
+
+    def _steps(self, pages: Mapping[str, str]) -> Iterator[list[SentMessage]]:
+        folders = self.choice.folders
+
+        def redeploy() -> None:
+            self._say(_redeployed(self.trial, self.choice))
+            local_stack(self.trial, self.clock, pages).write()
+
+        return live(
+            self.trial,
+            self.clock,
+            clocks=self.clocks,
+            redeploy=redeploy,
+            save=lambda: self._save(is_last=False),
+            watch=FileWatch(
+                (folders.datasets, folders.apis, folders.environments, folders.models)
+            ),
+        )
 
     def _introduce(self, pages: Mapping[str, str]) -> None:
         self._say("")
@@ -130,4 +136,5 @@ def local_stack(
         start=clock.start,
         speed=clock.speed,
         pages=pages,
+        datasets=trial.names,
     )

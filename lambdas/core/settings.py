@@ -20,7 +20,9 @@ from lambdas.core.http.destinations import Destinations
 class FunctionSettings(BaseModel):
     """The base of all: field `state_table` is the variable `STATE_TABLE`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     def to_environment(self) -> dict[str, str]:
         """The variables a function needs to read these settings back."""

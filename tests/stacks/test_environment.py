@@ -70,7 +70,7 @@ def keys_of(model: type[BaseModel]) -> Iterator[str]:
 
 
 def test_every_key_is_documented() -> None:
-    text = (app.ROOT / "docs" / "deploying.md").read_text()
+    text = (app.ROOT / "docs" / "settings.md").read_text()
     keys = set(keys_of(Environment)) - {"name"}
     assert {"account", "admin", "private_key_secret"} <= keys
     assert not {key for key in keys if key not in text}

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from cli.deployed.environment import FROM_THE_SHELL
 from cli.generate import COMMAND, ROOT, documents, main, stale
+from cli.settings_page import VARIABLES
 from lambdas.core.dataset import Api, Dataset
 from project.model_words import fields_of
 
@@ -32,3 +34,7 @@ def test_every_key_of_the_reference_has_a_meaning() -> None:
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) > 100
     assert [row for row in rows if row.rsplit("|", 2)[1].strip() == ""] == []
+
+
+def test_every_variable_that_a_command_reads_is_in_the_reference() -> None:
+    assert {name.upper() for name in FROM_THE_SHELL} <= set(VARIABLES)

@@ -28,6 +28,7 @@ def stack(tmp_path: Path) -> LocalStack:
         start=THEN,
         speed=60.0,
         pages={"status page": "http://127.0.0.1:2/"},
+        datasets=["cats"],
     )
 
 
