@@ -17,7 +17,8 @@ def links(header: str) -> dict[str, str]:
 
     A comma or semicolon inside `<…>` or quotes belongs to it; a link may have several
     relations (`rel="next last"`), and of several `rel` parameters the first counts.
-    Links with an anchor of their own speak of another resource and are left out.
+    Links with an anchor of their own speak of another resource and are left out, and
+    so are those that say that nothing is there (`results="false"`, as Sentry's do).
     What follows something that is not a link is not read.
     """
     found: dict[str, str] = {}
@@ -34,7 +35,7 @@ def links(header: str) -> dict[str, str]:
                 else param["token"] or ""
             )
             params.setdefault(param["name"].lower(), value)
-        if "anchor" not in params:
+        if "anchor" not in params and params.get("results") != "false":
             for relation in params.get("rel", "").lower().split():
                 found.setdefault(relation, link["target"])
     return found

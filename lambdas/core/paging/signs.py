@@ -227,9 +227,15 @@ class Signs:
     @cached_property
     def tokens(self) -> tuple[Sign, ...]:
         """What could be sent back to go on, those under a `next` first."""
-        if self.end is not None or self._is_one_record:
+        if self.end is not None:
             return ()
         found = [node for node in self._nodes if _is_token(node) and self._is_new(node)]
+        if self._is_one_record:
+            found = [
+                node
+                for node in found
+                if "next" in node.all_words and set(node.words) & TOKENS
+            ]
         if self.more is None:
             if self._leads_nowhere:
                 found = [node for node in found if "next" in node.words]
@@ -271,7 +277,7 @@ class Signs:
         """Whether what stands around a bare token leads back and not on: `cursors` with
         an `after` and a `before`, or a link to the page before, without a `next`.
         """
-        if "next" in node.all_words:
+        if "next" in node.all_words or words_of(_name_above(node)) == ("cursor",):
             return False
         around = [
             one
@@ -602,12 +608,18 @@ def _is_token(node: Node) -> bool:
         return False
     is_next = "next" in all_words and words <= LEADING
     if isinstance(value, int | float):
-        return is_next and value > 0
+        is_cursor = bool(words & {"after", "cursor"} and "cursor" in all_words)
+        return (is_next or is_cursor) and value > 0
     if node.is_empty or value in {"0", "-1", "null", "None"} or _is_next_link(node):
         return False
     if words == {"offset"} and value.isdecimal():
         return False
     return is_next or bool(words & TOKENS and words <= LEADING)
+
+
+def _name_above(node: Node) -> str:
+    above = node.way[-2] if len(node.way) > 1 else ""
+    return above if isinstance(above, str) else ""
 
 
 @lru_cache(maxsize=1024)

@@ -69,7 +69,7 @@ _PARTS = frozenset({
     "record", "items", "item", "size", "num", "nb", "found", "per", "hits", "key", "id",
     "prev", "previous", "first", "end", "of", "marker", "mark", "after", "before",
     "start", "index", "no", "number", "limit", "current", "stream", "error", "code",
-    "message",
+    "message", "continuation",
     "msg", "elements", "rows", "done", "data", "err", "status",
 })  # fmt: skip
 

@@ -101,7 +101,8 @@ def test_a_paginator_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
     (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "docs/paging.md", tmp_path / "docs")
+    for page in ("paging.md", "quality.md"):
+        shutil.copy(ROOT / "docs" / page, tmp_path / "docs")
     added = tmp_path / "lambdas/core/paging/paginators/turnstile.py"
     added.write_text(TURNSTILE.lstrip())
     for folder in ("apis", "datasets"):

@@ -15,7 +15,11 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.records.documents import Document
 from lambdas.core.records.failure import refuse_failure
 from lambdas.core.records.select import WHOLE, detect_selector, select_records
+from tests.unit.core.paging.more_answers import MORE_FIRST, MORE_LAST
 from tests.unit.core.paging.real_answers import FIRST, LAST, H, RealAnswer
+
+ALL_FIRST = {**FIRST, **{f"{name}, too": one for name, one in MORE_FIRST.items()}}
+ALL_LAST = {**LAST, **{f"{name}, too": one for name, one in MORE_LAST.items()}}
 
 
 def answered(real: RealAnswer) -> AnsweredPage:
@@ -44,9 +48,9 @@ def answered(real: RealAnswer) -> AnsweredPage:
     return page
 
 
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", ALL_FIRST)
 def test_a_first_answer_with_more_behind_it_is_followed_or_refused(name: str) -> None:
-    real = FIRST[name]
+    real = ALL_FIRST[name]
     page = answered(real)
     if real.is_refused:
         with pytest.raises(Terminal, match="declare") as caught:
@@ -64,10 +68,10 @@ def test_a_first_answer_with_more_behind_it_is_followed_or_refused(name: str) ->
         assert request.json == real.sends
 
 
-@pytest.mark.parametrize("name", LAST)
+@pytest.mark.parametrize("name", ALL_LAST)
 def test_a_last_answer_ends_the_pull(name: str) -> None:
-    assert AutoPaginator().after(answered(LAST[name]), None) is None
+    assert AutoPaginator().after(answered(ALL_LAST[name]), None) is None
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(FIRST) + len(LAST) >= 140
+    assert len(ALL_FIRST) + len(ALL_LAST) >= 280
