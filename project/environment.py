@@ -239,6 +239,17 @@ class Environment(_Channels):
     credit_price: Annotated[float, Field(gt=0, strict=False)] = Field(
         default=3.0, description="what a Snowflake credit costs, in USD"
     )
+    runbook_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+\{cause\}\S*$",
+        description="where messages find a cause's runbook, with `{cause}` in it; "
+        "absent = the page in `repository_url`",
+    )
+    repository_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s{}]+$",
+        description="where this project is kept, so that messages link its pages",
+    )
     permissions_boundary: str | None = Field(
         default=None,
         pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$",

@@ -83,6 +83,8 @@ class FreshnessStack(CatflapStack):
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
                 channels=environment.channels_json,
                 environment_name=environment.name,
+                runbook_url=environment.runbook_url,
+                repository_url=environment.repository_url,
                 check_every_s=environment.check_every_minutes * 60,
                 allowed_origins=environment.allowed_origins_json(catalogue),
             ),

@@ -141,6 +141,8 @@ class FreshnessSettings(ChannelSettings, SnowflakeSettings, UpstreamSettings):
     environment_name: str | None = None
     """Schedules bear it, and what a person is told to type; absent = schedules are not
     asked whether they are on."""
+    runbook_url: str | None = None
+    repository_url: str | None = None
     check_every_s: int = 300
     load_grace_s: int = 900
     skew_s: int = 300

@@ -14,6 +14,7 @@ from lambdas.core.errors import ChannelDown, DeliveryError
 from lambdas.core.incidents.groups import batches_of
 from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.notice import Notice
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import Channel, IncidentState
 
 LOG = logging.getLogger("catflap.freshness.outbox")
@@ -36,11 +37,13 @@ class Outbox:
         *,
         state: IncidentState,
         channels: Mapping[str, Channel],
+        pointers: Pointers,
         has_time: Callable[[], bool],
     ) -> None:
         """`has_time` says whether there is time for one more message."""
         self._state = state
         self._channels = channels
+        self._pointers = pointers
         self._has_time = has_time
 
     def deliver(self, waiting: Sequence[Notice]) -> Delivered:
@@ -72,7 +75,7 @@ class Outbox:
             self._state.delivered(notices)
             return notices
         delivered: list[Notice] = []
-        for batch in batches_of(notices):
+        for batch in batches_of([self._pointers.in_notice(one) for one in notices]):
             if not self._has_time():
                 LOG.warning(
                     "out of time; %s delivers the rest with the next check", name

@@ -26,6 +26,7 @@ from lambdas.adapters.wiring.signals import (
     limits_of,
 )
 from lambdas.core.incidents.channels import routes
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.pull.commit import Committer
 from lambdas.core.settings import FreshnessSettings
 from lambdas.freshness.check import FreshnessCheck
@@ -89,7 +90,14 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         state=state,
         judge=judge(known, reach, datasets.datasets),
         outbox=Outbox(
-            state=state, channels=made, has_time=lambda: remaining() > RESERVE
+            pointers=Pointers(
+                environment=known.environment_name,
+                runbook_url=known.runbook_url,
+                repository_url=known.repository_url,
+            ),
+            state=state,
+            channels=made,
+            has_time=lambda: remaining() > RESERVE,
         ),
         events=events,
         routes=reached,

@@ -28,6 +28,7 @@ from lambdas.core.freshness.watch import Watch, promise_hash
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Recipient
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.freshness.check import CheckResult, FreshnessCheck
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices
@@ -284,6 +285,7 @@ class _Outage:
             outbox=Outbox(
                 state=self.state,
                 channels=self.channels,
+                pointers=Pointers(environment="prod"),
                 has_time=lambda: has_time(RESERVE_S),
             ),
             events=MemoryEvents(),

@@ -28,6 +28,7 @@ from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.human import Change, changed_by_hand, said_by
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.notice import Notice, notices, with_notices
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.names import OURS
 from lambdas.freshness.check import FreshnessCheck
@@ -242,7 +243,12 @@ class Month:
             catalogue=catalogue,
             state=self.state,
             judge=judge,
-            outbox=Outbox(state=self.state, channels=channels, has_time=lambda: True),
+            outbox=Outbox(
+                state=self.state,
+                channels=channels,
+                pointers=Pointers(),
+                has_time=lambda: True,
+            ),
             events=MemoryEvents(),
             routes=ROUTES,
             self_check=SelfCheck(

@@ -33,6 +33,7 @@ from lambdas.core.incidents.human import Change, changed_by_hand
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.message import as_mail
 from lambdas.core.incidents.notice import Notice
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.loading.repair import Problem
 from lambdas.core.names import MONITOR
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
@@ -136,7 +137,12 @@ class House:
                 limits=limits,
                 deployment=DEPLOYMENT,
             ),
-            outbox=Outbox(state=self.state, channels=channels, has_time=lambda: True),
+            outbox=Outbox(
+                state=self.state,
+                channels=channels,
+                pointers=Pointers(),
+                has_time=lambda: True,
+            ),
             events=self.events,
             routes=routes,
             self_check=SelfCheck(
