@@ -13,10 +13,9 @@ from typing import Annotated
 import typer
 
 from cli import options
-from cli.deployed.environment import Deployed, deployed, now
+from cli.deployed.environment import Deployed, deployed, now, who
 from cli.documents import incident_document
 from cli.output import age, when
-from lambdas.adapters.environment import variables
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.channels import routes
 from lambdas.core.incidents.context import (
@@ -99,7 +98,7 @@ def run(
         before = _found(reached, incident_id)
         subject = _subject(before.dataset, datasets=datasets, apis=apis)
         change = Change(
-            by=_who(),
+            by=who(),
             acknowledge=ack,
             promised_for=_when("--eta", eta, subject),
             cause=cause,
@@ -175,11 +174,6 @@ def as_text(incident: Incident, at: datetime) -> str:
             *(f"  {label:<7}{printable(text)}" for label, text in labelled if text),
         ]
     )
-
-
-def _who() -> str:
-    shell = variables()
-    return shell.get("LOGNAME") or shell.get("USER") or "someone"
 
 
 def _by(who: str | None, at: datetime | None) -> str:

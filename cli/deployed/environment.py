@@ -193,6 +193,12 @@ def settings_of(
         raise BadInput(f"a variable of the shell is not accepted: {faults}") from None
 
 
+def who() -> str:
+    """The person at the keyboard."""
+    shell = variables()
+    return shell.get("LOGNAME") or shell.get("USER") or "someone"
+
+
 def now() -> datetime:
     """The time it is: CATFLAP_NOW (ISO 8601 with an offset) for a stack that lives in
     another one, as the embedded stack does. Raises BadInput.

@@ -35,7 +35,7 @@ from lambdas.core.freshness.watch import (
     tolerance_of,
 )
 from lambdas.core.incidents.channels import Routes
-from lambdas.core.incidents.context import context_of, removed_context
+from lambdas.core.incidents.context import IncidentContext, context_of, removed_context
 from lambdas.core.incidents.human import said_by
 from lambdas.core.incidents.incident import (
     Ending,
@@ -49,6 +49,7 @@ from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
 from lambdas.core.schedule.zones import last_morning
+from lambdas.core.silences.silence import Silence, holding
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
@@ -125,6 +126,7 @@ class FreshnessCheck:
         self._statements = statements
         self._has_time = has_time
         self._lineage = lineage(catalogue)
+        self._silences: Sequence[Silence] = ()
         self._promises = {
             name: promise_hash(dataset) for name, dataset in catalogue.datasets.items()
         }
@@ -133,6 +135,7 @@ class FreshnessCheck:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
         before = self._state.check_state()
+        self._silences = before.silences
         # First what waits: whatever happens to this check, nobody waits for another.
         waited = self._outbox.deliver(before.waiting)
         self._publish(before.events)
@@ -305,10 +308,12 @@ class FreshnessCheck:
         earlier = None
         if before is None and verdict.cause is not None:
             earlier = self._earlier(watch)
+        subject = context_of(dataset, usual=_usual(watch, now))
         transition = advance(
             before,
             verdict,
             now=now,
+            is_silenced=self._is_silenced(subject, verdict.cause, now),
             newest_at=newest_of(dataset, item.signals.table),
             still_old=passes_only_for_quiet(item.signals, verdict),
             inhibited_by=inhibited.by.get(dataset.name),
@@ -341,7 +346,7 @@ class FreshnessCheck:
         told = notices(
             transition,
             verdict,
-            subject=context_of(dataset, usual=_usual(watch, now)),
+            subject=subject,
             routes=self._routes,
             now=now,
         )
@@ -352,6 +357,19 @@ class FreshnessCheck:
             watch=kept,
         )
         return None, told
+
+    def _is_silenced(
+        self, subject: IncidentContext, cause: str | None, now: datetime
+    ) -> bool:
+        held = holding(
+            self._silences,
+            dataset=subject.dataset,
+            team=subject.team,
+            api=subject.api,
+            cause=cause,
+            now=now,
+        )
+        return held is not None
 
     def _earlier(self, watch: Watch | None) -> Incident | None:
         """The dataset's last incident that is over. One that was open at the last look

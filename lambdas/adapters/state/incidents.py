@@ -31,12 +31,14 @@ from lambdas.adapters.state.items import (
     OUTBOX,
     PROBLEM,
     REPAIRED,
+    SILENCE,
     is_misplaced,
     items_of,
     kind_and_name,
     monitor_items,
     monitor_key,
 )
+from lambdas.adapters.state.silences import silence_of
 from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.attainment import Day
@@ -110,6 +112,7 @@ class IncidentTable:
             ],
             failed=frozenset(found[FAILED]),
             events=[_read(item, "event", KeptEvent) for item in found[EVENT].values()],
+            silences=[silence_of(item) for item in found[SILENCE].values()],
             own={
                 name: incident
                 for name, item in found[OPEN].items()

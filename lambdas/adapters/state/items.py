@@ -8,6 +8,7 @@
 ``MONITOR`` / ``TROUBLE#<code> <name>``                  what keeps rows from loading
 ``REPORTED`` / ``FAILED#<name>``                         that a dataset's pull failed
 ``REPORTED`` / ``EVENT#<id>``                            an event that the bus refused
+``MONITOR`` / ``SILENCE#<id>``                           a silence that a person began
 
 What there is one of for each dataset, or more, is spread over partitions by a hash of
 its key: a partition takes 1,000 writes a second (DynamoDB), and an outage writes of all
@@ -40,6 +41,7 @@ SPREAD = frozenset({FRESHNESS, OUTBOX})
 REPORTED = "REPORTED"
 REPORTS = frozenset({FAILED, EVENT})
 """What pulls tell the next check."""
+SILENCE = "SILENCE"
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 

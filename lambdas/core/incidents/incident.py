@@ -253,8 +253,12 @@ def advance(
     morning: datetime | None = None,
     earlier: Incident | None = None,
     reopen_within: timedelta = REOPEN_WITHIN,
+    is_silenced: bool = False,
 ) -> Transition:
     """The incident after `verdict`, and who is told what.
+
+    With `is_silenced` people hear of its end alone; what they did not hear is news once
+    the silence is over.
 
     `still_old` says of a verdict `pass` that only quiet time makes it so, `has_news`
     that there is more to tell than before, under the same cause. `before` is the open
@@ -285,12 +289,18 @@ def advance(
         if _is_called_false(earlier, newest_at, now):
             return Transition(incident=None)
         if _comes_back(earlier, verdict, now=now, within=reopen_within):
-            return _timed(None, _reopened(earlier, seen), now=now, morning=None)
+            return _timed(
+                None,
+                _reopened(earlier, seen),
+                now=now,
+                morning=None,
+                is_silenced=is_silenced,
+            )
     if verdict.state.late and inhibited_by is not None:
         transition = _inhibited(before, seen, by=inhibited_by)
     else:
         transition = _by_itself(before, seen)
-    return _timed(before, transition, now=now, morning=morning)
+    return _timed(before, transition, now=now, morning=morning, is_silenced=is_silenced)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,6 +492,7 @@ def _timed(
     *,
     now: datetime,
     morning: datetime | None,
+    is_silenced: bool = False,
 ) -> Transition:
     """With what time alone brings: promises that passed, the line of the morning, the
     minutes of each cause; and without what a snooze keeps back.
@@ -491,9 +502,12 @@ def _timed(
         return transition
     told = list(transition.announcements)
     changes = _accounts(before, after, now)
+    if before is None and is_silenced:
+        told = [one for one in told if _passes_a_snooze(one)]
+        changes |= {"told": (), "causes": (), "paged_for": (), "paged_at": None}
     if before is not None:
         brought, noted = _brought_by_time(before, after, told, now, morning)
-        if _is_snoozed(before, now):
+        if is_silenced or _is_snoozed(before, now):
             told = [one for one in told if _passes_a_snooze(one)]
             changes |= _unsaid(before, after)
         else:

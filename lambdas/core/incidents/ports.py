@@ -15,6 +15,7 @@ from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem, Repaired
+from lambdas.core.silences.silence import Silence
 
 
 class Channel(Protocol):
@@ -48,6 +49,8 @@ class CheckState:
     """Datasets whose newest pull failed, as far as is known."""
     events: Sequence[KeptEvent] = ()
     """Events that the bus refused, by id."""
+    silences: Sequence[Silence] = ()
+    """What people silenced, whether it holds now or not."""
     own: Mapping[str, Incident] = field(default_factory=dict)
     """The open incidents of what is no dataset, by its name."""
 

@@ -507,3 +507,51 @@ def test_a_link_is_given_to_the_page_that_is_there(
 def test_the_page_is_either_written_or_linked_to(house: House) -> None:
     assert house("page")[0] == 2
     assert house("page", "--link", "--to", "page.html")[0] == 2
+
+
+def test_a_silence_is_begun_listed_and_ended(house: House) -> None:
+    env = house.options[-2:]
+
+    def silence(*arguments: str) -> tuple[int, Any]:
+        code = run(["silence", *arguments, *env, "--env", "dev", "--json"])
+        return code, json.loads(house.capsys.readouterr().out or "null")
+
+    code, begun = silence(
+        "--dataset", "cats", "--until", "2h", "--why", "an <!channel> upgrade"
+    )
+    (one,) = begun["silences"]
+    assert (code, one["dataset"], one["holds_until"]) == (
+        0,
+        "cats",
+        (NOW + 2 * HOUR).isoformat(),
+    )
+    assert house.state.check_state().silences[0].why == "an <!channel> upgrade"
+    assert silence("--end", one["silence_id"]) == (0, {"silences": []})
+    for wrong in (
+        ["--until", "2h", "--why", "of nothing"],
+        ["--dataset", "cats", "--until", "2h"],
+        ["--end", "s9"],
+        ["--cause", "gremlins", "--until", "2h", "--why", "x"],
+    ):
+        assert silence(*wrong)[0] == 2
+
+
+def test_slacks_manifest_has_the_address_that_the_deploy_gave(house: House) -> None:
+    assert house("slack-manifest")[0] == 2  # no Slack is declared
+    folder = Path(house.options[house.options.index("--environments") + 1])
+    (folder / "dev.yaml").write_text(ENVIRONMENT + "slack: {secret: catflap/slack}\n")
+    assert house("slack-manifest")[0] == 2  # not deployed yet
+    output = {"SlackUrl": {"Value": "https://abc.lambda-url.eu-central-1.on.aws/"}}
+    topic = {"T": {"Type": "AWS::SNS::Topic"}}
+    boto3.client("cloudformation").create_stack(
+        StackName="catflap-dev-people",
+        TemplateBody=json.dumps({"Resources": topic, "Outputs": output}),
+    )
+    code, out = house("slack-manifest")
+    assert code == 0
+    assert "https://api.slack.com/apps?new_app=1&manifest_json=" in out
+    code, document = house.json("slack-manifest")
+    assert (code, document["settings"]["interactivity"]["request_url"]) == (
+        0,
+        output["SlackUrl"]["Value"],
+    )
