@@ -543,7 +543,7 @@ def test_slacks_manifest_has_the_address_that_the_deploy_gave(house: House) -> N
     assert house("slack-manifest")[0] == 2  # not deployed yet
     output = {"SlackUrl": {"Value": "https://abc.lambda-url.eu-central-1.on.aws/"}}
     topic = {"T": {"Type": "AWS::SNS::Topic"}}
-    boto3.client("cloudformation").create_stack(
+    boto3.client("cloudformation", region_name="eu-central-1").create_stack(
         StackName="catflap-dev-people",
         TemplateBody=json.dumps({"Resources": topic, "Outputs": output}),
     )

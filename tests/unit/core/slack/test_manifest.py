@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from lambdas.core.slack.manifest import link_to_create, manifest
 
+from lambdas.core.slack.manifest import link_to_create, manifest
 from tests.datasets import a_dataset
 
 URL = "https://abc.lambda-url.eu-central-1.on.aws/"

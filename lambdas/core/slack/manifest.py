@@ -1,0 +1,61 @@
+"""The app as Slack makes it: its manifest ("Reference: app manifest")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.slack.mentions import handles_in
+
+NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_json="
+_ALWAYS = ("channels:read", "chat:write", "chat:write.public", "commands",
+           "groups:read")  # fmt: skip
+
+
+def manifest(
+    datasets: Iterable[Dataset], *, environment: str, url: str, command: str
+) -> dict[str, Any]:
+    """For the environment's own app, with the scopes that the datasets need.
+
+    No event subscriptions: nothing listens to messages. No token rotation, which
+    cannot be turned off again, and whose tokens live for twelve hours.
+    """
+    return {
+        "display_information": {
+            "name": f"catflap {environment}",
+            "description": "Says which data are late, and takes your word on it",
+        },
+        "features": {
+            "bot_user": {"display_name": f"catflap-{environment}"},
+            "slash_commands": [
+                {
+                    "command": command,
+                    "url": url,
+                    "description": "Report that something looks wrong with a dataset",
+                    "usage_hint": "report NAME what looks wrong",
+                    "should_escape": False,
+                }
+            ],
+        },
+        "oauth_config": {"scopes": {"bot": _scopes(datasets)}},
+        "settings": {
+            "interactivity": {"is_enabled": True, "request_url": url},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def link_to_create(document: dict[str, Any]) -> str:
+    """Where Slack makes the app of it."""
+    return NEW_APP + quote(json.dumps(document, separators=(",", ":")))
+
+
+def _scopes(datasets: Iterable[Dataset]) -> list[str]:
+    named = [one.owner.mention for one in datasets if one.owner.mention]
+    has_handles = any(handles_in(mention) for mention in named)
+    return sorted([*_ALWAYS, *(["usergroups:read"] if has_handles else [])])
