@@ -11,7 +11,7 @@ from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.ports import Warehouse
 from lambdas.core.quality.ports import LandedPull
-from lambdas.core.quality.result import CheckedLoad, DatasetChecks
+from lambdas.core.quality.result import CheckedLoad, DatasetChecks, Release
 from lambdas.freshness.quality import QualityChecks
 
 
@@ -23,6 +23,7 @@ class MemoryChecks:
     kept: dict[str, DatasetChecks] = field(default_factory=dict)
     landed: dict[str, LandedPull] = field(default_factory=dict)
     columns: dict[str, Observed] = field(default_factory=dict)
+    wanted: list[Release] = field(default_factory=list)
 
     def loads(self) -> Mapping[str, CheckedLoad]:
         return dict(self.remembered)
@@ -35,6 +36,12 @@ class MemoryChecks:
 
     def keep(self, checks: DatasetChecks) -> None:
         self.kept[checks.dataset] = checks
+
+    def releases(self, dataset: str) -> list[Release]:
+        return [one for one in self.wanted if one.dataset == dataset]
+
+    def released(self, release: Release) -> None:
+        self.wanted.remove(release)
 
     def forget(self, datasets: Iterable[str]) -> None:
         for name in datasets:

@@ -28,6 +28,7 @@ from lambdas.core.incidents.edit import edit
 from lambdas.core.incidents.human import Change
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
 from lambdas.core.names import MONITOR, OURS
+from lambdas.core.quality.result import Release
 from lambdas.core.schedule.when import time_to_come
 from project.fault import printable
 from project.yaml_files import load_datasets
@@ -74,6 +75,12 @@ def run(
         bool,
         typer.Option("--false-alarm", help="Close it: the data were right."),
     ] = False,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Show a run that its quality checks have held back."
+        ),
+    ] = None,
     resolve: Annotated[
         bool,
         typer.Option("--resolve", help="Close it; everyone who was notified is told."),
@@ -95,7 +102,13 @@ def run(
     """
     reached = deployed(environment, environments=environments)
     with reached.reached():
-        before = _found(reached, incident_id)
+        before = _found(reached, incident_id, of_checks=release is not None)
+        if release is not None:
+            wanted = Release(
+                dataset=before.dataset, run_id=release, by=_who(), at=now()
+            )
+            _release(reached, wanted)
+            note = f"{wanted.by} shows run {release}" + (f": {note}" if note else "")
         subject = _subject(before.dataset, datasets=datasets, apis=apis)
         change = Change(
             by=who(),
@@ -112,7 +125,7 @@ def run(
             _refuse_if_late(before)
         is_change = change != Change(by=change.by)
         incident, told = (
-            _change(reached, incident_id, change, subject)
+            _change(reached, before.incident_id, change, subject)
             if is_change
             else (before, ())
         )
@@ -186,10 +199,26 @@ def _causes(incident: Incident, at: datetime) -> str:
     return ", ".join(f"{one.code} {round(one.seconds / 60)} min" for one in spent)
 
 
-def _found(reached: Deployed, incident_id: str) -> Incident:
+def _release(reached: Deployed, wanted: Release) -> None:
+    """Have the next check show a run. Raises BadInput if it is not held back."""
+    table = reached.checks()
+    checked = table.loads().get(wanted.dataset)
+    held = () if checked is None else checked.held
+    if wanted.run_id not in held:
+        raise BadInput(
+            f"run {wanted.run_id} of {wanted.dataset} is not held back; accepted: "
+            f"{', '.join(held) or 'none, all its runs are shown or wait for checks'}"
+        )
+    table.release(wanted)
+
+
+def _found(reached: Deployed, incident_id: str, *, of_checks: bool = False) -> Incident:
     """The incident of that id, or the open one of a dataset of that name."""
     table = reached.incidents()
-    found = table.incident(incident_id) or table.open_incident(incident_id)
+    found = table.incident(incident_id)
+    if found is None and not of_checks:
+        found = table.open_incident(incident_id)
+    found = found or table.open_incident(incident_id, of_checks=True)
     if found is None:
         raise BadInput(
             f"there is no incident {incident_id!r}, nor an open one of a dataset of "
@@ -199,12 +228,12 @@ def _found(reached: Deployed, incident_id: str) -> Incident:
 
 
 def _change(
-    reached: Deployed, incident_id: str, change: Change, subject: IncidentContext
+    reached: Deployed, subject_id: str, change: Change, subject: IncidentContext
 ) -> tuple[Incident, tuple[str, ...]]:
     """The incident after the change, and who will be told."""
     incident, told = edit(
         reached.incidents(),
-        lambda: _found(reached, incident_id),
+        lambda: _found(reached, subject_id),
         change,
         subject=subject,
         routes=routes(reached.settings.secrets_of_channels),

@@ -588,6 +588,15 @@ class QualityCheck(Model):
         return self.valid_values
 
 
+class CircuitBreaker(Model):
+    """How long runs are kept back that could not be checked."""
+
+    hold_at_most: Period | None = Field(
+        default=None,
+        description="after so long they are shown all the same; absent = error_after",
+    )
+
+
 class Dataset(Model):
     """One table: `datasets/<dataset>.yaml`, its name being the file's."""
 
@@ -624,13 +633,22 @@ class Dataset(Model):
     freshness: Freshness = Field(
         default=Freshness(), description="how fresh the data is promised to be"
     )
-    circuit_breaker: bool = Field(
+    circuit_breaker: bool | CircuitBreaker = Field(
         default=False,
-        description="models stay on the last good data while an error check fails",
+        description="whether the relation shows only runs that passed their checks of "
+        "severity error (docs/quality.md)",
     )
     quality: tuple[QualityCheck, ...] = Field(
         default=(), description="checks of its rows, after each load (docs/quality.md)"
     )
+
+    @property
+    def breaker(self) -> CircuitBreaker | None:
+        """The circuit breaker, if it has one."""
+        written = self.circuit_breaker
+        if isinstance(written, CircuitBreaker):
+            return written
+        return CircuitBreaker() if written else None
 
 
 class SqlModel(Model):

@@ -42,6 +42,7 @@ from lambdas.core.quality.statements import (
     insert_results,
     newest_loads_query,
 )
+from lambdas.freshness.breaker import Breaker
 
 LOG = logging.getLogger("catflap.freshness.quality")
 FAILED_DAYS = 60
@@ -75,6 +76,7 @@ class QualityChecks:
         self._state = state
         self._routes = routes
         self._has_time = has_time
+        self._breaker = Breaker(database=database, store=store)
 
     def check(
         self, *, is_awake: bool, last_check_at: datetime | None, now: datetime
@@ -95,11 +97,18 @@ class QualityChecks:
         now: datetime,
     ) -> bool:
         """Whether anything waits for its checks, at the full hour."""
-        return is_hour_over(last_check_at, now) and any(
+        return any(
             one.name not in known
+            or known[one.name].waits
+            or self._is_asked_for(one)
             or self._newest_landed(one.name) != known[one.name].run_id
             for one in self._datasets.values()
+            if one.breaker is not None or is_hour_over(last_check_at, now)
         )
+
+    def _is_asked_for(self, dataset: Dataset) -> bool:
+        """Whether a person wants a run to be shown."""
+        return dataset.breaker is not None and bool(self._store.releases(dataset.name))
 
     def _checked(
         self, known: Mapping[str, CheckedLoad], now: datetime
@@ -111,32 +120,59 @@ class QualityChecks:
             for name, dataset in self._datasets.items()
             if name in loads
             and loads[name][0] is not None
-            and is_waiting(
-                dataset, known, run_id=loads[name][0], loaded_at=loads[name][1]
+            and (
+                self._is_asked_for(dataset)
+                or is_waiting(
+                    dataset, known, run_id=loads[name][0], loaded_at=loads[name][1]
+                )
             )
         ]
         if not due:
             return
-        before = {one.name: self._store.results(one.name) for one in due}
-        subjects = [self._subject(one, loads, before[one.name]) for one in due]
-        plan = self._plan(asking, subjects, now)
-        asking.measure(plan.branches())
+        waiting = self._breaker.waiting(asking, due)
+        subjects = [
+            self._subject(one, loads, waiting.get(one.name))
+            for one in due
+            if one.breaker is None or one.name in waiting
+        ]
         done: list[DatasetChecks] = []
-        for one in subjects:
-            name = one.dataset.name
-            checks = self._concluded(plan, asking, one, before[name], loads[name][1])
-            self._store.keep(checks)
-            done.append(checks)
-            try:
-                yield from self._told(one.dataset, checks, known.get(name), now)
-            except StateConflict as conflict:
-                LOG.warning("%s", conflict)
+        while subjects:
+            left: list[CheckedDataset] = []
+            for one, checks in self._run(asking, subjects, loads, now):
+                done.append(checks)
+                held, more = self._breaker.decide(asking, one, checks, now)
+                left += more
+                if more:
+                    continue  # which of several runs it was is found first
+                try:
+                    yield from self._told(one.dataset, checks, held, now)
+                except StateConflict as conflict:
+                    LOG.warning("%s", conflict)
+            subjects = left
         self._record(asking, done)
         LOG.info(
             "checked the quality of %s datasets with %s statements",
             len(done),
             asking.statements,
         )
+
+    def _run(
+        self,
+        asking: BatchMeasurement,
+        subjects: Sequence[CheckedDataset],
+        loads: Loads,
+        now: datetime,
+    ) -> Iterator[tuple[CheckedDataset, DatasetChecks]]:
+        """The checks of some datasets, by as few statements as it takes."""
+        plan = self._plan(asking, subjects, now)
+        asking.values, asking.errors = {}, {}
+        asking.measure(plan.branches())
+        for one in subjects:
+            name = one.dataset.name
+            before = self._store.results(name)
+            checks = self._concluded(plan, asking, one, before, loads[name][1])
+            self._store.keep(checks)
+            yield one, checks
 
     def _loads(self, asking: BatchMeasurement) -> Loads:
         """The newest load of every dataset with checks; of none that cannot be read."""
@@ -178,8 +214,9 @@ class QualityChecks:
             yield from self._bisected(asking, datasets[middle:])
 
     def _subject(
-        self, dataset: Dataset, loads: Loads, before: DatasetChecks | None
+        self, dataset: Dataset, loads: Loads, candidates: tuple[str, ...] | None
     ) -> CheckedDataset:
+        before = self._store.results(dataset.name)
         days = () if before is None else before.failed_days
         return CheckedDataset(
             dataset=dataset,
@@ -187,6 +224,7 @@ class QualityChecks:
             observed=self._runs.observed(dataset.name),
             expected=None if before is None else before.columns,
             skipped=frozenset(map(date.fromisoformat, days)),
+            candidates=candidates,
         )
 
     def _plan(
@@ -269,19 +307,22 @@ class QualityChecks:
         self,
         dataset: Dataset,
         checks: DatasetChecks,
-        known: CheckedLoad | None,
+        held: Sequence[str],
         now: datetime,
     ) -> Sequence[Notice]:
-        """Change the incident, and remember up to which load it was checked.
+        """Change the incident, and remember up to which load it was checked. `held` are
+        the runs that are held back.
 
         A check that could not run is as it was: it neither opens nor ends anything.
         """
+        known = self._store.loads().get(dataset.name)
         failing = [*checks.failing, *_unseen(checks, known)]
         verdict = quality_verdict(
             dataset.name,
             failing,
             promise=dataset.freshness,
             environment=self._environment,
+            held=held,
         )
         before = self._state.open_incident(dataset.name, of_checks=True)
         earlier = self._earlier(before, known)
@@ -322,6 +363,8 @@ class QualityChecks:
                 failing=tuple(one.check for one in failing),
                 unknown=tuple(one.check for one in checks.unknown),
                 incident_id=_incident_id(after, known),
+                held=tuple(held),
+                waits=self._breaker.is_waited_for(dataset.name),
             )
         )
         return made

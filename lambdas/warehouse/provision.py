@@ -26,6 +26,7 @@ from lambdas.core.errors import (
 )
 from lambdas.core.models.graph import REF, in_order, inputs_of, made_from, refs_of
 from lambdas.core.ports import Clock, Warehouse
+from lambdas.core.quality.release import create_released_table, release_before
 from lambdas.core.quality.statements import create_checks_table
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import access, loading, names, views
@@ -246,6 +247,8 @@ class Provisioner:
             access.runs_table_grant(database, repairer=repairer),
             create_checks_table(database),
             access.checks_table_grants(database, reader=reader),
+            create_released_table(database),
+            *access.released_table_grants(database, reader=reader, repairer=repairer),
         ):
             warehouse.query(statement)
         known = self._standing(warehouse)
@@ -324,6 +327,9 @@ class Provisioner:
             return digest
         for statement in table:
             warehouse.query(statement)
+        if dataset.breaker is not None:
+            for statement in release_before(self._database, dataset.name):
+                warehouse.query(statement)
         self._make_relation(warehouse, dataset, seen, known)
         raw = names.raw_table(self._database, dataset.name)
         loaded = loading.any_row(raw, below=loading.generation(dataset))

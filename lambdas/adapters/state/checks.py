@@ -3,6 +3,7 @@
 ``CHECKED`` / ``<dataset>``            up to which load it was checked, and what fails
 ``CHECKS#<dataset>`` / ``RESULTS``     the newest result of each check, with its history
 ``CHECKS#<dataset>`` / ``SAMPLES``     bad rows; they expire after 30 days
+``CHECKS#<dataset>`` / ``RELEASE#…``   a run that a person wants to be shown
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.columns.observed import Observed
 from lambdas.core.pull.run import RunStatus
 from lambdas.core.quality.ports import LandedPull
-from lambdas.core.quality.result import SAMPLES_KEPT_DAYS, CheckedLoad, DatasetChecks
+from lambdas.core.quality.result import (
+    SAMPLES_KEPT_DAYS,
+    CheckedLoad,
+    DatasetChecks,
+    Release,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -77,6 +83,23 @@ class CheckTable:
             self.forget_samples(checks.dataset)
         self._put({**_results_key(checks.dataset), "checks": _json(bare)})
 
+    def releases(self, dataset: str) -> list[Release]:
+        """Runs that a person wants to be shown, by id."""
+        found = items_of(
+            self._dynamodb, self._table, f"CHECKS#{dataset}", beginning="RELEASE#"
+        )
+        return [
+            msgspec.json.decode(item["release"]["S"], type=Release) for item in found
+        ]
+
+    def release(self, release: Release) -> None:
+        """Have a run shown by the next check."""
+        self._put({**_release_key(release), "release": _json(release)})
+
+    def released(self, release: Release) -> None:
+        """It is shown."""
+        self._delete(_release_key(release))
+
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop what is kept of datasets that have no checks any more."""
         for name in datasets:
@@ -124,6 +147,10 @@ def _results_key(dataset: str) -> dict[str, Any]:
 
 def _samples_key(dataset: str) -> dict[str, Any]:
     return _key(f"CHECKS#{dataset}", "SAMPLES")
+
+
+def _release_key(release: Release) -> dict[str, Any]:
+    return _key(f"CHECKS#{release.dataset}", f"RELEASE#{release.run_id}")
 
 
 def _json(value: object) -> dict[str, str]:

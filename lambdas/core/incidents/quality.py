@@ -19,6 +19,8 @@ WORDS: Mapping[str, str] = {
 """The causes of an incident of this kind, for people who use the data."""
 LISTED = 20
 """Failing checks that are spelled out; the rest is counted."""
+_HELD = 5
+HELD_BACK = "held back, and not shown"
 
 
 def quality_verdict(
@@ -27,6 +29,7 @@ def quality_verdict(
     *,
     promise: Freshness,
     environment: str | None,
+    held: Sequence[str] = (),
 ) -> Verdict:
     """One verdict on all checks of a dataset; without failing ones, that all is well.
 
@@ -42,6 +45,13 @@ def quality_verdict(
     more = len(ranked) - 1
     rest = f"; {more} more fail{'s' if more == 1 else ''}" if more else ""
     where = f" --env {environment}" if environment else ""
+    shown_by_hand = (
+        f"; `catflap incident {dataset} --release {held[-1]}{where}` shows the run all "
+        "the same"
+        if held
+        else ""
+    )
+    back = (f"{HELD_BACK}: run {', '.join(held[-_HELD:])}",) if held else ()
     return _verdict(
         dataset,
         cause=cause,
@@ -49,10 +59,11 @@ def quality_verdict(
         page=pages,
         tell=frozenset(tell),
         evidence=tuple(_line(one) for one in ranked[:LISTED])
-        + ((f"… and {len(ranked) - LISTED} more",) if len(ranked) > LISTED else ()),
+        + ((f"… and {len(ranked) - LISTED} more",) if len(ranked) > LISTED else ())
+        + back,
         next_step=f"see the rows with `catflap checks {dataset}{where}`; correct them "
         "at the source and pull them again, or correct the check in "
-        f"datasets/{dataset}.yaml",
+        f"datasets/{dataset}.yaml{shown_by_hand}",
     )
 
 

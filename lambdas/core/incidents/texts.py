@@ -21,6 +21,7 @@ from lambdas.core.incidents.incident import (
     in_plain_words,
 )
 from lambdas.core.incidents.message import Block, Message, block, local_time
+from lambdas.core.incidents.quality import HELD_BACK
 from lambdas.core.names import LOADING, MONITOR
 
 RUNBOOKS = "docs/runbooks"
@@ -111,7 +112,11 @@ def _checks_for_engineers(
 
 def _without_runs(incident: Incident) -> list[str]:
     """The checks, without what only engineers need."""
-    return [one.partition(", since run ")[0] for one in incident.evidence]
+    return [
+        one.partition(", since run ")[0]
+        for one in incident.evidence
+        if not one.startswith(HELD_BACK)
+    ]
 
 
 _WHAT = {"unknown": "unreadable", "pass": "at risk"}
@@ -166,8 +171,11 @@ def stakeholders_message(
         well = f"How new {name} is, is judged rightly again"
         return _ended(incident, subject, footer=footer, never_late=well)
     if incident.kind == "quality":
+        is_held = any(one.startswith(HELD_BACK) for one in incident.evidence)
         return Message(
-            headline=f"Some rows of {name} are not as they should be",
+            headline=f"{name} shows what came before; newer rows are being looked at"
+            if is_held
+            else f"Some rows of {name} are not as they should be",
             blocks=(
                 block("What it is", [subject.description]),
                 block("Since", [_since(incident, subject)]),

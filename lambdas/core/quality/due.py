@@ -54,4 +54,6 @@ def is_waiting(
     before = known.get(dataset.name)
     if before is None or before.rules != rules_hash(dataset) or before.unknown:
         return True
+    if before.waits:
+        return True
     return before.run_id != run_id or before.loaded_at != loaded_at

@@ -22,9 +22,11 @@ from lambdas.core.quality.metric import (
     query_of,
 )
 from lambdas.core.quality.registry import METRICS
+from lambdas.core.quality.release import released_with
 from lambdas.core.quality.result import QualityResult
 from lambdas.core.quality.statements import Branch, Key, rows_of_run
 from lambdas.core.sql import names
+from lambdas.core.sql.views import candidate_select
 
 Columns = Mapping[str, Mapping[str, SqlColumn]]
 """Columns by their names, of relations by theirs, as INFORMATION_SCHEMA has both."""
@@ -59,6 +61,8 @@ class CheckedDataset:
     observed: Observed
     expected: tuple[str, ...] | None = None
     skipped: frozenset[date] = frozenset()
+    candidates: tuple[str, ...] | None = None
+    """Runs that the circuit breaker may show: judged as if it did."""
 
     @property
     def changes(self) -> ColumnChanges:
@@ -128,6 +132,10 @@ class QualityPlan:
         relation = names.analytics_view(self.database, name)
         if relation_name(name) not in self.columns:
             raise ValueError(f"{relation} is not there yet, or cannot be read")
+        if one.candidates is not None:
+            runs = released_with(self.database, name, one.candidates)
+            seen = one.observed.columns
+            relation = f"({candidate_select(self.database, one.dataset, seen, runs)})"
         if check.on == "run":
             if one.run_id is None:
                 raise ValueError("no run is loaded yet")

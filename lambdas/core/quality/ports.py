@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from lambdas.core.columns.observed import Observed
-from lambdas.core.quality.result import CheckedLoad, DatasetChecks
+from lambdas.core.quality.result import CheckedLoad, DatasetChecks, Release
 
 
 class CheckStore(Protocol):
@@ -24,6 +24,12 @@ class CheckStore(Protocol):
 
     def keep(self, checks: DatasetChecks) -> None:
         """Keep results and samples."""
+
+    def releases(self, dataset: str) -> Sequence[Release]:
+        """Runs that a person wants to be shown."""
+
+    def released(self, release: Release) -> None:
+        """It is shown."""
 
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop what is kept of datasets that have no checks any more."""

@@ -100,6 +100,16 @@ class DatasetChecks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """That a person wants a run to be shown which its checks have held back."""
+
+    dataset: str
+    run_id: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedLoad:
     """What a freshness check begins with: up to which run and load a dataset was
     checked by which rules, and which of its checks fail or could not run. `incident_id`
@@ -114,6 +124,10 @@ class CheckedLoad:
     failing: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     incident_id: str | None = None
+    held: tuple[str, ...] = ()
+    """Runs that the circuit breaker holds back."""
+    waits: bool = False
+    """Whether runs wait for the circuit breaker's word."""
 
 
 def shown(value: float | None) -> str:

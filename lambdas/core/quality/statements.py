@@ -86,7 +86,7 @@ def newest_loads_query(database: str, datasets: Sequence[Dataset]) -> str:
 
 
 def _loaded(database: str, dataset: Dataset) -> str:
-    if dataset.write_disposition == "replace":
+    if dataset.write_disposition == "replace" and dataset.breaker is None:
         return names.analytics_view(database, dataset.name)
     return names.raw_table(database, dataset.name)
 

@@ -20,6 +20,15 @@ _SELECT = re.compile(r"\s*(--[^\n]*\n\s*)*\(*\s*(select|with)\b", re.IGNORECASE)
 
 def quality_findings(dataset: Dataset) -> Iterator[Finding]:
     """What is wrong with the checks of a dataset beyond their types."""
+    if dataset.breaker is not None and not any(
+        check.severity == "error" for check in dataset.quality
+    ):
+        yield Finding(
+            key=("circuit_breaker",),
+            sentence="there is no check of severity error that a run could fail; "
+            "accepted: false, or such a check in `quality`",
+            because=(("quality",),),
+        )
     seen: dict[str, int] = {}
     for index, check in enumerate(dataset.quality):
         at: Location = ("quality", index)

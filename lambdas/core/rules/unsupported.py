@@ -22,14 +22,7 @@ class Unsupported:
     accepted: str
 
 
-NOT_YET: tuple[Unsupported, ...] = (
-    Unsupported(
-        key=("circuit_breaker",),
-        asks_for_it=lambda dataset: dataset.circuit_breaker,
-        instead="look at the dataset's state before using its data",
-        accepted="false",
-    ),
-)
+NOT_YET: tuple[Unsupported, ...] = ()
 
 
 def unsupported_findings(dataset: Dataset) -> list[Finding]:

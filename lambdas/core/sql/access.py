@@ -77,6 +77,19 @@ def checks_table_grants(database: str, *, reader: str) -> str:
     return _grant(fewest(("INSERT",), "TABLE"), f"TABLE {table}", reader)
 
 
+def released_table_grants(
+    database: str, *, reader: str, repairer: str
+) -> Iterator[str]:
+    """On the table of what circuit breakers show: the freshness function writes it, and
+    the repair function removes no run that is shown.
+    """
+    table = names.released_table(database)
+    yield _grant(fewest(("SELECT", "INSERT"), "TABLE"), f"TABLE {table}", reader)
+    yield _grant(fewest(("SELECT",), "TABLE"), f"TABLE {table}", repairer)
+    runs = names.runs_table(database)
+    yield _grant(fewest(("SELECT",), "TABLE"), f"TABLE {runs}", reader)
+
+
 def raw_table_grants(
     table: str, *, reader: str, repairer: str, removes_old_runs: bool
 ) -> Iterator[str]:

@@ -79,6 +79,11 @@ def checks_table(database: str) -> str:
     return f"{identifier(database)}.{RAW_SCHEMA}.{CHECKS_TABLE}"
 
 
+def released_table(database: str) -> str:
+    """`DB.RAW._RELEASED`."""
+    return f"{identifier(database)}.{RAW_SCHEMA}._RELEASED"
+
+
 def analytics_view(database: str, dataset: str) -> str:
     """`DB.ANALYTICS.<DATASET>`."""
     return f"{identifier(database)}.{ANALYTICS_SCHEMA}.{identifier(dataset)}"

@@ -109,8 +109,32 @@ def show_dynamic_tables(database: str) -> str:
     )
 
 
+def candidate_select(
+    database: str,
+    dataset: Dataset,
+    observed: Mapping[str, ObservedType] | None,
+    runs: str,
+) -> str:
+    """What the relation would show if it showed these runs: a SELECT of
+    RELEASED_RUN_ID.
+    """
+    return _select(database, dataset, observed, runs)
+
+
+def released_runs(database: str, dataset: str) -> str:
+    """The runs that a circuit breaker shows, as RELEASED_RUN_ID."""
+    return (
+        "SELECT DISTINCT RUN_ID AS RELEASED_RUN_ID FROM "
+        f"{names.released_table(database)} "
+        f"WHERE DATASET = {names.literal(dataset)} AND IS_SHOWN"
+    )
+
+
 def _select(
-    database: str, dataset: Dataset, observed: Mapping[str, ObservedType] | None
+    database: str,
+    dataset: Dataset,
+    observed: Mapping[str, ObservedType] | None,
+    runs: str | None = None,
 ) -> str:
     if dataset.columns:
         columns = _declared(dataset, dataset.columns)
@@ -120,7 +144,9 @@ def _select(
         columns = ("PAYLOAD",)
     selected = ", ".join((*columns, *METADATA))
     table = names.raw_table(database, dataset.name)
-    return f"SELECT {selected} FROM {table}{_which_rows(database, dataset)}"
+    if runs is None and dataset.breaker is not None:
+        runs = released_runs(database, dataset.name)
+    return f"SELECT {selected} FROM {table}{_which_rows(database, dataset, runs)}"
 
 
 def _declared(
@@ -176,15 +202,21 @@ def _step(name: str) -> str:
     return f"'{escaped}'"
 
 
-def _which_rows(database: str, dataset: Dataset) -> str:
+def _which_rows(database: str, dataset: Dataset, runs: str | None) -> str:
+    """`runs` are those that may show, before any row hides another."""
+    only = "" if runs is None else _only(runs)
     match dataset.write_disposition:
         case "append":
-            return ""
+            return only
         case "merge":
-            return _newest_per_key(dataset)
+            return f"{only}{_newest_per_key(dataset)}"
         case "replace":
-            shown = _runs_of_newest_whole_pull(database, dataset)
+            shown = _runs_of_newest_whole_pull(database, dataset, runs)
             return f" INNER JOIN ({shown}) ON SHOWN_RUN_ID = _RUN_ID"
+
+
+def _only(runs: str) -> str:
+    return f" INNER JOIN ({runs}) ON RELEASED_RUN_ID = _RUN_ID"
 
 
 def _newest_per_key(dataset: Dataset) -> str:
@@ -249,17 +281,20 @@ _IS_LAST = "NVL(R.PAYLOAD['is_last']::VARCHAR, 'true') = 'true'"
 _ROWS = "TRY_TO_NUMBER(R.PAYLOAD['rows']::VARCHAR, 38, 0)"
 
 
-def _runs_of_newest_whole_pull(database: str, dataset: Dataset) -> str:
+def _runs_of_newest_whole_pull(
+    database: str, dataset: Dataset, shown: str | None
+) -> str:
     """The runs whose rows `replace` shows: the segments of one pull, mostly one.
 
     Joined, not asked by IN: a dynamic table with a subquery outside FROM is computed
     anew at each refresh (Snowflake: "Supported queries for dynamic tables").
     """
-    runs = _latest_run_files(database, dataset)
+    runs = _latest_run_files(database, dataset, shown)
     return (
         f"SELECT R._RUN_ID AS SHOWN_RUN_ID FROM ({runs}) AS R INNER JOIN "
         "(SELECT MAX(W.PULL_ID) AS NEWEST_PULL_ID FROM "
-        f"({_whole_pulls(database, dataset)}) AS W) ON NEWEST_PULL_ID = {_PULL_ID}"
+        f"({_whole_pulls(database, dataset, shown)}) AS W) "
+        f"ON NEWEST_PULL_ID = {_PULL_ID}"
     )
 
 
@@ -267,18 +302,19 @@ def runs_of_newest_whole_pulls(database: str, dataset: Dataset, *, newest: int) 
     """One row: the id of the oldest of the `newest` whole pulls, NULL if there are
     fewer. Run ids sort by their start, and a pull's is that of its first segment.
     """
+    shown = None if dataset.breaker is None else released_runs(database, dataset.name)
     return (
         "SELECT CASE WHEN COUNT(*) < "
         f"{newest} THEN NULL ELSE MIN(N.PULL_ID) END FROM (SELECT W.PULL_ID FROM "
-        f"({_whole_pulls(database, dataset)}) AS W ORDER BY W.PULL_ID DESC "
+        f"({_whole_pulls(database, dataset, shown)}) AS W ORDER BY W.PULL_ID DESC "
         f"LIMIT {newest}) AS N"
     )
 
 
-def _latest_run_files(database: str, dataset: Dataset) -> str:
+def _latest_run_files(database: str, dataset: Dataset, shown: str | None) -> str:
     """The newest word of each run of a dataset: its file, or the last amendment."""
     return (
-        f"SELECT * FROM {names.runs_table(database)} "
+        f"SELECT * FROM {names.runs_table(database)}{_only(shown) if shown else ''} "
         f"WHERE DATASET = {names.literal(dataset.name)} "
         "QUALIFY ROW_NUMBER() OVER (PARTITION BY _RUN_ID ORDER BY "
         "NVL(TRY_TO_NUMBER(PAYLOAD['amendment']::VARCHAR, 38, 0), 0) DESC, "
@@ -286,7 +322,23 @@ def _latest_run_files(database: str, dataset: Dataset) -> str:
     )
 
 
-def _whole_pulls(database: str, dataset: Dataset) -> str:
+def loaded_runs(database: str, dataset: Dataset) -> str:
+    """(RUN_ID, IS_WHOLE, LOADED_AT) of every run of which a row or the file is loaded;
+    it is whole with as many rows as its file says.
+    """
+    table = names.raw_table(database, dataset.name)
+    files = _latest_run_files(database, dataset, None)
+    return (
+        "SELECT NVL(R._RUN_ID, L._RUN_ID) AS RUN_ID, "
+        f"NVL(NVL(L.LOADED, 0) >= {_ROWS}, FALSE) AS IS_WHOLE, "
+        "NVL(L.LOADED_AT, R._LOADED_AT) AS LOADED_AT "
+        f"FROM ({files}) AS R FULL OUTER JOIN (SELECT _RUN_ID, COUNT(*) AS LOADED, "
+        f"MIN(_LOADED_AT) AS LOADED_AT FROM {table} GROUP BY _RUN_ID) AS L "
+        "ON L._RUN_ID = R._RUN_ID"
+    )
+
+
+def _whole_pulls(database: str, dataset: Dataset, shown: str | None) -> str:
     """The ids of pulls of which every row of every segment is loaded.
 
     A pull is whole when its last segment is there, as many as that one counts, and each
@@ -297,7 +349,7 @@ def _whole_pulls(database: str, dataset: Dataset) -> str:
     table = names.raw_table(database, dataset.name)
     return (
         f"SELECT {_PULL_ID} AS PULL_ID "
-        f"FROM ({_latest_run_files(database, dataset)}) AS R "
+        f"FROM ({_latest_run_files(database, dataset, shown)}) AS R "
         f"LEFT JOIN (SELECT _RUN_ID, COUNT(*) AS LOADED FROM {table} GROUP BY _RUN_ID) "
         f"AS L ON L._RUN_ID = R._RUN_ID GROUP BY {_PULL_ID} "
         f"HAVING MAX(CASE WHEN {_IS_LAST} THEN {_SEGMENT} ELSE 0 END) = COUNT(*) "

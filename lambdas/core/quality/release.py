@@ -1,0 +1,167 @@
+"""The circuit breaker: which runs are shown, which are held back, which wait.
+
+It shows what passed, and never hides what failed: between load and check a row that
+nobody looked at would show otherwise. Runs wait until their checks have passed on what
+would then be shown; one that fails is held back until a person shows it; one whose
+checks cannot run is shown once it has waited for `hold_at_most`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from lambdas.core.dataset import Dataset
+from lambdas.core.quality.result import QualityResult
+from lambdas.core.sql import names
+from lambdas.core.sql.views import loaded_runs, released_runs
+
+LONGEST_HOLD = timedelta(days=1)
+"""Where neither the breaker nor the promise says how long a run may wait."""
+ONE_BY_ONE = 10
+"""Runs that are judged each for itself in one look, where all together fail."""
+KEPT = 5
+"""Run ids that a message names; the rest is counted."""
+
+
+class Shown(StrEnum):
+    """Why a run is shown, or is not."""
+
+    BEFORE = "before"
+    """It was there before the breaker was."""
+    PASSED = "passed"
+    UNCHECKED = "unchecked"
+    BY_HAND = "by hand"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingRun:
+    """A run that is loaded, and neither shown nor held back. `is_whole`: with as many
+    rows as it landed.
+    """
+
+    run_id: str
+    is_whole: bool
+    loaded_at: datetime | None
+
+
+class Outcome(StrEnum):
+    """What the checks say of a run."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+def outcome_of(results: Iterable[QualityResult]) -> Outcome:
+    """Only checks of severity error hold a run back."""
+    states = {one.state for one in results if one.severity == "error"}
+    if "fail" in states:
+        return Outcome.FAIL
+    return Outcome.UNKNOWN if "error" in states else Outcome.PASS
+
+
+def longest_hold(dataset: Dataset) -> timedelta:
+    """How long a run may wait for checks that cannot run."""
+    breaker = dataset.breaker
+    if breaker is not None and breaker.hold_at_most is not None:
+        return breaker.hold_at_most.duration
+    promised = dataset.freshness.error_after
+    return LONGEST_HOLD if promised is None else promised.duration
+
+
+def overdue(
+    dataset: Dataset, waiting: Sequence[WaitingRun], now: datetime
+) -> list[WaitingRun]:
+    """Runs that have waited for too long."""
+    limit = now - longest_hold(dataset)
+    return [one for one in waiting if one.loaded_at is None or one.loaded_at <= limit]
+
+
+def waiting_query(database: str, datasets: Sequence[Dataset]) -> str:
+    """(DATASET, RUN_ID, IS_WHOLE, LOADED_AT) of every run that waits."""
+    return " UNION ALL ".join(_waiting(database, one) for one in datasets)
+
+
+def _waiting(database: str, dataset: Dataset) -> str:
+    name = names.literal(dataset.name)
+    known = (
+        f"SELECT DISTINCT RUN_ID AS KNOWN_RUN_ID FROM {names.released_table(database)} "
+        f"WHERE DATASET = {name}"
+    )
+    return (
+        f"SELECT {name} AS DATASET, A.RUN_ID, A.IS_WHOLE, A.LOADED_AT "
+        f"FROM ({loaded_runs(database, dataset)}) AS A "
+        f"LEFT JOIN ({known}) ON KNOWN_RUN_ID = A.RUN_ID WHERE KNOWN_RUN_ID IS NULL"
+    )
+
+
+def held_query(database: str, datasets: Sequence[str]) -> str:
+    """(DATASET, RUN_ID) of every run that is held back and not shown since."""
+    table = names.released_table(database)
+    return " UNION ALL ".join(
+        f"SELECT {names.literal(one)} AS DATASET, RUN_ID FROM {table} "
+        f"WHERE DATASET = {names.literal(one)} GROUP BY RUN_ID "
+        "HAVING COUNT_IF(IS_SHOWN) = 0"
+        for one in datasets
+    )
+
+
+def record_runs(
+    database: str, dataset: str, runs: Iterable[str], how: Shown, now: datetime
+) -> str:
+    """That runs are shown from now on, or are held back; again it says the same."""
+    is_shown = str(how is not Shown.HELD).upper()
+    at = names.literal(now.isoformat())
+    rows = ", ".join(
+        f"({names.literal(dataset)}, {names.literal(run)}, {is_shown}, "
+        f"{names.literal(how.value)}, {at})"
+        for run in runs
+    )
+    return (
+        f"INSERT INTO {names.released_table(database)} "
+        f"(DATASET, RUN_ID, IS_SHOWN, HOW, RECORDED_AT) VALUES {rows}"
+    )
+
+
+def create_released_table(database: str) -> str:
+    """`RAW._RELEASED`: which runs the breakers show."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {names.released_table(database)} "
+        "(DATASET VARCHAR, RUN_ID VARCHAR, IS_SHOWN BOOLEAN, HOW VARCHAR, "
+        "RECORDED_AT TIMESTAMP_TZ)"
+    )
+
+
+def release_before(database: str, dataset: str) -> Iterator[str]:
+    """Show all runs that were loaded before there was a breaker, and mark that it was
+    done, so that it is done once.
+    """
+    table, name = names.released_table(database), names.literal(dataset)
+    is_new = f"NOT EXISTS (SELECT 1 FROM {table} WHERE DATASET = {name})"
+    how = names.literal(Shown.BEFORE.value)
+    now = "CURRENT_TIMESTAMP()::TIMESTAMP_TZ"
+    yield (
+        f"INSERT INTO {table} (DATASET, RUN_ID, IS_SHOWN, HOW, RECORDED_AT) "
+        f"SELECT R.DATASET, R.RUN_ID, TRUE, {how}, {now} FROM "
+        f"(SELECT {name} AS DATASET, '' AS RUN_ID UNION SELECT {name}, _RUN_ID "
+        f"FROM {names.raw_table(database, dataset)} UNION SELECT {name}, _RUN_ID "
+        f"FROM {names.runs_table(database)} WHERE DATASET = {name}) AS R "
+        f"WHERE {is_new}"
+    )
+
+
+def released_with(database: str, dataset: str, candidates: Iterable[str]) -> str:
+    """The runs that are shown, and those that may be."""
+    more = "".join(f" UNION SELECT {names.literal(one)}" for one in candidates)
+    return released_runs(database, dataset) + more
+
+
+def in_short(runs: Sequence[str]) -> str:
+    """Run ids for a message."""
+    more = len(runs) - KEPT
+    listed = ", ".join(runs[:KEPT])
+    return listed + (f" and {more} more" if more > 0 else "")
