@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 DATASETS, APIS, ENVIRONMENTS = Path("datasets"), Path("apis"), Path("environments")
-MODELS = Path("models")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset's name.")]
 Datasets = Annotated[
@@ -18,7 +17,12 @@ Apis = Annotated[
     Path, typer.Option("--apis", metavar="DIR", help="The folder of APIs.")
 ]
 Models = Annotated[
-    Path, typer.Option("--models", metavar="DIR", help="The folder of models.")
+    Path | None,
+    typer.Option(
+        "--models",
+        metavar="DIR",
+        help="The folder of models; without, models beside the folder of datasets.",
+    ),
 ]
 Env = Annotated[
     str, typer.Option("--env", metavar="NAME", help="The environment to ask.")
@@ -31,3 +35,8 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]
 Limit = Annotated[int, typer.Option(min=1, help="Show at most this many.")]
+
+
+def models_of(datasets: Path, models: Path | None) -> Path:
+    """The folder of models: the one that was named, or the one beside the datasets."""
+    return datasets.parent / "models" if models is None else models

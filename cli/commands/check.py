@@ -44,13 +44,13 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
-    models: options.Models = options.MODELS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print faults and warnings on stderr, a summary on stdout. Returns the exit code:
     0 (warnings or not) or 2.
     """
-    written = read_files(datasets, apis, models)
+    written = read_files(datasets, apis, options.models_of(datasets, models))
     wrong = _python_faults(written, datasets)
     usual_runs: Mapping[str, timedelta] = {}
     not_known = ""

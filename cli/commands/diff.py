@@ -34,14 +34,14 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
-    models: options.Models = options.MODELS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print each change. Raises BadInput, BadFiles, NotReached."""
     from cli.changes.datasets import dataset_changes  # noqa: PLC0415 - as below
     from cli.deployed.published import published_catalogue  # noqa: PLC0415 - boto3: half a second that --help need not take
 
-    catalogue = load_catalogue(datasets, apis, models)
+    catalogue = load_catalogue(datasets, apis, options.models_of(datasets, models))
     reached = deployed(environment, environments=environments)
     with reached.reached():
         before = published_catalogue(reached)

@@ -100,7 +100,7 @@ def run(
     clean: Clean = False,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
-    models: options.Models = options.MODELS,
+    models: options.Models = None,
     environments: options.Environments = options.ENVIRONMENTS,
     as_json: options.Json = False,
 ) -> int:
@@ -111,7 +111,10 @@ def run(
     if fresh and not stay:
         raise BadInput("--fresh goes with --stay, which alone keeps its state")
     folders = ProjectFolders(
-        datasets=datasets, apis=apis, environments=environments, models=models
+        datasets=datasets,
+        apis=apis,
+        environments=environments,
+        models=options.models_of(datasets, models),
     )
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     began = datetime.now(UTC)

@@ -14,7 +14,7 @@ from lambdas.core.quality.plan import CheckedDataset
 from lambdas.core.quality.ports import CheckStore
 from lambdas.core.quality.release import (
     ONE_BY_ONE,
-    Outcome,
+    RunJudgement,
     Shown,
     WaitingRun,
     held_query,
@@ -75,20 +75,20 @@ class Breaker:
             return (), []
         name, runs = one.dataset.name, one.candidates
         outcome = outcome_of(checks.results)
-        if outcome is Outcome.FAIL and len(runs) > 1:
+        if outcome is RunJudgement.FAIL and len(runs) > 1:
             rest = self._waiting[name] = [
                 run for run in self._waiting[name] if run.run_id in runs
             ]
             first = min(run.run_id for run in rest)
             return (), [dataclasses.replace(one, candidates=(first,))]
-        if outcome is Outcome.PASS:
+        if outcome is RunJudgement.PASS:
             self._record(asking, one.dataset, runs, Shown.PASSED, now)
-        elif outcome is Outcome.FAIL:
+        elif outcome is RunJudgement.FAIL:
             self._record(asking, one.dataset, runs, Shown.HELD, now)
             self._held[name] += runs
         late = [run.run_id for run in overdue(one.dataset, self._left(one), now)]
         self._record(asking, one.dataset, late, Shown.UNCHECKED, now)
-        is_next = outcome is not Outcome.UNKNOWN
+        is_next = outcome is not RunJudgement.UNKNOWN
         return self._held[name], self._next(one) if is_next else []
 
     def is_waited_for(self, dataset: str) -> bool:

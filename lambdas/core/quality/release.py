@@ -48,7 +48,7 @@ class WaitingRun:
     loaded_at: datetime | None
 
 
-class Outcome(StrEnum):
+class RunJudgement(StrEnum):
     """What the checks say of a run."""
 
     PASS = "pass"  # noqa: S105 - no password
@@ -56,12 +56,12 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-def outcome_of(results: Iterable[QualityResult]) -> Outcome:
+def outcome_of(results: Iterable[QualityResult]) -> RunJudgement:
     """Only checks of severity error hold a run back."""
     states = {one.state for one in results if one.severity == "error"}
     if "fail" in states:
-        return Outcome.FAIL
-    return Outcome.UNKNOWN if "error" in states else Outcome.PASS
+        return RunJudgement.FAIL
+    return RunJudgement.UNKNOWN if "error" in states else RunJudgement.PASS
 
 
 def longest_hold(dataset: Dataset) -> timedelta:

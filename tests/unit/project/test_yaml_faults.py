@@ -192,9 +192,8 @@ DATASETS: list[tuple[str, str, list[tuple[int, str, str]]]] = [
         (4, "source.parent.fields", "at least 1")]),
     ("  client: cats", "  parent: {dataset: x, fields: {a: 'b[['}}\n  client: cats", [
         (4, "source.parent.fields.a", "cannot be read as a path")]),
-    # not built yet
     ("columns:", "circuit_breaker: true\ncolumns:", [
-        (17, "circuit_breaker", "not supported yet")]),
+        (17, "circuit_breaker", "no check of severity error")]),
     # YAML itself
     ("  client: cats", "\tclient: cats", [(4, "document", "a tab")]),
     ("description: Every cat", "description: Every: cat", [(1, "document", "`: `")]),
