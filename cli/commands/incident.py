@@ -104,9 +104,7 @@ def run(
     with reached.reached():
         before = _found(reached, incident_id, of_checks=release is not None)
         if release is not None:
-            wanted = Release(
-                dataset=before.dataset, run_id=release, by=_who(), at=now()
-            )
+            wanted = Release(dataset=before.dataset, run_id=release, by=who(), at=now())
             _release(reached, wanted)
             note = f"{wanted.by} shows run {release}" + (f": {note}" if note else "")
         subject = _subject(before.dataset, datasets=datasets, apis=apis)
