@@ -39,6 +39,11 @@ _GRANTABLE = frozenset(
 )
 
 
+_GRANT_COLUMNS = ("created_on", "privilege", "granted_on", "name", "granted_to",
+                  "grantee_name", "grant_option", "granted_by")  # fmt: skip
+"""Snowflake: SHOW GRANTS, "Output"."""
+
+
 class RoleStatements:
     """They change the account's access control and nothing else."""
 
@@ -61,6 +66,12 @@ class RoleStatements:
             r"USE\s+SECONDARY\s+ROLES\s+\S+": self._nothing_to_do,
             rf"DROP\s+(?P<kind>ROLE|USER|WAREHOUSE)\s+{IF}{NAMED}": self._drop,
             rf"SHOW\s+GRANTS\s+TO\s+ROLE\s+{NAMED}": self._show_grants,
+            rf"SHOW\s+GRANTS\s+OF\s+(?P<kind>DATABASE\s+ROLE|ROLE)\s+{NAMED}": (
+                self._show_holders
+            ),
+            rf"SHOW\s+GRANTS\s+ON\s+(?P<kind>DYNAMIC\s+TABLE|\w+)\s+{NAMED}": (
+                self._show_grants_on
+            ),
             rf"{_VERB}ROLE\s+(?P<role>{NAME})\s+{_TO}": self._grant_role,
             rf"{_VERB}DATABASE\s+ROLE\s+(?P<role>{NAME})\s+{_TO}": (
                 self._grant_database_role
@@ -253,8 +264,6 @@ class RoleStatements:
     ) -> Answer:
         role = complete(match["name"], None, None)
         self._known_role(role)
-        columns = ("created_on", "privilege", "granted_on", "name", "granted_to",
-                   "grantee_name", "grant_option", "granted_by")  # fmt: skip
         granted = [
             (one.privilege, self._written_kind(one.on), one.on.name)
             for one in self._access.grants
@@ -265,8 +274,47 @@ class RoleStatements:
             if role in parents
         ]
         return Answer(
-            columns=columns,
+            columns=_GRANT_COLUMNS,
             rows=[(None, *one, "ROLE", role, "false", "") for one in sorted(granted)],
+        )
+
+    def _show_grants_on(
+        self, match: re.Match[str], session: Session, _now: datetime
+    ) -> Answer:
+        """Grants on one object, its owner's among them."""
+        written = " ".join(match["kind"].upper().split())
+        kind = _SHARED_NAMES.get(written, written)
+        name = complete(match["name"], session.database, session.schema)
+        thing = Thing(cast("Kind", kind), name)
+        owner = self._access.owners.get(thing)
+        if owner is None:
+            raise missing(written.capitalize(), name)
+        held = {
+            (one.privilege, one.role) for one in self._access.grants if one.on == thing
+        }
+        return Answer(
+            columns=_GRANT_COLUMNS,
+            rows=[
+                (None, privilege, self._written_kind(thing), name, *_grantee(role),
+                 "false", owner)
+                for privilege, role in sorted({*held, (OWNERSHIP, owner)})
+            ],
+        )  # fmt: skip
+
+    def _show_holders(
+        self, match: re.Match[str], _session: Session, _now: datetime
+    ) -> Answer:
+        """To whom a role was granted."""
+        role = complete(match["name"], None, None)
+        self._known_role(role)
+        holders = [_grantee(one) for one in sorted(self._access.parents[role])] + [
+            ("USER", user.name)
+            for user in self._access.users.values()
+            if role in user.roles
+        ]
+        return Answer(
+            columns=("created_on", "role", "granted_to", "grantee_name", "granted_by"),
+            rows=[(None, role, *one, "") for one in holders],
         )
 
     def _written_kind(self, thing: Thing) -> str:
@@ -281,3 +329,8 @@ class RoleStatements:
 
 def _gives(match: re.Match[str]) -> bool:
     return match["verb"].upper() == "GRANT"
+
+
+def _grantee(role: str) -> tuple[str, str]:
+    """Kind and name: a role of a database is written with it."""
+    return ("DATABASE_ROLE" if "." in role else "ROLE"), role

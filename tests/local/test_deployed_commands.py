@@ -229,3 +229,37 @@ def test_snowflake_that_does_not_let_us_in_is_unknown_never_late(shell: Shell) -
     assert code == 1
     assert document["verdict"]["state"] == "unknown"
     assert document["verdict"]["cause"] == "monitor_blind"
+
+
+def test_access_follows_roles_to_their_users_and_tells_what_a_hand_granted(
+    shell: Shell, tmp_path: Path
+) -> None:
+    code, before = shell.json("access", "flights")
+    assert (code, before["not_seen"]) == (0, [])
+    (flights,) = before["datasets"]
+    readers = {one["name"] for one in flights["snowflake"] if "read" in one["can"]}
+    assert shell.world.stack.project.environment.snowflake.reader.user in readers
+    changers = {one["name"] for one in flights["aws"] if "change" in one["can"]}
+    assert {one.rsplit("-", 1)[-1] for one in changers} >= {"freshness", "repair"}
+    kept = tmp_path / "before.json"
+    kept.write_text(json.dumps(before))
+    database = shell.world.stack.project.environment.snowflake.database
+    shell.world.stack.snowflake.administer(
+        [
+            "USE ROLE USERADMIN",
+            "CREATE ROLE CURIOUS",
+            "CREATE USER EVE",
+            "GRANT ROLE CURIOUS TO USER EVE",
+            "USE ROLE SYSADMIN",
+            f"GRANT DATABASE ROLE {database}.ANALYTICS_READER TO ROLE CURIOUS",
+        ]
+    )
+    _, after = shell.json("access", "flights", "--since", str(kept))
+    granted = after["changes"]["flights"]["granted"]
+    assert {(one["kind"], one["name"]) for one in granted} == {
+        ("user", "EVE"),
+        ("role", "CURIOUS"),
+    }
+    assert after["changes"]["flights"]["removed"] == []
+    _, out, _ = shell("access", "flights", "--since", str(kept))
+    assert "granted since: user EVE may read" in out
