@@ -182,7 +182,7 @@ def _check_alone(
     header = file.header.value if isinstance(file.header.value, dict) else {}
     beside = file.beside.value if isinstance(file.beside.value, dict) else {}
     for key in header.keys() & beside.keys():
-        file.tell((key,), f"stands in {file.path.name}, too; accepted: one of the two")
+        file.tell((key,), f"is in {file.path.name}, too; accepted: one of the two")
     found = ModelFindings()
     clean = walk_model(SqlModel, {**header, **beside}, (), found)
     for location, sentence in found.faults:
@@ -314,6 +314,6 @@ def _stray_faults(folder: Path, files: Mapping[str, _ModelFile]) -> Iterator[Fau
             file=str(path),
             line=1,
             key="file",
-            sentence="lies in a folder below, where nobody looks; accepted: files "
+            sentence="is in a subfolder, which is not read; accepted: files "
             f"directly in {quoted(str(folder))}",
         )

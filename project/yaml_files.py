@@ -247,7 +247,7 @@ def _read_folder(
             faults += [
                 _file_fault(
                     one,
-                    "lies in a folder below, where nobody looks; accepted: files "
+                    "is in a subfolder, which is not read; accepted: files "
                     f"directly in {quoted(str(folder))}",
                 )
                 for one in nested

@@ -138,7 +138,7 @@ def _explain_syntax(
     written = lines[line - 1] if line <= len(lines) else ""
     leading = written[: len(written) - len(written.lstrip())]
     if "\t" in leading:
-        return "a tab stands in the indentation; accepted: spaces"
+        return "the indentation has a tab; accepted: spaces"
     problem = error.problem or "cannot be read"
     if "mapping values are not allowed" in problem:
         return (
@@ -258,7 +258,7 @@ class _Builder:
             self._stop(
                 event,
                 location,
-                "an alias stands inside of what it names; accepted: an alias to "
+                "an alias is inside of what it names; accepted: an alias to "
                 "something that ended before it",
             )
         if name not in self._anchors:

@@ -61,7 +61,7 @@ class FreshnessStack(CatflapStack):
             self,
             "FailedChecks",
             meaning="Freshness checks that failed. The function's log says why; the "
-            "next check looks at everything again.",
+            "next check checks everything again.",
             engineers=notifications.engineers,
             fifo=False,
         ).queue

@@ -87,7 +87,7 @@ class WarehouseStack(CatflapStack):
             "FailedChanges",
             meaning="Changes of Snowflake's objects that failed: a deploy that ended "
             "without an answer to CloudFormation, or columns that a relation has not "
-            "got yet. The function's log says why; the next deploy makes it anew.",
+            "got yet. The function's log says why; the next deploy tries again.",
             engineers=notifications.engineers,
             fifo=False,
         ).queue
@@ -181,7 +181,7 @@ class WarehouseStack(CatflapStack):
         rule = events.CfnRule(
             self,
             "ColumnsObserved",
-            description="Makes a relation anew when its data has shown other columns",
+            description="Creates a relation again when its data has other columns",
             event_bus_name=landing.bus.event_bus_name,
             event_pattern={
                 "account": [self.account],

@@ -43,7 +43,7 @@ from project.yaml_files import load_datasets
 
 DONE, OUTSIDE_FAILED, INTERRUPTED = 0, 3, 130
 _READS_ON = (
-    "{name}: the API is not told where a slice ends, so each slice reads on to the "
+    "{name}: the API does not know where a slice ends, so each slice reads on to the "
     "newest row. To avoid that, use {{incremental.end_value}} in a parameter of the "
     "endpoint (live pulls leave it out), or declare row_order: asc if rows come so"
 )

@@ -87,7 +87,7 @@ def run(
     """
     if environment is not None:
         if to or state or until or window:
-            raise BadInput("--env wakes what is deployed; leave the other options away")
+            raise BadInput("--env wakes what is deployed; leave out the other options")
         from cli.deployed.environment import deployed  # noqa: PLC0415 - what is deployed imports twice what a pull here does
 
         load_datasets([name], datasets=datasets, apis=apis)
@@ -197,7 +197,7 @@ def _bounds(
     if incremental is None:
         raise BadInput(
             f"{dataset.name} has no incremental in its source, so it is always "
-            "pulled whole; leave --until and --window away"
+            "pulled whole; leave out --until and --window"
         )
     if window is None:
         return None, cursor_bound("--until", str(until), incremental)

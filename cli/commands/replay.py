@@ -215,8 +215,8 @@ def _read_fixed(path: Path) -> dict[str, bytes]:
             )
         elif one.quarantined in found:
             faults.append(
-                f"{path}:{number}: quarantined: {one.quarantined} stands twice; "
-                "accepted: each row once"
+                f"{path}:{number}: quarantined: {one.quarantined} is there "
+                "twice; accepted: each row once"
             )
         found[one.quarantined] = record
     if faults:
@@ -328,7 +328,7 @@ def _as_text(one: ReplayOutcome) -> str:
     if one.resumed:
         done.append("its pipe is resumed")
     if one.refreshed:
-        done.append(f"Snowpipe was told to load {one.refreshed} files")
+        done.append(f"Snowpipe was asked to load {one.refreshed} files")
     if one.landed_again:
         done.append(f"{one.landed_again} files that failed to load have landed again")
     if one.replayed:

@@ -51,7 +51,7 @@ def run(
     admin = reached.environment.snowflake.admin.user
     replay = " ".join(["catflap replay", *(one.name for one in chosen)])
     first = [f"Run this as {admin}.", _ROWS] if rows else [f"Run this as {admin}."]
-    last = f"Then load what landed meanwhile: {replay} --env {environment}"
+    last = f"Then load what has landed since: {replay} --env {environment}"
     print(sql_script(first, steps, [last]))
     return 0
 

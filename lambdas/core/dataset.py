@@ -134,7 +134,7 @@ class ResponseAction(Model):
 class Incremental(Model):
     """The cursor: which rows are new."""
 
-    cursor_path: JsonPath = Field(description="where in a record the cursor stands")
+    cursor_path: JsonPath = Field(description="where in a record the cursor is")
     initial_value: str | int | float | None = Field(
         default=None, description="where the first pull begins"
     )
@@ -348,11 +348,9 @@ class Column(Model):
     type: ColumnType = Field(
         description="what a value is cast to; one that does not cast is null"
     )
-    personal: bool = Field(
-        default=False, description="whether it says something of a person"
-    )
+    personal: bool = Field(default=False, description="whether it is personal data")
     description: str | None = Field(
-        default=None, description="for whoever reads the table"
+        default=None, description="for the people who read the table"
     )
     path: JsonPath | None = Field(
         default=None, description="where in a record; absent = the column's name"
@@ -408,7 +406,7 @@ class Probe(Model):
         default={}, description="the query"
     )
     newest_at: JsonPath = Field(
-        description="where the newest record's time stands in the answer"
+        description="where in the answer the newest record's time is"
     )
 
 
@@ -688,7 +686,7 @@ class SqlModel(Model):
     )
     description: str = Field(default="", description="what it is, in a sentence")
     columns: dict[str, str] = Field(
-        default={}, description="what its columns are, for whoever reads it"
+        default={}, description="what its columns are, for the people who read it"
     )
 
 

@@ -66,7 +66,7 @@ class PagerDutyChannel:
             ) from error
         if _KEY.fullmatch(key) is None:
             raise ChannelDown(
-                f"what stands at {self._reference} is no routing key; put the 32 "
+                f"the value of {self._reference} is not a routing key; put the 32 "
                 "characters of an Events API v2 integration there"
             )
         return key

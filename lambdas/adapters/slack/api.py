@@ -123,7 +123,7 @@ def _refusal(method: str, said: Mapping[str, Any]) -> DeliveryError:
         scope = f": {needed}" if re.fullmatch(r"[a-z:,._]{1,200}", needed) else ""
         return ChannelDown(
             f"Slack refuses {method}: {OF_THE_APP[code]} ({code}{scope}); "
-            "docs/slack.md says how to install the app anew"
+            "docs/slack.md says how to install the app again"
         )
     return SlackRefused(code, f"Slack refuses {method} ({code})")
 

@@ -342,7 +342,7 @@ class ApiPages:
         if origin_of(request.url) != origin_of(base.url):
             raise Terminal(
                 f"the position leads to {self._http.public(request.url)}, outside "
-                "base_url; begin anew",
+                "base_url; start over",
                 kind=RunErrorKind.RESPONSE,
             )
         if into is None:

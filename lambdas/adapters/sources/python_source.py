@@ -411,7 +411,7 @@ def _encoded(record: Mapping[object, object], where: str) -> bytes:
 def failed(error: Exception, reference: str) -> Terminal:
     """The error of a person's code: where, and of what type."""
     return Terminal(
-        f"{where_of(error, reference)}: {type(error).__name__}; mend the generator, or "
+        f"{where_of(error, reference)}: {type(error).__name__}; fix the generator, or "
         "let it raise an UpstreamError that says what the API did",
         kind=RunErrorKind.INTERNAL,
     )

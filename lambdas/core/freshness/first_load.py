@@ -89,7 +89,7 @@ def awaiting(verdict: Verdict, *, until: datetime, is_empty: bool) -> Verdict:
     evidence = (
         "the table is empty and has always been"
         if is_empty
-        else "it was paused until a moment ago, and nothing was pulled meanwhile"
+        else "it was paused until just now, and nothing was pulled in that time"
     )
     return dataclasses.replace(
         verdict,

@@ -100,7 +100,7 @@ def monitor_context() -> IncidentContext:
     return IncidentContext(
         dataset=MONITOR,
         description="catflap's own monitoring",
-        promise="every dataset is looked at when it is due, and people are told",
+        promise="every dataset is checked when it is due, and people are told",
         timezone="UTC",
         team="whoever runs catflap",
     )

@@ -45,6 +45,4 @@ def edit(
         except StateConflict:
             continue
         return kept, made
-    raise StateConflict(
-        f"the incident was changed {TRIES} times meanwhile; ask once more"
-    )
+    raise StateConflict(f"the incident was changed {TRIES} times meanwhile; try again")

@@ -157,9 +157,9 @@ class AnsweredPage:
         if isinstance(value, str) and value.strip().isdecimal():
             return int(value)
         raise bad_response(
-            f"total_path `{path}` should hold a whole number, got a "
+            f"total_path `{path}` should be a whole number, got a "
             f"{kind_of(raw) if raw is not None else 'null'}; set total_path to where "
-            "the total stands, or to null"
+            "the total is, or to null"
         )
 
 

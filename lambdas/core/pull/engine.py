@@ -335,9 +335,9 @@ class Puller:
     ) -> None:
         """Go on under a new pull's id: what it reads is newer than what landed."""
         old = transfer.run
-        why = "upstream no longer knows where this pull stood, and it begins anew: "
+        why = "upstream no longer knows where this pull was, so it starts over: "
         if isinstance(error, CapReached):
-            why = "this pull cannot go on from where it stood, and begins anew: "
+            why = "this pull cannot go on from where it was, so it starts over: "
         transfer.abort()
         self._failed(old, error.kind, f"{why}{error}")
         run = self._begun(before, None)

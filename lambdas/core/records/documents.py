@@ -333,7 +333,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         counts = Counter(name for name, _ in pairs)
         twice = sorted(name for name, count in counts.items() if count > 1)
         raise bad_response(
-            f"the name {', '.join(map(repr, twice))} stands twice in one object; "
+            f"the name {', '.join(map(repr, twice))} is twice in one object; "
             "which value counts is undefined (RFC 8259), so nothing lands"
         )
     return found

@@ -127,7 +127,7 @@ def detect_selector(document: Document, *, hint: str = "") -> str:
     if not document.members:
         raise bad_response(
             "expected records, got an empty object; if an answer without records "
-            "looks so, ignore it with response_actions, or set data_selector: $"
+            "looks like this, ignore it with response_actions, or set data_selector: $"
         )
     return WHOLE
 

@@ -150,8 +150,8 @@ class ObjectReload:
             case.dataset,
             f"{failed.source.key} fails to load and cannot be repaired "
             f"automatically: {why}",
-            f"COPY_HISTORY of {table} holds its error; mend "
-            f"the cause, then `catflap replay {case.dataset}` reloads it",
+            f"COPY_HISTORY of {table} has its error; fix the "
+            f"cause, then `catflap replay {case.dataset}` reloads it",
         )
 
 

@@ -206,7 +206,7 @@ def _column_findings(dataset: Dataset) -> Iterator[Finding]:
             yield Finding(
                 key=key,
                 sentence=f"{column} is a column of catflap's own; accepted: another "
-                "name, with `path` saying where it stands in a record",
+                "name, with `path` saying where it is in a record",
             )
         elif column in seen:
             yield Finding(

@@ -125,7 +125,7 @@ def _metric_findings(
         if check.filter is not None and metric.name != "volume":
             yield Finding(
                 key=(*at, "filter"),
-                sentence=f"{metric.name} looks at no rows; accepted: no filter",
+                sentence=f"{metric.name} reads no rows; accepted: no filter",
                 because=because,
             )
     yield from _argument_findings(at, check, metric)
@@ -178,7 +178,7 @@ def _validity_findings(
     if check.valid_values is not None and "validValues" in given:
         yield Finding(
             key=(*at, "validValues"),
-            sentence="stands in `arguments`, too; accepted: one of the two",
+            sentence="is in `arguments`, too; accepted: one of the two",
             because=because,
         )
 

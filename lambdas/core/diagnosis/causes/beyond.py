@@ -244,7 +244,7 @@ NOTICE_UNDELIVERED = Rule(
     evidence=(say.checks,),
     next_step=lambda seen: (
         "check the channel's secret and the topics' subscriptions; each check tries "
-        f"again, and {say.of_all(seen, 'incidents')} shows what was not told"
+        f"again, and {say.of_all(seen, 'incidents')} shows what people were not told"
     ),
     plain="Some of our notices may not have reached you.",
 )

@@ -22,7 +22,7 @@ class CursorPaginator(LeadingPaginator):
     type: Literal["cursor"] = "cursor"
     cursor_path: AnswerPath = Field(
         default="cursors.next",
-        description="where in an answer the next cursor stands",
+        description="where in an answer the next cursor is",
     )
     cursor_param: str | None = Field(
         default=None,

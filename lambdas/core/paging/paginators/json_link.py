@@ -19,7 +19,7 @@ class JsonLinkPaginator(LinkPaginator):
     type: Literal["json_link"] = "json_link"
     next_url_path: AnswerPath = Field(
         default="next",
-        description="where in an answer the next page's URL stands; of a list of links "
+        description="where in an answer the next page's URL is; of a list of links "
         "one is chosen by equality, as in `link[?relation=='next'].url`",
     )
 

@@ -310,7 +310,7 @@ def test_a_stored_position_that_is_refused_begins_anew_where_rows_are_merged() -
     failed = [run.run_id for run in rig.state.runs.values() if run.error]
     announced = [said for kind, said in rig.events.published if kind == "pull.failed"]
     assert failed == [said["run_id"] for said in announced]
-    assert "it begins anew" in str(announced[0]["message"])
+    assert "it starts over" in str(announced[0]["message"])
     rig.refused = set()
     rig.pull_whole()
     assert set(rig.landed()) == {0, 1, 5, 9}

@@ -217,11 +217,11 @@ def test_a_selector_that_matches_nothing_is_an_error_naming_what_is_there(
         (b'"ok"', None, "a string"),
         (b"5", None, "a number"),
         (b"null", None, "a null"),
-        (b'[{"id":1,"id":2}]', None, "'id' stands twice"),
-        (b'[{"a":{"b":1,"b":2}}]', None, "'b' stands twice"),
-        (b'{"rows":[{"id":1}],"rows":[]}', "rows", "'rows' stands twice"),
-        (b'{"rows": [{"id": 1}], "rows": []}', "rows", "'rows' stands twice"),
-        (b'{"rows" : [{"id":1}],\n"rows":[]}', "rows", "'rows' stands twice"),
+        (b'[{"id":1,"id":2}]', None, "'id' is twice"),
+        (b'[{"a":{"b":1,"b":2}}]', None, "'b' is twice"),
+        (b'{"rows":[{"id":1}],"rows":[]}', "rows", "'rows' is twice"),
+        (b'{"rows": [{"id": 1}], "rows": []}', "rows", "'rows' is twice"),
+        (b'{"rows" : [{"id":1}],\n"rows":[]}', "rows", "'rows' is twice"),
         (b"[" * 5000 + b"]" * 5000, None, "nested too deeply"),
         (b'[{"a":' + b"[" * 5000 + b"]" * 5000 + b"}]", None, "nested too deeply"),
         (b'{"error":"no such table"}', None, "no such table"),
@@ -257,7 +257,7 @@ def test_a_record_too_long_for_a_row_is_an_error() -> None:
 def test_repeated_names_are_found_in_long_pages_too() -> None:
     record = b'{"id":1,"name":"cat","id":2}'
     count = CHECKED_WHOLE_BYTES // len(record) * 4
-    with pytest.raises(Terminal, match="stands twice"):
+    with pytest.raises(Terminal, match="is twice"):
         select_records(b"[" + b",".join([record] * count) + b"]")
 
 
