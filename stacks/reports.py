@@ -66,6 +66,8 @@ class ReportsStack(CatflapStack):
                 catalogue_key=catalogue_key(),
                 environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
+                runbook_url=environment.runbook_url,
+                repository_url=environment.repository_url,
             ),
             timeout=Duration.minutes(5),
             memory_mib=512,

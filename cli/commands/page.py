@@ -31,6 +31,7 @@ from cli.options import (
 from cli.output import age
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
+from lambdas.core.incidents.pointers import Pointers
 from project.yaml_files import read_files
 
 DONE = 0
@@ -80,11 +81,16 @@ def _write(to: Path, reached: Deployed, catalogue: Catalogue) -> tuple[int, int]
     with reached.reached():
         facts = read_facts(
             catalogue,
-            reached.incidents(),
-            reached.runs(),
+            dynamodb=reached.aws("dynamodb"),
+            table=reached.settings.state_table,
             environment=name,
             now=now(),
             check_every=timedelta(seconds=reached.settings.check_every_s),
+            pointers=Pointers(
+                environment=name,
+                runbook_url=reached.environment.runbook_url,
+                repository_url=reached.environment.repository_url,
+            ),
             simulated=name == LOCAL,
         )
     html = as_html(status_page(facts), written_at=datetime.now(UTC))

@@ -179,6 +179,8 @@ class ReportSettings(CatalogueSettings):
     state_table: str
     environment_name: str
     check_every_s: int = 300
+    runbook_url: str | None = None
+    repository_url: str | None = None
 
 
 class WarehouseSettings(SnowflakeSettings, CatalogueSettings):

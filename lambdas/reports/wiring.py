@@ -10,8 +10,7 @@ from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.reports.facts import read_facts
 from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.reports.status_page import as_html
-from lambdas.adapters.state.incidents import IncidentTable
-from lambdas.adapters.state.runs import StateTable
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.reports.status_page import status_page
 from lambdas.core.settings import ReportSettings
 
@@ -28,11 +27,16 @@ def write_page(changed_at: datetime | None) -> dict[str, Any]:
         return {"bytes": 0, "datasets": 0}
     facts = read_facts(
         catalogue(),
-        IncidentTable(dynamodb=client("dynamodb"), table=known.state_table),
-        StateTable(dynamodb=client("dynamodb"), table=known.state_table),
+        dynamodb=client("dynamodb"),
+        table=known.state_table,
         environment=known.environment_name,
         now=now,
         check_every=timedelta(seconds=known.check_every_s),
+        pointers=Pointers(
+            environment=known.environment_name,
+            runbook_url=known.runbook_url,
+            repository_url=known.repository_url,
+        ),
         simulated=False,
     )
     html = as_html(status_page(facts), written_at=now)

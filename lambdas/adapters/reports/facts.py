@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.reports.status_page import (
     RUNS_SHOWN,
     PageFacts,
     in_full,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 AT_A_TIME = 16
 """Reads of the state table; a client's connections are 10 by default, and wait."""
@@ -28,15 +33,19 @@ _Read = TypeVar("_Read")
 
 def read_facts(
     catalogue: Catalogue,
-    incidents: IncidentTable,
-    runs: StateTable,
     *,
+    dynamodb: DynamoDBClient,
+    table: str,
     environment: str,
     now: datetime,
     check_every: timedelta,
+    pointers: Pointers,
     simulated: bool,
 ) -> PageFacts:
-    """The facts at `now`."""
+    """The facts at `now`, from the state table called `table`."""
+    incidents = IncidentTable(dynamodb=dynamodb, table=table)
+    runs = StateTable(dynamodb=dynamodb, table=table)
+    checks = CheckTable(dynamodb=dynamodb, table=table)
     state = incidents.read_check_state()
     full = in_full(catalogue, state)
     since = (now - timedelta(days=LAG_DAYS)).date().isoformat()
@@ -59,6 +68,8 @@ def read_facts(
             lambda name: runs.latest_runs(name, RUNS_SHOWN if name in shown else 1),
         )
         days = each(full, lambda name: incidents.days(name, since=since))
+        loads = checks.loads()
+        checked = each([name for name in full if name in loads], checks.results)
     return PageFacts(
         environment=environment,
         now=now,
@@ -72,6 +83,9 @@ def read_facts(
         },
         runs=newest,
         days=days,
+        loads=loads,
+        checks={name: one for name, one in checked.items() if one is not None},
+        pointers=pointers,
         simulated=simulated,
     )
 

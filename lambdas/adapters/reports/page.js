@@ -26,6 +26,7 @@ rows.forEach((row, at) => {
   head.firstChild.replaceWith(button);
   const why = data.whys[data.rows[at][5]];
   if (why) make("p", why, head).className = "why";
+  for (const remark of data.rows[at][7] || []) make("p", remark, head).className = "why";
 });
 const texts = rows.map((row) => row.textContent.toLowerCase());
 const times = [...document.querySelectorAll("time")].map((node) => {
@@ -291,6 +292,8 @@ const details = (at) => {
     full.bad.map((one) => [one[0], one[1] ? ago(one[1]) : "–", one[2] ? ago(one[2]) : "–"]));
   table(cell, "Incidents that are over", ["Late since", "For", "Cause"],
     full.lates.map((one) => [said(new Date(one[0] * 1000), ""), ago(one[1]), one[2] || "not known"]));
+  table(cell, "Checks of the data (the newest result last)", ["Check", "State", "Is", "Must be", "Since", "History"],
+    full.checks.map((one) => [one[0], one[1], one[2], one[3], one[4] ? said(new Date(one[4] * 1000), "") : "–", one[5]]));
   list(cell, "Made from", full.from);
   list(cell, "Used by", full.by);
   return row;

@@ -19,6 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from lambdas.core.freshness.attainment import Attainment
+from lambdas.core.quality.result import QualityResult, shown
 from lambdas.core.reports.status_page import (
     SAID,
     EngineerDetails,
@@ -164,6 +165,7 @@ def _data(page: StatusPage, written_at: datetime) -> dict[str, object]:
             _newest_run(row, page.made_at),
             whys(row.why or ""),
             0 if row.strip == KEPT * STRIP_DAYS else row.strip,
+            *([row.remarks] if row.remarks else []),
         ]
         for row in page.rows
     ]
@@ -203,6 +205,7 @@ def _full(details: EngineerDetails) -> Mapping[str, object]:
         "lates": [
             [_epoch(late.at), round(late.seconds), late.cause] for late in details.lates
         ],
+        "checks": [_check(one) for one in details.checks[:_CHECKS]],
         "from": details.made_from,
         "by": details.used_by,
     }
@@ -223,8 +226,26 @@ def _incident(one: OpenIncident | None) -> Mapping[str, object] | None:
         "promised": one.promised_by,
         "note": one.note,
         "fix": one.fix_url,
-        "runbook": None,
+        "runbook": one.runbook,
     }
+
+
+_CHECKS = 30
+_MARKS = {"pass": "✓", "fail": "✗", "error": "?"}
+
+
+def _check(one: QualityResult) -> list[object]:
+    """Name, state, what it is, what it must be, since when, and its newest results."""
+    told = "".join(_MARKS[past.state] for past in one.history[-15:])
+    value = shown(one.value) if one.state != "error" else one.reason or ""
+    return [
+        plain_text(one.check, 80),
+        f"{_MARKS[one.state]} {one.state} ({one.severity})",
+        plain_text(value, 120),
+        plain_text(one.must, 120),
+        None if one.since is None else _epoch(one.since),
+        told,
+    ]
 
 
 _POINTS = 60

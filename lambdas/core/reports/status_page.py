@@ -7,19 +7,23 @@ be not known; what is not well is told in full, and of the rest as much as has r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Api, Catalogue, Dataset
 from lambdas.core.freshness.attainment import Attainment, Day, Late, attainment
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.context import promise_of
 from lambdas.core.incidents.incident import Incident, in_plain_words
 from lambdas.core.incidents.inhibition import lineage
+from lambdas.core.incidents.message import local_time
+from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
 from lambdas.core.reports.strip import bad_days, lasted, strip_of
 from lambdas.core.reports.text import plain_text, web_address
 from lambdas.core.schedule.expressions import expression, next_due
@@ -76,7 +80,10 @@ class PageFacts:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     runs: Mapping[str, Sequence[Run]] = field(default_factory=dict)
     days: Mapping[str, Sequence[Day]] = field(default_factory=dict)
-    repository_url: str | None = None
+    loads: Mapping[str, CheckedLoad] = field(default_factory=dict)
+    """What quality checks found in the newest load, by dataset."""
+    checks: Mapping[str, DatasetChecks] = field(default_factory=dict)
+    pointers: Pointers = field(default_factory=Pointers)
     simulated: bool = False
 
 
@@ -90,6 +97,7 @@ class OpenIncident:
     cause: str | None
     evidence: tuple[str, ...]
     next_step: str
+    runbook: str | None
     opened_at: datetime
     acknowledged_by: str | None
     promised_by: str | None
@@ -111,6 +119,7 @@ class EngineerDetails:
     used_by: tuple[str, ...]
     week: Attainment | None
     rows: int | None
+    checks: tuple[QualityResult, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +144,8 @@ class PageRow:
     strip: str
     month: Attainment | None
     newest_run: Run | None
-    snoozed_until: datetime | None
+    remarks: tuple[str, ...]
+    """What else people should know, a sentence each."""
     details: EngineerDetails | None = None
 
     @property
@@ -262,7 +272,7 @@ def _row(facts: PageFacts, name: str, *, stopped: bool) -> PageRow:
         team=plain_text(dataset.owner.team, 60),
         engineers_at=_maybe(dataset.owner.slack),
         stakeholders_at=_maybe(dataset.owner.stakeholders),
-        timezone=dataset.freshness.calendar.timezone,
+        timezone=_zone(dataset),
         promise=promise_of(dataset.freshness),
         state=state,
         since=(incident.late_since or incident.opened_at)
@@ -275,7 +285,7 @@ def _row(facts: PageFacts, name: str, *, stopped: bool) -> PageRow:
         strip=strip_of(tally, now=facts.now),
         month=None if tally is None else attainment(tally, days=30, now=facts.now),
         newest_run=runs[0] if runs else None,
-        snoozed_until=human.snoozed_until if human else None,
+        remarks=tuple(_remarks(facts, dataset, incident)),
         details=_details(facts, name, bad) if name in facts.days else None,
     )
 
@@ -324,6 +334,40 @@ def _why(
     return in_plain_words(cause)
 
 
+def _remarks(
+    facts: PageFacts, dataset: Dataset, incident: Incident | None
+) -> Iterator[str]:
+    load = facts.loads.get(dataset.name)
+    if load is not None and load.failing:
+        count = len(load.failing)
+        yield (
+            "A check of the data fails."
+            if count == 1
+            else (f"{count} checks of the data fail.")
+        )
+    if load is not None and load.held:
+        yield "It shows the last good data; newer rows are held back."
+    until = incident.human.snoozed_until if incident is not None else None
+    if until is not None and until > facts.now:
+        yield f"Alerts are snoozed until {local_time(until, _zone(dataset))}."
+    client = dataset.source.client
+    api = urlsplit(client.base_url).netloc if isinstance(client, Api) else None
+    for silence in facts.state.silences:
+        held = silence.until_at(facts.now)
+        cause = incident.cause if incident is not None else None
+        if held is not None and silence.is_of(
+            dataset=dataset.name, team=dataset.owner.team, api=api, cause=cause
+        ):
+            why = plain_text(silence.why, _SHORT)
+            yield f"Alerts are silenced until {local_time(held, _zone(dataset))}: {why}"
+
+
+def _zone(dataset: Dataset) -> str:
+    """The one that its people live in, as far as its YAML tells."""
+    declared = dataset.freshness.calendar.timezone
+    return dataset.schedule.timezone if declared == "UTC" else declared
+
+
 def _expected(
     dataset: Dataset,
     incident: Incident | None,
@@ -344,8 +388,9 @@ def _details(facts: PageFacts, name: str, bad: Sequence[Day]) -> EngineerDetails
     tally = watch.tally if watch else None
     made_from = lineage(facts.catalogue)
     today = [tally.today] if tally else []
+    checks = facts.checks.get(name)
     return EngineerDetails(
-        incident=_incident(facts.incidents.get(name)),
+        incident=_incident(facts.incidents.get(name), facts.pointers),
         runs=tuple(facts.runs.get(name, ())[:RUNS_SHOWN]),
         lag=tuple(_lag([*facts.days.get(name, ()), *today])),
         bad=tuple(bad),
@@ -354,20 +399,23 @@ def _details(facts: PageFacts, name: str, bad: Sequence[Day]) -> EngineerDetails
         used_by=tuple(sorted(one for one, of in made_from.items() if name in of)),
         week=None if tally is None else attainment(tally, days=7, now=facts.now),
         rows=watch.row_count if watch else None,
+        checks=checks.results if checks else (),
     )
 
 
-def _incident(one: Incident | None) -> OpenIncident | None:
+def _incident(one: Incident | None, pointers: Pointers) -> OpenIncident | None:
     if one is None:
         return None
     human = one.human
+    page = pointers.in_text(f"docs/runbooks/{one.cause}.md") if one.cause else None
     return OpenIncident(
         incident_id=one.incident_id,
         headline=plain_text(one.headline, _LONG),
         stage=one.stage,
         cause=one.cause,
         evidence=tuple(plain_text(text, _LONG) for text in one.evidence[:_LINES]),
-        next_step=plain_text(one.next_step, _LONG),
+        next_step=plain_text(pointers.in_text(one.next_step), _LONG),
+        runbook=web_address(page),
         opened_at=one.opened_at,
         acknowledged_by=_maybe(human.acknowledged_by),
         promised_by=_maybe(human.promised_by),

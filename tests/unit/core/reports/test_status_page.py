@@ -8,7 +8,10 @@ import pytest
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.attainment import Late
 from lambdas.core.incidents.incident import HumanSide, Incident
+from lambdas.core.incidents.pointers import Pointers
+from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.status_page import PageRow, RowState, StatusPage, status_page
+from lambdas.core.silences.silence import Silence
 from tests.datasets import a_dataset
 from tests.pages import NOW, a_tally, a_watch, an_incident, named, some_facts
 
@@ -121,3 +124,52 @@ def test_causes_are_ranked_by_how_long_they_held_things_up() -> None:
     facts = some_facts([CATS], watches={"cats": a_watch("cats", tally=tally)})
     found = [(one.code, one.minutes) for one in status_page(facts).causes]
     assert found == [("pipe_stopped", 90), ("upstream_quiet", 30)]
+
+
+def test_people_hear_of_failing_checks_of_held_rows_and_of_silences() -> None:
+    load = CheckedLoad(
+        dataset="cats",
+        checked_at=NOW,
+        run_id=None,
+        loaded_at=None,
+        rules="",
+        failing=("a", "b"),
+        held=("run",),
+    )
+    silence = Silence(
+        silence_id="1",
+        by="ann",
+        why="moving\u202e house",
+        starts_at=NOW - timedelta(hours=1),
+        until=NOW + timedelta(hours=1),
+        ends_at=NOW + timedelta(hours=1),
+        team="data-eng",
+    )
+    facts = some_facts([CATS])
+    facts = dataclasses.replace(
+        facts,
+        loads={"cats": load},
+        state=dataclasses.replace(facts.state, silences=(silence,)),
+    )
+    assert the_row(status_page(facts)).remarks == (
+        "2 checks of the data fail.",
+        "It shows the last good data; newer rows are held back.",
+        "Alerts are silenced until 2026-11-28 13:00 UTC: moving\ufffd house",
+    )
+
+
+def test_an_incident_links_to_its_runbook_where_the_environment_has_one() -> None:
+    facts = some_facts(
+        [CATS],
+        watches={"cats": a_watch("cats", is_late=True)},
+        incidents={"cats": an_incident("cats")},
+    )
+    wiki = Pointers(environment="prod", runbook_url="https://wiki.example.com/{cause}")
+    for pointers, link in (
+        (Pointers(), None),
+        (wiki, "https://wiki.example.com/upstream_quiet"),
+    ):
+        row = the_row(status_page(dataclasses.replace(facts, pointers=pointers)))
+        assert row.details is not None
+        assert row.details.incident is not None
+        assert row.details.incident.runbook == link
