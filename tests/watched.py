@@ -28,7 +28,7 @@ from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.loading.objects import LandedObjects, LoadRecord
 from lambdas.core.loading.repair import Problem, Repaired
-from lambdas.core.names import OURS
+from lambdas.core.names import is_ours
 from lambdas.core.pull.run import DatasetState
 from tests.memory import Faults
 
@@ -70,7 +70,7 @@ class MemoryIncidents:
             own={
                 name: self.all[incident_id]
                 for name, incident_id in self.open.items()
-                if name in OURS
+                if is_ours(name)
             },
         )
 

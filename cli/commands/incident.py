@@ -27,7 +27,8 @@ from lambdas.core.incidents.context import (
 from lambdas.core.incidents.edit import edit
 from lambdas.core.incidents.human import Change
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
-from lambdas.core.names import MONITOR, OURS
+from lambdas.core.incidents.verdicts.api import api_context
+from lambdas.core.names import API, MONITOR, OURS
 from lambdas.core.quality.result import Release
 from lambdas.core.schedule.when import time_to_come
 from project.fault import printable
@@ -242,6 +243,8 @@ def _change(
 
 
 def _subject(name: str, *, datasets: Path, apis: Path) -> IncidentContext:
+    if name.startswith(API):
+        return api_context(name, ())
     if name in OURS:
         return monitor_context() if name == MONITOR else loading_context()
     return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])

@@ -288,6 +288,7 @@ def _brief(incident: Incident | None) -> dict[str, object] | None:
         "incident_id": incident.incident_id,
         "cause": incident.cause,
         "headline": incident.headline,
+        "datasets": [*incident.datasets],
         "opened_at": iso(incident.opened_at),
         "acknowledged_by": incident.human.acknowledged_by,
         "expected_at": iso(incident.expected_at),

@@ -68,5 +68,14 @@ LOADING = "_loading"
 """The name under which stands what keeps landed rows from being loaded."""
 
 
+API = "_api."
+"""What the name begins with under which an API's incident stands."""
+
+
 OURS = frozenset({MONITOR, LOADING})
-"""Names of incidents that are of no dataset."""
+"""Names of incidents that are of no dataset, but for those of APIs."""
+
+
+def is_ours(name: str) -> bool:
+    """Whether an incident of that name is of no single dataset."""
+    return name.startswith("_")

@@ -50,6 +50,7 @@ from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
 from lambdas.core.schedule.zones import last_morning
 from lambdas.core.silences.silence import Silence, holding
+from lambdas.freshness.api_incidents import ApiIncidents
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
@@ -120,6 +121,7 @@ class FreshnessCheck:
         self._routes = routes
         self._self_check = self_check
         self._risks = Risks(judge=judge, datasets=catalogue.datasets)
+        self._apis = ApiIncidents(state=state, routes=routes)
         self._sweep = sweep
         self._loads = loads
         self._quality = quality
@@ -145,7 +147,9 @@ class FreshnessCheck:
         judged = judgement.judged
         judged += self._risks.judged(before, {one.name for one in due}, now)
         judged = with_problems(judged, problems_of(before))
+        judged, of_apis = self._apis.told(judged, before, now)
         outcome = self._conclude(judged, now)
+        outcome.made += of_apis
         outcome.unchecked |= judgement.unjudged
         self._state.forget_failures({*recovered(judged)} & before.failed)
         self._retire(before.watches, outcome, now)

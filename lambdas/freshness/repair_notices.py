@@ -15,7 +15,11 @@ from lambdas.core.incidents.context import loading_context
 from lambdas.core.incidents.incident import Recipient, advance
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState, ReportedRepairs
-from lambdas.core.incidents.repairs import NOT_NOTIFIED, loading_verdict, repair_notices
+from lambdas.core.incidents.verdicts.repairs import (
+    NOT_NOTIFIED,
+    loading_verdict,
+    repair_notices,
+)
 from lambdas.core.loading.repair import Repair
 from lambdas.core.names import LOADING
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from lambdas.adapters.signals.judge import Judge, Judged
 from lambdas.core.dataset import Dataset
 from lambdas.core.incidents.ports import CheckState
-from lambdas.core.incidents.repairs import problem_verdict
+from lambdas.core.incidents.verdicts.repairs import problem_verdict
 from lambdas.core.loading.repair import Problem
 
 

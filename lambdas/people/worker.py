@@ -29,7 +29,8 @@ from lambdas.core.incidents.human import Action, Change, possible, said_by
 from lambdas.core.incidents.incident import Incident, NoticeKind
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.incidents.texts import engineers_message
-from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.incidents.verdicts.api import api_context
+from lambdas.core.names import API, LOADING, MONITOR
 from lambdas.core.slack.asked import PersonRequest
 from lambdas.core.slack.blocks import as_slack
 from lambdas.core.slack.post import SlackPost, SlackPosts
@@ -119,6 +120,8 @@ class PeopleWorker:
         }
         if name in ours:
             return ours[name]()
+        if name.startswith(API):
+            return api_context(name, ())
         dataset = self._catalogue.datasets.get(name)
         return removed_context(name) if dataset is None else context_of(dataset)
 

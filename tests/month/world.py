@@ -151,7 +151,7 @@ def _of(
         "incremental": {"cursor_path": "at", "initial_value": "2026-01-01T00:00:00Z"},
     }
     source: dict[str, object] = {
-        "client": {"base_url": "http://127.0.0.1:1/"},
+        "client": {"base_url": f"https://{name}.example.com/"},
         "endpoint": asked,
     }
     if parent:

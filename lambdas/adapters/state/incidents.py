@@ -47,7 +47,7 @@ from lambdas.core.incidents.incident import Incident
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.loading.repair import Problem, Repaired
-from lambdas.core.names import OURS
+from lambdas.core.names import is_ours
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -334,7 +334,7 @@ def _key(pk: str, sk: str) -> dict[str, Any]:
 
 
 def _pointer(dataset: str, *, of_checks: bool) -> dict[str, Any]:
-    if dataset in OURS:
+    if is_ours(dataset):
         return monitor_key(OPEN, dataset)
     return _key(f"DATASET#{dataset}", "CHECKS" if of_checks else "INCIDENT")
 

@@ -6,18 +6,18 @@ from datetime import datetime
 
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.incidents.quality import CHECKS_FAILED
-from lambdas.core.names import OURS
+from lambdas.core.names import is_ours
 
 
 def document(incident: Incident, *, now: datetime) -> dict[str, object]:
     """JSON values; times with their offset."""
     human = incident.human
-    is_ours = incident.dataset in OURS
-    one = () if is_ours else (incident.dataset,)
+    is_of_one = not is_ours(incident.dataset)
+    one = (incident.dataset,) if is_of_one else ()
     until = incident.resolved_at or now
     return {
         "incident_id": incident.incident_id,
-        "dataset": None if is_ours else incident.dataset,
+        "dataset": incident.dataset if is_of_one else None,
         "datasets": [*(incident.datasets or one)],
         "kind": incident.kind,
         "state": state_of(incident),

@@ -30,7 +30,7 @@ from lambdas.core.incidents.incident import (
     end_told,
 )
 from lambdas.core.incidents.message import local_time
-from lambdas.core.names import OURS
+from lambdas.core.names import is_ours
 
 
 class Action(StrEnum):
@@ -80,7 +80,7 @@ def possible(incident: Incident) -> tuple[str, ...]:
     actions = list(Action)
     if incident.human.acknowledged_at is not None:
         actions.remove(Action.ACKNOWLEDGE)
-    if incident.dataset in OURS:
+    if is_ours(incident.dataset):
         actions.remove(Action.PULL)
     return tuple(actions)
 

@@ -22,7 +22,7 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.message import Block, Message, block, local_time
 from lambdas.core.incidents.quality import HELD_BACK
-from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.names import API, LOADING, MONITOR
 
 RUNBOOKS = "docs/runbooks"
 """One page a cause, in the project's repository."""
@@ -249,6 +249,8 @@ def _ended(
 def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
     """What ended it: only of what recovered is said that the data are well."""
     name = _SPOKEN.get(subject.dataset, subject.dataset)
+    if name.startswith(API):
+        name = subject.description
     by = incident.human.resolved_by
     said = {
         Ending.CLOSED: f"{name}: the incident was closed by {by}",

@@ -11,7 +11,7 @@ import pytest
 from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import CheckState
-from lambdas.core.incidents.repairs import loading_verdict
+from lambdas.core.incidents.verdicts.repairs import loading_verdict
 from lambdas.core.loading.repair import Problem, Refused, Repair, Repaired
 from lambdas.core.names import LOADING
 from lambdas.freshness.repair_notices import RepairNotices
