@@ -40,7 +40,8 @@ class Outcome:
         self._began = began
         self._ended = ended
         self._tried = [trial.tried(name) for name in trial.names]
-        checked = (trial.checks(name) for name in trial.names)
+        relations = (*trial.names, *trial.project.catalogue.models)
+        checked = (trial.checks(name) for name in relations)
         self._checks = [one for one in checked if one is not None]
         self._models = trial.models(ended)
         self._answers = [(query, _asked(trial, query)) for query in queries]
@@ -116,6 +117,16 @@ class Outcome:
             for result in checks.results
         ]
 
+    def _show_models(self, console: Console) -> None:
+        for made in self._models:
+            console.print(
+                f"\nmodel {made.state.model}: {made.state.state}, "
+                f"{_known(made.rows)} rows; newest {when(made.state.newest_at)}",
+                markup=False,
+            )
+            for text in self._check_lines(made.state.model):
+                console.print(f"  {text}", markup=False)
+
     def show(self, console: Console) -> None:
         """For a person."""
         for one in self._tried:
@@ -135,12 +146,7 @@ class Outcome:
             verdict = self._verdicts.get(one.dataset.name)
             if verdict:
                 console.print(verdict, markup=False)
-        for made in self._models:
-            console.print(
-                f"\nmodel {made.state.model}: {made.state.state}, "
-                f"{_known(made.rows)} rows; newest {when(made.state.newest_at)}",
-                markup=False,
-            )
+        self._show_models(console)
         for query, answer in self._answers:
             console.print(f"\n{query}", markup=False)
             console.print(

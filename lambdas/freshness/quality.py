@@ -21,8 +21,15 @@ from lambdas.core.incidents.incident import Ending, Incident, advance, retired
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.incidents.quality import quality_verdict
+from lambdas.core.models.graph import inputs_of
 from lambdas.core.ports import Warehouse
-from lambdas.core.quality.due import is_hour_over, is_waiting, rules_hash, with_checks
+from lambdas.core.quality.due import (
+    is_hour_over,
+    is_waiting,
+    relations,
+    rules_hash,
+    with_checks,
+)
 from lambdas.core.quality.measurement import BatchMeasurement, Row
 from lambdas.core.quality.metrics.volume import judged_day
 from lambdas.core.quality.plan import (
@@ -35,7 +42,12 @@ from lambdas.core.quality.plan import (
 )
 from lambdas.core.quality.ports import CheckStore, LandedRuns
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
-from lambdas.core.quality.sample import named_rows, rows_by_check, sampled
+from lambdas.core.quality.sample import (
+    named_rows,
+    personal_columns,
+    rows_by_check,
+    sampled,
+)
 from lambdas.core.quality.statements import (
     LOADS,
     columns_query,
@@ -67,7 +79,8 @@ class QualityChecks:
         has_time: Callable[[], bool],
     ) -> None:
         self._datasets = with_checks(catalogue)
-        self._all = catalogue.datasets
+        self._all = relations(catalogue)
+        self._catalogue = catalogue
         self._database = database
         self._environment = environment
         self._warehouse = warehouse
@@ -135,8 +148,13 @@ class QualityChecks:
             for one in due
             if one.breaker is None or one.name in waiting
         ]
+        pulled = self._catalogue.datasets
+        # models last: what a breaker has just shown is in them then
+        models = [one for one in subjects if one.dataset.name not in pulled]
+        subjects = [one for one in subjects if one.dataset.name in pulled] or models
         done: list[DatasetChecks] = []
         while subjects:
+            is_last = subjects is models
             left: list[CheckedDataset] = []
             for one, checks in self._run(asking, subjects, loads, now):
                 done.append(checks)
@@ -148,7 +166,7 @@ class QualityChecks:
                     yield from self._told(one.dataset, checks, held, now)
                 except StateConflict as conflict:
                     LOG.warning("%s", conflict)
-            subjects = left
+            subjects = left or ([] if is_last else models)
         self._record(asking, done)
         LOG.info(
             "checked the quality of %s datasets with %s statements",
@@ -176,7 +194,8 @@ class QualityChecks:
 
     def _loads(self, asking: BatchMeasurement) -> Loads:
         """The newest load of every dataset with checks; of none that cannot be read."""
-        datasets = list(self._datasets.values())
+        roots = {root for name in self._datasets for root in self._roots(name)}
+        datasets = [self._catalogue.datasets[name] for name in sorted(roots)]
         found: dict[str, tuple[str | None, datetime | None]] = {}
         for start in range(0, len(datasets), LOADS):
             for row in self._bisected(asking, datasets[start : start + LOADS]):
@@ -185,6 +204,23 @@ class QualityChecks:
                     self._empty_run(str(name)) if run_id is None else str(run_id),
                     loaded_at if isinstance(loaded_at, datetime) else None,
                 )
+        return self._with_models(found)
+
+    def _roots(self, name: str) -> tuple[str, ...]:
+        """The datasets whose loads a relation shows: itself, or a model's inputs."""
+        if name in self._catalogue.datasets:
+            return (name,)
+        return inputs_of(self._catalogue, name)
+
+    def _with_models(self, loads: Loads) -> Loads:
+        """A model's newest load is the newest of its inputs, once all have come."""
+        found = dict(loads)
+        for name in self._datasets:
+            roots = [loads.get(root, (None, None)) for root in self._roots(name)]
+            runs = [run for run, _ in roots if run is not None]
+            times = [at for _, at in roots if at is not None]
+            if roots and len(runs) == len(roots):
+                found[name] = (max(runs), max(times, default=None))
         return found
 
     def _empty_run(self, dataset: str) -> str | None:
@@ -195,8 +231,8 @@ class QualityChecks:
         return newest.run_id if newest is not None and newest.rows == 0 else None
 
     def _newest_landed(self, dataset: str) -> str | None:
-        newest = self._runs.newest_landed(dataset)
-        return None if newest is None else newest.run_id
+        newest = [self._runs.newest_landed(one) for one in self._roots(dataset)]
+        return max((one.run_id for one in newest if one is not None), default=None)
 
     def _bisected(
         self, asking: BatchMeasurement, datasets: Sequence[Dataset]
@@ -293,7 +329,9 @@ class QualityChecks:
             if result.state == "fail"
         ]
         asked = sampled(failed, plan.columns)
-        if asked is None:
+        roots = [self._catalogue.datasets[one] for one in self._roots(dataset.name)]
+        is_model = dataset.name not in self._catalogue.datasets
+        if asked is None or (is_model and any(map(personal_columns, roots))):
             return {}
         statement, columns = asked
         try:
@@ -323,6 +361,9 @@ class QualityChecks:
             promise=dataset.freshness,
             environment=self._environment,
             held=held,
+            file=f"datasets/{dataset.name}.yaml"
+            if dataset.name in self._catalogue.datasets
+            else f"models/{dataset.name}.sql",
         )
         before = self._state.open_incident(dataset.name, of_checks=True)
         earlier = self._earlier(before, known)

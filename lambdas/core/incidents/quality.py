@@ -29,6 +29,7 @@ def quality_verdict(
     *,
     promise: Freshness,
     environment: str | None,
+    file: str,
     held: Sequence[str] = (),
 ) -> Verdict:
     """One verdict on all checks of a dataset; without failing ones, that all is well.
@@ -63,7 +64,7 @@ def quality_verdict(
         + back,
         next_step=f"see the rows with `catflap checks {dataset}{where}`; correct them "
         "at the source and pull them again, or correct the check in "
-        f"datasets/{dataset}.yaml{shown_by_hand}",
+        f"{file}{shown_by_hand}",
     )
 
 

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue, Dataset, Owner, Schedule, Source, SqlModel
+from lambdas.core.models.graph import inputs_of
 from lambdas.core.quality.result import CheckedLoad
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -14,12 +15,39 @@ LONGEST_WAIT = timedelta(hours=1)
 warehouse."""
 
 
+def relations(catalogue: Catalogue) -> dict[str, Dataset]:
+    """All relations: the datasets, and the models as datasets that nothing pulls."""
+    models = {
+        name: _as_dataset(model, catalogue) for name, model in catalogue.models.items()
+    }
+    return {**models, **catalogue.datasets}
+
+
+def _as_dataset(model: SqlModel, catalogue: Catalogue) -> Dataset:
+    inputs = inputs_of(catalogue, model.name)
+    owner = model.owner
+    if isinstance(owner, str):
+        owner = Owner(team=owner)
+    if owner is None:
+        known = [catalogue.datasets[one].owner for one in inputs]
+        owner = known[0] if known else Owner(team="nobody")
+    return Dataset(
+        name=model.name,
+        description=model.description or "a model",
+        owner=owner,
+        source=Source(),
+        schedule=Schedule(),
+        freshness=model.freshness,
+        quality=model.quality,
+    )
+
+
 def with_checks(catalogue: Catalogue) -> dict[str, Dataset]:
-    """The datasets that have checks, and are not paused."""
+    """The relations that have checks, and are not paused."""
     return {
-        name: dataset
-        for name, dataset in catalogue.datasets.items()
-        if dataset.quality and dataset.schedule.paused is None
+        name: one
+        for name, one in relations(catalogue).items()
+        if one.quality and one.schedule.paused is None
     }
 
 

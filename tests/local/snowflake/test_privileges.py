@@ -14,6 +14,9 @@ from lambdas.core.errors import (
     WarehouseError,
     WarehouseUnreachable,
 )
+from lambdas.core.quality.release import Shown, record_runs, waiting_query
+from lambdas.core.quality.result import DatasetChecks, QualityResult
+from lambdas.core.quality.statements import insert_results
 from lambdas.core.sql import (
     copy_history,
     freshness_query,
@@ -58,7 +61,30 @@ def of_the_reader(world: World) -> list[str]:
         describe_pipe(pipe),
         copy_history(DATABASE, CATS.name, STARTED),
         f"SELECT COUNT(*) FROM {names.analytics_view(DATABASE, CATS.name)}",
+        waiting_query(DATABASE, [CATS]),
+        record_runs(DATABASE, CATS.name, ["r"], Shown.HELD, STARTED),
+        *insert_results(DATABASE, [CHECKED]),
     ]
+
+
+CHECKED = DatasetChecks(
+    dataset="needed",
+    checked_at=STARTED,
+    loaded_at=STARTED,
+    run_id="r",
+    results=(
+        QualityResult(
+            check="rowCount",
+            metric="rowCount",
+            column=None,
+            severity="warn",
+            state="pass",
+            value=1.5,
+            must="> 0",
+            at=STARTED,
+        ),
+    ),
+)
 
 
 def of_the_repairer(world: World) -> list[str]:
@@ -106,8 +132,8 @@ def test_a_role_is_granted_what_its_statements_need_and_nothing_else(
 def test_a_grant_that_nothing_needs_is_found(world: World) -> None:
     world.make(CATS)
     texts = of_the_reader(world)
-    grant = ("SELECT", "TABLE", names.runs_table(DATABASE))
-    world.admin.query(f"GRANT SELECT ON TABLE {grant[2]} TO ROLE {READER_ROLE}")
+    grant = ("DELETE", "TABLE", names.runs_table(DATABASE))
+    world.admin.query(f"GRANT DELETE ON TABLE {grant[2]} TO ROLE {READER_ROLE}")
     whole = outcomes(world, READER, READER_ROLE, texts)
 
     assert grant in granted(world, READER_ROLE)
@@ -118,7 +144,7 @@ def test_a_grant_that_nothing_needs_is_found(world: World) -> None:
         lambda: outcomes(world, READER, READER_ROLE, texts),
     )
     assert again == whole
-    world.admin.query(f"REVOKE SELECT ON TABLE {grant[2]} FROM ROLE {READER_ROLE}")
+    world.admin.query(f"REVOKE DELETE ON TABLE {grant[2]} FROM ROLE {READER_ROLE}")
 
 
 def test_the_admin_needs_each_of_its_three_privileges(world: World) -> None:

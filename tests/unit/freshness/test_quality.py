@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from lambdas.core.columns.observed import Observed
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue, Dataset, QualityCheck, SqlModel
 from lambdas.core.errors import WarehouseError
 from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.message import as_mail
@@ -37,6 +37,7 @@ class FakeTables:
         self.nulls = 0.0
         self.error: WarehouseError | None = None
         self.asked: list[str] = []
+        self.models: list[str] = []
 
     def query(
         self, statement: str, parameters: Sequence[object] = ()
@@ -46,7 +47,8 @@ class FakeTables:
         if "MAX(_RUN_ID)" in statement:
             return [("cats", self.run, self.loaded)]
         if "INFORMATION_SCHEMA" in statement:
-            return [("CATS", name, "TEXT") for name in self.columns]
+            relations = ["CATS", *self.models]
+            return [(one, name, "TEXT") for one in relations for name in self.columns]
         if "AS BRANCH" in statement:
             if self.error is not None:
                 raise self.error
@@ -256,3 +258,27 @@ def test_a_query_of_ones_own_reads_the_relation() -> None:
 
     (asked,) = (text for text in house.tables.asked if "AS BRANCH" in text)
     assert re.search(r"from DB\.ANALYTICS\.CATS -- all\n", asked)
+
+
+def test_a_model_is_checked_when_its_inputs_are_loaded() -> None:
+    house = House(NULLS)
+    model = SqlModel(
+        name="litters",
+        sql="select name from {{ ref('cats') }}",
+        quality=(QualityCheck(metric="rowCount", mustBeGreaterThan=3),),
+    )
+    tables = FakeTables()
+    tables.nulls = 0.0
+    catalogue = Catalogue(datasets={"cats": a_dataset()}, models={"litters": model})
+    tables.models = ["LITTERS"]
+    made = quality_checks(
+        catalogue,
+        warehouse=tables,
+        state=house.state,
+        routes=ROUTES,
+        store=house.store,
+    ).check(is_awake=True, last_check_at=None, now=NOW)
+
+    assert made[0].dataset == "litters"
+    assert "models/litters.sql" in as_mail(made[0].message)[1]
+    assert house.store.remembered["litters"].run_id == RUN_1
