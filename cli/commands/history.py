@@ -29,8 +29,8 @@ from lambdas.core.freshness.attainment import (
     usual,
 )
 from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.context import late_of
 from lambdas.core.incidents.incident import Incident
-from lambdas.core.incidents.lateness import late_of
 from lambdas.core.names import MONITOR
 from project.names import declared, refuse_unknown
 

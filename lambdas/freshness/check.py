@@ -35,7 +35,12 @@ from lambdas.core.freshness.watch import (
     tolerance_of,
 )
 from lambdas.core.incidents.channels import Routes
-from lambdas.core.incidents.context import IncidentContext, context_of, removed_context
+from lambdas.core.incidents.context import (
+    IncidentContext,
+    context_of,
+    removed_context,
+    with_late,
+)
 from lambdas.core.incidents.human import said_by
 from lambdas.core.incidents.incident import (
     Ending,
@@ -44,7 +49,6 @@ from lambdas.core.incidents.incident import (
     retired,
 )
 from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
-from lambdas.core.incidents.lateness import with_late
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events

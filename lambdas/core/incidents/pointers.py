@@ -22,7 +22,7 @@ DEPLOYED = frozenset(
 )  # fmt: skip
 """Commands that ask a deployed environment."""
 _PAGE = re.compile(r"docs/(?:runbooks/(?P<cause>\w+)|[\w/-]+)\.md")
-_COMMAND = re.compile(r"`catflap (?P<name>[a-z-]+)(?P<rest>[^`]*)`")
+_COMMAND = re.compile(r"\x60catflap (?P<name>[a-z-]+)(?P<rest>[^`]*)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ OURS = (
 def arguments_of(text: str) -> list[str] | None:
     """The arguments of a command line of catflap; None if it is none."""
     match = _CATFLAP.fullmatch(text.split("; ", maxsplit=1)[0])
-    if match is None or match[1] is None:
+    if match is None or match[1] is None or match[1].startswith(NOT_KNOWN):
         return None
     words = shlex.split(match[1], comments=True)
     end = next((at for at, word in enumerate(words) if word in _ENDS), len(words))
@@ -70,7 +70,7 @@ def test_every_command_that_a_text_names_exists_and_parses() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("catflap access", "no command access"),
+        ("catflap fetch", "no command fetch"),
         ("catflap pull cats --into x", "No such option: --into"),
         ("catflap incident", None),
         ("catflap preview cats --limit N > rows.ndjson", None),

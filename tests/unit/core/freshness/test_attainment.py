@@ -22,8 +22,8 @@ from lambdas.core.freshness.attainment import (
     usual,
 )
 from lambdas.core.freshness.promise import policy_at
+from lambdas.core.incidents.context import with_late
 from lambdas.core.incidents.incident import Incident
-from lambdas.core.incidents.lateness import with_late
 from tests.datasets import a_dataset
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
