@@ -10,11 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local.upstream import FLIGHTS as UPSTREAM_FLIGHTS
+from local.upstream import Upstream, read_rows
 
 DATASET = """
 description: {name}
@@ -31,15 +37,48 @@ schedule: {{rate: 1 hour}}
 freshness: {{warn_after: {{count: 3, period: hour}}}}
 """
 CATS = [{"id": n, "name": f"cat {n}", "at": "2026-11-28T07:00:00Z"} for n in range(30)]
+WHOLE = {"items": CATS}
 BEARER = 'auth: {type: bearer, token: "secret:cats#token"}'
+
+
+PAGED = 'auth: {type: bearer, token: "secret:paged#token"}'
+CURSOR = "paginator: {type: cursor, cursor_path: next, cursor_param: after}"
+FROZEN = """
+columns: {id: integer, name: string}
+contract: {columns: freeze}
+"""
+FLIGHTS = """
+description: What Datasette has
+owner: {team: felines}
+source:
+  client: {base_url: "BASE"}
+  endpoint:
+    path: nycflights/flights.json
+    params: {_shape: objects, _size: "7"}
+    data_selector: rows
+    paginator: {type: json_link, next_url_path: next_url}
+primary_key: [id]
+write_disposition: merge
+schedule: {rate: 1 hour}
+quality: [{metric: rowCount, mustBeGreaterThan: 1000}]
+"""
+
+
+def page_after(query: str) -> dict[str, object]:
+    start = int(query.removeprefix("after=") or 0)
+    more = start + 10 < len(CATS)
+    return {
+        "items": CATS[start : start + 10],
+        "next": str(start + 10) if more else None,
+    }
 
 
 class Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        is_allowed = self.path == "/cats" or (
-            self.headers["Authorization"] == "Bearer right"
-        )
-        body = json.dumps({"items": CATS}).encode()
+        path, _, query = self.path.partition("?")
+        wanted = {"/cats": None, "/pages": "Bearer paged"}.get(path, "Bearer right")
+        is_allowed = wanted is None or self.headers["Authorization"] == wanted
+        body = json.dumps(page_after(query) if path == "/pages" else WHOLE).encode()
         self.send_response(200 if is_allowed else 401)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -61,6 +100,18 @@ def base_url() -> Iterator[str]:
     thread.join()
 
 
+@pytest.fixture(scope="module")
+def datasette(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
+    until = datetime(2013, 1, 2, tzinfo=UTC)
+    read = read_rows("flights.csv.zip", UPSTREAM_FLIGHTS, until=until)
+    rows = list(islice(read, 20))
+    with closing(Upstream(tmp_path_factory.mktemp("datasette"))) as upstream:
+        upstream.add("flights", UPSTREAM_FLIGHTS, rows)
+        upstream.start()
+        upstream.release(until)
+        yield upstream
+
+
 def a_project(folder: Path, base_url: str, *names: str) -> Path:
     written = {
         "cats": DATASET.format(name="cats", base_url=base_url, path="cats", auth=""),
@@ -71,6 +122,9 @@ def a_project(folder: Path, base_url: str, *names: str) -> Path:
             name="lost cats", base_url="http://127.0.0.1:9/", path="cats", auth=""
         ),
     }
+    paged = DATASET.format(name="paged", base_url=base_url, path="pages", auth=PAGED)
+    written["paged_cats"] = paged.replace("items}", "items, " + CURSOR + "}")
+    written["frozen_cats"] = written["cats"] + FROZEN
     (folder / "datasets").mkdir(parents=True)
     for name in names:
         (folder / "datasets" / f"{name}.yaml").write_text(written[name])
@@ -114,14 +168,22 @@ def wait_until_gone(pids: set[int]) -> set[int]:
 
 
 def test_a_project_of_ones_own_is_tried_and_told_as_a_document(
-    tmp_path: Path, base_url: str
+    tmp_path: Path, base_url: str, datasette: Upstream
 ) -> None:
-    project = a_project(tmp_path, base_url, "cats", "secret_cats", "lost_cats")
+    project = a_project(
+        tmp_path, base_url, "cats", "secret_cats", "lost_cats", "paged_cats",
+        "frozen_cats",
+    )  # fmt: skip
+    (project / "datasets/flights.yaml").write_text(
+        FLIGHTS.replace("BASE", datasette.base_url)
+    )
     query = "select count(*) as cats from analytics.cats"
     done = subprocess.run(  # noqa: S603 - our own command
         command("try", "--json", "--sql", query),
         cwd=project,
-        env=environment(CATFLAP_SECRET_CATS_TOKEN="wrong"),
+        env=environment(
+            CATFLAP_SECRET_CATS_TOKEN="wrong", CATFLAP_SECRET_PAGED_TOKEN="paged"
+        ),
         capture_output=True,
         text=True,
         check=False,
@@ -140,6 +202,24 @@ def test_a_project_of_ones_own_is_tried_and_told_as_a_document(
     assert [one["rows"] for one in run["objects"]] == [30]
     assert by_name["secret_cats"]["runs"][0]["error"]["kind"] == "auth"
     assert by_name["lost_cats"]["runs"][0]["error"]["kind"] == "http"
+    assert by_name["frozen_cats"]["runs"][0]["error"]["kind"] == "schema"
+    (paged,) = by_name["paged_cats"]["runs"]
+    assert (paged["status"], paged["rows"], paged["pages"]) == ("succeeded", 30, 3)
+    (flown,) = by_name["flights"]["runs"]
+    assert (flown["rows"], by_name["flights"]["rows_in_relation"]) == (20, 20)
+    assert by_name["flights"]["state"] == "no_promise"
+    (check,) = document["checks"]
+    assert (check["dataset"], check["state"], check["value"]) == ("flights", "fail", 20)
+    assert set(document) == {
+        "environment", "started_at", "ended_at", "ok", "datasets", "models", "checks",
+        "incidents", "messages", "sql", "files",
+    }  # fmt: skip
+    assert {key for one in document["datasets"] for key in one} == {
+        "dataset", "state", "cause", "at_risk", "rows_landed", "rows_in_table",
+        "rows_in_relation", "newest_at", "runs",
+    }  # fmt: skip
+    for name in document["files"].values():
+        assert (project / name).read_text().startswith("<!doctype html>")
     assert document["sql"] == [{"query": query, "columns": ["CATS"], "rows": [[30]]}]
     assert "wrong" not in done.stdout + done.stderr
     assert list((project / ".catflap").glob("try-*")) == []
