@@ -197,3 +197,11 @@ def test_code_owners_watch_what_runs_with_our_rights() -> None:
     owned = {row.split()[0] for row in rows if row and not row.startswith("#")}
     assert {"/apis/", "/sources/"} <= owned
     assert not [one for one in owned if not (ROOT / one.strip("/")).is_dir()]
+
+
+def test_the_figures_beside_others_are_those_that_were_measured() -> None:
+    told = (ROOT / "README.md").read_text().split("## Beside dlt")[1].split("\n## ")[0]
+    results = (ROOT / "benchmarks/RESULTS.md").read_text()
+    figures = re.findall(r"\d+\.\d+(?= s\b)", told)
+    assert len(figures) == 5
+    assert [one for one in figures if f"| {one} |" not in results] == []
