@@ -58,6 +58,9 @@ class MemoryIncidents:
     def published(self, event: KeptEvent) -> None:
         self.events.pop(event.event_id, None)
 
+    def watch(self, dataset: str) -> Watch | None:
+        return self.seen.get(dataset)
+
     def check_state(self) -> CheckState:
         return CheckState(
             watches=self.watches(),

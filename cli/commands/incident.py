@@ -24,11 +24,11 @@ from lambdas.core.incidents.context import (
     loading_context,
     monitor_context,
 )
-from lambdas.core.incidents.edit import edit
 from lambdas.core.incidents.human import Change
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
 from lambdas.core.incidents.verdicts.api import api_context
 from lambdas.core.names import API, MONITOR, OURS
+from lambdas.core.people.edit import edit
 from lambdas.core.quality.result import Release
 from lambdas.core.schedule.when import time_to_come
 from project.fault import printable

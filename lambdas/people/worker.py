@@ -24,14 +24,21 @@ from lambdas.core.incidents.context import (
     monitor_context,
     removed_context,
 )
-from lambdas.core.incidents.edit import edit
-from lambdas.core.incidents.human import Action, Change, possible, said_by
+from lambdas.core.incidents.human import (
+    Action,
+    Change,
+    PersonReport,
+    as_seen,
+    possible,
+    said_by,
+)
 from lambdas.core.incidents.incident import Incident, NoticeKind
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.incidents.texts import engineers_message
 from lambdas.core.incidents.verdicts.api import api_context
 from lambdas.core.names import API, LOADING, MONITOR
-from lambdas.core.slack.asked import PersonRequest
+from lambdas.core.people.edit import edit, report
+from lambdas.core.slack.asked import REPORT, PersonRequest
 from lambdas.core.slack.blocks import as_slack
 from lambdas.core.slack.post import SlackPost, SlackPosts
 
@@ -72,6 +79,9 @@ class PeopleWorker:
     def work(self, wanted: PersonRequest) -> None:
         """Do it, or tell the person why not. Raises what another delivery may mend."""
         try:
+            if wanted.action == REPORT:
+                self._report(wanted)
+                return
             incident, subject, post = self._permitted(wanted)
             change = _change(wanted)
             if change.pull:
@@ -89,6 +99,25 @@ class PeopleWorker:
             return
         LOG.info("%s: %s by %s", after.incident_id, wanted.action, wanted.user)
         self._show(after, subject, post)
+
+    def _report(self, wanted: PersonRequest) -> None:
+        """Anybody of the workspace may say that something looks wrong."""
+        if wanted.target not in self._catalogue.datasets:
+            raise BadInput(f"there is no dataset {wanted.target}")
+        if wanted.team != self._members.team():
+            raise BadInput("only members of the app's own workspace can do that")
+        subject = self._subject(wanted.target)
+        told = PersonReport(
+            dataset=wanted.target,
+            by=wanted.by,
+            words=wanted.words or "",
+            key=wanted.key,
+            evidence=as_seen(self._state.watch(wanted.target), subject),
+        )
+        incident = report(
+            self._state, told, subject=subject, routes=self._routes, now=self._now
+        )
+        LOG.info("%s: reported by %s", incident.incident_id, wanted.user)
 
     def _permitted(
         self, wanted: PersonRequest

@@ -125,7 +125,8 @@ def _said(wanted: PersonRequest) -> dict[str, object] | None:
     if wanted.action != REPORT:
         return None
     return _ephemeral(
-        f"Thank you. The owners of {wanted.target} are told, and you hear when it ends."
+        f"Thank you. The owners of {wanted.target} are told by the next check; its "
+        "stakeholders' channel hears when it ends."
     )
 
 

@@ -127,6 +127,11 @@ class IncidentTable:
             for item in self._monitor(FRESHNESS)
         }
 
+    def watch(self, dataset: str) -> Watch | None:
+        """What is remembered of one dataset."""
+        item = self._get(monitor_key(FRESHNESS, dataset))
+        return None if item is None else _read(item, "watch", Watch)
+
     def _move(self, misplaced: Sequence[Any], found: dict[str, dict[str, Any]]) -> None:
         """Put items of an older table where they are written now: first there, then
         away from where they were, so that a death in between loses none.

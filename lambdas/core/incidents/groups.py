@@ -90,9 +90,12 @@ def _story(notice: Notice) -> tuple[str, ...]:
     return notice.channel, notice.audience.value, notice.incident_id
 
 
+_ALONE = frozenset({NoticeKind.PROMISED, NoticeKind.EDITED, NoticeKind.REPORTED})
+
+
 def _stands_alone(notice: Notice) -> bool:
     """Systems want each, and each promise has a time of its own."""
-    is_own = notice.kind in {NoticeKind.PROMISED, NoticeKind.EDITED}
+    is_own = notice.kind in _ALONE
     known = CHANNELS.get(notice.channel)
     is_alone = known is not None and known.pages_only
     return notice.audience is Recipient.SYSTEMS or is_own or is_alone

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from lambdas.core.diagnosis.assessment import State
@@ -17,8 +17,11 @@ from lambdas.core.diagnosis.causes import BY_CODE
 from lambdas.core.diagnosis.causes.rule import Stage
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.errors import BadInput
+from lambdas.core.freshness.watch import Watch
+from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.incident import (
     ACTIONS_KEPT,
+    REPORT,
     Ending,
     HumanAction,
     HumanSide,
@@ -71,6 +74,89 @@ class Change:
     def closes(self) -> bool:
         """Whether the incident is over with it."""
         return self.resolve or self.false_alarm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonReport:
+    """That something looks wrong with a dataset, in a person's words; `evidence` is how
+    things stood then.
+    """
+
+    dataset: str
+    by: str
+    words: str
+    key: str
+    evidence: tuple[str, ...] = ()
+
+
+def as_seen(watch: Watch | None, subject: IncidentContext) -> tuple[str, ...]:
+    """How a dataset stood at the last check, for a report."""
+    if watch is None:
+        return ("no check has looked at it yet",)
+    loaded, newest = watch.newest_loaded_at, watch.newest_at
+    at = local_time(watch.checked_at, subject.timezone)
+    found = [
+        f"checked {at}: {watch.state}" + (f" ({watch.cause})" if watch.cause else ""),
+        f"newest data {local_time(newest, subject.timezone)}" if newest else "",
+        f"last load {local_time(loaded, subject.timezone)}" if loaded else "",
+        f"{watch.row_count:,} rows" if watch.row_count is not None else "",
+    ]
+    return tuple(filter(None, found))
+
+
+def reported(
+    before: Incident | None, report: PersonReport, *, now: datetime
+) -> Transition:
+    """The dataset's open incident with what was reported, or one of its own.
+
+    A report is said to engineers and stakeholders, and only a person ends it.
+    """
+    said = f"{report.by} reports: {report.words}"
+    if before is not None and report.key in _known_keys(before):
+        return Transition(incident=before)
+    incident = before or _of_a_report(report, said, now)
+    done = HumanAction(
+        at=now, by=report.by, said=f"reported: {report.words}", key=report.key
+    )
+    human = dataclasses.replace(
+        incident.human,
+        note="\n".join(filter(None, [incident.human.note, said])),
+        actions=(*incident.human.actions, done)[-ACTIONS_KEPT:],
+    )
+    people = (Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
+    return Transition(
+        incident=dataclasses.replace(
+            incident,
+            version=1 if before is None else before.version + 1,
+            told=tuple(sorted({*incident.told, *people})),
+            human=human,
+        ),
+        announcements=tuple(
+            NoticeRequest(kind=NoticeKind.REPORTED, audience=who, news=said)
+            for who in people
+        ),
+    )
+
+
+def _of_a_report(report: PersonReport, said: str, now: datetime) -> Incident:
+    return Incident(
+        incident_id=f"{report.dataset}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+        dataset=report.dataset,
+        version=1,
+        opened_at=now,
+        changed_at=now,
+        kind=REPORT,
+        state="unknown",
+        cause=None,
+        stage=None,
+        page=False,
+        headline=f"{report.dataset}: {said}",
+        evidence=report.evidence,
+        next_step=f"`catflap diagnose {report.dataset}`, and answer who reported it; "
+        "only you end it, in Slack or by `catflap incident ID --resolve`",
+        also=(),
+        eta=None,
+    )
 
 
 def possible(incident: Incident) -> tuple[str, ...]:

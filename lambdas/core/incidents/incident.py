@@ -37,7 +37,8 @@ ACTIONS_KEPT = 50
 NOTICES_KEPT = 100
 """Notices that an incident remembers; DynamoDB items end at 400 KB."""
 
-_KINDS = ("report", "quality", "failure", "at_risk", "blind", "late")
+REPORT = "report"
+_KINDS = (REPORT, "quality", "failure", "at_risk", "blind", "late")
 """What an incident is, the worst last: it rises in place."""
 _LATE = ("warn", "error")
 
@@ -70,6 +71,8 @@ class NoticeKind(StrEnum):
     PROMISED = "promised"
     EDITED = "edited"
     """A person added something: only channels that show an incident are told."""
+    REPORTED = "reported"
+    """A person says that something looks wrong."""
     REPAIRED = "repaired"
     """What was wrong mended itself: no incident, told once."""
 
@@ -363,6 +366,9 @@ def _next(before: Incident | None, seen: _Seen) -> Transition:
         return _opened(seen)
     match str(seen.verdict.state):
         case "pass" if seen.still_old:
+            return Transition(incident=before)
+        case "pass" if before.kind == REPORT:
+            # What a person saw, only a person ends.
             return Transition(incident=before)
         case "pass" if before.state != "pass" or seen.verdict.cause is None:
             return _well(before, seen)

@@ -81,6 +81,9 @@ class IncidentState(Protocol):
     ) -> Incident | None:
         """The dataset's open incident; or that of its failing checks."""
 
+    def watch(self, dataset: str) -> Watch | None:
+        """What is remembered of one dataset."""
+
     def incident(self, incident_id: str) -> Incident | None:
         """Any incident, open or over."""
 

@@ -14,6 +14,7 @@ from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.incident import (
     PASSING,
+    REPORT,
     Ending,
     Incident,
     NoticeKind,
@@ -54,6 +55,8 @@ def engineers_message(
         return _ended(incident, subject, footer=_footer(incident, subject))
     if incident.kind == "quality":
         return _checks_for_engineers(kind, incident, verdict, subject, page=page)
+    if incident.kind == REPORT:
+        return _reported(incident, subject)
     # A blind check changes nothing about the incident; what to say is in the verdict.
     blind = kind is NoticeKind.BLIND
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
@@ -122,6 +125,21 @@ def _without_runs(incident: Incident) -> list[str]:
 _WHAT = {"unknown": "unreadable", "pass": "at risk"}
 
 
+def _reported(incident: Incident, subject: IncidentContext) -> Message:
+    """What a person saw, and how things stood then: nothing was judged."""
+    return Message(
+        headline=incident.headline,
+        blocks=(
+            block("How things stood", list(incident.evidence), listed=True),
+            block("Promise", [subject.promise]),
+            block("Next step", [incident.next_step]),
+            *_human(incident, subject),
+            block("Owner", [_owner(subject)]),
+            _footer(incident, subject),
+        ),
+    )
+
+
 def _flapping(incident: Incident, why: str) -> str:
     """That it comes and goes, as one sentence. `why` it is so now."""
     times = incident.times_late(incident.changed_at)
@@ -166,6 +184,15 @@ def stakeholders_message(
         aside=True,
     )
     name = subject.dataset
+    if incident.kind == REPORT and kind is not NoticeKind.RESOLVED:
+        return Message(
+            headline=incident.headline,
+            blocks=(
+                block("What it is", [subject.description]),
+                block(None, ["The owners are told, and will answer here."]),
+                footer,
+            ),
+        )
     if kind is NoticeKind.RESOLVED:
         # nothing was late: we had misjudged it, and they know no names of causes
         well = f"How new {name} is, is judged rightly again"
@@ -239,7 +266,11 @@ def _ended(
         headline=_end(incident, subject, never_late),
         blocks=(
             block(None, [f"Reported {began}; it took {took}."]),
-            block("It was", [in_plain_words(incident.main_cause)]),
+            *(
+                []
+                if incident.kind == REPORT and incident.main_cause is None
+                else [block("It was", [in_plain_words(incident.main_cause)])]
+            ),
             *newest,
             footer,
         ),

@@ -555,3 +555,14 @@ def test_slacks_manifest_has_the_address_that_the_deploy_gave(house: House) -> N
         0,
         output["SlackUrl"]["Value"],
     )
+
+
+def test_a_report_is_an_incident_that_says_how_things_stood(house: House) -> None:
+    code, incident = house.json("report", "cats", "no cats since noon")
+    assert (code, incident["kind"], incident["state"]) == (0, "report", "unknown")
+    assert incident["headline"].endswith("reports: no cats since noon")
+    assert incident["evidence"] == ["no check has looked at it yet"]
+    kinds = {one.kind for one in house.state.check_state().waiting}
+    assert kinds == {"reported"}
+    assert house("report", "cats", " ")[0] == 2
+    assert house("report", "catz", "what?")[0] == 2

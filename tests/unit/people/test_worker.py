@@ -236,3 +236,47 @@ def test_a_snooze_that_ended_is_refused(office: Office) -> None:
     office.worker.work(office.wants("snooze", when=NOW - timedelta(hours=1)))
     assert office.incident.human.snoozed_until is None
     assert "is over" in office.workspace.whispers[0][1]
+
+
+def test_a_report_opens_an_incident_that_only_a_person_ends(office: Office) -> None:
+    office.worker.work(office.wants("resolve"))
+    office.state.outbox.clear()
+    wanted = office.wants(
+        "report", key="slash:1", target="cats", words="no <!channel> rows", channel="C"
+    )
+    office.worker.work(wanted)
+    office.worker.work(wanted)
+    told = {(who, channel) for who, _, channel in office.told}
+    assert told == {
+        (Recipient.ENGINEERS, "sns"),
+        (Recipient.ENGINEERS, "slack"),
+        (Recipient.STAKEHOLDERS, "sns"),
+        (Recipient.STAKEHOLDERS, "slack"),
+    }
+    assert len(office.state.outbox) == 4
+    incident = office.state.open_incident("cats")
+    assert incident is not None
+    assert (incident.kind, incident.state) == ("report", "unknown")
+    assert "ann (U0ANN) reports: no <!channel> rows" in incident.headline
+    well = advance(incident, a_verdict("pass", None), now=NOW + 9 * HOUR)
+    assert well.incident is incident
+    late = advance(incident, a_verdict("error", "rows_deleted"), now=NOW + 9 * HOUR)
+    assert late.incident is not None
+    assert late.incident.kind == "late"
+
+
+def test_a_report_of_what_is_late_already_stands_in_its_incident(
+    office: Office,
+) -> None:
+    office.worker.work(
+        office.wants("report", key="slash:1", target="cats", words="where are they?")
+    )
+    assert "where are they?" in (office.incident.human.note or "")
+    assert office.incident.kind == "late"
+
+
+def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) -> None:
+    before = office.state.all
+    office.worker.work(office.wants("report", target="catz", words="x"))
+    assert office.state.all == before
+    assert "there is no dataset catz" in office.workspace.whispers[0][1]
