@@ -90,6 +90,34 @@ def test_hourly_datasets_share_their_wake_ups() -> None:
     assert told.wake_ups_a_day <= 12
 
 
+@pytest.mark.parametrize("tolerance", [0, 15])
+def test_who_shares_wake_ups_is_told_late_as_if_alone(tolerance: int) -> None:
+    """But for the tolerance. Each hour brings rows, until d3's stop at noon."""
+    more = {"tolerance": {"count": tolerance, "period": "minute"}} if tolerance else {}
+    names = [f"d{number}" for number in range(6)]
+    house = House(
+        {name: FakeTable(MONDAY) for name in names}, freshness={**HOURLY, **more}
+    )
+    stops = MONDAY + timedelta(hours=12)
+    told_at: datetime | None = None
+    now = MONDAY
+    while told_at is None and now < MONDAY + timedelta(days=1):
+        for number, name in enumerate(names):
+            newest = now.replace(minute=0) + timedelta(minutes=9 * number)
+            newest -= timedelta(hours=1) if newest > now else timedelta()
+            newest = min(newest, stops) if name == "d3" else newest
+            house.warehouse.tables[name] = FakeTable(newest, newest)
+        house.now = now
+        house.check()
+        told_at = now if house.told(house.sns) else None
+        now += MINUTES_5
+    assert {name for name, *_ in house.told(house.sns)} == {"d3"}
+    assert told_at is not None
+    late_at = stops + timedelta(hours=3)
+    assert timedelta(minutes=tolerance) <= told_at - late_at
+    assert told_at - late_at <= timedelta(minutes=tolerance) + MINUTES_5
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("tolerance", [None, 15])
 def test_a_thousand_hourly_datasets_wake_the_warehouse_thirty_times_a_day_at_most(
