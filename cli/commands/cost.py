@@ -61,7 +61,7 @@ def run(
     """Print the estimate; returns 0. Raises BadInput for faulty YAML."""
     if not estimate:
         raise BadInput(
-            "what was spent cannot be reported yet; accepted: cost --estimate"
+            "cost: only the estimate is there; run `catflap cost --estimate`"
         )
     known = read_environment(environments, environment)
     catalogue = load_catalogue(datasets, apis)

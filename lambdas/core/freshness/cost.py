@@ -8,6 +8,7 @@ refresh of a dynamic table, each time that rows have come since the last one.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from itertools import pairwise
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.promise import next_look_at
 from lambdas.core.freshness.watch import RESTS, RIDES_BEFORE, tolerance_of
-from lambdas.core.schedule.expressions import expression, last_due, next_due
+from lambdas.core.schedule.expressions import expression, last_due, ticks
 from lambdas.core.sql.target_lag import DOWNSTREAM, parse_target_lag
 
 SLEEPS_AFTER = timedelta(seconds=60)
@@ -61,22 +62,34 @@ def estimate(
 ) -> Estimate:
     """Live through `days` from `start` (aware), all datasets being on time."""
     end = start + timedelta(days=days)
+    lived = {
+        name: _lived_ticks(dataset, start, end, usual_run)
+        for name, dataset in datasets.items()
+    }
     refreshes = Counter(
         at
-        for dataset in datasets.values()
-        for at in _refreshes(dataset, start, end, usual_run)
+        for name, dataset in datasets.items()
+        for at in _refreshes(dataset, lived[name], start, end, usual_run)
     )
     asked: Counter[datetime] = Counter(refreshes)
     shares: defaultdict[str, float] = defaultdict(float)
     looked = 0
-    for now, names in _looks(datasets, start, end, check_every, usual_run):
+    for now, names in _looks(
+        datasets,
+        lived,
+        start=start,
+        end=end,
+        check_every=check_every,
+        usual_run=usual_run,
+    ):
         asked[now] += -(-len(names) // TABLES_A_VIEW)
         looked += len(names)
         for name in names:
             shares[name] += 1 / len(names)
     wake_ups = _wake_ups(sorted(asked))
     pulls = {
-        name: _ticks(dataset, start, end) / days for name, dataset in datasets.items()
+        name: sum(start < at < end for at in ticks_) / days
+        for name, ticks_ in lived.items()
     }
     return Estimate(
         datasets=len(datasets),
@@ -95,6 +108,8 @@ def estimate(
 
 def _looks(
     datasets: Mapping[str, Dataset],
+    lived: Mapping[str, Sequence[datetime]],
+    *,
     start: datetime,
     end: datetime,
     check_every: timedelta,
@@ -105,8 +120,8 @@ def _looks(
     looked_at = dict.fromkeys(datasets, start)
 
     def look(name: str, now: datetime) -> None:
-        dataset = datasets[name]
-        at = next_look_at(dataset, newest=_newest(dataset, now, usual_run), now=now)
+        newest = _newest(lived[name], now - usual_run)
+        at = next_look_at(datasets[name], newest=newest, now=now)
         next_looks.pop(name, None)
         looked_at[name] = now
         if at is not None:
@@ -137,7 +152,11 @@ def _wake_ups(moments: Sequence[datetime]) -> int:
 
 
 def _refreshes(
-    dataset: Dataset, start: datetime, end: datetime, usual_run: timedelta
+    dataset: Dataset,
+    ticks_: Sequence[datetime],
+    start: datetime,
+    end: datetime,
+    usual_run: timedelta,
 ) -> set[datetime]:
     """When a dynamic table is computed: once a lag at most, and only if rows have come
     since (Snowflake: "Understanding dynamic table refresh"). One that is `downstream`
@@ -148,29 +167,27 @@ def _refreshes(
     lag = parse_target_lag(dataset.table.target_lag or DOWNSTREAM)
     if lag is None:
         return set()
-    arrivals = (at + usual_run for at in _due(dataset, start, end))
+    arrivals = (at + usual_run for at in ticks_ if start < at < end)
     found = {start + -(-(at - start) // lag) * lag for at in arrivals}
     return {at for at in found if at < end}
 
 
-def _newest(dataset: Dataset, now: datetime, usual_run: timedelta) -> datetime | None:
-    """The tick whose rows are in the table by now."""
-    schedule = dataset.schedule
-    return last_due(expression(schedule), schedule.timezone, now - usual_run)
+def _lived_ticks(
+    dataset: Dataset, start: datetime, end: datetime, usual_run: timedelta
+) -> list[datetime]:
+    """The ticks of a span, and those before it whose rows matter in it."""
+    text, zone = expression(dataset.schedule), dataset.schedule.timezone
+    begin = start - usual_run
+    before = last_due(text, zone, begin)
+    return [*([] if before is None else [before]), *ticks(text, zone, begin, end)]
+
+
+def _newest(ticks_: Sequence[datetime], now: datetime) -> datetime | None:
+    """The newest at or before `now`."""
+    place = bisect_right(ticks_, now)
+    return ticks_[place - 1] if place else None
 
 
 def _check_at(at: datetime, start: datetime, every: timedelta) -> datetime:
     """The first check at or after `at`; checks fall on multiples from `start`."""
     return start + -(-(at - start) // every) * every
-
-
-def _ticks(dataset: Dataset, start: datetime, end: datetime) -> int:
-    return sum(1 for _ in _due(dataset, start, end))
-
-
-def _due(dataset: Dataset, start: datetime, end: datetime) -> Iterator[datetime]:
-    text, zone = expression(dataset.schedule), dataset.schedule.timezone
-    at = next_due(text, zone, start)
-    while at is not None and at < end:
-        yield at
-        at = next_due(text, zone, at)
