@@ -163,6 +163,7 @@ class MemoryState:
         self.states: dict[str, DatasetState] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.stamps: dict[str, LaneStamp] = {}
+        self.suspected: dict[str, datetime] = {}
 
     def read(self, dataset: str) -> DatasetState:
         return self.states.get(dataset, DatasetState.fresh(dataset))
@@ -180,6 +181,9 @@ class MemoryState:
 
     def record_failed(self, run: Run) -> None:
         self.faults.around("record failed", lambda: self._keep(run))
+
+    def suspect(self, dataset: str, at: datetime) -> None:
+        self.suspected[dataset] = at
 
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         after = dataclasses.replace(before, committing=run.run_id)

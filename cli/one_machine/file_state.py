@@ -110,6 +110,9 @@ class FileState:
         """Keep a failed run; the dataset's state is not touched."""
         self._write(run)
 
+    def suspect(self, dataset: str, at: datetime) -> None:
+        """On one machine nobody checks."""
+
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """Put the run as committing, and name it in the state."""
         after = dataclasses.replace(before, committing=run.run_id)

@@ -92,6 +92,8 @@ class Worker:
             return DeliveryOutcome(is_done=True, result=None)
         if not self._has_place(dataset, delivery):
             return self._given_back(delivery)
+        if delivery.tries > 1:
+            self._puller.suspect(dataset.name)
         try:
             return self._pull_now(dataset, delivery)
         finally:

@@ -223,11 +223,12 @@ class StateTable:
         """Keep a failed run, and have the next check look why."""
         self._dynamodb.put_item(TableName=self._table, Item=_run_item(run))
         if run.lane is None:
-            mark = {
-                **monitor_key(FAILED, run.dataset),
-                "at": {"S": run.started_at.isoformat()},
-            }
-            self._dynamodb.put_item(TableName=self._table, Item=mark)
+            self.suspect(run.dataset, run.started_at)
+
+    def suspect(self, dataset: str, at: datetime) -> None:
+        """Have the next check look at the pulls of a dataset."""
+        mark = {**monitor_key(FAILED, dataset), "at": {"S": at.isoformat()}}
+        self._dynamodb.put_item(TableName=self._table, Item=mark)
 
     def record_committing(self, before: DatasetState, run: Run) -> DatasetState:
         """Record the run and name it in the state: the point of no return."""

@@ -126,6 +126,12 @@ class Puller:
             landing=landing, state=state, events=events, clock=clock
         )
 
+    def suspect(self, dataset: str) -> None:
+        """Have the next check look: whoever pulled it before may have been killed, and
+        a function that is killed tells nobody.
+        """
+        self._state.suspect(dataset, self._clock.now())
+
     def is_done(
         self, dataset: str, due_at: datetime | None, *, continues: bool = False
     ) -> bool:

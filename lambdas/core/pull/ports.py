@@ -135,6 +135,9 @@ class RunState(Protocol):
     def record_failed(self, run: Run) -> None:
         """Keep a failed run; the dataset's state is not touched."""
 
+    def suspect(self, dataset: str, at: datetime) -> None:
+        """Have the next check look at the pulls of a dataset."""
+
     def record_lane(self, before: DatasetState, after: DatasetState) -> DatasetState:
         """Keep what a lane says of itself; nothing of a run is in it."""
 

@@ -122,6 +122,14 @@ def test_an_upstream_that_may_come_back_is_tried_again_a_few_times(tries: int) -
     assert waits == ([60] if tries == 1 else [])
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_message_that_comes_again_has_the_next_check_look(tries: int) -> None:
+    """Its last function may have been killed, and told nobody."""
+    rig = Rig([ROW])
+    rig.worker().work(a_delivery(tries=tries))
+    assert ("cats" in rig.state.suspected) == (tries > 1)
+
+
 def test_refused_credentials_wait_for_a_person_not_for_the_queue() -> None:
     rig = Rig(UpstreamError("401", kind=RunErrorKind.AUTH))
     assert rig.worker().work(a_delivery()).is_done
