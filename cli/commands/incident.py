@@ -29,10 +29,11 @@ from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
 from lambdas.core.incidents.verdicts.api import api_context
 from lambdas.core.names import API, MONITOR, OURS
 from lambdas.core.people.edit import edit
+from lambdas.core.quality.due import relations
 from lambdas.core.quality.result import Release
 from lambdas.core.schedule.when import time_to_come
 from project.fault import printable
-from project.yaml_files import load_datasets
+from project.yaml_files import load_datasets, read_files
 
 DONE = 0
 
@@ -247,4 +248,8 @@ def _subject(name: str, *, datasets: Path, apis: Path) -> IncidentContext:
         return api_context(name, ())
     if name in OURS:
         return monitor_context() if name == MONITOR else loading_context()
+    models = options.models_of(datasets, None)
+    made = read_files(datasets, apis, models).sound if datasets.is_dir() else None
+    if made is not None and name in made.models:
+        return context_of(relations(made)[name])
     return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])

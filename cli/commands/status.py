@@ -77,6 +77,8 @@ class Status:
     check_every: timedelta
     rows: Sequence[Row]
     of_all: Sequence[Incident]
+    models: Sequence[CheckedLoad] = ()
+    """What is known of the checks of models."""
 
     @property
     def monitor(self) -> Incident | None:
@@ -93,7 +95,8 @@ class Status:
     def code(self) -> int:
         """0 if everything is well, else 1."""
         states = {row.state for row in self.rows} & {"warn", "error", "unknown"}
-        is_well = not (states or self.is_monitor_late or self.of_all)
+        is_failing = any(one.failing or one.unknown for one in self.models)
+        is_well = not (states or self.is_monitor_late or self.of_all or is_failing)
         return WELL if is_well else NOT_WELL
 
 
@@ -142,6 +145,7 @@ def run(
                 for name in names
             ],
             of_all=list(check_state.own.values()),
+            models=[one for name, one in sorted(checked.items()) if name not in names],
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
     if stack is not None and not as_json:
@@ -159,6 +163,14 @@ def as_document(status: Status) -> dict[str, object]:
         "monitor_late": status.is_monitor_late,
         "monitor_incident": _brief(status.monitor),
         "incidents": [_brief(one) for one in status.of_all],
+        "models": [
+            {
+                "model": one.dataset,
+                "failing": [*one.failing],
+                "unknown": [*one.unknown],
+            }
+            for one in status.models
+        ],
         "datasets": [
             {
                 "dataset": row.name,
@@ -224,6 +236,11 @@ def as_text(status: Status) -> str:
             else "no check has finished yet"
         )
     text += [f"{one.incident_id}: {printable(one.headline)}" for one in status.of_all]
+    text += [
+        f"model {one.dataset}: failing checks: {', '.join(one.failing)}"
+        for one in status.models
+        if one.failing
+    ]
     return "\n".join(text)
 
 

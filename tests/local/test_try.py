@@ -131,6 +131,26 @@ def a_project(folder: Path, base_url: str, *names: str) -> Path:
     return folder
 
 
+QUALITY = """\
+quality:
+  - {metric: rowCount, mustBe: 30}
+  - {metric: duplicateValues, column: name, mustBe: 0}
+  - {metric: invalidValues, column: id, arguments: {max: 28}, name: ids}
+  - {query: "select nosuch from {table}", mustBe: 0, name: odd}
+"""
+MODEL = """\
+-- {"quality": [{"metric": "rowCount", "mustBe": 10}]}
+select id, name from {{ ref('cats') }} where id < 10
+"""
+
+
+def with_checks_and_a_model(project: Path) -> None:
+    with (project / "datasets/cats.yaml").open("a") as file:
+        file.write(QUALITY)
+    (project / "models").mkdir()
+    (project / "models/few_cats.sql").write_text(MODEL)
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "cli", *arguments]
 
@@ -177,6 +197,7 @@ def test_a_project_of_ones_own_is_tried_and_told_as_a_document(
     (project / "datasets/flights.yaml").write_text(
         FLIGHTS.replace("BASE", datasette.base_url)
     )
+    with_checks_and_a_model(project)
     query = "select count(*) as cats from analytics.cats"
     done = subprocess.run(  # noqa: S603 - our own command
         command("try", "--json", "--sql", query),
@@ -208,8 +229,9 @@ def test_a_project_of_ones_own_is_tried_and_told_as_a_document(
     (flown,) = by_name["flights"]["runs"]
     assert (flown["rows"], by_name["flights"]["rows_in_relation"]) == (20, 20)
     assert by_name["flights"]["state"] == "no_promise"
-    (check,) = document["checks"]
-    assert (check["dataset"], check["state"], check["value"]) == ("flights", "fail", 20)
+    checks = {(one["dataset"], one["check"]): one for one in document["checks"]}
+    (check,) = (one for one in checks.values() if one["dataset"] == "flights")
+    assert (check["state"], check["value"]) == ("fail", 20)
     assert set(document) == {
         "environment", "started_at", "ended_at", "ok", "datasets", "models", "checks",
         "incidents", "messages", "sql", "files",
@@ -221,6 +243,26 @@ def test_a_project_of_ones_own_is_tried_and_told_as_a_document(
     for name in document["files"].values():
         assert (project / name).read_text().startswith("<!doctype html>")
     assert document["sql"] == [{"query": query, "columns": ["CATS"], "rows": [[30]]}]
+    (model,) = document["models"]
+    assert (model["model"], model["rows"], model["state"]) == ("few_cats", 10, "pass")
+    ours = {name: one for name, one in checks.items() if "cats" in name[0]}
+    assert {name: one["state"] for name, one in ours.items()} == {
+        ("cats", "rowCount"): "pass",
+        ("cats", "duplicateValues_name"): "pass",
+        ("cats", "ids"): "fail",
+        ("cats", "odd"): "error",
+        ("few_cats", "rowCount"): "pass",
+    }
+    ids = checks["cats", "ids"]
+    assert (ids["metric"], ids["column"], ids["severity"]) == (
+        "invalidValues",
+        "id",
+        "error",
+    )
+    assert (ids["value"], ids["must"]) == (1, "0")
+    assert [row["NAME"] for row in ids["sample"]] == ["cat 29"]
+    kinds = {one["kind"] for one in document["incidents"]}
+    assert "quality" in kinds
     assert "wrong" not in done.stdout + done.stderr
     assert list((project / ".catflap").glob("try-*")) == []
 
