@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lambdas.core.dataset import QualityCheck
@@ -28,6 +28,20 @@ OPERATORS: Mapping[str, tuple[str, str]] = {
     "must_not_be_between": ("mustNotBeBetween", "not between {0} and {1}"),
 }
 """Fields of a check, each with its name in YAML and how it is said."""
+
+
+def titles(checks: Sequence[QualityCheck]) -> list[str]:
+    """What each check is called; the second alike without a name ends in `_2`."""
+    taken = {one.name for one in checks if one.name is not None}
+    found: list[str] = []
+    for check in checks:
+        title, number = check.title, 1
+        while check.name is None and title in taken:
+            number += 1
+            title = f"{check.title}_{number}"
+        taken.add(title)
+        found.append(title)
+    return found
 
 
 def written(check: QualityCheck) -> list[str]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from lambdas.core.columns.declared import declared_columns
 from lambdas.core.columns.observed import Observed
 from lambdas.core.dataset import Dataset, QualityCheck
+from lambdas.core.quality.comparison import titles
 from lambdas.core.quality.metric import (
     CheckContext,
     ColumnChanges,
@@ -208,6 +209,7 @@ def results_of(
     errors: Mapping[Key, str],
 ) -> Iterator[QualityResult]:
     """The result of each check of a dataset, in their order."""
+    named = titles(one.dataset.quality)
     for number, check in enumerate(one.dataset.quality):
         key = (one.dataset.name, number)
         why = plan.errors.get(key) or errors.get(key)
@@ -220,7 +222,7 @@ def results_of(
             except ValueError as error:
                 why = str(error)
         yield QualityResult(
-            check=check.title,
+            check=named[number],
             metric=check.metric or "query",
             column=check.column,
             severity=check.severity,

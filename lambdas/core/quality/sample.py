@@ -8,6 +8,7 @@ from typing import Any
 
 from lambdas.core.columns.declared import declared_columns
 from lambdas.core.dataset import Dataset
+from lambdas.core.quality.comparison import titles
 from lambdas.core.quality.plan import Columns, PlannedCheck, relation_name
 from lambdas.core.quality.registry import METRICS
 from lambdas.core.quality.statements import SAMPLE_COLUMNS, sample_query
@@ -103,5 +104,6 @@ def named_rows(
     found: Mapping[int, Sequence[Mapping[str, Any]]], dataset: Dataset
 ) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     """The rows, by the titles of their checks."""
+    named = titles(dataset.quality)
     for number, rows in sorted(found.items()):
-        yield dataset.quality[number].title, rows
+        yield named[number], rows

@@ -35,13 +35,14 @@ def quality_findings(dataset: Dataset) -> Iterator[Finding]:
         yield from check_findings(at, check)
         if check.column is not None:
             yield from _column_findings((*at, "column"), check.column, dataset)
-        if check.title in seen:
+        if check.name is not None and check.name in seen:
             yield Finding(
-                key=at,
-                sentence=f"is called `{check.title}` as quality[{seen[check.title]}] "
-                "is; accepted: a `name` of its own",
+                key=(*at, "name"),
+                sentence=f"is called as quality[{seen[check.name]}] is; accepted: a "
+                "name of its own",
             )
-        seen.setdefault(check.title, index)
+        if check.name is not None:
+            seen.setdefault(check.name, index)
 
 
 def check_findings(at: Location, check: QualityCheck) -> Iterator[Finding]:

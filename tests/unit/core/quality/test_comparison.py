@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lambdas.core.dataset import QualityCheck
-from lambdas.core.quality.comparison import OPERATORS, comparison_of
+from lambdas.core.quality.comparison import OPERATORS, comparison_of, titles
 from lambdas.core.quality.registry import METRICS
 
 
@@ -50,3 +50,14 @@ def test_every_metric_that_may_be_written_is_there() -> None:
 
     assert {*field["anyOf"][0]["enum"]} == {*METRICS}
     assert len(OPERATORS) == 8
+
+
+def test_checks_alike_without_a_name_are_told_apart() -> None:
+    many = [
+        QualityCheck(metric="rowCount"),
+        QualityCheck(metric="rowCount", name="rowCount_2"),
+        QualityCheck(metric="rowCount"),
+        QualityCheck(query="select 1"),
+    ]
+
+    assert titles(many) == ["rowCount", "rowCount_2", "rowCount_3", "query"]
