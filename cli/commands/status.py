@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from cli import options
 from cli.deployed.environment import deployed, now
 from cli.deployed.local import LOCAL, LocalStack
+from cli.deployed.newest import newest_loaded
 from cli.output import age, coloured, columns, iso, percent, when
 from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
 from lambdas.core.freshness.attainment import attainment
@@ -49,6 +50,14 @@ class Row:
     unknown: tuple[str, ...] = ()
     """Its quality checks that fail, and that could not run."""
     checks_incident: Incident | None = None
+    loaded_until: datetime | None = None
+    """The newest event as of the last load, which may be younger than the check."""
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """The newest event, by the last check or the last load."""
+        seen = self.watch.newest_at if self.watch else None
+        return max(filter(None, (seen, self.loaded_until)), default=None)
 
     @property
     def state(self) -> str:
@@ -123,6 +132,7 @@ def run(
             if read
             else {}
         )
+        loaded_until = newest_loaded(reached, read.sound.datasets) if read else {}
         names = sorted({*watches, *faulty, *declared(datasets)})
         if stack is not None:
             names = [name for name in names if name in stack.datasets]
@@ -138,6 +148,7 @@ def run(
                     incident=_open_incident(watches.get(name), table),
                     is_faulty=name in faulty,
                     paused=paused.get(name),
+                    loaded_until=loaded_until.get(name),
                     failing=checked[name].failing if name in checked else (),
                     unknown=checked[name].unknown if name in checked else (),
                     checks_incident=_open_of_checks(checked.get(name), table),
@@ -176,8 +187,8 @@ def as_document(status: Status) -> dict[str, object]:
                 "dataset": row.name,
                 "state": row.state,
                 "cause": row.watch.cause if row.watch else None,
-                "newest_at": iso(row.watch.newest_at) if row.watch else None,
-                "age_s": _age_s(row.watch, status.now),
+                "newest_at": iso(row.newest_at),
+                "age_s": _age_s(row.newest_at, status.now),
                 "checked_at": iso(row.watch.checked_at) if row.watch else None,
                 "paused": row.paused,
                 "next_deadline": iso(row.watch.next_look_at) if row.watch else None,
@@ -203,8 +214,8 @@ def as_text(status: Status) -> str:
         (
             row.name,
             row.state,
-            when(row.watch.newest_at if row.watch else None),
-            age(row.watch.newest_at if row.watch else None, status.now),
+            when(row.newest_at),
+            age(row.newest_at, status.now),
             when(row.watch.next_look_at if row.watch else None),
             percent(_share(row.watch, 30, status.now)),
             _incident(row),
@@ -228,7 +239,7 @@ def as_text(status: Status) -> str:
     text += ["", *_notes(status.rows)]
     last = status.last_check_at
     checked = f"{age(last, status.now)} ago" if last else "never"
-    text.append(f"last check: {checked}; `newest` is as of that check")
+    text.append(f"last check: {checked}; `newest` is as of that check or the last load")
     if status.is_monitor_late:
         text.append(
             coloured("checks have stopped: the states above are old", "error")
@@ -292,10 +303,10 @@ def _open_of_checks(
     return incident if is_open else None
 
 
-def _age_s(watch: Watch | None, now: datetime) -> float | None:
-    if watch is None or watch.newest_at is None:
+def _age_s(newest_at: datetime | None, now: datetime) -> float | None:
+    if newest_at is None:
         return None
-    return max(0.0, (now - watch.newest_at).total_seconds())
+    return max(0.0, (now - newest_at).total_seconds())
 
 
 def _brief(incident: Incident | None) -> dict[str, object] | None:

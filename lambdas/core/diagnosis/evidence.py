@@ -126,6 +126,11 @@ def _cursor_at(dataset: Dataset, state: DatasetState) -> datetime | None:
         return None
 
 
+def event_reached(dataset: Dataset, state: DatasetState) -> datetime | None:
+    """The newest event that was pulled, where the cursor tells it."""
+    return _cursor_at(dataset, state) if _cursor_by(dataset) == "event" else None
+
+
 _PLACEHOLDER = "{incremental."
 
 

@@ -17,13 +17,14 @@ from cli.main import run
 from cli.output import age, columns, when
 from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.errors import BadInput, RunErrorKind
 from lambdas.core.freshness.attainment import AttainmentState, Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, advance
 from lambdas.core.names import MONITOR, state_table_name
-from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
+from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
 from tests.aws import a_state_table
 from tests.unit.cli.files import folders
 from tests.watched import a_verdict
@@ -158,6 +159,32 @@ def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
     assert code == 0
     assert " 2 h " in out
     assert "last check: 5 min ago" in out
+
+
+def test_the_newest_event_is_not_older_than_the_last_load(house: House) -> None:
+    house.state.remember([a_watch()])
+    fresh = house.runs.read("cats")
+    pulled = dataclasses.replace(
+        fresh, cursor=CursorPosition(value=(NOW - HOUR).isoformat())
+    )
+    run = a_run(RunStatus.COMMITTING, 8, objects=1)
+    committing = house.runs.record_committing(fresh, run)
+    landed = dataclasses.replace(run, status=RunStatus.LANDED, newest_key="raw/cats/x")
+    house.runs.record_landed(
+        committing,
+        dataclasses.replace(pulled, version=committing.version),
+        landed,
+    )
+
+    def newest() -> str:
+        (cats,) = house.json("status")[1]["datasets"]
+        return str(cats["newest_at"])
+
+    assert newest() == "2026-11-23T07:00:00Z"
+    loads = LoadTable(dynamodb=house.runs._dynamodb, table=state_table_name("dev"))
+    for waiting in loads.landed():
+        loads.settle(waiting, ())
+    assert newest() == "2026-11-23T08:00:00Z"
 
 
 @pytest.mark.parametrize("state", ["warn", "error", "unknown"])
