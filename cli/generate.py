@@ -23,7 +23,6 @@ from lambdas.core.paging.auto import AutoPaginator
 from lambdas.core.paging.base import BasePaginator
 from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.quality.registry import METRICS
-from lambdas.core.rules.unsupported import NOT_YET
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "make generate"
@@ -112,10 +111,6 @@ def _reference() -> str:
     ):
         parts.append(f"## {title}\n")
         parts += sections(model, path, seen)
-    parts.append("## Not built yet\n")
-    parts.append("Refused by name, so that nobody relies on a key that does nothing:\n")
-    rows = [f"- `{'.'.join(map(str, one.key))}`: {one.instead}" for one in NOT_YET]
-    parts.append("\n".join(rows) + "\n" if rows else "Nothing.\n")
     return "\n".join(parts)
 
 

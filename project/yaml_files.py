@@ -19,7 +19,6 @@ from lambdas.core.rules.dataset import dataset_findings, not_there, reference_fi
 from lambdas.core.rules.fan_out import family_findings
 from lambdas.core.rules.findings import Finding
 from lambdas.core.rules.paging import paging_findings, paging_warnings
-from lambdas.core.rules.unsupported import unsupported_findings
 from project.fault import Fault, Location, key_path, printable, quoted
 from project.model_faults import ModelFindings, completed, nearest, walk_model
 from project.model_words import (
@@ -342,7 +341,6 @@ def _checked_dataset(
         return None
     findings = [
         *dataset_findings(dataset),
-        *unsupported_findings(dataset),
         *reference_findings(dataset, datasets),
     ]
     client = dataset.source.client
