@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -96,15 +97,23 @@ def read_environment(folder: Path, name: str) -> Environment:
     return environment
 
 
+def _choice(folder: Path, known: Sequence[str]) -> str:
+    if not known:
+        return f"write {folder}/NAME.yaml first (docs/settings.md)"
+    listed = ", ".join(known)
+    return (
+        f"{folder} has {listed}: choose with `--env NAME`, or `-c env=NAME` for the CDK"
+    )
+
+
 def _read_environment(
     folder: Path, name: str
 ) -> tuple[Environment | None, list[Fault]]:
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         raise BadInput(
-            f"there is no environment `{name}`; {folder} has "
-            f"{', '.join(known) or 'none'}: choose with `--env NAME`, "
-            "or `-c env=NAME` for the CDK"
+            f"there is no environment `{name}`; {_choice(folder, known)}; "
+            "`--env local` asks what `catflap try --stay` keeps up"
         )
     path = folder / f"{name}.yaml"
     document = read_yaml(path.read_bytes())

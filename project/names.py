@@ -10,6 +10,8 @@ from project.fault import quoted
 from project.model_faults import likeness, nearest
 
 _LIKE = 0.7
+_UNLIKE = 0.4
+"""What has less in common with a name is no suggestion."""
 _LISTED = 20
 
 
@@ -38,6 +40,8 @@ def _suggestion(name: str, datasets: list[str], apis: list[str]) -> str:
     near = nearest(name, [*datasets, *apis])
     if likeness(name, near) < _LIKE and datasets:
         near = nearest(name, datasets)
+    if likeness(name, near) < _UNLIKE:
+        return ""
     kind = "" if near in datasets else "the API "
     return f"; the nearest name is {kind}`{near}`"
 

@@ -64,4 +64,4 @@ def times_of(
             raise BadInput("--start needs --for P1D, which says how long, or --stay")
         return Times(start=begins, end=None)
     assert begins is not None  # noqa: S101 - narrows for mypy
-    return Times(start=begins, end=parse_duration(lasting).after(begins, 1))
+    return Times(start=begins, end=parse_duration(lasting, "--for").after(begins, 1))

@@ -49,7 +49,7 @@ class Duration:
         return start.replace(year=year, month=month + 1, day=day) + self.rest * times
 
 
-def parse_duration(text: str) -> Duration:
+def parse_duration(text: str, option: str = "--slice") -> Duration:
     """`P1D`, `PT6H`, `P1W`, `P1M`, and sums of them. Raises BadInput."""
     match = _DURATION.fullmatch(text)
     counts = {
@@ -58,12 +58,12 @@ def parse_duration(text: str) -> Duration:
         if count is not None
     }
     if match is None or not any(counts.values()):
-        raise BadInput(f"--slice {text!r} is not a duration; {_ACCEPTED}")
+        raise BadInput(f"{option} {text!r} is not a duration; {_ACCEPTED}")
     months = 12 * counts.pop("years", 0) + counts.pop("months", 0)
     try:
         return Duration(months=months, rest=timedelta(**counts))
     except OverflowError:
-        raise BadInput(f"--slice {text!r} is too long; {_ACCEPTED}") from None
+        raise BadInput(f"{option} {text!r} is too long; {_ACCEPTED}") from None
 
 
 def bounds(
@@ -101,8 +101,9 @@ def bounds(
 def _numbers(start: CursorValue, end: CursorValue, length: str) -> list[CursorValue]:
     if _NUMBER.fullmatch(length) is None or not Decimal(length):
         raise BadInput(
-            f"--slice {length!r}: the cursor of this dataset counts; accepted: a "
-            "number, such as 10000"
+            f"--slice {length!r} is a time, and {start} and {end} are numbers; "
+            "accepted: a number, such as 10000, or a window of times, such as --from "
+            "2026-11-01T00:00:00Z"
         )
     # Decimal: 0.1 added ten times is 1
     at, last, step = Decimal(str(start)), Decimal(str(end)), Decimal(length)
