@@ -9,6 +9,7 @@ Example: catflap pull flights --env prod
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import secrets
@@ -21,12 +22,14 @@ from rich.console import Console
 
 from cli import options
 from cli.documents import run_document
+from cli.one_machine.environment_secrets import EnvironmentSecrets
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_first
 from cli.one_machine.rate_files import RateFiles
 from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
+from lambdas.adapters.environment import variables
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
 from lambdas.adapters.sources.rate_budget import SharedBudgets
@@ -103,6 +106,7 @@ def run(
     start, end = _bounds(dataset, until=until, window=window)
     landing = landing_zone(to)
     clock = TerminalClock()
+    shell = EnvironmentSecrets(variables=variables())
     pages = sources(
         clock,
         datasets=datasets,
@@ -111,6 +115,7 @@ def run(
             store=RateFiles(folder=state.parent), clock=clock, random=random.random
         ),
     )
+    pages = dataclasses.replace(pages, secrets=shell)
     with FileState(path=state) as file_state:
 
         def puller_of(source: SourceFactory) -> Puller:
@@ -140,6 +145,10 @@ def run(
                 if is_new and one.status is RunStatus.FAILED:
                     _print(PullResult(run=one), as_json=as_json)
             raise
+    warnings = (*result.run.warnings, *shell.warnings)
+    result = dataclasses.replace(
+        result, run=dataclasses.replace(result.run, warnings=warnings)
+    )
     _print(result, as_json=as_json)
     return DONE if result.run.status is RunStatus.LANDED else OUTSIDE_FAILED
 

@@ -23,6 +23,8 @@ class EnvironmentSecrets:
         self._variables = variables
         self._renewing = Lock()
         self._fetched: dict[str, tuple[str, AccessToken]] = {}
+        self.warnings: list[str] = []
+        """What a person should know of the secrets that were used."""
 
     def value(self, reference: str) -> str:
         """What `reference` stands for; a text without the prefix is itself.
@@ -64,16 +66,20 @@ class EnvironmentSecrets:
             token = fetch(sent)
             latest = token.refresh_token or sent
             if latest != sent:
-                LOG.warning(
-                    "the API gave a new refresh token for `%s`, and the variable %s "
-                    "cannot be written back: this command goes on with the new one, "
-                    "the next one may be refused. A deployed pull stores it in "
-                    "Secrets Manager",
-                    reference,
-                    _variable(reference),
-                )
+                self._warn_of_rotation(reference)
             self._fetched[reference] = (latest, token)
             return token
+
+    def _warn_of_rotation(self, reference: str) -> None:
+        warning = (
+            f"the API gave a new refresh token for `{reference}`, and the variable "
+            f"{_variable(reference)} cannot be written back: this command goes on with "
+            "the new one, the next one may be refused. A deployed pull stores it in "
+            "Secrets Manager"
+        )
+        LOG.warning("%s", warning)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
 
 def _variable(reference: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from cli.one_machine.environment_secrets import EnvironmentSecrets
+from lambdas.adapters.environment import SystemClock
 from lambdas.core.errors import RunErrorKind, UpstreamError
+from lambdas.core.http.auth import AccessToken
 
 
 @pytest.mark.parametrize(
@@ -36,3 +40,22 @@ def test_a_broken_reference_is_not_shown() -> None:
     with pytest.raises(UpstreamError) as raised:
         EnvironmentSecrets(variables={}).value("secret:canary")
     assert "canary" not in str(raised.value)
+
+
+def test_a_rotated_token_that_cannot_be_stored_is_a_warning_of_the_pull() -> None:
+    secrets = EnvironmentSecrets(variables={"CATFLAP_SECRET_CATS_TOKEN": "old"})
+    clock = SystemClock()
+
+    def fetch(sent: str) -> AccessToken:
+        assert sent == "old"
+        until = clock.now() + timedelta(hours=1)
+        return AccessToken(value="access", expires_at=until, refresh_token="new")
+
+    for _ in range(2):
+        secrets.renewed(
+            "secret:cats#token", refused=None, fetch=fetch, clock=clock, within_s=1
+        )
+    (warning,) = secrets.warnings
+    assert "CATFLAP_SECRET_CATS_TOKEN cannot be written back" in warning
+    assert "old" not in warning
+    assert "access" not in warning

@@ -13,7 +13,14 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.errors import RunErrorKind, StateConflict
 from lambdas.core.pull.ports import RunState
-from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
+from lambdas.core.pull.run import (
+    CursorPosition,
+    DatasetState,
+    Lane,
+    Run,
+    RunError,
+    RunStatus,
+)
 from tests.aws import a_state_table
 from tests.memory import MemoryState
 
@@ -312,3 +319,13 @@ def test_slices_that_are_being_pulled_are_seen(table: Any) -> None:
     state.record_started(running)
     assert state.running_slices("cats", START - timedelta(minutes=1)) == [RUN.run_id]
     assert state.running_slices("cats", START) == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_slices_of_a_backfill_are_listed_by_their_names() -> None:
+    table = StateTable(dynamodb=a_state_table(), table="state")
+    for lane in ("b1-1", "b1-2", "b2-1"):
+        before = table.read(f"cats/{lane}")
+        after = dataclasses.replace(before, lane=Lane(name=lane))
+        table.record_lane(before, after)
+    assert [one.name for one in table.lanes("cats", "b1")] == ["cats/b1-1", "cats/b1-2"]

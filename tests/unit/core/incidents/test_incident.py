@@ -354,6 +354,16 @@ def test_a_promise_that_passes_is_said_once_and_kept_as_missed() -> None:
     assert said(later) == said(again) == set()
 
 
+def test_a_persons_promise_that_passes_is_missed() -> None:
+    opened = advance(None, QUIET, now=NOW).incident
+    assert opened is not None
+    human = dataclasses.replace(opened.human, promised_for=NOW + HOUR)
+    promised = dataclasses.replace(opened, human=human, told_expected=NOW + HOUR)
+    passed = advance(promised, QUIET, now=NOW + HOUR + MINUTE).incident
+    assert passed is not None
+    assert passed.promise == "missed"
+
+
 def test_stakeholders_get_one_line_in_their_morning() -> None:
     morning = NOW + 20 * HOUR
     first = advance(None, QUIET, now=NOW).incident
