@@ -81,7 +81,7 @@ def test_buttons_do_what_the_command_does_once_and_by_members(late: World) -> No
     assert len(human.actions) == 1
     assert "acknowledged by ann" in str(root(late).message)
     late.check()
-    assert replies(late) == ["acknowledged (ann (U0ANN))"]
+    assert replies(late) == ["ann (U0ANN): acknowledged"]
 
 
 def test_a_promise_reaches_stakeholders_and_is_told_as_missed(late: World) -> None:

@@ -112,6 +112,8 @@ class SlackApp:
         """A reply in the incident's thread; None if there is no thread any more."""
         first = batch.first
         news = first.news if len(batch.notices) == 1 and first.news else ""
+        if first.kind is NoticeKind.PROMISED:
+            news = "\n".join(filter(None, [batch.message.headline, first.news]))
         said = reply(news or batch.message.headline, mention=self._mention(batch))
         if batch.page:
             said = as_slack(batch.message, mention=self._mention(batch))

@@ -251,7 +251,11 @@ def _announced(
     stakeholders, engineers = Recipient.STAKEHOLDERS, Recipient.ENGINEERS
     edited = [NoticeRequest(kind=NoticeKind.EDITED, audience=engineers, news=said)]
     is_promised = human.promised_for != before.human.promised_for
-    promised = [NoticeRequest(kind=NoticeKind.PROMISED, audience=stakeholders)]
+    promised = [
+        NoticeRequest(
+            kind=NoticeKind.PROMISED, audience=stakeholders, news=change.words or ""
+        )
+    ]
     return (
         *(promised if is_promised and before.late_since is not None else []),
         *(edited if engineers in before.told else []),
@@ -276,7 +280,7 @@ def _said(before: HumanSide, after: HumanSide, change: Change) -> str:
         "asked for a pull" if change.pull else "",
         f"note: {change.note}" if change.note else "",
     ]
-    return f"{', '.join(filter(None, parts))} ({change.by})"
+    return f"{change.by}: {', '.join(filter(None, parts))}"
 
 
 def said_by(incident: Incident) -> Verdict:

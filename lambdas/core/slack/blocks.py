@@ -158,7 +158,8 @@ def _dated(text: str) -> str:
 def _in_readers_zone(moment: datetime, words: str) -> str:
     stamp = int(moment.timestamp())
     shown = f"<!date^{stamp}^{{date_short_pretty}} {{time}}|{moment:%H:%M} UTC>"
-    return f"{words}, {shown} for you"
+    here = words.partition(" (")[0]
+    return f"{here} ({shown} for you)"
 
 
 def _escaped(text: str, limit: int) -> str:

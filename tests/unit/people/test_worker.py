@@ -175,7 +175,7 @@ def test_a_pull_is_queued_once_and_stands_in_the_timeline(office: Office) -> Non
     (sent,) = office.pulls.sent.values()
     assert json.loads(sent["MessageBody"]) == {"dataset": "cats", "reason": "manual"}
     (action,) = office.incident.human.actions
-    assert action.said == "asked for a pull (ann (U0ANN))"
+    assert action.said == "ann (U0ANN): asked for a pull"
 
 
 @pytest.mark.parametrize(
