@@ -280,3 +280,42 @@ def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) ->
     office.worker.work(office.wants("report", target="catz", words="x"))
     assert office.state.all == before
     assert "there is no dataset catz" in office.workspace.whispers[0][1]
+
+
+class Died(BaseException):
+    """The function was killed."""
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "pull", "resolve", "cause"])
+@pytest.mark.parametrize("place", range(8))
+def test_an_action_is_done_once_wherever_the_function_is_killed(
+    office: Office, action: str, place: int
+) -> None:
+    """Before and after each effect: the change, the pull, each call of Slack's."""
+    effects = iter(range(99))
+
+    def killing(effect: Any) -> Any:
+        def call(*given: Any, **more: Any) -> Any:
+            if next(effects) == place:
+                raise Died
+            done = effect(*given, **more)
+            if next(effects) == place:
+                raise Died
+            return done
+
+        return call
+
+    office.state.record = killing(office.state.record)  # type: ignore[method-assign]
+    office.pulls.send_message = killing(office.pulls.send_message)  # type: ignore[method-assign]
+    office.worker._api.call = killing(office.worker._api.call)  # type: ignore[method-assign]
+    wanted = office.wants(action, cause="pipe_stopped" if action == "cause" else None)
+    for _ in range(3):
+        try:
+            office.worker.work(wanted)
+        except Died:
+            continue
+    assert len(office.incident.human.actions) == 1
+    assert len(office.pulls.sent) == (1 if action == "pull" else 0)
+    told = [(one.audience, one.channel) for one in office.state.outbox.values()]
+    assert len(told) == len(set(told))
+    assert office.workspace.whispers == []
