@@ -16,7 +16,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test long lint synth generate bench differential serve drill january soak month mass kills clean
+.PHONY: help setup run unit test long lint checkov synth generate bench differential serve drill january soak month mass kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -50,6 +50,11 @@ lint: $(READY) ## formatting, style, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+checkov: $(READY) ## checkov over the templates, in an environment of its own
+	test -x .venv-checkov/bin/checkov || ( $(BIN)/uv venv --quiet .venv-checkov && \
+	  $(BIN)/uv pip install --quiet --python .venv-checkov/bin/python checkov==3.3.30 )
+	$(PYTEST) -m long tests/stacks/test_checkov.py
 
 synth: $(READY) ## the CloudFormation templates, into cdk.out/
 	JSII_NODE=$(NODE) JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 $(BIN)/python app.py

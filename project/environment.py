@@ -195,6 +195,33 @@ class Team(_Model):
     )
 
 
+class Network(_Model):
+    """Where functions' traffic leaves from; without a VPC, Lambda's own network."""
+
+    vpc: str | None = Field(
+        default=None,
+        pattern=r"^vpc-[0-9a-f]{8,17}$",
+        description="the VPC of the functions; absent = none",
+    )
+    subnets: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = (
+        Field(default=(), description="its subnets that traffic leaves from")
+    )
+    security_groups: tuple[
+        Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")], ...
+    ] = Field(default=(), description="what the functions may reach")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        named = bool(self.subnets), bool(self.security_groups)
+        if named != (self.vpc is not None, self.vpc is not None):
+            message = (
+                "is not whole; `vpc`, `subnets` and `security_groups` are given "
+                "together, or none of them"
+            )
+            raise ValueError(message)
+        return self
+
+
 class Environment(_Channels):
     """One place to deploy to. Durations are in the unit of their name."""
 
@@ -254,6 +281,10 @@ class Environment(_Channels):
         default=None,
         pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$",
         description="the ARN of a managed policy that bounds every role",
+    )
+    network: Network = Field(
+        default=Network(),
+        description="VPC, subnets and security groups of the functions; absent = none",
     )
     allowed_origins: dict[SecretName, tuple[Origin, ...]] = Field(
         default={},

@@ -69,6 +69,21 @@ def loopback_warnings(catalogue: Catalogue, datasets: Path) -> list[Fault]:
     ]
 
 
+def audience_warnings(folder: Path, name: str) -> list[Fault]:
+    """Whether an alarm on catflap's own functions reaches anybody. Raises BadInput."""
+    environment, _ = _read_environment(folder, name)
+    if environment is None or any(one.engineers for one in environment.teams.values()):
+        return []
+    nobody = Misfit(
+        dataset=None,
+        key=("teams",),
+        sentence="no team has an address in `engineers`, so nobody is told when "
+        "catflap's own functions stop; accepted: teams.NAME.engineers: [ADDRESS]",
+    )
+    file = folder / f"{name}.yaml"
+    return [dataclasses.replace(_misfit(nobody, file, folder), is_warning=True)]
+
+
 def misfits(
     environment: Environment, catalogue: Catalogue, folder: Path, datasets: Path
 ) -> list[Fault]:

@@ -6,13 +6,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import App
+from aws_cdk import App, CfnResource
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
 from project.environment import Environment
 from stacks.constructs import nag
+from stacks.constructs.alarms import add_dashboard, watch_function, watch_pulls
 from stacks.constructs.bundle import SNOWFLAKE_LOCK, Bundle
+from stacks.constructs.lambda_function import CatflapFunction
 from stacks.freshness import FreshnessStack
 from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack
@@ -97,6 +99,13 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
     for stack in (ingestion, freshness, repair, reports):
         # their functions read what it publishes
         stack.add_stack_dependency(warehouse)
+    for one in app.node.find_all():
+        if isinstance(one, CatflapFunction):
+            watch_function(one, notifications.engineers)
+        if isinstance(one, CfnResource):
+            nag.explain(one)
+    watch_pulls(ingestion, ingestion.pulls, notifications.engineers)
+    add_dashboard(notifications, environment.name)
     for number in range(environment.schedule_stacks):
         SchedulesStack(
             app,

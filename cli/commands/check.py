@@ -27,7 +27,11 @@ from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import CatflapError
 from lambdas.core.freshness.on_time import promise_faults
 from lambdas.core.freshness.promise import is_promised
-from project.environment_file import environment_faults, loopback_warnings
+from project.environment_file import (
+    audience_warnings,
+    environment_faults,
+    loopback_warnings,
+)
 from project.fault import Fault, Location, key_path, printable
 from project.yaml_files import ProjectFiles, read_files
 from project.yaml_nodes import read_yaml
@@ -56,7 +60,10 @@ def run(
     not_known = ""
     if environment is not None:
         wrong += environment_faults(environments, environment, written.sound, datasets)
-        warned = loopback_warnings(written.sound, datasets)
+        warned = [
+            *loopback_warnings(written.sound, datasets),
+            *audience_warnings(environments, environment),
+        ]
         written = replace(written, warnings=(*written.warnings, *warned))
         if not wrong:
             usual_runs, not_known = _usual_runs(environment, environments, written)

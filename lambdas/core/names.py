@@ -29,6 +29,11 @@ def state_table_name(environment: str) -> str:
     return f"catflap-{environment}-state"
 
 
+def dashboard_name(environment: str) -> str:
+    """The dashboard of an environment in CloudWatch."""
+    return f"catflap-{environment}"
+
+
 def pulls_queue_name(environment: str) -> str:
     """The queue that wakes the pull function: by schedule, or by a person."""
     return f"catflap-{environment}-pulls.fifo"

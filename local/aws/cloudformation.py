@@ -232,13 +232,14 @@ class CloudFormation:
         request = work.request(logical_id)
         if request.before is not None and not fixed_changes(request):
             return work.apply_one(logical_id)
-        name, number = _named(request.type, request.properties), 0
+        key = (request.stack, logical_id)
+        name = _named(request.type, request.properties)
         if name is not None and name in self.names:
             raise DeployFailed(f"{request.address}: {name[1]} already exists")
-        if request.before is not None:
-            key = (request.stack, logical_id)
-            number = self._numbers[key] = self._numbers.get(key, 0) + 1
+        # CloudFormation gives a name of its own to each that it makes
+        number = self._numbers.get(key, -1) + 1
         work.apply_one(logical_id, number=number)
+        self._numbers[key] = number
         if request.before is not None:
             self._replaced.append((logical_id, request.before))
         if name is not None:

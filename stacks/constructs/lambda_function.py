@@ -16,6 +16,7 @@ from constructs import Construct
 from lambdas.core.settings import FunctionSettings
 from project.environment import Environment
 from stacks.constructs.nag import acknowledge
+from stacks.constructs.network import join
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
@@ -56,6 +57,7 @@ class CatflapFunction(Construct):
         at_once: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.slice_name, self.timeout = slice_name, timeout
         log_group = logs.LogGroup(
             self,
             "Logs",
@@ -90,6 +92,8 @@ class CatflapFunction(Construct):
             # its own continuations.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if feeds_itself else None,
         )
+        if environment.network.vpc is not None:
+            join(self.function, self.role, environment.network)
         acknowledge(
             self.role,
             "AwsSolutions-IAM5[Resource::*]",

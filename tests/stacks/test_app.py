@@ -164,6 +164,8 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
         # how often is checked
         ("AWS::CloudWatch::Alarm", "AlarmDescription"),
         ("AWS::CloudWatch::Alarm", "Period"),
+        ("AWS::CloudWatch::Alarm", "Threshold"),
+        ("AWS::CloudWatch::Dashboard", "DashboardBody"),
         ("AWS::Lambda::Function", "Environment"),
         ("AWS::Lambda::Function", "Timeout"),
         ("AWS::Scheduler::Schedule", "ScheduleExpression"),

@@ -332,6 +332,7 @@ def test_every_queue_of_dead_letters_has_an_alarm(templates: Templates) -> None:
         for _, _, resource in templates.resources("AWS::CloudWatch::Alarm")
         for dimension in resource["Properties"].get("Dimensions", [])
         if dimension["Name"] == "QueueName"
+        and "NumberOfMessages" in resource["Properties"]["MetricName"]
     }
     assert sources == watched
 

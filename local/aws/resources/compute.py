@@ -55,6 +55,7 @@ def _forget(_run: Run, _existing: Existing) -> None:
     "LoggingConfig MemorySize ReservedConcurrentExecutions Role Runtime Timeout",
     ignored={
         "TracingConfig": "there is no X-Ray",
+        "VpcConfig": "all of it is on loopback",
         "RecursiveLoop": "the fabric ends no loops",
         "EphemeralStorage": "the machine's own disk",
     },
@@ -238,6 +239,13 @@ def alarm(request: Request) -> Created:
         physical_id=name,
         attributes={"Arn": request.run.arn("cloudwatch", f"alarm:{name}")},
     )
+
+
+@handles("AWS::CloudWatch::Dashboard", properties="*", updatable="*", delete=_forget)
+def dashboard(request: Request) -> Created:
+    """A page for a person; nothing embedded draws it."""
+    name = request.properties.get("DashboardName") or request.name(255)
+    return Created(physical_id=name)
 
 
 @handles("AWS::CDK::Metadata", properties="*", updatable="*")
