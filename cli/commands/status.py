@@ -9,7 +9,7 @@ Example: catflap status --env prod
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,11 +19,14 @@ from cli.deployed.environment import deployed, now
 from cli.deployed.local import LOCAL, LocalStack
 from cli.deployed.newest import newest_loaded
 from cli.output import age, coloured, columns, iso, percent, when
+from lambdas.core.dataset import Catalogue
 from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
 from lambdas.core.freshness.attainment import attainment
+from lambdas.core.freshness.model_state import ModelState, model_state
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.document import state_of
 from lambdas.core.incidents.incident import Incident
+from lambdas.core.models.graph import inputs_of
 from lambdas.core.names import MONITOR
 from lambdas.core.quality.result import CheckedLoad
 from project.fault import printable
@@ -77,6 +80,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """One model: as new as its oldest input, and which of its checks fail."""
+
+    how: ModelState
+    failing: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong with it, nor with what it is made from."""
+        return self.how.state == "pass" and not self.failing and not self.unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """All there is to say. `of_all`: the open incidents that concern all datasets."""
 
@@ -86,8 +103,7 @@ class Status:
     check_every: timedelta
     rows: Sequence[Row]
     of_all: Sequence[Incident]
-    models: Sequence[CheckedLoad] = ()
-    """What is known of the checks of models."""
+    models: Sequence[ModelRow] = ()
 
     @property
     def monitor(self) -> Incident | None:
@@ -104,7 +120,7 @@ class Status:
     def code(self) -> int:
         """0 if everything is well, else 1."""
         states = {row.state for row in self.rows} & {"warn", "error", "unknown"}
-        is_failing = any(one.failing or one.unknown for one in self.models)
+        is_failing = not all(one.is_well for one in self.models)
         is_well = not (states or self.is_monitor_late or self.of_all or is_failing)
         return WELL if is_well else NOT_WELL
 
@@ -115,17 +131,19 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print the status; 1 if anything is warn, error or unknown, or checks stopped."""
     reached = deployed(environment, environments=environments)
     stack = LocalStack.read() if environment == LOCAL else None
+    folder = options.models_of(datasets, models)
     table, checks = reached.incidents(), reached.checks()
     with reached.reached():
         checked = checks.loads()
         check_state = table.check_state()
         watches = check_state.watches
-        read = read_files(datasets, apis) if datasets.is_dir() else None
+        read = read_files(datasets, apis, folder) if datasets.is_dir() else None
         faulty = read.faulty if read else {}
         paused = (
             {name: one.schedule.paused for name, one in read.sound.datasets.items()}
@@ -156,7 +174,7 @@ def run(
                 for name in names
             ],
             of_all=list(check_state.own.values()),
-            models=[one for name, one in sorted(checked.items()) if name not in names],
+            models=_models(read.sound, names, watches, checked) if read else (),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
     if stack is not None and not as_json:
@@ -176,7 +194,9 @@ def as_document(status: Status) -> dict[str, object]:
         "incidents": [_brief(one) for one in status.of_all],
         "models": [
             {
-                "model": one.dataset,
+                "model": one.how.model,
+                "state": one.how.state,
+                "newest_at": iso(one.how.newest_at),
                 "failing": [*one.failing],
                 "unknown": [*one.unknown],
             }
@@ -247,11 +267,7 @@ def as_text(status: Status) -> str:
             else "no check has finished yet"
         )
     text += [f"{one.incident_id}: {printable(one.headline)}" for one in status.of_all]
-    text += [
-        f"model {one.dataset}: failing checks: {', '.join(one.failing)}"
-        for one in status.models
-        if one.failing
-    ]
+    text += [_model_line(one) for one in status.models]
     return "\n".join(text)
 
 
@@ -291,6 +307,37 @@ def _open_incident(watch: Watch | None, table: IncidentTable) -> Incident | None
     incident = table.incident(watch.incident_id)
     is_open = incident is not None and incident.resolved_at is None
     return incident if is_open else None
+
+
+def _models(
+    catalogue: Catalogue,
+    names: Sequence[str],
+    watches: Mapping[str, Watch],
+    checked: Mapping[str, CheckedLoad],
+) -> list[ModelRow]:
+    """Every model that is declared, and made from these datasets alone."""
+    return [
+        ModelRow(
+            how=model_state(catalogue, model, watches, now()),
+            failing=checked[name].failing if name in checked else (),
+            unknown=checked[name].unknown if name in checked else (),
+        )
+        for name, model in sorted(catalogue.models.items())
+        if set(inputs_of(catalogue, name)) <= set(names)
+    ]
+
+
+def _model_line(one: ModelRow) -> str:
+    checks = "".join(
+        f"; {said}: {', '.join(which)}"
+        for said, which in (
+            ("failing checks", one.failing),
+            ("checks that could not run", one.unknown),
+        )
+        if which
+    )
+    newest = when(one.how.newest_at)
+    return f"model {one.how.model}: {one.how.state}, newest {newest}{checks}"
 
 
 def _open_of_checks(
