@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from local.aws.cloudformation import CloudFormation
 from local.aws.deploy import Deployment
 from local.aws.fabric import Fabric
 from local.aws.function_urls import FunctionUrls
-from local.aws.invoke import DeployedFunction, FunctionError, FunctionHost
+from local.aws.invoke import FunctionHost, Invocation
 from local.aws.resources.storage import create_bucket
 from local.inbox import TopicReader
 from local.slack.webhook import SlackLookAlike
@@ -137,57 +136,6 @@ def _moved(dataset: Dataset, upstream_url: str) -> Dataset:
     return dataset.model_copy(update={"source": source})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """What a function was asked, and what it answered, or how it failed."""
-
-    function: str
-    event: object
-    answer: Any
-    error: FunctionError | None
-
-
-class Functions(FunctionHost):
-    """The functions, and what each invocation came to."""
-
-    def __init__(
-        self,
-        cloud: Cloud,
-        *,
-        bundle_root: Path,
-        log_dir: Path,
-        extra_environment: Mapping[str, str],
-    ) -> None:
-        super().__init__(
-            cloud,
-            bundle_root=bundle_root,
-            log_dir=log_dir,
-            extra_environment=extra_environment,
-        )
-        self.invocations: list[Invocation] = []
-
-    def invoke(
-        self,
-        function: DeployedFunction,
-        event: object,
-        *,
-        now: datetime | None = None,
-    ) -> Any:  # noqa: ANN401 - JSON
-        """As the base does, and remember it."""
-        name = function.handler.split(".")[1]
-        try:
-            answer = super().invoke(function, event, now=now)
-        except FunctionError as error:
-            self.invocations.append(
-                Invocation(function=name, event=event, answer=None, error=error)
-            )
-            raise
-        self.invocations.append(
-            Invocation(function=name, event=event, answer=answer, error=None)
-        )
-        return answer
-
-
 class EmbeddedStack:
     """Everything up: enter it to start and deploy, leave it to stop.
 
@@ -213,7 +161,7 @@ class EmbeddedStack:
         self._opened = ExitStack()
         self.cloud: Cloud
         self.snowflake: EmbeddedSnowflake
-        self.host: Functions
+        self.host: FunctionHost
         self.fabric: Fabric
         self.slack: SlackLookAlike
         self.topics: TopicReader
@@ -341,7 +289,7 @@ class EmbeddedStack:
         self.slack = SlackLookAlike(now=lambda: self._now or datetime.now(UTC))
         opened.callback(self.slack.close)
         self._prepare_account()
-        self.host = Functions(
+        self.host = FunctionHost(
             self.cloud,
             bundle_root=self._bundle_root,
             log_dir=logs,

@@ -246,6 +246,16 @@ class FunctionProcess:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What a function was asked, and what it answered, or how it failed."""
+
+    function: str
+    event: object
+    answer: Any = None
+    error: FunctionError | None = None
+
+
 class FunctionHost:
     """All warm processes; `extra_environment` says where Snowflake answers."""
 
@@ -266,6 +276,7 @@ class FunctionHost:
         self._idle: dict[str, list[FunctionProcess]] = defaultdict(list)
         self._all: list[FunctionProcess] = []
         self._credentials: dict[str, dict[str, str]] = {}
+        self.invocations: list[Invocation] = []
 
     def invoke(
         self,
@@ -276,11 +287,17 @@ class FunctionHost:
     ) -> Any:  # noqa: ANN401 - JSON
         """Run a function in a warm process or a new one. Raises FunctionError."""
         process = self._take(function)
+        name = function.handler.split(".")[1]
         try:
-            return process.invoke(event, now=now)
+            answer = process.invoke(event, now=now)
+        except FunctionError as error:
+            self.invocations.append(Invocation(function=name, event=event, error=error))
+            raise
         finally:
             with self._lock:
                 self._idle[function.arn].append(process)
+        self.invocations.append(Invocation(function=name, event=event, answer=answer))
+        return answer
 
     def recycle(self) -> None:
         """End every idle process: the next invocation begins a new one."""

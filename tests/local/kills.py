@@ -33,8 +33,9 @@ import orjson
 
 from lambdas.core.pull.run import RunStatus
 from local.aws.fabric import Fabric
+from local.aws.invoke import FunctionHost, Invocation
 from local.scenarios.comparison import Comparison
-from local.stack import ROOT, EmbeddedStack, Functions, Invocation, read, synthesize
+from local.stack import ROOT, EmbeddedStack, read, synthesize
 from local.upstream import Upstream, new_york_flights
 from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
 from tests.local.killing_proxy import Call, KillingProxy
@@ -104,7 +105,7 @@ class Assassin:
         self,
         world: World,
         *,
-        host: Functions,
+        host: FunctionHost,
         proxy: KillingProxy,
         kill: Callable[[], None],
         seed: int,
@@ -320,7 +321,7 @@ def assassin_of(world: World, *, logs: Path, seed: int) -> Iterator[Assassin]:
             os.kill(pid, signal.SIGKILL)
 
     with KillingProxy(cloud.endpoint_url, kill=kill) as proxy:
-        host = Functions(
+        host = FunctionHost(
             cloud,
             bundle_root=ROOT,
             log_dir=logs,

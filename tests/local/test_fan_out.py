@@ -16,8 +16,9 @@ import pytest
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.pull.run import Run, RunStatus
 from local.aws.fabric import Fabric
+from local.aws.invoke import FunctionHost
 from local.scenarios.comparison import landed
-from local.stack import ROOT, Functions
+from local.stack import ROOT
 from tests.api_server import Answer, ApiServer, Asked, answer_json, serving
 from tests.datasets import a_dataset
 from tests.local.embedded_world import PULL, World, fabric_of
@@ -72,7 +73,7 @@ def family(
         before = s3.get_object(**published)["Body"].read()
         catalogue = catalogue_to_json(Catalogue(datasets=datasets))
         s3.put_object(**published, Body=catalogue.encode())
-        host = Functions(
+        host = FunctionHost(
             embedded.stack.cloud,
             bundle_root=ROOT,
             log_dir=folder / "logs",

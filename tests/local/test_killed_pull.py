@@ -19,7 +19,8 @@ import pytest
 
 from lambdas.core.pull.run import DatasetState, RunStatus
 from local.aws.fabric import Fabric
-from local.stack import ROOT, Functions
+from local.aws.invoke import FunctionHost
+from local.stack import ROOT
 from stacks.ingestion import MAX_RECEIVES
 from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
 from tests.local.killing_proxy import Call, KillingProxy, begun, completed, recorded
@@ -36,7 +37,7 @@ class Danger:
 
     world: World
     proxy: KillingProxy
-    host: Functions
+    host: FunctionHost
     fabric: Fabric
 
     def pull_until_killed(
@@ -83,7 +84,7 @@ def danger(
         assert len(pids) == 1
 
     with KillingProxy(embedded.stack.cloud.endpoint_url, kill=kill) as proxy:
-        host = Functions(
+        host = FunctionHost(
             embedded.stack.cloud,
             bundle_root=ROOT,
             log_dir=tmp_path_factory.mktemp("logs"),
