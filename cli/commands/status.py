@@ -29,6 +29,7 @@ from lambdas.core.incidents.incident import Incident
 from lambdas.core.models.graph import inputs_of
 from lambdas.core.names import MONITOR
 from lambdas.core.quality.result import CheckedLoad
+from lambdas.core.silences.silence import Silence
 from project.fault import printable
 from project.names import declared
 from project.yaml_files import read_files
@@ -104,6 +105,8 @@ class Status:
     rows: Sequence[Row]
     of_all: Sequence[Incident]
     models: Sequence[ModelRow] = ()
+    silences: Sequence[Silence] = ()
+    """What people silenced."""
 
     @property
     def monitor(self) -> Incident | None:
@@ -174,6 +177,7 @@ def run(
                 for name in names
             ],
             of_all=list(check_state.own.values()),
+            silences=check_state.silences,
             models=_models(read.sound, names, watches, checked) if read else (),
         )
     print(json.dumps(as_document(status)) if as_json else as_text(status))
@@ -192,6 +196,11 @@ def as_document(status: Status) -> dict[str, object]:
         "monitor_late": status.is_monitor_late,
         "monitor_incident": _brief(status.monitor),
         "incidents": [_brief(one) for one in status.of_all],
+        "silences": [
+            {"silence_id": one.silence_id, "of": one.target, "until": iso(until)}
+            for one in status.silences
+            if (until := one.until_at(status.now)) is not None
+        ],
         "models": [
             {
                 "model": one.how.model,
@@ -268,6 +277,11 @@ def as_text(status: Status) -> str:
         )
     text += [f"{one.incident_id}: {printable(one.headline)}" for one in status.of_all]
     text += [_model_line(one) for one in status.models]
+    text += [
+        f"silenced until {when(until)}: {printable(f'{one.target} ({one.why})')}"
+        for one in status.silences
+        if (until := one.until_at(status.now)) is not None
+    ]
     return "\n".join(text)
 
 

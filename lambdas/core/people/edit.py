@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import datetime
 
@@ -46,7 +47,11 @@ def report(
         )
         kept = with_notices(after, made)
         try:
-            state.record(before, kept, notices=made, watch=None)
+            watch = None if before is not None else state.watch(wanted.dataset)
+            if watch is not None:
+                # So that nobody reads `pass` beside it, and the check looks after it.
+                watch = dataclasses.replace(watch, incident_id=kept.incident_id)
+            state.record(before, kept, notices=made, watch=watch)
         except StateConflict:
             continue
         return kept

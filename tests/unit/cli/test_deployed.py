@@ -553,6 +553,9 @@ def test_a_silence_is_begun_listed_and_ended(house: House) -> None:
         (NOW + 2 * HOUR).isoformat(),
     )
     assert house.state.check_state().silences[0].why == "an <!channel> upgrade"
+    (shown,) = house.json("status")[1]["silences"]
+    assert shown["of"] == "dataset cats"
+    assert "silenced until" in house("status")[1]
     assert silence("--end", one["silence_id"]) == (0, {"silences": []})
     for wrong in (
         ["--until", "2h", "--why", "of nothing"],
@@ -591,5 +594,7 @@ def test_a_report_is_an_incident_that_says_how_things_stood(house: House) -> Non
     assert incident["evidence"] == ["no check has looked at it yet"]
     kinds = {one.kind for one in house.state.check_state().waiting}
     assert kinds == {"reported"}
+    watch = house.state.watch("cats")
+    assert watch is None or watch.incident_id == incident["incident_id"]
     assert house("report", "cats", " ")[0] == 2
     assert house("report", "catz", "what?")[0] == 2

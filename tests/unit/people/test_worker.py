@@ -15,6 +15,7 @@ from lambdas.adapters.slack.api import SlackApi
 from lambdas.adapters.slack.people import Members
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import DeliveryError, StateConflict
+from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.channels import routes
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient, advance
 from lambdas.core.slack.asked import PersonRequest
@@ -263,6 +264,28 @@ def test_a_report_opens_an_incident_that_only_a_person_ends(office: Office) -> N
     late = advance(incident, a_verdict("error", "rows_deleted"), now=NOW + 9 * HOUR)
     assert late.incident is not None
     assert late.incident.kind == "late"
+
+
+def test_a_report_is_seen_beside_a_dataset_that_passes(office: Office) -> None:
+    office.worker.work(office.wants("resolve"))
+    seen = Watch(
+        dataset="cats",
+        checked_at=NOW,
+        promise="",
+        state="pass",
+        cause=None,
+        next_look_at=None,
+        newest_at=NOW,
+        newest_loaded_at=NOW,
+        row_count=1_000,
+    )
+    office.state.seen["cats"] = seen
+    office.worker.work(office.wants("report", target="cats", words="odd", key="s:1"))
+    incident = office.state.open_incident("cats")
+    assert incident is not None
+    watch = office.state.seen["cats"]
+    assert watch == dataclasses.replace(seen, incident_id=incident.incident_id)
+    assert "1,000 rows" in incident.evidence
 
 
 def test_a_report_of_what_is_late_already_stands_in_its_incident(
