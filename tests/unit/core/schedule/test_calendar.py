@@ -169,6 +169,12 @@ def test_without_a_calendar_every_moment_is_due() -> None:
     assert last_moment_within(Calendar(), moment, HOUR) == moment + HOUR
 
 
+def test_the_next_quiet_end_is_after_the_moment_that_is_asked_about() -> None:
+    end = local("2013-01-16T05:00")
+    assert next_quiet_end(NIGHTS, end - MINUTE) == end
+    assert next_quiet_end(NIGHTS, end) == end + 24 * HOUR
+
+
 def test_no_due_time_passes_backwards() -> None:
     moment = local("2013-01-05T12:00")
     assert due_time_between(NIGHTS, moment, moment - HOUR) == timedelta()
