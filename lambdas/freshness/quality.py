@@ -158,14 +158,17 @@ class QualityChecks:
             left: list[CheckedDataset] = []
             for one, checks in self._run(asking, subjects, loads, now):
                 done.append(checks)
-                held, more = self._breaker.decide(asking, one, checks, now)
-                left += more
-                if more:
-                    continue  # which of several runs it was is found first
                 try:
-                    yield from self._told(one.dataset, checks, held, now)
+                    held, more = self._breaker.decide(asking, one, checks, now)
+                    left += more
+                    # which of several runs it was is found first
+                    made = () if more else self._told(one.dataset, checks, held, now)
                 except StateConflict as conflict:
                     LOG.warning("%s", conflict)
+                except Exception:
+                    LOG.exception("the checks of %s ended early", one.dataset.name)
+                else:
+                    yield from made
             subjects = left or ([] if is_last else models)
         self._record(asking, done)
         LOG.info(
@@ -187,9 +190,13 @@ class QualityChecks:
         asking.measure(plan.branches())
         for one in subjects:
             name = one.dataset.name
-            before = self._store.results(name)
-            checks = self._concluded(plan, asking, one, before, loads[name][1])
-            self._store.keep(checks)
+            try:
+                before = self._store.results(name)
+                checks = self._concluded(plan, asking, one, before, loads[name][1])
+                self._store.keep(checks)
+            except Exception:
+                LOG.exception("the checks of %s could not be concluded", name)
+                continue
             yield one, checks
 
     def _loads(self, asking: BatchMeasurement) -> Loads:

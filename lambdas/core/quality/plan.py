@@ -11,6 +11,7 @@ from datetime import date, datetime
 from lambdas.core.columns.declared import declared_columns
 from lambdas.core.columns.observed import Observed
 from lambdas.core.dataset import Dataset, QualityCheck
+from lambdas.core.errors import CatflapError
 from lambdas.core.quality.comparison import titles
 from lambdas.core.quality.metric import (
     CheckContext,
@@ -103,7 +104,7 @@ class QualityPlan:
                     if check.metric is None
                     else METRICS[check.metric].measure(context)
                 )
-            except ValueError as error:
+            except (ValueError, CatflapError) as error:
                 self.errors[key] = str(error)
             else:
                 self.checks[key] = PlannedCheck(
