@@ -40,9 +40,22 @@ def test_an_api_on_loopback_is_a_warning_where_it_would_be_deployed(
     assert capsys.readouterr().err == ""
     assert check(project, "--env", "dev") == 0
     lines = capsys.readouterr().err.splitlines()
+    loopback = [line for line in lines if "source.client: warning: asks http" in line]
     names = sorted(path.name for path in (project / "datasets").glob("*.yaml"))
-    assert [Path(line.partition(":")[0]).name for line in lines] == names
-    assert all(": source.client: warning: asks http://127" in line for line in lines)
+    assert [Path(line.partition(":")[0]).name for line in loopback] == names
+
+
+def test_alarms_that_reach_nobody_are_a_warning_until_a_team_has_an_address(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project / "environments" / "dev.yaml"
+    warned = f"{file}:12: teams: warning: no team has an address in `engineers`"
+    assert check(project, "--env", "dev") == 0
+    assert warned in capsys.readouterr().err
+    text = file.read_text().replace("data-eng: {}", "data-eng: {engineers: [a@b.ch]}")
+    file.write_text(text)
+    assert check(project, "--env", "dev") == 0
+    assert "no team has" not in capsys.readouterr().err
 
 
 def test_a_promise_that_cannot_be_kept_is_a_line_of_its_own(
