@@ -16,15 +16,19 @@ from cli.deployed.environment import deployed, moment
 from cli.main import run
 from cli.output import age, columns, when
 from lambdas.adapters.reports.page_object import PageObject
+from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.state.runs import StateTable
+from lambdas.core.dataset import Freshness
 from lambdas.core.errors import BadInput, RunErrorKind
 from lambdas.core.freshness.attainment import AttainmentState, Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, advance
+from lambdas.core.incidents.quality import quality_verdict
 from lambdas.core.names import MONITOR, state_table_name
 from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
+from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
 from tests.aws import a_state_table
 from tests.unit.cli.files import folders
 from tests.watched import a_verdict
@@ -51,6 +55,7 @@ class House:
 
     state: IncidentTable
     runs: StateTable
+    checks: CheckTable
     options: list[str]
     capsys: pytest.CaptureFixture[str]
 
@@ -85,6 +90,7 @@ def house(
     return House(
         state=IncidentTable(dynamodb=dynamodb, table=table),
         runs=StateTable(dynamodb=dynamodb, table=table),
+        checks=CheckTable(dynamodb=dynamodb, table=table),
         options=[
             *("--datasets", str(datasets)),
             *("--apis", str(apis)),
@@ -598,3 +604,109 @@ def test_a_report_is_an_incident_that_says_how_things_stood(house: House) -> Non
     assert watch is None or watch.incident_id == incident["incident_id"]
     assert house("report", "cats", " ")[0] == 2
     assert house("report", "catz", "what?")[0] == 2
+
+
+RUN = "20261123T070000.000Z-0123456789ab"
+
+
+def keep_checks(house: House) -> Incident:
+    """One check that fails, another that could not run, and the incident of it."""
+    failed, odd = (
+        QualityResult(
+            check=name,
+            metric="nullValues",
+            column="name",
+            severity="error",
+            state=state,  # type: ignore[arg-type]  # literals, below
+            value=value,
+            must="0",
+            at=NOW,
+            run_id=RUN,
+            reason=reason,
+        ).after(None)
+        for name, state, value, reason in (
+            ("nulls", "fail", 3.0, None),
+            ("odd", "error", None, "no such column"),
+        )
+    )
+    verdict = quality_verdict(
+        "cats",
+        [failed],
+        promise=Freshness(),
+        environment="dev",
+        file="datasets/cats.yaml",
+        held=[RUN],
+    )
+    incident = advance(None, verdict, now=NOW).incident
+    assert incident is not None
+    house.state.record(None, incident, notices=(), watch=None)
+    house.checks.keep(
+        DatasetChecks(
+            dataset="cats",
+            checked_at=datetime.now(UTC),
+            loaded_at=NOW,
+            run_id=RUN,
+            results=(failed, odd),
+            samples={"nulls": [{"ID": 4711}]},
+        )
+    )
+    house.checks.remember(
+        CheckedLoad(
+            dataset="cats",
+            checked_at=NOW,
+            run_id=RUN,
+            loaded_at=NOW,
+            rules="",
+            failing=("nulls",),
+            unknown=("odd",),
+            incident_id=incident.incident_id,
+            held=(RUN,),
+        )
+    )
+    return incident
+
+
+def test_checks_show_values_history_and_bad_rows(house: House) -> None:
+    keep_checks(house)
+    code, document = house.json("checks", "cats")
+    assert code == 1
+    nulls, odd = document["checks"]
+    assert (nulls["state"], nulls["value"], nulls["must"]) == ("fail", 3, "0")
+    assert nulls["sample"] == [{"ID": 4711}]
+    assert [one["state"] for one in nulls["history"]] == ["fail"]
+    assert (odd["state"], odd["value"]) == ("error", None)
+
+    _, text = house("checks", "cats")
+    assert "4711" in text
+    assert "odd: no such column" in text
+    assert "4711" not in house("checks")[1]
+
+
+def test_status_names_failing_checks_and_nothing_passes_beside_them(
+    house: House,
+) -> None:
+    house.state.remember([a_watch()])
+    house.state.checked(NOW - timedelta(minutes=5))
+    incident = keep_checks(house)
+
+    code, document = house.json("status")
+    (cats,) = document["datasets"]
+    assert (code, cats["state"]) == (1, "error")
+    assert cats["checks"]["failing"] == ["nulls"]
+    assert cats["checks"]["incident"]["incident_id"] == incident.incident_id
+    assert "cats: failing checks: nulls" in house("status")[1]
+
+
+def test_a_run_that_is_held_back_is_shown_by_a_person(house: House) -> None:
+    incident = keep_checks(house)
+    code, document = house.json("incident", "cats", "--release", RUN)
+    assert code == 0
+    assert (document["incident_id"], document["kind"]) == (
+        incident.incident_id,
+        "quality",
+    )
+    (wanted,) = house.checks.releases("cats")
+    assert (wanted.run_id, wanted.by) == (RUN, "mia")
+
+    assert house("incident", "cats", "--release", "another")[0] == 2
+    assert len(house.checks.releases("cats")) == 1
