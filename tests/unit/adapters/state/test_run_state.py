@@ -10,6 +10,7 @@ import pytest
 
 from lambdas.adapters.state.columns import StoredColumns
 from lambdas.adapters.state.runs import StateTable
+from lambdas.core.backfill.backfill import Backfill
 from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.errors import RunErrorKind, StateConflict
 from lambdas.core.pull.ports import RunState
@@ -329,3 +330,21 @@ def test_the_slices_of_a_backfill_are_listed_by_their_names() -> None:
         after = dataclasses.replace(before, lane=Lane(name=lane))
         table.record_lane(before, after)
     assert [one.name for one in table.lanes("cats", "b1")] == ["cats/b1-1", "cats/b1-2"]
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_was_asked_for_is_kept_and_replaced_by_another_attempt() -> None:
+    table = StateTable(dynamodb=a_state_table(), table="state")
+    asked = Backfill(
+        dataset="cats",
+        backfill_id="b1",
+        start=1,
+        end=9,
+        slice="4",
+        created_at=START,
+    )
+    again = dataclasses.replace(asked, attempt=2)
+    other = dataclasses.replace(asked, dataset="dogs")
+    for one in (asked, again, other):
+        table.keep_backfill(one)
+    assert table.backfills("cats") == [again]
