@@ -19,6 +19,7 @@ from lambdas.core.rules.dataset import dataset_findings, not_there, reference_fi
 from lambdas.core.rules.fan_out import family_findings
 from lambdas.core.rules.findings import Finding
 from lambdas.core.rules.paging import paging_findings, paging_warnings
+from lambdas.core.rules.quality import match_findings
 from project.fault import Fault, Location, key_path, printable, quoted
 from project.model_faults import ModelFindings, completed, nearest, walk_model
 from project.model_words import (
@@ -156,8 +157,11 @@ def read_files(datasets: Path, apis: Path, models: Path | None = None) -> Projec
     names = {file.name for file in dataset_files}
     checked = [_checked_dataset(file, api_models, names) for file in dataset_files]
     family = family_findings({one.name: one for one in checked if one})
+    by_name = {one.name: one for one in checked if one}
     for file in dataset_files:
         _keep(file, family.get(file.name, ()), Dataset)
+        if file.name in by_name:
+            _keep(file, match_findings(by_name[file.name], by_name), Dataset)
     for file in (*api_files, *dataset_files):
         faults.extend(file.faults())
     known_apis = {name: api for name, api in api_models.items() if api is not None}

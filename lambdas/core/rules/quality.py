@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lambdas.core.dataset import Dataset, QualityCheck
 from lambdas.core.quality.comparison import OPERATORS, written
@@ -43,6 +43,18 @@ def quality_findings(dataset: Dataset) -> Iterator[Finding]:
             )
         if check.name is not None:
             seen.setdefault(check.name, index)
+
+
+def match_findings(
+    dataset: Dataset, datasets: Mapping[str, Dataset]
+) -> Iterator[Finding]:
+    """Columns of other datasets that `references` point to, and that are not there."""
+    for index, check in enumerate(dataset.quality):
+        other = datasets.get(check.arguments.dataset or "")
+        column = check.arguments.column or check.column
+        if check.metric == "references" and other is not None and column is not None:
+            at = ("quality", index, "arguments", "column")
+            yield from _column_findings(at, column, other)
 
 
 def check_findings(at: Location, check: QualityCheck) -> Iterator[Finding]:

@@ -317,6 +317,9 @@ QUALITY: list[tuple[str, list[tuple[int, str, str]]]] = [
         (25, "quality[0].arguments.dataset", "references needs it")]),
     ("{metric: references, column: id, mustBe: 0, arguments: {dataset: dogs}}", [
         (25, "quality[0].arguments.dataset", "there is no `dogs`")]),
+    (("{metric: references, column: id, mustBe: 0, "
+     "arguments: {dataset: cats, column: idd}}"), [
+        (25, "quality[0].arguments.column", "there is no column `idd`")]),
     ("{query: delete from cats, mustBe: 0}", [
         (25, "quality[0].query", "is no query")]),
 ]  # fmt: skip
