@@ -46,6 +46,23 @@ def environment_faults(
     return faults + misfits(environment, catalogue, folder, datasets)
 
 
+def button_warnings(folder: Path, name: str) -> list[Fault]:
+    """Where Slack can call no function. Raises BadInput."""
+    environment, _ = _read_environment(folder, name)
+    if environment is None or environment.has_function_urls:
+        return []
+    if "slack" not in environment.channel_secrets:
+        return []
+    missing = Misfit(
+        dataset=None,
+        key=("slack",),
+        sentence=f"{environment.region} has no Lambda function URLs: messages in Slack "
+        "have no buttons there; `catflap incident` does the same",
+    )
+    fault = _misfit(missing, folder / f"{name}.yaml", folder)
+    return [dataclasses.replace(fault, is_warning=True)]
+
+
 def loopback_warnings(catalogue: Catalogue, datasets: Path) -> list[Fault]:
     """Datasets whose API only this machine can ask."""
     return [

@@ -29,6 +29,7 @@ from lambdas.core.freshness.on_time import promise_faults
 from lambdas.core.freshness.promise import is_promised
 from project.environment_file import (
     audience_warnings,
+    button_warnings,
     environment_faults,
     loopback_warnings,
 )
@@ -63,6 +64,7 @@ def run(
         warned = [
             *loopback_warnings(written.sound, datasets),
             *audience_warnings(environments, environment),
+            *button_warnings(environments, environment),
         ]
         written = replace(written, warnings=(*written.warnings, *warned))
         if not wrong:

@@ -125,3 +125,16 @@ def test_more_schedules_than_a_stack_takes_are_refused_with_the_number_that_suff
     assert fault.key == "schedule_stacks"
     assert "of 1,000 schedules fall into one of 2 stacks, which takes 400" in str(fault)
     assert "3 stacks or more are accepted" in str(fault)
+
+
+def test_a_region_in_which_slack_has_no_buttons_is_a_warning(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project / "environments" / "dev.yaml"
+    assert check(project, "--env", "dev") == 0
+    assert "no Lambda function URLs" not in capsys.readouterr().err
+    file.write_text(file.read_text().replace("us-east-1", "eu-central-2"))
+    assert check(project, "--env", "dev") == 0
+    assert "slack: warning: eu-central-2 has no Lambda function URLs" in (
+        capsys.readouterr().err
+    )
