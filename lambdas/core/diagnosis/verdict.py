@@ -155,8 +155,14 @@ def _late(seen: Assessment) -> _Found:
     )
 
 
+_OF_RISKS = frozenset({"pull", "landing", "load"})
+"""Sections of signals without which no rule sees a risk."""
+
+
 def _risks(seen: Assessment) -> tuple[Rule, ...]:
     """What will make it late, and does not yet."""
+    if not _OF_RISKS & seen.signals.model_fields_set:
+        return ()  # as of nearly every dataset, of which only the table was read
     rules = ALWAYS if seen.caught_up else ALWAYS + STUCK
     return tuple(rule for rule in rules if rule.is_risk(seen))
 
