@@ -60,7 +60,7 @@ def run(
         print(json.dumps({"signals": collected, "verdict": found.verdict.to_json()}))
     else:
         print(verdict_as_text(found.verdict))
-        print(signals_verdict_as_text(found.signals))
+        print(signals_as_text(found.signals))
     return exit_code([found.verdict])
 
 
@@ -157,7 +157,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def signals_verdict_as_text(signals: Signals) -> str:
+def signals_as_text(signals: Signals) -> str:
     """Every signal that is known, one section a paragraph, and those that are not."""
     lines: list[str] = []
     for section, values in signals.model_dump(mode="json").items():
@@ -184,5 +184,7 @@ def _flat(values: dict[str, object]) -> dict[str, object]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.6g}"
     text = value if isinstance(value, str) else json.dumps(value)
     return printable(text)
