@@ -86,6 +86,7 @@ class Stage(Ground):
     def __init__(self, folder: Path) -> None:
         """`folder` gets the project, the templates and the logs."""
         self._folder = folder
+        self.project = folder / "project"
         self._opened = ExitStack()
         self.now = START
         self.told: list[Told] = []
@@ -151,7 +152,7 @@ class Stage(Ground):
         for source in self.sources.values():
             source.server.start()
             opened.callback(source.server.stop)
-        root, assembly = self._folder / "project", self._folder / "cdk.out"
+        root, assembly = self.project, self._folder / "cdk.out"
         urls = {name: source.server.url for name, source in self.sources.items()}
         write_project(root, base_urls=urls)
         synthesize(assembly, root=root, environment=ENVIRONMENT)

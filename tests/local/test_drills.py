@@ -5,17 +5,23 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
+from cli import main
+from cli.one_machine.environment_secrets import variable_of
+from local.drills.project import SECRETS
 from local.drills.registry import drills
 from local.drills.report import page
 from local.drills.runner import Outcome, run
 from local.drills.source import FIRST_TOKEN
 from local.drills.stage import Stage
 from local.scenarios.drill import HEALTHY
+from local.stack import PERSON
 
 QUICK = ("pipe_paused", "schedule_off", "grant_revoked", "wrong_column")
 DEMANDED = frozenset(
@@ -38,14 +44,54 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
+def printed_commands(outcome: Outcome) -> list[list[str]]:
+    """The commands that the messages tell to type, as words."""
+    text = "\n".join(one.mail.body for one in outcome.told)
+    found = sorted(set(re.findall(r"`catflap ([^`]+)`", text)))
+    return [shlex.split(" ".join(one.split())) for one in found]
+
+
+@pytest.fixture
+def at_the_terminal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads the messages, in the folder of the project."""
+    access_key, secret_key = stage.stack.cloud.administrator_keys()
+    variables = {
+        "AWS_ENDPOINT_URL": stage.stack.cloud.endpoint_url,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_REGION": stage.stack.cloud.region,
+        "SNOWFLAKE_USER": PERSON,
+        **stage.stack.snowflake.environment(),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for secret in SECRETS.values():
+        monkeypatch.setenv(variable_of(secret, "token"), FIRST_TOKEN)
+    monkeypatch.chdir(stage.project)
+
+
+@pytest.mark.usefixtures("at_the_terminal")
 @pytest.mark.parametrize("name", QUICK)
-def test_what_is_broken_is_found_told_and_well_again(stage: Stage, name: str) -> None:
+def test_what_is_broken_is_found_told_and_well_again(
+    stage: Stage,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     (drill,) = (one for one in drills() if one.name == name)
     outcome = run(stage, drill)
     assert outcome.faults == ()
     assert outcome.noticed is not None
     assert outcome.noticed < timedelta(hours=3)
     assert drill.cause in {*outcome.found, *outcome.also}
+    monkeypatch.setenv("CATFLAP_NOW", stage.now.isoformat())
+    commands = printed_commands(outcome)
+    assert commands
+    for words in commands:
+        # nobody lets the stage's time pass while a command waits
+        added = ["--no-wait"] if words[0] == "pull" else []
+        code = main.run([*words, *added])
+        assert code in {0, 1}, (words, capfd.readouterr())
 
 
 def test_a_drill_that_expects_another_cause_fails(stage: Stage) -> None:
