@@ -118,10 +118,12 @@ def read(root: Path, environment: str, *, upstream_url: str) -> Project:
     known, catalogue = read_project(root, environment)
     return Project(
         environment=known,
-        catalogue=Catalogue(
-            datasets={
-                name: _moved(dataset, upstream_url)
-                for name, dataset in catalogue.datasets.items()
+        catalogue=catalogue.model_copy(
+            update={
+                "datasets": {
+                    name: _moved(dataset, upstream_url)
+                    for name, dataset in catalogue.datasets.items()
+                }
             }
         ),
     )
