@@ -159,10 +159,6 @@ class Cloud:
         }
         self._control("stack", json.dumps(told))
 
-    def used_permissions(self) -> set[tuple[str, str, str]]:
-        """Each permission that a role has used so far: role, action, resource."""
-        return {tuple(one) for one in json.loads(self._control("used-permissions"))}
-
     def waiting_queues(self) -> frozenset[str]:
         """The names of queues that hold a visible message: to ask the others for one,
         one by one, would take most of the time in which nothing happens.

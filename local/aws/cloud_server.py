@@ -78,8 +78,6 @@ class Control:
                 self._chaos.duplicate_events = body == "on"
             case "stack":
                 _keep_stack(json.loads(body))
-            case "used-permissions":
-                return _answered(_used_permissions(), start_response)
             case "waiting-queues":
                 return _answered("\n".join(_waiting_queues()), start_response)
             case "hidden-messages":
@@ -127,12 +125,6 @@ def _keep_stack(told: dict[str, str]) -> None:
         )
         stack.stack_id = told["id"]
     stack.status = told["status"]
-
-
-def _used_permissions() -> str:
-    from local.aws.strict import iam  # noqa: PLC0415 - not before the environment is set
-
-    return json.dumps(iam.used())
 
 
 def _waiting_queues() -> list[str]:

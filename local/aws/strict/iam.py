@@ -140,9 +140,6 @@ def require(response: S3Response, *, action: str, resource: str) -> None:
         _check(asked, caller, [Need(action=action, resource=resource)], is_s3=True)
 
 
-_USED: set[tuple[str, str, str]] = set()
-
-
 def _check(
     asked: Asked,
     caller: Any,  # noqa: ANN401 - moto's two kinds of access key
@@ -165,12 +162,6 @@ def _check(
             raise _refusal(asked, caller.arn, need, decision, is_s3=is_s3)
         if need.action == "sts:AssumeRole" and not _is_trusted(asked, caller.arn, full):
             raise _refusal(asked, caller.arn, need, decision, is_s3=is_s3)
-        _USED.add((_role_of(caller.arn), need.action, need.resource))
-
-
-def used() -> list[tuple[str, str, str]]:
-    """Each permission that a role has used so far: role, action, resource."""
-    return sorted(_USED)
 
 
 def _is_trusted(asked: Asked, caller: str, context: Mapping[str, list[str]]) -> bool:
