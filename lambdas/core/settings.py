@@ -153,7 +153,6 @@ class SlackSettings(FunctionSettings):
 
     slack_secret: str
     people_queue_url: str
-    command: str = "/catflap"
     slack_api_url: str | None = None
 
 
