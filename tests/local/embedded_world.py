@@ -133,7 +133,7 @@ def compared(stack: EmbeddedStack, upstream: Upstream, dataset: str) -> Comparis
 
 
 def pulls_only(deployment: Deployment) -> Deployment:
-    """A deployment without the schedules of the check and of the repair."""
+    """A deployment in which only pulls come by schedule."""
     return dataclasses.replace(
         deployment,
         resources={
@@ -141,7 +141,7 @@ def pulls_only(deployment: Deployment) -> Deployment:
             for key, one in deployment.resources.items()
             if not (
                 one.type == "AWS::Scheduler::Schedule"
-                and key[0].endswith(("-freshness", "-repair"))
+                and key[0].endswith(("-freshness", "-repair", "-reports"))
             )
         },
     )
