@@ -87,7 +87,7 @@ def worker(context: LambdaContext) -> Worker:
     known = settings(PullSettings)
     landing = LandingBucket(s3=client("s3"), bucket=known.landing_bucket)
     return Worker(
-        catalogue=catalogue(),
+        catalogue=catalogue,
         puller=Puller(
             landing=landing,
             state=StateTable(dynamodb=client("dynamodb"), table=known.state_table),

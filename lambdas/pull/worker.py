@@ -47,7 +47,7 @@ class Worker:
     def __init__(
         self,
         *,
-        catalogue: Catalogue,
+        catalogue: Callable[[], Catalogue],
         puller: Puller,
         sqs: SQSClient,
         queue_url: str,
@@ -86,7 +86,7 @@ class Worker:
         continues = request.reason == "continuation"
         if self._puller.is_done(request.dataset, request.due_at, continues=continues):
             return DeliveryOutcome(is_done=True, result=None)
-        dataset = self._catalogue.datasets.get(request.dataset)
+        dataset = self._dataset(request.dataset)
         if dataset is None:
             # Removed since the tick; what it had left behind was rolled forward above.
             return DeliveryOutcome(is_done=True, result=None)
@@ -98,6 +98,13 @@ class Worker:
             return self._pull_now(dataset, delivery)
         finally:
             self._places.leave(dataset, delivery.message_id)
+
+    def _dataset(self, name: str) -> Dataset | None:
+        try:
+            return self._catalogue().datasets.get(name)
+        except Exception as error:
+            self._puller.fail_to_begin(name, error)
+            raise
 
     def _has_place(self, dataset: Dataset, delivery: Delivery) -> bool:
         life = hidden_until_death(self._remaining())
@@ -132,7 +139,7 @@ class Worker:
 
     def _pull_slice(self, delivery: Delivery, part: Slice) -> DeliveryOutcome:
         """On with a slice of a backfill, which other deliveries do not wait for."""
-        dataset = self._catalogue.datasets.get(part.dataset)
+        dataset = self._catalogue().datasets.get(part.dataset)
         if dataset is None:
             return DeliveryOutcome(is_done=True, result=None)
         if not self._has_place(dataset, delivery):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -159,9 +160,14 @@ def kill_pulls(stage: Stage, dataset: str) -> None:
 class Policies:
     """The inline policies of a role, to be taken away and given back."""
 
-    def __init__(self, service: str) -> None:
-        """Of `service` (`s3`) every action is taken away."""
+    def __init__(
+        self, service: str, *, takes: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Of `service` (`s3`) every action is taken away, in the statements whose
+        `Sid` is one that it `takes`.
+        """
         self._service = service
+        self._takes = takes
         self._kept: dict[str, dict[str, Any]] = {}
 
     def take(self, stage: Ground, role: str) -> None:
@@ -173,7 +179,8 @@ class Policies:
             left = [
                 statement
                 for statement in document["PolicyDocument"]["Statement"]
-                if not any(
+                if not self._takes(statement.get("Sid", ""))
+                or not any(
                     action.startswith(f"{self._service}:")
                     for action in _listed(statement["Action"])
                 )

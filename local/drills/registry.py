@@ -16,6 +16,8 @@ Act: TypeAlias = Callable[[Stage], None]
 ENGINEERS = frozenset({"engineers"})
 STAKEHOLDERS = frozenset({"stakeholders"})
 BOTH = ENGINEERS | STAKEHOLDERS
+READ_CATALOGUE = "ReadCatalogue"
+"""The `Sid` of what lets a function read the published datasets."""
 
 
 YOUNG = frozenset({"pull_due", "load_pending"})
@@ -57,7 +59,9 @@ def _on(act: Callable[[Stage, str], None], dataset: str = "cats") -> Act:
 
 def drills() -> tuple[Drill, ...]:
     """All of them, made anew: some remember what they have taken away."""
-    bucket, snowflake = faults.Policies("s3"), faults.Policies("s3")
+    bucket = faults.Policies("s3", takes=lambda sid: sid != READ_CATALOGUE)
+    catalogue = faults.Policies("s3", takes=lambda sid: sid == READ_CATALOGUE)
+    snowflake = faults.Policies("s3")
     wiring, same_names = faults.Wiring(), faults.SameNames()
     return (
         Drill(
@@ -180,11 +184,20 @@ def drills() -> tuple[Drill, ...]:
         ),
         Drill(
             name="bucket_denied",
-            broken="the pull function's role may not use the bucket",
+            broken="the pull function's role may not write to the bucket",
             mended="access is restored",
             cause="pull_failed",
             break_it=lambda stage: bucket.take(stage, faults.pull_role(stage)),
             mend_it=lambda stage: bucket.give_back(stage, faults.pull_role(stage)),
+            hits_others=True,
+        ),
+        Drill(
+            name="catalogue_denied",
+            broken="the pull function's role may not read the published datasets",
+            mended="access is restored",
+            cause="pull_failed",
+            break_it=lambda stage: catalogue.take(stage, faults.pull_role(stage)),
+            mend_it=lambda stage: catalogue.give_back(stage, faults.pull_role(stage)),
             hits_others=True,
         ),
         Drill(

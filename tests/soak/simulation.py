@@ -378,7 +378,7 @@ class Simulation:
         puller._committer = self.hooks.committer(**self._ports(clock))
         self.hooks.puller(puller)
         worker = Worker(
-            catalogue=self.catalogue,
+            catalogue=lambda: self.catalogue,
             puller=puller,
             sqs=self.queues,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",

@@ -132,6 +132,13 @@ class Puller:
         """
         self._state.suspect(dataset, self._clock.now())
 
+    def fail_to_begin(self, dataset: str, error: Exception) -> None:
+        """Record a failed run of a pull that cannot even begin: without it, the pull
+        would look as if nobody had asked for it.
+        """
+        run = self._begun(self._state.read(dataset), None)
+        self._failed(run, RunErrorKind.INTERNAL, _sentence(error))
+
     def is_done(
         self, dataset: str, due_at: datetime | None, *, continues: bool = False
     ) -> bool:

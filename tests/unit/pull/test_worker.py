@@ -9,7 +9,13 @@ import pytest
 
 from lambdas.adapters.state.places import NoLimit, Places
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.errors import BadInput, RunErrorKind, Transient, UpstreamError
+from lambdas.core.errors import (
+    BadInput,
+    LandingError,
+    RunErrorKind,
+    Transient,
+    UpstreamError,
+)
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.message import MAX_TRIES, Delivery, deliveries, wait_before_retry
 from lambdas.pull.worker import WAITING_TRIES, Worker
@@ -68,11 +74,12 @@ class Rig:
         self.state = MemoryState()
         self.queue = FakeQueue()
         self.opened = 0
+        self.denied: LandingError | None = None
         self._pages = pages
 
     def worker(self, places: Places = NO_LIMIT) -> Worker:
         return Worker(
-            catalogue=Catalogue(datasets={"cats": a_dataset()}),
+            catalogue=self._catalogue,
             puller=Puller(
                 landing=self.landing,
                 state=self.state,
@@ -87,6 +94,11 @@ class Rig:
             places=places,
             remaining=lambda: REMAINING,
         )
+
+    def _catalogue(self) -> Catalogue:
+        if self.denied is not None:
+            raise self.denied
+        return Catalogue(datasets={"cats": a_dataset()})
 
     def _source(self, *_: object) -> ListSource:
         self.opened += 1
@@ -143,6 +155,18 @@ def test_a_fault_of_ours_is_raised_and_comes_again_soon() -> None:
     assert rig.queue.hidden_s[-1] == 240
 
 
+def test_datasets_that_cannot_be_read_are_a_failed_pull_and_come_again() -> None:
+    rig = Rig([ROW])
+    rig.denied = LandingError("the datasets cannot be read: AccessDenied")
+    with pytest.raises(LandingError):
+        rig.worker().work(a_delivery(tries=3))
+    (run,) = rig.state.runs.values()
+    assert run.error is not None
+    assert run.error.kind is RunErrorKind.INTERNAL
+    assert "AccessDenied" in run.error.message
+    assert rig.queue.hidden_s[-1] == 240
+
+
 def _refuse(*_: object, **__: object) -> None:
     raise OSError("no bucket")
 
@@ -155,7 +179,7 @@ def test_a_removed_dataset_is_still_rolled_forward() -> None:
     assert rig.state.read("cats").committing is not None
     rig.state.faults = rig.landing.faults = Faults()
     worker = rig.worker()
-    worker._catalogue = Catalogue(datasets={})
+    worker._catalogue = lambda: Catalogue(datasets={})
     assert worker.work(a_delivery()).result is None
     assert rig.state.read("cats").committing is None
 

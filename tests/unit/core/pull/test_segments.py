@@ -129,7 +129,7 @@ class Rig:
 
     def worker(self) -> Worker:
         return Worker(
-            catalogue=Catalogue(datasets={"cats": self.dataset}),
+            catalogue=lambda: Catalogue(datasets={"cats": self.dataset}),
             puller=self.puller(),
             sqs=self.queue,  # type: ignore[arg-type]  # the calls that are made
             queue_url="queue",

@@ -103,7 +103,7 @@ class World:
 
     def worker(self, budget: Budget = UNBOUNDED) -> Worker:
         return Worker(
-            catalogue=Catalogue(datasets={"cats": self.dataset}),
+            catalogue=lambda: Catalogue(datasets={"cats": self.dataset}),
             puller=self.puller(budget),
             sqs=self,  # type: ignore[arg-type]  # the calls that are made
             queue_url="pulls",
