@@ -154,7 +154,8 @@ def run(
             else {}
         )
         loaded_until = newest_loaded(reached, read.sound.datasets) if read else {}
-        names = sorted({*watches, *faulty, *declared(datasets)})
+        made = {*read.sound.models} if read else set()
+        names = sorted({*watches, *faulty, *declared(datasets)} - made)
         if stack is not None:
             names = [name for name in names if name in stack.datasets]
         status = Status(

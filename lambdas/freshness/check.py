@@ -48,13 +48,20 @@ from lambdas.core.incidents.incident import (
     advance,
     retired,
 )
-from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
+from lambdas.core.incidents.inhibition import (
+    Inhibition,
+    inhibition,
+    lineage,
+    with_models,
+)
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
+from lambdas.core.quality.due import relations
 from lambdas.core.schedule.zones import last_morning
 from lambdas.core.silences.silence import Silence, holding
 from lambdas.freshness.api_incidents import ApiIncidents
+from lambdas.freshness.models import ModelPromises
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
@@ -133,8 +140,10 @@ class FreshnessCheck:
         self._has_time = has_time
         self._lineage = lineage(catalogue)
         self._silences: Sequence[Silence] = ()
+        self._models = ModelPromises(catalogue=catalogue, judge=judge)
+        self._watched = {**self._models.promised, **catalogue.datasets}
         self._promises = {
-            name: promise_hash(dataset) for name, dataset in catalogue.datasets.items()
+            name: promise_hash(dataset) for name, dataset in self._watched.items()
         }
 
     def run(self, *, now: datetime) -> CheckResult:
@@ -152,6 +161,7 @@ class FreshnessCheck:
         judged += self._risks.judged(before, {one.name for one in due}, now)
         judged = with_problems(judged, problems_of(before))
         judged, of_apis = self._apis.told(judged, before, now)
+        judged += self._models.judged(judged, before.watches, now)
         outcome = self._conclude(judged, now)
         outcome.made += of_apis
         outcome.unchecked |= judgement.unjudged
@@ -261,7 +271,7 @@ class FreshnessCheck:
                 has_undelivered=dataset.name in untold,
                 tolerance=tolerance_of(dataset),
             )
-        }
+        } | self._models.due(watches, now)
         if not due:
             return []
         return [
@@ -278,14 +288,16 @@ class FreshnessCheck:
         """
         outcome = _Outcome()
         unchanged: list[Watch] = []
-        inhibited = inhibition(self._lineage, _late(judged))
+        late = with_models(self._lineage, _late(judged), self._catalogue.models)
+        inhibited = inhibition(self._lineage, late)
         for place, item in enumerate(judged):
             if not self._has_time():
                 left = len(judged) - place
                 LOG.warning("out of time; %s datasets wait for the next check", left)
                 break
             try:
-                self._announce_load(item)
+                if item.dataset.name in self._catalogue.datasets:
+                    self._announce_load(item)
                 watch, made = self._advance(item, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
@@ -417,7 +429,7 @@ class FreshnessCheck:
             return ()
         transition = retired(incident, now=now, ending=ending)
         after = transition.incident or incident
-        dataset = self._catalogue.datasets.get(name)
+        dataset = relations(self._catalogue).get(name)
         made = notices(
             transition,
             said_by(after),
@@ -465,11 +477,13 @@ class FreshnessCheck:
         ]
         for watch in paused:
             self._paused(watch, outcome, now)
-        gone = [name for name in watches if name not in self._catalogue.datasets]
+        gone = [name for name in watches if name not in self._watched]
         retired_now = []
         for name in gone:
             try:
-                outcome.made += self._end(name, Ending.REMOVED, None, now)
+                is_there = name in self._catalogue.models
+                ending = Ending.NOT_PROMISED if is_there else Ending.REMOVED
+                outcome.made += self._end(name, ending, None, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
             except Exception as error:

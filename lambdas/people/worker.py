@@ -38,6 +38,7 @@ from lambdas.core.incidents.texts import engineers_message
 from lambdas.core.incidents.verdicts.api import api_context
 from lambdas.core.names import API, LOADING, MONITOR
 from lambdas.core.people.edit import edit, report
+from lambdas.core.quality.due import relations
 from lambdas.core.slack.asked import REPORT, PersonRequest
 from lambdas.core.slack.blocks import as_slack
 from lambdas.core.slack.post import SlackPost, SlackPosts
@@ -151,7 +152,7 @@ class PeopleWorker:
             return ours[name]()
         if name.startswith(API):
             return api_context(name, ())
-        dataset = self._catalogue.datasets.get(name)
+        dataset = relations(self._catalogue).get(name)
         return removed_context(name) if dataset is None else context_of(dataset)
 
     def _pull(self, dataset: str, key: str) -> None:

@@ -131,6 +131,25 @@ class Judge:
             for one in datasets
         }
 
+    def by_newest(
+        self, model: Dataset, newest: datetime, watch: Watch | None, *, now: datetime
+    ) -> Judged:
+        """A verdict on what is as new as `newest`, by its promise alone."""
+        table = Table(
+            read="ok", newest_event_at=newest, newest_loaded_at=newest, row_count=1
+        )
+        signals = table_signals(
+            model,
+            table,
+            watch,
+            now=now,
+            limits=self._limits,
+            deployment=self._deployment,
+        )
+        return Judged(
+            dataset=model, signals=signals, verdict=diagnose(signals), before=watch
+        )
+
     def explain(
         self, dataset: Dataset, watch: Watch | None, *, monitor: Monitor, now: datetime
     ) -> Judged:

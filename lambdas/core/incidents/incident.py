@@ -24,6 +24,7 @@ from enum import StrEnum
 from lambdas.core.diagnosis.causes import BY_CODE
 from lambdas.core.diagnosis.causes import PASSING as PASSING_RULES
 from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.incidents.models import WORDS as OF_MODELS
 from lambdas.core.incidents.quality import WORDS as OF_CHECKS
 
 REPEAT = timedelta(hours=24)
@@ -859,7 +860,8 @@ def retired(
 
 def in_plain_words(cause: str | None) -> str:
     """Why, for people who only use the data; a cause nobody knows is said so."""
-    if cause is not None and cause in OF_CHECKS:
-        return OF_CHECKS[cause]
-    rule = BY_CODE.get(cause or "unknown")
+    code = cause or "unknown"
+    if code in OF_CHECKS or code in OF_MODELS:
+        return OF_CHECKS.get(code) or OF_MODELS[code]
+    rule = BY_CODE.get(code)
     return rule.plain if rule is not None else BY_CODE["unknown"].plain

@@ -8,10 +8,11 @@ is not, it is told of like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lambdas.core.dataset import Catalogue
+from lambdas.core.models.graph import inputs_of
 
 Lineage = Mapping[str, frozenset[str]]
 """What each dataset is made from."""
@@ -26,12 +27,26 @@ class Inhibition:
 
 
 def lineage(catalogue: Catalogue) -> Lineage:
-    """What each dataset of a catalogue is made from, if it is made from any."""
-    return {
+    """What each dataset and model is made from, if it is made from any."""
+    children = {
         name: frozenset({dataset.source.parent.dataset})
         for name, dataset in catalogue.datasets.items()
         if dataset.source.parent is not None
     }
+    return children | {
+        name: frozenset(inputs_of(catalogue, name)) for name in catalogue.models
+    }
+
+
+def with_models(
+    made_from: Lineage, late: Sequence[str], models: Iterable[str]
+) -> list[str]:
+    """Those that are late, and the models that are late with one of them."""
+    known = frozenset(late)
+    return [
+        *late,
+        *(one for one in sorted(models) if made_from[one] & known and one not in known),
+    ]
 
 
 def inhibition(made_from: Lineage, late: Iterable[str]) -> Inhibition:

@@ -22,6 +22,7 @@ from lambdas.core.incidents.incident import (
     in_plain_words,
 )
 from lambdas.core.incidents.message import Block, Message, block, local_time
+from lambdas.core.incidents.models import WORDS as OF_MODELS
 from lambdas.core.incidents.quality import HELD_BACK
 from lambdas.core.names import API, LOADING, MONITOR
 
@@ -83,10 +84,14 @@ def engineers_message(
             *_usually(subject, with_cause=True),
             *_human(incident, subject),
             block("Owner", [_owner(subject)]),
-            block("Runbook", [f"{RUNBOOKS}/{cause}.md"]),
+            block("Runbook", [_runbook(cause)]),
             _footer(incident, subject),
         ),
     )
+
+
+def _runbook(cause: str) -> str:
+    return "docs/models.md" if cause in OF_MODELS else f"{RUNBOOKS}/{cause}.md"
 
 
 def _checks_for_engineers(

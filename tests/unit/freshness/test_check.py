@@ -13,7 +13,7 @@ import pytest
 from lambdas.adapters.signals.collect import Collector, Sources
 from lambdas.adapters.signals.judge import Judge
 from lambdas.adapters.signals.tables import TableReader
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue, Dataset, SqlModel
 from lambdas.core.diagnosis.evidence import DeployedSchedule, PullFacts
 from lambdas.core.diagnosis.signals import Deployment, Signals
 from lambdas.core.errors import (
@@ -94,6 +94,7 @@ class House:
         self.has_time: Callable[[], bool] = lambda: True
         self.freshness = freshness or PROMISE
         self.datasets = [self._dataset(name) for name in tables]
+        self.models: list[SqlModel] = []
 
     def _dataset(self, name: str) -> Dataset:
         # Daily: with an hourly tick the cause changes with it, as it should.
@@ -103,7 +104,10 @@ class House:
 
     def check(self, after: timedelta = timedelta()) -> CheckResult:
         self.now += after
-        catalogue = Catalogue(datasets={item.name: item for item in self.datasets})
+        catalogue = Catalogue(
+            datasets={item.name: item for item in self.datasets},
+            models={item.name: item for item in self.models},
+        )
         channels = {"sns": self.sns, "slack": self.slack, "bus": self.bus}
         sources = Sources(
             upstream=FakeUpstream(self.sources),
