@@ -25,17 +25,16 @@ from cli.sandbox import SandboxFinding, look_at
 from lambdas.adapters.environment import SystemClock
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import CatflapError
-from lambdas.core.freshness.on_time import promise_faults
 from lambdas.core.freshness.promise import is_promised
+from project.dataset_faults import broken_promises, dataset_fault
 from project.environment_file import (
     audience_warnings,
     button_warnings,
     environment_faults,
     loopback_warnings,
 )
-from project.fault import Fault, Location, key_path, printable
+from project.fault import Fault
 from project.yaml_files import ProjectFiles, read_files
-from project.yaml_nodes import read_yaml
 
 DONE, BAD_INPUT = 0, 2
 
@@ -69,7 +68,12 @@ def run(
         written = replace(written, warnings=(*written.warnings, *warned))
         if not wrong:
             usual_runs, not_known = _usual_runs(environment, environments, written)
-    wrong += _promise_faults(written, datasets, usual_runs)
+    wrong += broken_promises(
+        written.sound.datasets,
+        datasets,
+        now=SystemClock().now(),
+        usual_runs=usual_runs,
+    )
     if wrong:
         written = replace(written, faults=(*written.faults, *wrong))
     for fault in (*written.faults, *written.warnings):
@@ -103,22 +107,8 @@ def _python_faults(written: ProjectFiles, datasets: Path) -> list[Fault]:
             looked[reference] = look_at(reference, root=datasets.resolve().parent)
         sentence = looked[reference].sentence
         if sentence is not None:
-            wrong.append(_fault(datasets, name, at, sentence))
+            wrong.append(dataset_fault(datasets, name, at, sentence))
     return wrong
-
-
-def _promise_faults(
-    written: ProjectFiles, datasets: Path, usual_runs: Mapping[str, timedelta]
-) -> list[Fault]:
-    """Promises that are broken although everything is on time."""
-    now = SystemClock().now()
-    return [
-        _fault(datasets, name, tuple(key.split(".")), sentence)
-        for name, dataset in sorted(written.sound.datasets.items())
-        for key, sentence in promise_faults(
-            dataset, now=now, usual_run=usual_runs.get(name, timedelta())
-        )
-    ]
 
 
 def _usual_runs(
@@ -141,14 +131,6 @@ def _usual_runs(
             f"how long pulls take in {environment} is not known ({error}); promises "
             "were checked as if they took no time\n"
         )
-
-
-def _fault(datasets: Path, name: str, at: Location, sentence: str) -> Fault:
-    path = next(datasets.glob(f"{name}.y*ml"))
-    line = read_yaml(path.read_bytes()).line_of(at)
-    return Fault(
-        file=str(path), line=line, key=key_path(at), sentence=printable(sentence)
-    )
 
 
 def _document(written: ProjectFiles) -> dict[str, object]:

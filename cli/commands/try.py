@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -162,6 +163,13 @@ def _deployed(
     _sweep(progress)
     with workspace(FOLDER, now=datetime.now(UTC), keep=keep) as folder:
         laid_out = choice.lay_out(folder / "project")
+        warned, refused = choice.findings(datetime.now(UTC))
+        for fault in (*warned, *refused):
+            print(fault, file=sys.stderr)
+        if refused:
+            progress.say(
+                "`catflap check` refuses these promises; `catflap try` goes on."
+            )
         if times.start is not None:
             clocks = UpstreamClocks(laid_out)
             clocks.refuse_others()

@@ -92,8 +92,11 @@ class TriedDataset:
 
     @property
     def is_at_risk(self) -> bool:
-        """Whether it is on time still, and has an incident."""
-        return self.watch is not None and self.watch.at_risk
+        """Whether it is not late, and has an incident or a newest run that failed."""
+        if self.state in {"warn", "error"}:
+            return False
+        is_watched = self.watch is not None and self.watch.at_risk
+        return is_watched or (bool(self.results) and self.has_failed)
 
     @property
     def is_well(self) -> bool:

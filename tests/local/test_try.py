@@ -223,6 +223,8 @@ def test_a_project_of_ones_own_is_tried_and_told_as_a_document(
     assert [one["rows"] for one in run["objects"]] == [30]
     assert by_name["secret_cats"]["runs"][0]["error"]["kind"] == "auth"
     assert by_name["lost_cats"]["runs"][0]["error"]["kind"] == "http"
+    assert by_name["lost_cats"]["at_risk"] is True
+    assert cats["at_risk"] is False
     assert by_name["frozen_cats"]["runs"][0]["error"]["kind"] == "schema"
     (paged,) = by_name["paged_cats"]["runs"]
     assert (paged["status"], paged["rows"], paged["pages"]) == ("succeeded", 30, 3)

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from lambdas.core.freshness.watch import Watch
+from lambdas.core.pull.engine import PullResult
+from lambdas.core.pull.run import RunStatus
 from local.trial.trial import TriedDataset
 from tests.datasets import a_dataset
+from tests.pages import a_run
 
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 WATCH = Watch(
@@ -65,3 +68,23 @@ def test_what_is_paused_is_promised_to_nobody_and_has_not_failed() -> None:
 
     assert tried.state == "no_promise"
     assert tried.is_well
+
+
+@pytest.mark.parametrize(
+    ("watch", "at_risk"),
+    [(WATCH, True), (None, True), (dataclasses.replace(WATCH, state="error"), False)],
+)
+def test_what_is_not_late_is_at_risk_once_its_newest_run_failed(
+    watch: Watch | None, *, at_risk: bool
+) -> None:
+    failed = dataclasses.replace(a_run("cats"), status=RunStatus.FAILED)
+    tried = TriedDataset(
+        dataset=a_dataset(),
+        results=(PullResult(run=failed),),
+        rows_in_table=0,
+        rows_in_relation=0,
+        relation=None,
+        watch=watch,
+    )
+
+    assert tried.is_at_risk == at_risk
