@@ -59,7 +59,7 @@ def run(
         collected = found.signals.model_dump(mode="json")
         print(json.dumps({"signals": collected, "verdict": found.verdict.to_json()}))
     else:
-        print(verdict_as_text(found.verdict))
+        print(reached.pointers.in_text(verdict_as_text(found.verdict)))
         print(signals_as_text(found.signals))
     return exit_code([found.verdict])
 

@@ -132,7 +132,7 @@ def run(
     if as_json:
         print(json.dumps(incident_document(incident, now())))
         return DONE
-    print(as_text(incident, now()))
+    print(reached.pointers.in_text(as_text(incident, now())))
     if told:
         print(f"\nThe next check notifies {', '.join(sorted(set(told)))}.")
     return DONE

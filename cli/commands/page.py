@@ -31,7 +31,6 @@ from cli.options import (
 from cli.output import age
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from lambdas.core.incidents.pointers import Pointers
 from project.yaml_files import read_files
 
 DONE = 0
@@ -86,11 +85,7 @@ def _write(to: Path, reached: Deployed, catalogue: Catalogue) -> tuple[int, int]
             environment=name,
             now=now(),
             check_every=timedelta(seconds=reached.settings.check_every_s),
-            pointers=Pointers(
-                environment=name,
-                runbook_url=reached.environment.runbook_url,
-                repository_url=reached.environment.repository_url,
-            ),
+            pointers=reached.pointers,
             simulated=name == LOCAL,
         )
     html = as_html(status_page(facts), written_at=datetime.now(UTC))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lambdas.adapters.state.checks import CheckTable
     from lambdas.adapters.state.incidents import IncidentTable
     from lambdas.adapters.state.runs import StateTable
+    from lambdas.core.incidents.pointers import Pointers
 
 ENVIRONMENTS = Path("environments")
 FROM_THE_SHELL = (
@@ -99,6 +100,17 @@ class Deployed:
 
         table = self.settings.state_table
         return CheckTable(dynamodb=self.aws("dynamodb"), table=table)
+
+    @property
+    def pointers(self) -> Pointers:
+        """What texts about this environment point to, as its messages do."""
+        from lambdas.core.incidents.pointers import Pointers  # noqa: PLC0415 - slow
+
+        return Pointers(
+            environment=self.environment.name,
+            runbook_url=self.environment.runbook_url,
+            repository_url=self.environment.repository_url,
+        )
 
     def landed_topic(self) -> str:
         """The topic that the landing bucket notifies; empty if it notifies none."""

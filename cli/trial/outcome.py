@@ -69,7 +69,8 @@ class Outcome:
         for one in (one for one in self._tried if not one.is_well):
             name = one.dataset.name
             found = judged(name, reached, datasets=datasets, apis=apis)
-            self._verdicts[name] = verdict_as_text(found.verdict)
+            text = verdict_as_text(found.verdict)
+            self._verdicts[name] = reached.pointers.in_text(text)
 
     def document(self, files: Mapping[str, str]) -> dict[str, object]:
         """For scripts. `files` are what stays: the page, and the messages."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -320,6 +321,16 @@ def test_somebody_who_was_faster_is_not_overwritten(
     assert kept is not None
     assert (kept.human.note, kept.version) == ("first\nsecond", 3)
     assert "second" in shown
+
+
+def test_the_runbook_is_a_link_where_the_environment_says_where_it_is(
+    house: House,
+) -> None:
+    house.state.record(None, an_incident(), notices=(), watch=None)
+    with (Path(house.options[-1]) / "dev.yaml").open("a") as file:
+        file.write('runbook_url: "https://wiki.example.com/{cause}"\n')
+    _, out = house("incident", "cats")
+    assert re.search(r"cause +(\w+): https://wiki\.example\.com/\1\n", out)
 
 
 def test_what_a_person_adds_is_shown(house: House) -> None:
