@@ -269,8 +269,8 @@ class Environment(_Channels):
     runbook_url: str | None = Field(
         default=None,
         pattern=r"^https?://\S+\{cause\}\S*$",
-        description="where messages and commands find a cause's runbook, with `{cause}` "
-        "in it; absent = the page in `repository_url`",
+        description="where messages and commands find a cause's runbook, with "
+        "`{cause}` in it; absent = the page in `repository_url`",
     )
     repository_url: str | None = Field(
         default=None,
