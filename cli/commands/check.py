@@ -26,6 +26,7 @@ from lambdas.adapters.environment import SystemClock
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import CatflapError
 from lambdas.core.freshness.promise import is_promised
+from lambdas.core.quality.release import added_delay
 from project.dataset_faults import broken_promises, dataset_fault
 from project.environment_file import (
     audience_warnings,
@@ -90,6 +91,9 @@ def run(
     else:
         print(_summary(written.catalogue, apis=len(written.apis), folder=datasets))
         print(not_known, end="")
+        for name, dataset in sorted(written.catalogue.datasets.items()):
+            if (delay := added_delay(dataset)) is not None:
+                print(f"{name}: {delay}")
     return DONE if written.catalogue is not None else BAD_INPUT
 
 

@@ -28,6 +28,7 @@ from lambdas.core.incidents.document import state_of
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.models.graph import inputs_of
 from lambdas.core.names import MONITOR
+from lambdas.core.quality.release import in_short
 from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.silences.silence import Silence
 from project.fault import printable
@@ -54,6 +55,10 @@ class Row:
     unknown: tuple[str, ...] = ()
     """Its quality checks that fail, and that could not run."""
     checks_incident: Incident | None = None
+    held: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    shown_until: datetime | None = None
+    """Runs that its circuit breaker holds back, those that wait, and what shows."""
     loaded_until: datetime | None = None
     """The newest event as of the last load, which may be younger than the check."""
 
@@ -173,6 +178,9 @@ def run(
                     loaded_until=loaded_until.get(name),
                     failing=checked[name].failing if name in checked else (),
                     unknown=checked[name].unknown if name in checked else (),
+                    held=checked[name].held if name in checked else (),
+                    waiting=checked[name].waiting if name in checked else (),
+                    shown_until=checked[name].shown_until if name in checked else None,
                     checks_incident=_open_of_checks(checked.get(name), table),
                 )
                 for name in names
@@ -232,6 +240,11 @@ def as_document(status: Status) -> dict[str, object]:
                     "unknown": [*row.unknown],
                     "incident": _brief(row.checks_incident),
                 },
+                "breaker": {
+                    "held": [*row.held],
+                    "waiting": [*row.waiting],
+                    "shown_until": iso(row.shown_until),
+                },
             }
             for row in status.rows
         ],
@@ -266,7 +279,7 @@ def as_text(status: Status) -> str:
     ]
     if not status.rows:
         text.append("no dataset is deployed or declared")
-    text += ["", *_notes(status.rows)]
+    text += ["", *_notes(status)]
     last = status.last_check_at
     checked = f"{age(last, status.now)} ago" if last else "never"
     text.append(f"last check: {checked}; `newest` is as of that check or the last load")
@@ -299,13 +312,31 @@ def _incident(row: Row) -> str:
     return ", ".join(f"{one.incident_id} ({one.cause})" for one in found) or "-"
 
 
-def _notes(rows: Sequence[Row]) -> Iterator[str]:
+def _shown(row: Row) -> str:
+    return (
+        f"shows data up to {when(row.shown_until)}"
+        if row.shown_until
+        else ("shows the last good data")
+    )
+
+
+def _notes(status: Status) -> Iterator[str]:
     """What a state alone does not say, a line each."""
-    for row in rows:
+    where = f" --env {status.environment}"
+    for row in status.rows:
         if row.failing:
             yield f"{row.name}: failing checks: {', '.join(row.failing)}"
         if row.unknown:
             yield f"{row.name}: checks that could not run: {', '.join(row.unknown)}"
+        if row.held:
+            yield (
+                f"{row.name}: {_shown(row)}; held back: {in_short(row.held)}; "
+                f"`catflap incident {row.name} --release {row.held[-1]}{where}` shows "
+                "it all the same"
+            )
+        if row.waiting:
+            waits = in_short(row.waiting)
+            yield f"{row.name}: {_shown(row)}; waiting for their checks: {waits}"
         if row.is_faulty:
             yield f"{row.name}: its file has faults; `catflap check` lists them"
         elif row.paused is not None:

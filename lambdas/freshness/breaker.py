@@ -21,11 +21,14 @@ from lambdas.core.quality.release import (
     outcome_of,
     overdue,
     record_runs,
+    shown_until_query,
     waiting_query,
 )
 from lambdas.core.quality.result import DatasetChecks
 
 LOG = logging.getLogger("catflap.freshness.breaker")
+WAITING_KEPT = 20
+"""Runs that wait and are remembered by name."""
 
 
 class Breaker:
@@ -36,6 +39,7 @@ class Breaker:
         self._store = store
         self._waiting: dict[str, list[WaitingRun]] = {}
         self._held: dict[str, list[str]] = {}
+        self._until: dict[str, datetime | None] = {}
         self._judged_alone = 0
 
     def waiting(
@@ -89,11 +93,37 @@ class Breaker:
         late = [run.run_id for run in overdue(one.dataset, self._left(one), now)]
         self._record(asking, one.dataset, late, Shown.UNCHECKED, now)
         is_next = outcome is not RunJudgement.UNKNOWN
-        return self._held[name], self._next(one) if is_next else []
+        more = self._next(one) if is_next else []
+        if not more and (self._held[name] or self._waiting[name]):
+            self._until[name] = self._shown_until(asking, one.dataset, now)
+        return self._held[name], more
 
     def is_waited_for(self, dataset: str) -> bool:
         """Whether runs of it wait still."""
         return bool(self._waiting.get(dataset))
+
+    def waiting_runs(self, dataset: str) -> tuple[str, ...]:
+        """The newest runs of it that wait."""
+        runs = sorted(run.run_id for run in self._waiting.get(dataset, ()))
+        return tuple(runs[-WAITING_KEPT:])
+
+    def shown_until(self, dataset: str) -> datetime | None:
+        """The newest time that shows, where something is held back or waits."""
+        return self._until.get(dataset)
+
+    def _shown_until(
+        self, asking: BatchMeasurement, dataset: Dataset, now: datetime
+    ) -> datetime | None:
+        """None if it is not known, or lies ahead."""
+        try:
+            rows = asking.ask(shown_until_query(self._database, dataset))
+        except WarehouseError as error:
+            LOG.warning("what shows of %s was not read: %s", dataset.name, error)
+            return None
+        until = rows[0][0] if rows else None
+        if not isinstance(until, datetime) or until.tzinfo is None:
+            return None
+        return until if until <= now else None
 
     def _left(self, one: CheckedDataset) -> list[WaitingRun]:
         return self._waiting[one.dataset.name]

@@ -413,6 +413,8 @@ class QualityChecks:
                 incident_id=_incident_id(after, known),
                 held=tuple(held),
                 waits=self._breaker.is_waited_for(dataset.name),
+                waiting=self._breaker.waiting_runs(dataset.name),
+                shown_until=self._breaker.shown_until(dataset.name),
             )
         )
         return made

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.quality.result import QualityResult
 from lambdas.core.sql import names
 from lambdas.core.sql.views import loaded_runs, released_runs
@@ -96,6 +97,27 @@ def _waiting(database: str, dataset: Dataset) -> str:
         f"SELECT {name} AS DATASET, A.RUN_ID, A.IS_WHOLE, A.LOADED_AT "
         f"FROM ({loaded_runs(database, dataset)}) AS A "
         f"LEFT JOIN ({known}) ON KNOWN_RUN_ID = A.RUN_ID WHERE KNOWN_RUN_ID IS NULL"
+    )
+
+
+def shown_until_query(database: str, dataset: Dataset) -> str:
+    """The newest time among the rows of runs that are shown, by its own clock."""
+    clock = "_LOADED_AT" if dataset.freshness.loaded_at_field is None else "_EVENT_AT"
+    return (
+        f"SELECT MAX({clock}) FROM {names.raw_table(database, dataset.name)} AS T "
+        f"INNER JOIN ({released_runs(database, dataset.name)}) AS R "
+        "ON R.RELEASED_RUN_ID = T._RUN_ID"
+    )
+
+
+def added_delay(dataset: Dataset) -> str | None:
+    """How much later rows show with a breaker, in a sentence; without one, nothing."""
+    if dataset.breaker is None:
+        return None
+    return (
+        "new rows show once their checks of severity error pass, which is with the "
+        "next check after the load; where those cannot run, up to "
+        f"{lasting(longest_hold(dataset).total_seconds())} later"
     )
 
 

@@ -128,6 +128,10 @@ class CheckedLoad:
     """Runs that the circuit breaker holds back."""
     waits: bool = False
     """Whether runs wait for the circuit breaker's word."""
+    waiting: tuple[str, ...] = ()
+    """The newest of those, at most 20."""
+    shown_until: datetime | None = None
+    """The newest time that shows, while runs are held back or wait."""
 
 
 def shown(value: float | None) -> str:

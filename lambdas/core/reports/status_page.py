@@ -23,6 +23,7 @@ from lambdas.core.incidents.message import local_time
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.quality.release import added_delay
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
 from lambdas.core.reports.strip import bad_days, lasted, strip_of
 from lambdas.core.reports.text import plain_text, web_address
@@ -273,7 +274,9 @@ def _row(facts: PageFacts, name: str, *, stopped: bool) -> PageRow:
         engineers_at=_maybe(dataset.owner.slack),
         stakeholders_at=_maybe(dataset.owner.stakeholders),
         timezone=_zone(dataset),
-        promise=promise_of(dataset.freshness),
+        promise="; ".join(
+            filter(None, (promise_of(dataset.freshness), added_delay(dataset)))
+        ),
         state=state,
         since=(incident.late_since or incident.opened_at)
         if incident and is_late
@@ -345,11 +348,18 @@ def _remarks(
             if count == 1
             else (f"{count} checks of the data fail.")
         )
-    if load is not None and load.held:
-        yield "It shows the last good data; newer rows are held back."
-    until = incident.human.snoozed_until if incident is not None else None
-    if until is not None and until > facts.now:
-        yield f"Alerts are snoozed until {local_time(until, _zone(dataset))}."
+    if load is not None and (load.held or load.waiting):
+        until = load.shown_until
+        shown = (
+            "the last good data"
+            if until is None
+            else f"data up to {local_time(until, _zone(dataset))}"
+        )
+        later = "is being looked at" if load.held else "waits for its checks"
+        yield f"It shows {shown}; what came later {later}."
+    snoozed = incident.human.snoozed_until if incident is not None else None
+    if snoozed is not None and snoozed > facts.now:
+        yield f"Alerts are snoozed until {local_time(snoozed, _zone(dataset))}."
     client = dataset.source.client
     api = urlsplit(client.base_url).netloc if isinstance(client, Api) else None
     for silence in facts.state.silences:

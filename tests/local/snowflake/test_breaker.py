@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ class Dam:
 
 
 def test_a_run_shows_once_it_has_passed_and_never_if_it_failed(world: World) -> None:
-    dam = Dam(world, "dam_append", write_disposition="append")
+    dam = Dam(world, "dam_append", write_disposition="append", freshness={})
     dam.run([(1, 1.0)])
     assert dam.shown == []
     assert dam.check() == []
@@ -87,11 +87,16 @@ def test_a_run_shows_once_it_has_passed_and_never_if_it_failed(world: World) -> 
 
     bad = dam.run([(2, None)])
     assert dam.shown == [(1, 1.0)]
-    assert dam.check() == ["opened"]
+    # rows are loaded by the wall clock here
+    assert dam.check(now=datetime.now(UTC) + timedelta(minutes=1)) == ["opened"]
     assert dam.shown == [(1, 1.0)]
     (incident,) = dam.state.all.values()
     assert f"held back, and not shown: run {bad}" in incident.evidence
     assert f"--release {bad}" in incident.next_step
+    load = dam.store.remembered["dam_append"]
+    assert (load.held, load.waiting) == ((bad,), ())
+    (newest,) = world.view(dam.dataset, "MAX(_LOADED_AT)")
+    assert load.shown_until == newest[0]
 
     dam.run([(3, 3.0)])
     assert dam.check() == ["resolved"]

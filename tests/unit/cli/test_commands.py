@@ -87,6 +87,20 @@ def test_check_says_what_there_is(
     assert err == ""
 
 
+def test_check_says_how_much_later_a_breaker_shows_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        f"{DATASET}\ncircuit_breaker: {{hold_at_most: {{count: 2, period: hour}}}}\n"
+        "quality: [{metric: rowCount, mustBeGreaterThan: 0}]\n"
+    )
+    datasets, apis = folders(tmp_path, datasets={"cats.yaml": text})
+    assert run(["check", "--datasets", str(datasets), "--apis", str(apis)]) == 0
+    out, _ = capsys.readouterr()
+    assert "\ncats: new rows show once their checks of severity error pass" in out
+    assert "where those cannot run, up to 2 h later" in out
+
+
 def test_check_tells_faults_on_stderr_and_as_one_document(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

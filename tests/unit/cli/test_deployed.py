@@ -15,7 +15,7 @@ import pytest
 
 from cli.deployed.environment import deployed, moment
 from cli.main import run
-from cli.output import age, columns, when
+from cli.output import age, columns, iso, when
 from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
@@ -161,6 +161,7 @@ def test_a_dataset_that_keeps_its_promise_is_well(house: House) -> None:
         "attainment": {"7d": None, "30d": None},
         "incident": None,
         "checks": {"failing": [], "unknown": [], "incident": None},
+        "breaker": {"held": [], "waiting": [], "shown_until": None},
     }
     code, out = house("status")
     assert code == 0
@@ -672,6 +673,7 @@ def keep_checks(house: House) -> Incident:
             unknown=("odd",),
             incident_id=incident.incident_id,
             held=(RUN,),
+            shown_until=NOW,
         )
     )
     return incident
@@ -705,7 +707,15 @@ def test_status_names_failing_checks_and_nothing_passes_beside_them(
     assert (code, cats["state"]) == (1, "error")
     assert cats["checks"]["failing"] == ["nulls"]
     assert cats["checks"]["incident"]["incident_id"] == incident.incident_id
-    assert "cats: failing checks: nulls" in house("status")[1]
+    text = house("status")[1]
+    assert "cats: failing checks: nulls" in text
+    assert f"held back: {RUN}; `catflap incident cats --release {RUN} --env" in text
+    assert "cats: shows data up to 2" in text
+    assert cats["breaker"] == {
+        "held": [RUN],
+        "waiting": [],
+        "shown_until": iso(NOW),
+    }
 
 
 def test_a_run_that_is_held_back_is_shown_by_a_person(house: House) -> None:

@@ -126,6 +126,26 @@ def test_causes_are_ranked_by_how_long_they_held_things_up() -> None:
     assert found == [("pipe_stopped", 90), ("upstream_quiet", 30)]
 
 
+def test_the_page_says_up_to_when_it_shows_and_what_a_breaker_may_delay() -> None:
+    load = CheckedLoad(
+        dataset="cats",
+        checked_at=NOW,
+        run_id=None,
+        loaded_at=None,
+        rules="",
+        waiting=("run",),
+        shown_until=NOW - timedelta(hours=2),
+    )
+    hold = {"hold_at_most": {"count": 2, "period": "hour"}}
+    facts = some_facts([a_dataset(name="cats", circuit_breaker=hold)])
+    row = the_row(status_page(dataclasses.replace(facts, loads={"cats": load})))
+    shown = f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M} UTC"
+    assert row.remarks == (
+        f"It shows data up to {shown}; what came later waits for its checks.",
+    )
+    assert row.promise.endswith("where those cannot run, up to 2 h later")
+
+
 def test_people_hear_of_failing_checks_of_held_rows_and_of_silences() -> None:
     load = CheckedLoad(
         dataset="cats",
@@ -153,7 +173,7 @@ def test_people_hear_of_failing_checks_of_held_rows_and_of_silences() -> None:
     )
     assert the_row(status_page(facts)).remarks == (
         "2 checks of the data fail.",
-        "It shows the last good data; newer rows are held back.",
+        "It shows the last good data; what came later is being looked at.",
         "Alerts are silenced until 2026-11-28 13:00 UTC: moving\ufffd house",
     )
 
