@@ -24,6 +24,8 @@ from cli.options import (
     Env,
     Environments,
     Json,
+    Models,
+    models_of,
 )
 from cli.output import coloured, columns, iso, when
 from lambdas.core.quality.result import DatasetChecks, shown
@@ -47,6 +49,7 @@ def run(
     environments: Environments = ENVIRONMENTS,
     datasets: Datasets = DATASETS,
     apis: Apis = APIS,
+    models: Models = None,
     as_json: Json = False,
 ) -> int:
     """Print the results; 1 if a check fails or could not run."""
@@ -56,7 +59,8 @@ def run(
         names = sorted(table.loads()) if name is None else [name]
         found = [one for each in names if (one := table.results(each)) is not None]
     if name is not None and not found:
-        refuse_unknown(name, declared(datasets), apis=apis)
+        made = [path.stem for path in models_of(datasets, models).glob("*.sql")]
+        refuse_unknown(name, [*declared(datasets), *made], apis=apis)
     if as_json:
         print(json.dumps({"checks": list(documents(found))}))
     else:

@@ -95,6 +95,7 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print an incident, after it was changed as asked.
@@ -109,7 +110,8 @@ def run(
             wanted = Release(dataset=before.dataset, run_id=release, by=who(), at=now())
             _release(reached, wanted)
             note = f"{wanted.by} shows run {release}" + (f": {note}" if note else "")
-        subject = _subject(before.dataset, datasets=datasets, apis=apis)
+        folder = options.models_of(datasets, models)
+        subject = _subject(before.dataset, datasets=datasets, apis=apis, models=folder)
         change = Change(
             by=who(),
             acknowledge=ack,
@@ -243,12 +245,11 @@ def _change(
     return incident, tuple(who.value for who in people if who is not Recipient.SYSTEMS)
 
 
-def _subject(name: str, *, datasets: Path, apis: Path) -> IncidentContext:
+def _subject(name: str, *, datasets: Path, apis: Path, models: Path) -> IncidentContext:
     if name.startswith(API):
         return api_context(name, ())
     if name in OURS:
         return monitor_context() if name == MONITOR else loading_context()
-    models = options.models_of(datasets, None)
     made = read_files(datasets, apis, models).sound if datasets.is_dir() else None
     if made is not None and name in made.models:
         return context_of(relations(made)[name])

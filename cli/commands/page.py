@@ -27,6 +27,8 @@ from cli.options import (
     Datasets,
     Env,
     Environments,
+    Models,
+    models_of,
 )
 from cli.output import age
 from lambdas.core.dataset import Catalogue
@@ -54,6 +56,7 @@ def run(
     environments: Environments = ENVIRONMENTS,
     datasets: Datasets = DATASETS,
     apis: Apis = APIS,
+    models: Models = None,
 ) -> int:
     """Write the page, or print where it is. Raises BadInput, BadFiles, NotReached."""
     if (to is None) is not link:
@@ -62,8 +65,8 @@ def run(
     if to is None:
         _print_link(reached)
         return DONE
-    files = read_files(datasets, apis)
-    count, size = _write(to, reached, Catalogue(datasets=dict(files.sound.datasets)))
+    files = read_files(datasets, apis, models_of(datasets, models))
+    count, size = _write(to, reached, files.sound)
     print(f"wrote {to}: {count} dataset{'' if count == 1 else 's'}, {size:,} bytes")
     for name in sorted(files.faulty):
         print(f"{name} is not on it: its file has faults; `catflap check` lists them")

@@ -1,4 +1,4 @@
-"""Tell the owners of a dataset that something looks wrong with it.
+"""Tell the owners of a dataset or model that something looks wrong with it.
 
 Example: catflap report flights "no departures after noon" --env prod
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,10 +17,11 @@ from cli.deployed.environment import deployed, now, who
 from cli.documents import incident_document
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.channels import routes
-from lambdas.core.incidents.context import context_of
+from lambdas.core.incidents.context import IncidentContext, context_of
 from lambdas.core.incidents.human import PersonReport, as_seen
 from lambdas.core.people.edit import report
-from project.yaml_files import load_datasets
+from lambdas.core.quality.due import relations
+from project.yaml_files import load_datasets, read_files
 
 DONE = 0
 LONGEST = 2_000
@@ -35,6 +37,7 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Open an incident, or add to the open one; engineers and stakeholders hear of it.
@@ -43,7 +46,7 @@ def run(
     """
     if not 0 < len(words.strip()) <= LONGEST:
         raise BadInput(f"WORDS: 1 to {LONGEST:,} characters are accepted")
-    subject = context_of(load_datasets([name], datasets=datasets, apis=apis)[name])
+    subject = _subject(name, datasets, apis, options.models_of(datasets, models))
     reached = deployed(environment, environments=environments)
     with reached.reached():
         state = reached.incidents()
@@ -69,3 +72,10 @@ def run(
             "owners and the stakeholders"
         )
     return DONE
+
+
+def _subject(name: str, datasets: Path, apis: Path, models: Path) -> IncidentContext:
+    known = read_files(datasets, apis, models).sound
+    if name in known.models:
+        return context_of(relations(known)[name])
+    return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])

@@ -13,6 +13,7 @@ from cli import options
 from cli.deployed.environment import Deployed, deployed
 from lambdas.core.errors import BadInput
 from lambdas.core.names import SLACK_URL, people_stack_name
+from lambdas.core.quality.due import relations
 from lambdas.core.slack.manifest import link_to_create, manifest
 from project.yaml_files import load_catalogue
 
@@ -25,6 +26,7 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print it, and the address at which Slack makes the app of it.
@@ -45,8 +47,9 @@ def run(
         )
     with reached.reached():
         url = _url(reached)
+    folder = options.models_of(datasets, models)
     document = manifest(
-        load_catalogue(datasets, apis).datasets.values(),
+        relations(load_catalogue(datasets, apis, folder)).values(),
         environment=known.name,
         url=url,
         command=reached.settings.option("slack", "command") or "/catflap",

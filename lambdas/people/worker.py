@@ -103,8 +103,8 @@ class PeopleWorker:
 
     def _report(self, wanted: PersonRequest) -> None:
         """Anybody of the workspace may say that something looks wrong."""
-        if wanted.target not in self._catalogue.datasets:
-            raise BadInput(f"there is no dataset {wanted.target}")
+        if wanted.target not in relations(self._catalogue):
+            raise BadInput(f"there is no dataset or model {wanted.target}")
         if wanted.team != self._members.team():
             raise BadInput("only members of the app's own workspace can do that")
         subject = self._subject(wanted.target)

@@ -91,10 +91,10 @@ def read_facts(
 
 
 def _open(catalogue: Catalogue, state: CheckState) -> list[str]:
-    """The datasets with an open incident; those that are late first."""
+    """The datasets and models with an open incident; those that are late first."""
     found = [
         name
-        for name in sorted(catalogue.datasets)
+        for name in sorted({*catalogue.datasets, *catalogue.models})
         if name in state.watches and state.watches[name].incident_id is not None
     ]
     return sorted(found, key=lambda name: state.watches[name].state == "pass")

@@ -13,16 +13,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from lambdas.core.dataset import Api, Catalogue, Dataset
+from lambdas.core.dataset import Api, Catalogue, Dataset, SqlModel
 from lambdas.core.freshness.attainment import Attainment, Day, Late, attainment
+from lambdas.core.freshness.model_state import model_state
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.context import promise_of
 from lambdas.core.incidents.incident import Incident, in_plain_words
 from lambdas.core.incidents.inhibition import lineage
 from lambdas.core.incidents.message import local_time
+from lambdas.core.incidents.models import INPUT_TOO_OLD
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
+from lambdas.core.models.graph import inputs_of
 from lambdas.core.pull.run import Run, RunStatus
+from lambdas.core.quality.due import relations
 from lambdas.core.quality.release import added_delay
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
 from lambdas.core.reports.strip import bad_days, lasted, strip_of
@@ -65,6 +69,7 @@ _OF_STATE = {
     "pass": RowState.ON_TIME,
 }
 _ORDER = list(RowState)
+_LATE = frozenset({"warn", "error"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +225,11 @@ def status_page(facts: PageFacts) -> StatusPage:
     stale_after = CHECKS_MISSED * facts.check_every
     stopped = last is None or facts.now - last > stale_after
     rows = [_row(facts, name, stopped=stopped) for name in _names(facts)]
+    known = relations(facts.catalogue) if facts.catalogue.models else {}
+    rows += [
+        _model_row(facts, model, known[name], stopped=stopped)
+        for name, model in facts.catalogue.models.items()
+    ]
     rows.sort(key=lambda row: (_ORDER.index(row.state), row.name))
     return StatusPage(
         environment=facts.environment,
@@ -290,6 +300,57 @@ def _row(facts: PageFacts, name: str, *, stopped: bool) -> PageRow:
         newest_run=runs[0] if runs else None,
         remarks=tuple(_remarks(facts, dataset, incident)),
         details=_details(facts, name, bad) if name in facts.days else None,
+    )
+
+
+def _model_row(
+    facts: PageFacts, model: SqlModel, dataset: Dataset, *, stopped: bool
+) -> PageRow:
+    """A model: as its inputs are, and by its own promise. `dataset` is it as one."""
+    name, watches = model.name, facts.state.watches
+    how = model_state(facts.catalogue, model, watches, facts.now)
+    incident, watch = facts.incidents.get(name), watches.get(name)
+    tally = watch.tally if watch else None
+    inputs = inputs_of(facts.catalogue, name)
+    state = _OF_STATE[how.state]
+    if state is RowState.ON_TIME and stopped:
+        state = RowState.UNKNOWN
+    own = dataset.freshness.warn_after or dataset.freshness.error_after
+    is_promised = own is not None or any(
+        watches[one].is_promised for one in inputs if one in watches
+    )
+    if state is RowState.ON_TIME and not is_promised:
+        state = RowState.NO_PROMISE
+    is_late = state in {RowState.ERROR, RowState.WARN}
+    late = [one for one in inputs if one in watches and watches[one].state in _LATE]
+    why = None
+    if is_late:
+        named = plain_text(", ".join(late), _SHORT)
+        why = f"Late with what it is made from: {named}."
+    if is_late and not late:
+        why = in_plain_words(INPUT_TOO_OLD)
+    if state is RowState.UNKNOWN:
+        why = "It is not known how new the tables are that it is made from."
+    return PageRow(
+        name=name,
+        description=plain_text(dataset.description, _SHORT),
+        team=plain_text(dataset.owner.team, 60),
+        engineers_at=_maybe(dataset.owner.slack),
+        stakeholders_at=_maybe(dataset.owner.stakeholders),
+        timezone=dataset.freshness.calendar.timezone,
+        promise=promise_of(dataset.freshness),
+        state=state,
+        since=(incident.late_since or incident.opened_at)
+        if incident and is_late
+        else None,
+        newest_at=how.newest_at,
+        expected_at=None,
+        promised=False,
+        why=why,
+        strip=strip_of(tally, now=facts.now),
+        month=None if tally is None else attainment(tally, days=30, now=facts.now),
+        newest_run=None,
+        remarks=tuple(_remarks(facts, dataset, incident)),
     )
 
 

@@ -140,6 +140,18 @@ def test_bad_arguments_end_with_2(
     assert err
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["check", "checks", "diff", "incident", "page", "report", "slack-manifest"]
+    + ["status", "try"],
+)
+def test_commands_in_which_models_play_a_part_take_their_folder(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, "--help"]) == 0
+    assert "--models" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["check", "preview", "pull", "diagnose"])
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]

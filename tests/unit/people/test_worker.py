@@ -302,7 +302,7 @@ def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) ->
     before = office.state.all
     office.worker.work(office.wants("report", target="catz", words="x"))
     assert office.state.all == before
-    assert "there is no dataset catz" in office.workspace.whispers[0][1]
+    assert "there is no dataset or model catz" in office.workspace.whispers[0][1]
 
 
 class Died(BaseException):

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Catalogue, Dataset, Freshness, Period, SqlModel
 from lambdas.core.freshness.attainment import Late
-from lambdas.core.incidents.incident import HumanSide, Incident
+from lambdas.core.incidents.incident import HumanSide, Incident, in_plain_words
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.status_page import PageRow, RowState, StatusPage, status_page
@@ -144,6 +144,31 @@ def test_the_page_says_up_to_when_it_shows_and_what_a_breaker_may_delay() -> Non
         f"It shows data up to {shown}; what came later waits for its checks.",
     )
     assert row.promise.endswith("where those cannot run, up to 2 h later")
+
+
+def test_a_model_has_a_row_and_is_late_with_its_input_or_by_itself() -> None:
+    hours = Freshness(error_after=Period(count=1, period="hour"))
+    models = {
+        "quick": SqlModel(name="quick", sql="{{ ref('cats') }}", freshness=hours),
+        "slow": SqlModel(name="slow", sql="{{ ref('cats') }}"),
+    }
+    old = NOW - timedelta(hours=2)
+    watch = dataclasses.replace(a_watch("cats"), newest_at=old)
+    facts = some_facts([CATS], watches={"cats": watch})
+    catalogue = Catalogue(datasets=facts.catalogue.datasets, models=models)
+    facts = dataclasses.replace(facts, catalogue=catalogue)
+    rows = {row.name: row for row in status_page(facts).rows}
+    assert rows["quick"].state is RowState.ERROR
+    assert rows["quick"].why == in_plain_words("input_too_old")
+    assert (rows["slow"].state, rows["slow"].newest_at) == (RowState.ON_TIME, old)
+
+    late = dataclasses.replace(
+        facts,
+        state=some_facts([CATS], watches={"cats": a_watch("cats", is_late=True)}).state,
+    )
+    rows = {row.name: row for row in status_page(late).rows}
+    assert rows["slow"].is_late
+    assert rows["slow"].why == "Late with what it is made from: cats."
 
 
 def test_people_hear_of_failing_checks_of_held_rows_and_of_silences() -> None:
