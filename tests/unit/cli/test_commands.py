@@ -142,7 +142,7 @@ def test_bad_arguments_end_with_2(
 
 @pytest.mark.parametrize(
     "command",
-    "check checks diff incident page report slack-manifest status try".split(),
+    ["check", "diff", "incident", "page", "report", "slack-manifest", "status", "try"],
 )
 def test_commands_in_which_models_play_a_part_take_their_folder(
     command: str, capsys: pytest.CaptureFixture[str]
