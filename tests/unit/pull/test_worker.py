@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.adapters.state.places import NoLimit, Places
 from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.diagnosis.causes.pulling import FAILURES_AT_RISK
 from lambdas.core.errors import (
     BadInput,
     LandingError,
@@ -165,6 +166,17 @@ def test_datasets_that_cannot_be_read_are_a_failed_pull_and_come_again() -> None
     assert run.error.kind is RunErrorKind.INTERNAL
     assert "AccessDenied" in run.error.message
     assert rig.queue.hidden_s[-1] == 240
+
+
+def test_a_dataset_is_at_risk_before_its_message_is_a_dead_letter() -> None:
+    rig = Rig([ROW])
+    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    for tries in range(1, MAX_TRIES + 1):
+        rig.clock.sleep(60)
+        with pytest.raises(OSError, match="no bucket"):
+            rig.worker().work(a_delivery(tries=tries))
+    assert len(rig.state.runs) >= FAILURES_AT_RISK
+    assert "cats" in rig.state.suspected
 
 
 def _refuse(*_: object, **__: object) -> None:
