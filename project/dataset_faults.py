@@ -9,6 +9,7 @@ from pathlib import Path
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.on_time import promise_faults
 from project.fault import Fault, Location, key_path, printable
+from project.sql_models import relation_columns
 from project.yaml_nodes import read_yaml
 
 
@@ -19,6 +20,24 @@ def dataset_fault(folder: Path, name: str, at: Location, sentence: str) -> Fault
     return Fault(
         file=str(path), line=line, key=key_path(at), sentence=printable(sentence)
     )
+
+
+def sql_faults(datasets: Mapping[str, Dataset], folder: Path) -> list[Fault]:
+    """What is wrong in the SQL of quality checks."""
+    written = {
+        name: dataset
+        for name, dataset in sorted(datasets.items())
+        if any(one.query or one.filter for one in dataset.quality)
+    }
+    if not written:
+        return []
+    from project.check_sql import check_sql_findings  # noqa: PLC0415 - sqlglot, for who has SQL
+
+    return [
+        dataset_fault(folder, name, one.key, one.sentence)
+        for name, dataset in written.items()
+        for one in check_sql_findings(dataset.quality, relation_columns(dataset))
+    ]
 
 
 def broken_promises(

@@ -242,6 +242,7 @@ def _compile(
     datasets: Mapping[str, Dataset],
     known: set[str],
 ) -> None:
+    from project.check_sql import check_sql_findings  # noqa: PLC0415 - as below
     from project.compilation import (  # noqa: PLC0415 - sqlglot, for who has models
         compiled,
         dynamic_faults,
@@ -259,7 +260,10 @@ def _compile(
                 file.tell_line(fault.line, fault.sentence)
         columns[model.name] = None if found.faults else found.columns
         file.model = model.model_copy(update={"output": found.columns or ()})
-        for finding in _column_findings(model, found.columns):
+        for finding in (
+            *_column_findings(model, found.columns),
+            *check_sql_findings(model.quality, found.columns),
+        ):
             file.tell(finding.key, finding.sentence)
 
 

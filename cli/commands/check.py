@@ -27,7 +27,7 @@ from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import CatflapError
 from lambdas.core.freshness.promise import is_promised
 from lambdas.core.quality.release import added_delay
-from project.dataset_faults import broken_promises, dataset_fault
+from project.dataset_faults import broken_promises, dataset_fault, sql_faults
 from project.environment_file import (
     audience_warnings,
     button_warnings,
@@ -57,6 +57,7 @@ def run(
     """
     written = read_files(datasets, apis, options.models_of(datasets, models))
     wrong = _python_faults(written, datasets)
+    wrong += sql_faults(written.sound.datasets, datasets)
     usual_runs: Mapping[str, timedelta] = {}
     not_known = ""
     if environment is not None:
