@@ -123,7 +123,7 @@ def _column_faults(
         if (columns := _columns_of(source, known)) is not None and name in columns
     ]
     is_open = any(_columns_of(one, known) is None for one in sources.values())
-    mine = [one for one in holding if one in scope.sources]
+    mine = [one for one in holding if one in scope.selected_sources]
     if len(mine) > 1 and not _is_joined_on(name, scope):
         yield SqlFault(
             line=_line(column.this),
@@ -167,11 +167,11 @@ def _unknown(column: exp.Column, known: Collection[str]) -> SqlFault:
 
 
 def _sources(scope: Scope) -> Iterator[tuple[str, exp.Expr | Scope]]:
-    """What a SELECT reads, and what those around it do."""
+    """What a SELECT reads, and what those around it do; no WITH that it does not."""
     at: Scope | None = scope
     seen: set[str] = set()
     while at is not None:
-        for alias, source in at.sources.items():
+        for alias, (_, source) in at.selected_sources.items():
             if alias not in seen and source is not scope:
                 seen.add(alias)
                 yield alias, source

@@ -90,6 +90,14 @@ def test_models_come_after_what_they_are_made_from(folder: Folder) -> None:
         ("select id from {{ ref('flights') }} join {{ ref('flights') }} g using (id)",
          []),
         ("with c as (select * from {{ ref('flights') }}) select c.id from c", []),
+        (("with a as (select id from {{ ref('flights') }}), "
+         "b as (select id, carrier from {{ ref('flights') }}) "
+         "select a.id, carrier from a join b using (id)"), []),
+        (("with recursive r as (select id from {{ ref('flights') }} "
+         "union all select id from r where id < 3) select id from r"), []),
+        (("with a as (select id from {{ ref('flights') }}) select id, nm "
+         "from (select id as x from {{ ref('flights') }})"), [
+            "1: sql: there is no column `id`", "1: sql: there is no column `nm`"]),
     ],
 )  # fmt: skip
 def test_a_select_is_checked_against_known_columns(
