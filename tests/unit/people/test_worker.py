@@ -13,7 +13,7 @@ import urllib3
 
 from lambdas.adapters.slack.api import SlackApi
 from lambdas.adapters.slack.people import Members
-from lambdas.core.dataset import Catalogue
+from lambdas.core.dataset import Catalogue, SqlModel
 from lambdas.core.errors import DeliveryError, StateConflict
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.channels import routes
@@ -68,7 +68,10 @@ class Office:
         )
         owner = {"team": "cats", "slack": "#cats", "stakeholders": "#people"}
         self.worker = PeopleWorker(
-            catalogue=Catalogue(datasets={"cats": a_dataset(owner=owner)}),
+            catalogue=Catalogue(
+                datasets={"cats": a_dataset(owner=owner)},
+                models={"kittens": SqlModel(name="kittens", sql="{{ ref('cats') }}")},
+            ),
             state=self.state,
             posts=self.posts,
             members=Members(api=api, clock=FakeClock()),
@@ -296,6 +299,15 @@ def test_a_report_of_what_is_late_already_stands_in_its_incident(
     )
     assert "where are they?" in (office.incident.human.note or "")
     assert office.incident.kind == "late"
+
+
+def test_a_model_can_be_reported_too_and_belongs_to_whoever_owns_its_input(
+    office: Office,
+) -> None:
+    office.worker.work(office.wants("report", target="kittens", words="too few"))
+    incident = office.state.open_incident("kittens")
+    assert incident is not None
+    assert incident.kind == "report"
 
 
 def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) -> None:
