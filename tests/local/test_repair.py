@@ -314,7 +314,9 @@ MADE, FIXED = 1_000_000, 2_000_000
 """Ids that no row of upstream has."""
 PARTED = MADE + 5_000
 BAD: dict[str, bytes] = {
-    "an object has the same name twice": b'{"id":%d,"time_hour":"2013-01-01T13:00:00Z","x":1,"x":2}',
+    "an object has the same name twice": (
+        b'{"id":%d,"time_hour":"2013-01-01T13:00:00Z","x":1,"x":2}'
+    ),
     "NUL": b'{"id":%d,"time_hour":"2013-01-01T13:00:00Z","x":"a\\u0000b"}',
     "half of a surrogate pair": b'{"id":%d,"x":"\\ud83d","time_hour":null}',
 }
