@@ -29,6 +29,7 @@ from lambdas.core.http.urls import is_private_enough, origin_of
 from lambdas.core.incidents.channels import CHANNELS, ChannelKind
 from lambdas.core.names import role_name
 from lambdas.core.rules.api import origin_faults
+from lambdas.core.schedule.zones import zone
 from lambdas.core.sql import bootstrap
 
 MAX_NAME = 7
@@ -51,6 +52,11 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]
 """An unquoted Snowflake identifier, as Snowflake stores it."""
 
 SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+
+
+def _is_zone(text: str) -> str:
+    zone(text)
+    return text
 
 
 def _is_origin(text: str) -> str:
@@ -193,6 +199,15 @@ class Team(_Model):
     stakeholders: tuple[Email, ...] = Field(
         default=(), description="e-mail addresses told as stakeholders"
     )
+    timezone: Annotated[str, AfterValidator(_is_zone)] = Field(
+        default="UTC", description="where the team is, for `digest_at`"
+    )
+    digest_at: str | None = Field(
+        default=None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="when the team gets its morning digest, such as `07:30`; "
+        "absent = it gets none",
+    )
 
 
 class Network(_Model):
@@ -308,6 +323,12 @@ class Environment(_Channels):
         return json.dumps(
             {name: one.model_dump(exclude_none=True) for name, one in declared}
         )
+
+    @property
+    def digests_json(self) -> str:
+        """The time zones of teams that get a digest, as functions read them."""
+        teams = sorted(self.teams.items())
+        return json.dumps({name: one.timezone for name, one in teams if one.digest_at})
 
     def _channel_keys(self) -> dict[str, ChannelKeys]:
         kept = {name: getattr(self, name, None) for name in CHANNELS}

@@ -82,6 +82,7 @@ class FreshnessStack(CatflapStack):
                 engineers_topic_arn=notifications.engineers.topic_arn,
                 stakeholders_topic_arn=notifications.stakeholders.topic_arn,
                 channels=environment.channels_json,
+                digests=environment.digests_json,
                 environment_name=environment.name,
                 runbook_url=environment.runbook_url,
                 repository_url=environment.repository_url,

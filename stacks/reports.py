@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import App, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from lambdas.core.dataset import catalogue_key
 from lambdas.core.events import (
@@ -19,9 +20,14 @@ from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
-from stacks.constructs.grants import read_catalogue, read_state, write_pages
+from stacks.constructs.grants import (
+    keep_digests,
+    read_catalogue,
+    read_state,
+    write_pages,
+)
 from stacks.constructs.lambda_function import CatflapFunction
-from stacks.constructs.wake_up import wake_every
+from stacks.constructs.wake_up import wake_daily, wake_every
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 
@@ -31,7 +37,7 @@ CHANGES = (LateEvent, AtRiskEvent, RecoveredEvent, ClosedEvent)
 
 
 class ReportsStack(CatflapStack):
-    """The status page every quarter of an hour, and after each change."""
+    """The status page every quarter of an hour, and after each change; digests."""
 
     def __init__(
         self,
@@ -49,7 +55,7 @@ class ReportsStack(CatflapStack):
             self,
             "FailedReports",
             meaning="Reports that failed. The reports function's log says why; the "
-            "next one is made from the state as it is then.",
+            "next page is made within 15 minutes, a team's next digest a day later.",
             engineers=notifications.engineers,
             fifo=False,
         ).queue
@@ -58,12 +64,14 @@ class ReportsStack(CatflapStack):
             "Reports",
             environment=environment,
             slice_name="reports",
-            description="Writes the status page",
+            description="Writes the status page and the morning digests",
             code=bundle.code(),
             settings=ReportSettings(
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
                 catalogue_key=catalogue_key(),
+                channels=environment.channels_json,
+                digests=environment.digests_json,
                 environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
                 runbook_url=environment.runbook_url,
@@ -78,7 +86,8 @@ class ReportsStack(CatflapStack):
         read_state(reports.role, landing.state)
         read_catalogue(reports.role, landing)
         write_pages(reports.role, landing)
-        wake_every(
+        keep_digests(reports.role, landing.state)
+        role = wake_every(
             self,
             "Page",
             every=PAGE_EVERY,
@@ -86,6 +95,22 @@ class ReportsStack(CatflapStack):
             description="Writes the status page",
             dead_letters=failed,
         )
+        # A scope of their own: at the top level a team could be called `Page`.
+        digests = Construct(self, "Digests")
+        for name, team in sorted(environment.teams.items()):
+            if team.digest_at is None:
+                continue
+            wake_daily(
+                digests,
+                name,
+                at=team.digest_at,
+                timezone=team.timezone,
+                says={"report": "digest", "team": name},
+                role=role,
+                function=reports,
+                description=f"Writes the morning digest of {name}",
+                dead_letters=failed,
+            )
         self._follow_changes(landing, reports)
 
     def _follow_changes(self, landing: LandingStack, reports: CatflapFunction) -> None:

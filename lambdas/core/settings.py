@@ -131,7 +131,20 @@ class ChannelSettings(FunctionSettings):
         return kept
 
 
-class FreshnessSettings(ChannelSettings, SnowflakeSettings, UpstreamSettings):
+class DigestSettings(ChannelSettings):
+    """A function that knows which teams get a morning digest."""
+
+    digests: str = "{}"
+    """JSON: teams to their time zones."""
+
+    @property
+    def zones_of_digests(self) -> dict[str, str]:
+        """The time zones of teams that get one, by team."""
+        kept: dict[str, str] = json.loads(self.digests)
+        return kept
+
+
+class FreshnessSettings(DigestSettings, SnowflakeSettings, UpstreamSettings):
     """The freshness function."""
 
     state_table: str
@@ -172,7 +185,7 @@ class RepairSettings(SnowflakeSettings, CatalogueSettings):
     load_grace_s: int = 900
 
 
-class ReportSettings(CatalogueSettings):
+class ReportSettings(DigestSettings, CatalogueSettings):
     """The function that makes reports."""
 
     state_table: str

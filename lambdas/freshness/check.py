@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -118,11 +118,14 @@ class FreshnessCheck:
         quality: QualityChecks,
         statements: Callable[[], int],
         has_time: Callable[[], bool],
+        with_digest: Container[str] = frozenset(),
     ) -> None:
-        """`sweep` completes runs that a crashed pull had recorded; `loads` makes
-        notices of what was found about loads, `quality` of checks that fail;
-        `statements` counts what the warehouse was asked so far; `has_time` says whether
-        there is time to record one more change and still tell of it.
+        """`with_digest` are teams whose stakeholders get a digest in the morning, in
+        place of a line for each dataset that is late. `sweep` completes runs that a
+        crashed pull had recorded; `loads` makes notices of what was found about loads,
+        `quality` of checks that fail; `statements` counts what the warehouse
+        was asked so far; `has_time` says whether there is time to record one more
+        change and still tell of it.
         """
         self._catalogue = catalogue
         self._state = state
@@ -138,6 +141,7 @@ class FreshnessCheck:
         self._quality = quality
         self._statements = statements
         self._has_time = has_time
+        self._with_digest = with_digest
         self._lineage = lineage(catalogue)
         self._silences: Sequence[Silence] = ()
         self._models = ModelPromises(catalogue=catalogue, judge=judge)
@@ -341,7 +345,9 @@ class FreshnessCheck:
             repeat=promise.repeat_every.duration,
             promise_changed=watch is not None
             and watch.promise != self._promises[dataset.name],
-            morning=last_morning(now, promise.calendar.timezone),
+            morning=None
+            if dataset.owner.team in self._with_digest
+            else last_morning(now, promise.calendar.timezone),
             earlier=earlier,
             reopen_within=promise.reopen_within.duration,
         )

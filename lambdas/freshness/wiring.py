@@ -122,4 +122,5 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         ),
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
+        with_digest=known.zones_of_digests,
     )

@@ -1,7 +1,8 @@
-"""The reports function: the status page, every quarter of an hour and after changes.
+"""The reports function: the status page, every quarter of an hour and after changes;
+each team's digest in its morning.
 
 To add a report: a name in `Report`, a function in `wiring` and a line in `_MAKE`; its
-schedule says the name.
+schedule says the name, and what is to be made.
 """
 
 from __future__ import annotations
@@ -28,10 +29,23 @@ class Report(StrEnum):
     """What can be made."""
 
     PAGE = "page"
+    DIGEST = "digest"
 
 
-_MAKE: Mapping[Report, Callable[[datetime | None], dict[str, Any]]] = {
-    Report.PAGE: wiring.write_page,
+def _page(event: Mapping[str, Any]) -> dict[str, Any]:
+    changed_at = datetime.fromisoformat(event["time"]) if "detail" in event else None
+    return wiring.write_page(changed_at)
+
+
+def _digest(event: Mapping[str, Any]) -> dict[str, Any]:
+    return wiring.write_digest(
+        event["team"], due_at=datetime.fromisoformat(event["due_at"])
+    )
+
+
+_MAKE: Mapping[Report, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    Report.PAGE: _page,
+    Report.DIGEST: _digest,
 }
 
 
@@ -39,8 +53,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Make the report that the event names; a change of an incident is for the page."""
     logger.set_correlation_id(context.aws_request_id)
     report = Report(event.get("report", Report.PAGE))
-    changed_at = datetime.fromisoformat(event["time"]) if "detail" in event else None
-    made = _MAKE[report](changed_at)
+    made = _MAKE[report](event)
     now = SystemClock().now()
     logger.info("made a report", extra={"report": report, "at": now, **made})
     return {"report": report.value, **made}

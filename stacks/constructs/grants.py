@@ -228,6 +228,18 @@ def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
     allow(role, "ReadState", actions, [table.table_arn])
 
 
+def keep_digests(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Put digests in the outbox, and remember of which day they are."""
+    keys = {"dynamodb:LeadingKeys": ["MONITOR*"]}
+    allow(
+        role,
+        "KeepDigests",
+        ["dynamodb:PutItem"],
+        [table.table_arn],
+        conditions={"ForAllValues:StringLike": keys},
+    )
+
+
 EDITED_KEYS = ("DATASET#*", "INCIDENT", "MONITOR*", "SLACK#*")
 """The partitions that a person's change of an incident reads or writes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -22,8 +23,8 @@ def wake_every(
     function: CatflapFunction,
     description: str,
     dead_letters: sqs.IQueue,
-) -> None:
-    """A schedule of whole minutes, with the role that it wakes `function` by.
+) -> iam.Role:
+    """A schedule of whole minutes, and the role that it wakes `function` by.
 
     A tick that is not taken before the next one is given up: the next does its work.
     """
@@ -48,6 +49,61 @@ def wake_every(
         )
     )
     minutes = int(every.to_minutes())
+    _schedule(
+        scope,
+        construct_id,
+        expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+        says={"reason": "schedule"},
+        tried_for=max(Duration.minutes(1), every, key=Duration.to_seconds),
+        role=role,
+        function=function,
+        description=description,
+        dead_letters=dead_letters,
+    )
+    return role
+
+
+def wake_daily(
+    scope: Construct,
+    construct_id: str,
+    *,
+    at: str,
+    timezone: str,
+    says: Mapping[str, str],
+    role: iam.Role,
+    function: CatflapFunction,
+    description: str,
+    dead_letters: sqs.IQueue,
+) -> None:
+    """A schedule of every day at `at` (`HH:MM`) on a zone's clock."""
+    hour, minute = map(int, at.split(":"))
+    _schedule(
+        scope,
+        construct_id,
+        expression=f"cron({minute} {hour} * * ? *)",
+        timezone=timezone,
+        says=says,
+        tried_for=Duration.hours(12),
+        role=role,
+        function=function,
+        description=description,
+        dead_letters=dead_letters,
+    )
+
+
+def _schedule(
+    scope: Construct,
+    construct_id: str,
+    *,
+    expression: str,
+    says: Mapping[str, str],
+    tried_for: Duration,
+    role: iam.Role,
+    function: CatflapFunction,
+    description: str,
+    dead_letters: sqs.IQueue,
+    timezone: str | None = None,
+) -> None:
     schedule = scheduler.CfnSchedule(
         scope,
         construct_id,
@@ -55,13 +111,14 @@ def wake_every(
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
             mode="OFF"
         ),
-        schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+        schedule_expression=expression,
+        schedule_expression_timezone=timezone,
         target=scheduler.CfnSchedule.TargetProperty(
             arn=function.function.function_arn,
             role_arn=role.role_arn,
-            input=json.dumps({"reason": "schedule", "due_at": SCHEDULED_TIME}),
+            input=json.dumps({**says, "due_at": SCHEDULED_TIME}),
             retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=max(60, minutes * 60),
+                maximum_event_age_in_seconds=int(tried_for.to_seconds()),
                 maximum_retry_attempts=2,
             ),
             dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(

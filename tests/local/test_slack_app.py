@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 from typing import Any
@@ -100,3 +101,26 @@ def test_a_promise_reaches_stakeholders_and_is_told_as_missed(late: World) -> No
     assert any(
         "did not come when expected" in one for one in replies(late, "#flight-analysts")
     )
+
+
+def test_the_morning_digest_is_made_once_under_its_role_and_posted(late: World) -> None:
+    function = late.function("lambdas.reports.handler.handle")
+    told = dataclasses.replace(
+        function, environment={**function.environment, "DIGESTS": '{"data-eng":"UTC"}'}
+    )
+    due_at = (late.now - timedelta(minutes=1)).isoformat()
+    event = {"report": "digest", "team": "data-eng", "due_at": due_at}
+    made = [late.stack.host.invoke(told, event, now=late.now) for _ in range(2)]
+    assert [one["notices"] > 0 for one in made] == [True, False]
+    late.check()
+
+    def digests(channel: str, words: str) -> list[str]:
+        posts = late.stack.slack.workspace.of(channel)
+        texts = [str(one.message["text"]) for one in posts]
+        return [one for one in texts if words in one]
+
+    (said,) = digests("#data-eng", "data-eng this morning: ")
+    assert "ann (U0ANN) has it" in said
+    assert "(missed)" in said
+    (told_others,) = digests("#flight-analysts", "late this morning")
+    assert "flights: late since" in told_others

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import Stack
@@ -16,6 +17,7 @@ import app
 from lambdas.core.errors import BadInput
 from stacks.all_stacks import new_app
 from stacks.constructs import nag
+from stacks.schedules import SCHEDULED_TIME
 from tests.stacks.conftest import UNBUNDLED, Templates, read_templates
 
 
@@ -153,7 +155,9 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
                 if mine.get(key) != others.get(key)
             }
         assert {resource["Type"] for resource in resources.values()} <= {
-            "AWS::SNS::Subscription"
+            "AWS::SNS::Subscription",
+            # a team's digest
+            "AWS::Scheduler::Schedule",
         }
     kept = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"}
     assert different == {
@@ -170,6 +174,28 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
         ("AWS::Lambda::Function", "Timeout"),
         ("AWS::Scheduler::Schedule", "ScheduleExpression"),
         ("AWS::Scheduler::Schedule", "Target"),
+    }
+
+
+def test_a_digest_is_made_at_its_time_on_the_teams_clock(
+    templates: Templates, prod: Templates
+) -> None:
+    def daily(of: Templates) -> list[dict[str, Any]]:
+        found = [
+            resource["Properties"]
+            for part, _, resource in of.resources("AWS::Scheduler::Schedule")
+            if part == "reports"
+        ]
+        return [one for one in found if one["ScheduleExpression"].startswith("cron")]
+
+    assert daily(templates) == []
+    (schedule,) = daily(prod)
+    assert schedule["ScheduleExpression"] == "cron(30 7 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "America/New_York"
+    assert json.loads(schedule["Target"]["Input"]) == {
+        "report": "digest",
+        "team": "data-eng",
+        "due_at": SCHEDULED_TIME,
     }
 
 

@@ -121,7 +121,6 @@ NEVER_READ = {
         "dynamodb:BatchWriteItem",
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
-        "dynamodb:PutItem",
     },
     # They write no secret, and no datasets; the first reads none.
     "slack": {"secretsmanager:PutSecretValue", "s3:GetObject", "s3:PutObject"},

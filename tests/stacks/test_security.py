@@ -83,7 +83,7 @@ GRANTED = {
         "xray": {"PutTelemetryRecords", "PutTraceSegments"},
     },
     "reports": {
-        "dynamodb": {"GetItem", "Query"},
+        "dynamodb": {"GetItem", "PutItem", "Query"},
         "kms": {"Decrypt", "GenerateDataKey"},
         "logs": {"CreateLogStream", "PutLogEvents"},
         "s3": {"GetObject", "PutObject"},

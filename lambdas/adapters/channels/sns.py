@@ -82,7 +82,7 @@ def _filtered_by(batch: NoticeBatch) -> dict[str, str]:
         "ended_by": first.ended_by,
         "cause": first.cause or "",
     }
-    if len(batch.notices) == 1:
+    if len(batch.notices) == 1 and first.dataset:
         named |= {"dataset": first.dataset, "incident_id": first.incident_id}
     teams = {one.team for one in batch.notices}
     if len(teams) > 1:
@@ -126,8 +126,9 @@ def document_of(batch: NoticeBatch, body: str) -> dict[str, object]:
                 "page": one.page,
             }
             for one in batch.notices[:INCIDENTS]
+            if one.dataset
         ],
-        "datasets": len(batch.notices),
+        "datasets": sum(1 for one in batch.notices if one.dataset),
         "created_at": first.created_at.isoformat(),
     }
 

@@ -13,7 +13,10 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
+from lambdas.core.names import OURS
+from lambdas.core.reports.digest import Morning, night_before
 from lambdas.core.reports.status_page import (
+    CHECKS_MISSED,
     RUNS_SHOWN,
     PageFacts,
     in_full,
@@ -87,6 +90,48 @@ def read_facts(
         checks={name: one for name, one in checked.items() if one is not None},
         pointers=pointers,
         simulated=simulated,
+    )
+
+
+def read_morning(
+    catalogue: Catalogue,
+    *,
+    dynamodb: DynamoDBClient,
+    table: str,
+    team: str,
+    timezone: str,
+    due_at: datetime,
+    now: datetime,
+    check_every: timedelta,
+) -> Morning:
+    """What a team's digest is made of, from the state table called `table`."""
+    incidents = IncidentTable(dynamodb=dynamodb, table=table)
+    mine = [one for one in catalogue.datasets.values() if one.owner.team == team]
+    state = incidents.read_check_state()
+    loads = CheckTable(dynamodb=dynamodb, table=table).loads()
+    since = night_before(due_at, timezone)
+    watches = [state.watches[x.name] for x in mine if x.name in state.watches]
+    ids = {
+        *(one.incident_id for one in watches),
+        *(one.ended_incident for one in watches if (one.ended_at or now) > since),
+        *(loads[one.name].incident_id for one in mine if one.name in loads),
+    }
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        known = pool.map(incidents.incident, sorted(filter(None, ids)))
+        begun = pool.map(lambda one: incidents.incidents_since(one.name, since), mine)
+        found = [*known, *(one for each in begun for one in each)]
+    ours = [state.own[name] for name in OURS if name in state.own]
+    last = state.last_check_at
+    return Morning(
+        team=team,
+        timezone=timezone,
+        due_at=due_at,
+        datasets=mine,
+        watches=state.watches,
+        incidents=tuple({x.incident_id: x for x in (*found, *ours) if x}.values()),
+        loads=loads,
+        silences=state.silences,
+        checks_stopped=last is None or now - last > CHECKS_MISSED * check_every,
     )
 
 

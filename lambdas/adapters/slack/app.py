@@ -68,7 +68,8 @@ class SlackApp:
         address = batch.first.address or self._default
         if address is None:
             raise DeliveryError(
-                f"no channel of Slack's is named for {batch.first.dataset}: set "
+                f"no channel of Slack's is named for "
+                f"{batch.first.dataset or batch.first.team}: set "
                 "`slack.default_channel` in the environment's YAML, or the dataset's "
                 "`owner`"
             )

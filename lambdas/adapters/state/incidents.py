@@ -24,6 +24,7 @@ import msgspec
 from lambdas.adapters.state.events import event_item, event_key
 from lambdas.adapters.state.items import (
     CHECK,
+    DIGEST,
     EVENT,
     FAILED,
     FRESHNESS,
@@ -178,6 +179,46 @@ class IncidentTable:
                 self._dynamodb, self._table, "INCIDENT", beginning=beginning
             )
         ]
+
+    def incidents_since(self, dataset: str, at: datetime) -> list[Incident]:
+        """Those of one dataset that were opened since then, the oldest first."""
+        first = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        pages = self._dynamodb.get_paginator("query")
+        return [
+            _read(item, "incident", Incident)
+            for beginning in (f"{dataset}-", f"{dataset}-quality-")
+            for page in pages.paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": "INCIDENT"},
+                    ":first": {"S": f"{beginning}{first}"},
+                    ":last": {"S": f"{beginning}9999"},
+                },
+            )
+            for item in page["Items"]
+        ]
+
+    def digest_day(self, team: str) -> str | None:
+        """The day of the team's newest digest (YYYY-MM-DD)."""
+        item = self._get(monitor_key(DIGEST, team))
+        return None if item is None else item["day"]["S"]
+
+    def record_digest(self, team: str, day: str, notices: Sequence[Notice]) -> None:
+        """Put a team's digest of a day in the outbox, once.
+
+        Raises StateConflict if this or a later day's was put there already.
+        """
+        mark = self._put(
+            {**monitor_key(DIGEST, team), "day": {"S": day}},
+            ConditionExpression="attribute_not_exists(pk) OR #day < :day",
+            ExpressionAttributeNames={"#day": "day"},
+            ExpressionAttributeValues={":day": {"S": day}},
+        )
+        self._writer.transact(
+            [mark, *(self._put(_notice_item(notice)) for notice in notices)],
+            refused=f"the digest of {team} for {day} was made by somebody else",
+        )
 
     def forget(self, datasets: Iterable[str]) -> None:
         """Drop the records of datasets that exist no more."""

@@ -9,6 +9,7 @@
 ``REPORTED`` / ``FAILED#<name>``                         that a dataset's pull failed
 ``REPORTED`` / ``EVENT#<id>``                            an event that the bus refused
 ``MONITOR`` / ``SILENCE#<id>``                           a silence that a person began
+``MONITOR`` / ``DIGEST#<team>``                          the day of its newest digest
 
 What there is one of for each dataset, or more, is spread over partitions by a hash of
 its key: a partition takes 1,000 writes a second (DynamoDB), and an outage writes of all
@@ -42,6 +43,7 @@ REPORTED = "REPORTED"
 REPORTS = frozenset({FAILED, EVENT})
 """What pulls tell the next check."""
 SILENCE = "SILENCE"
+DIGEST = "DIGEST"
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 

@@ -90,7 +90,9 @@ def _story(notice: Notice) -> tuple[str, ...]:
     return notice.channel, notice.audience.value, notice.incident_id
 
 
-_ALONE = frozenset({NoticeKind.PROMISED, NoticeKind.EDITED, NoticeKind.REPORTED})
+_ALONE = frozenset(
+    {NoticeKind.PROMISED, NoticeKind.EDITED, NoticeKind.REPORTED, NoticeKind.DIGEST}
+)
 
 
 def _stands_alone(notice: Notice) -> bool:

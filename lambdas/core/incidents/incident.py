@@ -76,6 +76,8 @@ class NoticeKind(StrEnum):
     """A person says that something looks wrong."""
     REPAIRED = "repaired"
     """What was wrong mended itself: no incident, told once."""
+    DIGEST = "digest"
+    """A team's morning: no incident, once a day."""
 
 
 class Ending(StrEnum):

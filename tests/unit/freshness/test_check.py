@@ -92,6 +92,7 @@ class House:
         self.bus = FakeChannel(Recipient.SYSTEMS, faults=self.faults)
         self.sweep: Callable[[], object] = lambda: None
         self.has_time: Callable[[], bool] = lambda: True
+        self.with_digest: frozenset[str] = frozenset()
         self.freshness = freshness or PROMISE
         self.datasets = [self._dataset(name) for name in tables]
         self.models: list[SqlModel] = []
@@ -166,6 +167,7 @@ class House:
             ),
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
+            with_digest=self.with_digest,
         ).run(now=self.now)
 
     def age(self, name: str, age: timedelta) -> None:
@@ -1111,3 +1113,18 @@ def by_hand(house: House, **change: Any) -> None:
     changed = changed_by_hand(before, Change(by="ann", **change), now=house.now)
     assert changed.incident is not None
     house.state.record(before, changed.incident, notices=(), watch=None)
+
+
+@pytest.mark.parametrize("has_digest", [False, True])
+def test_a_digest_takes_the_place_of_the_line_in_the_morning(
+    has_digest: bool,  # noqa: FBT001 - a case
+) -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    owner = house.datasets[0].owner
+    house.with_digest = frozenset({owner.team} if has_digest else ())
+    quiet_upstream(house)
+    house.check()
+    for _ in range(26):
+        house.check(after=HOUR)
+    daily = [one for one in house.told(house.sns) if one[1] == "daily"]
+    assert daily == ([] if has_digest else [("cats", "daily", "stakeholders")])

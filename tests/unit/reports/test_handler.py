@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +10,18 @@ from typing import Any
 import boto3
 import pytest
 
+from lambdas.adapters.channels.sns import document_of
+from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import StateConflict
+from lambdas.core.incidents.groups import batches_of
+from lambdas.core.incidents.incident import Ending
+from lambdas.core.incidents.notice import Notice
 from lambdas.core.settings import ReportSettings
 from lambdas.reports import handler, wiring
 from tests.aws import a_state_table
 from tests.datasets import a_dataset
+from tests.pages import an_incident
 
 BUCKET = "landing"
 CONTEXT: Any = SimpleNamespace(aws_request_id="1")
@@ -39,6 +47,7 @@ def s3(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
         landing_bucket=BUCKET,
         catalogue_key="x",
         environment_name="dev",
+        digests='{"data-eng": "Europe/Berlin"}',
     )
     monkeypatch.setattr(wiring, "settings", lambda _: known)
     catalogue = Catalogue(datasets={"cats": a_dataset()})
@@ -74,3 +83,70 @@ def test_a_report_that_nobody_knows_is_refused(s3: Any) -> None:
     del s3
     with pytest.raises(ValueError, match="cost"):
         handler.handle({"report": "cost"}, CONTEXT)
+
+
+DIGEST = {"report": "digest", "team": "data-eng", "due_at": "2026-11-28T06:30:00Z"}
+
+
+def waiting(table: str = "state") -> list[Notice]:
+    dynamodb: Any = boto3.client("dynamodb", region_name="eu-central-1")
+    state = IncidentTable(dynamodb=dynamodb, table=table)
+    return [*state.read_check_state().waiting]
+
+
+def test_a_digest_waits_in_the_outbox_once_a_day(s3: Any) -> None:
+    del s3
+    assert handler.handle(DIGEST, CONTEXT)["notices"] == 1
+    assert handler.handle(DIGEST, CONTEXT)["notices"] == 0
+    late_copy = {**DIGEST, "due_at": "2026-11-27T06:30:00Z"}
+    assert handler.handle(late_copy, CONTEXT)["notices"] == 0
+    (notice,) = waiting()
+    assert notice.message.headline == (
+        "data-eng this morning: not known, checks have stopped; before: 1 not known"
+    )
+    (batch,) = batches_of([notice])
+    document = document_of(batch, "")
+    assert (document["kind"], document["incidents"]) == ("digest", [])
+    tomorrow = {**DIGEST, "due_at": "2026-11-29T06:30:00Z"}
+    assert handler.handle(tomorrow, CONTEXT)["notices"] == 1
+    assert len(waiting()) == 2
+
+
+def test_of_two_that_make_one_digest_the_second_makes_nothing(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del s3
+    handler.handle(DIGEST, CONTEXT)
+    monkeypatch.setattr(IncidentTable, "digest_day", lambda *_: None)
+    with pytest.raises(StateConflict, match="digest of data-eng for 2026-11-28"):
+        handler.handle(DIGEST, CONTEXT)
+    assert len(waiting()) == 1
+
+
+def test_a_team_that_gets_no_digest_any_more_is_told_nothing(s3: Any) -> None:
+    del s3
+    assert handler.handle({**DIGEST, "team": "web"}, CONTEXT)["notices"] == 0
+
+
+def test_a_digest_tells_of_every_incident_of_the_night(s3: Any) -> None:
+    del s3
+    dynamodb: Any = boto3.client("dynamodb", region_name="eu-central-1")
+    state = IncidentTable(dynamodb=dynamodb, table="state")
+    at = datetime(2026, 11, 28, 1, tzinfo=UTC)
+    for hour in range(3):
+        opened_at = at + timedelta(hours=hour)
+        open_one = an_incident(
+            "cats",
+            incident_id=f"cats-{opened_at:%Y%m%dT%H%M%SZ}",
+            opened_at=opened_at,
+            late_since=opened_at,
+        )
+        ended_at = opened_at + timedelta(minutes=30)
+        over = dataclasses.replace(
+            open_one, version=2, resolved_at=ended_at, ended_by=Ending.RECOVERED
+        )
+        state.record(None, open_one, notices=(), watch=None)
+        state.record(open_one, over, notices=(), watch=None)
+    handler.handle(DIGEST, CONTEXT)
+    (notice,) = waiting()
+    assert "3 ended since yesterday" in notice.message.headline
