@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cli import options
-from cli.deployed.environment import deployed
+from cli.deployed.environment import Deployed, deployed
 from cli.deployed.local import LOCAL
 from lambdas.core.dataset import Catalogue
 from project.yaml_files import load_catalogue
@@ -45,24 +45,26 @@ def run(
     reached = deployed(environment, environments=environments)
     with reached.reached():
         before = published_catalogue(reached)
+    is_deployed = before is not None
     changes = dataset_changes(
         before or Catalogue(datasets={}),
         catalogue,
         database=reached.environment.snowflake.database,
     )
     resources: list[ResourceChange] = []
-    # The embedded stack is not deployed by CloudFormation, which could be asked.
+    # An embedded stack keeps no template that could be asked for.
     if environment != LOCAL:
         resources = _resources(reached, catalogue)
     if as_json:
-        document = _document(environment, before is not None, changes, resources)
+        document = _document(environment, changes, resources, is_deployed=is_deployed)
         print(json.dumps(document))
     else:
-        print("\n".join(_lines(environment, before is not None, changes, resources)))
+        lines = _lines(environment, changes, resources, is_deployed=is_deployed)
+        print("\n".join(lines))
     return DONE
 
 
-def _resources(reached: Any, catalogue: Catalogue) -> list[ResourceChange]:  # noqa: ANN401 - Deployed, whose import is boto3's
+def _resources(reached: Deployed, catalogue: Catalogue) -> list[ResourceChange]:
     """What becomes of each resource, by the templates of then and now."""
     from cli.changes.synthesis import synthesized  # noqa: PLC0415 - the CDK: two seconds
     from cli.changes.templates import in_order, resource_changes  # noqa: PLC0415 - as above
@@ -85,9 +87,10 @@ def _resources(reached: Any, catalogue: Catalogue) -> list[ResourceChange]:  # n
 
 def _document(
     environment: str,
-    is_deployed: bool,  # noqa: FBT001 - one of a document's keys
     datasets: list[DatasetChange],
     resources: list[ResourceChange],
+    *,
+    is_deployed: bool,
 ) -> Mapping[str, object]:
     return {
         "environment": environment,
@@ -108,9 +111,10 @@ def _document(
 
 def _lines(
     environment: str,
-    is_deployed: bool,  # noqa: FBT001 - as above
     datasets: list[DatasetChange],
     resources: list[ResourceChange],
+    *,
+    is_deployed: bool,
 ) -> Iterator[str]:
     if not is_deployed:
         yield f"no datasets are published in {environment} yet: a deploy makes all"

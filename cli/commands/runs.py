@@ -10,16 +10,15 @@ from collections.abc import Sequence
 
 from cli import options
 from cli.deployed.environment import deployed, now
-from cli.output import columns, iso, when
+from cli.documents import kept_run, status_of
+from cli.output import columns, when
 from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.evidence import with_the_killed
-from lambdas.core.pull.run import DatasetState, Run, RunStatus
+from lambdas.core.pull.run import DatasetState, Run
 from project.fault import printable
 from project.names import declared, refuse_unknown
 
 DONE = 0
-_STATUS = {RunStatus.LANDED: "succeeded", RunStatus.VOIDED: "failed"}
-"""The words of `pull`; a run that is under way has its own."""
 
 
 def run(
@@ -52,28 +51,7 @@ def as_document(state: DatasetState, runs: Sequence[Run]) -> dict[str, object]:
         "dataset": state.dataset,
         "cursor": state.cursor.value,
         "committing": state.committing,
-        "runs": [
-            {
-                "run_id": run.run_id,
-                "status": _STATUS.get(run.status, run.status.value),
-                "rows": run.rows,
-                "bytes": run.size,
-                "quarantined": run.quarantined,
-                "objects": run.objects,
-                "pages": run.pages,
-                "requests": run.requests,
-                "retries": run.retries,
-                "cursor_before": run.cursor_before,
-                "cursor_after": run.cursor_after,
-                "started_at": iso(run.started_at),
-                "finished_at": iso(run.finished_at),
-                "error": {"kind": run.error.kind.value, "message": run.error.message}
-                if run.error
-                else None,
-                "warnings": list(run.warnings),
-            }
-            for run in runs
-        ],
+        "runs": [{**kept_run(run), "quarantined": run.quarantined} for run in runs],
     }
 
 
@@ -90,7 +68,7 @@ def as_text(state: DatasetState, runs: Sequence[Run]) -> str:
     rows = [
         (
             when(run.started_at),
-            _STATUS.get(run.status, run.status.value),
+            status_of(run),
             f"{run.rows:,}",
             f"{run.quarantined:,}",
             f"{run.pages:,}",

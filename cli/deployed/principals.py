@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.core.reports.policies import Principal
 
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
 
-def principals(iam: Any) -> Iterator[Principal]:  # noqa: ANN401 - boto3's own type
+
+def principals(iam: IAMClient) -> Iterator[Principal]:
     """Each, with what is written in it, in its groups and in attached policies.
 
     `iam:GetAccountAuthorizationDetails` is a person's to call: no function may.

@@ -46,14 +46,14 @@ class Verdict:
 
     dataset: str
     state: State
-    cause: str | None
-    stage: Stage | None
-    page: bool
-    tell: frozenset[Audience]
+    cause: str | None = None
+    stage: Stage | None = None
+    page: bool = False
+    tell: frozenset[Audience] = frozenset()
     headline: str
-    evidence: tuple[str, ...]
-    next_step: str
-    also: tuple[str, ...]
+    evidence: tuple[str, ...] = ()
+    next_step: str = "nothing to do"
+    also: tuple[str, ...] = ()
     eta: datetime | None = None
     next_look: datetime | None = None
     at_risk: bool = False

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from lambdas.core.dataset import Dataset, Freshness
 from lambdas.core.diagnosis.assessment import State
+from lambdas.core.diagnosis.causes.phrases import at
 from lambdas.core.diagnosis.causes.rule import Audience, Stage
 from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.verdict import Verdict
@@ -33,46 +34,23 @@ def model_verdict(
     """
     old = lasting((now - newest_at).total_seconds())
     if not state.late:
-        return _verdict(model, state, headline=f"{model} is on time: {old} old")
+        headline = f"{model} is on time: {old} old"
+        return Verdict(dataset=model, state=state, headline=headline)
     pages = promise.page == "warn" or (state is State.ERROR and promise.page == "error")
     is_promised = oldest.freshness.warn_after or oldest.freshness.error_after
     theirs = "is on time by its own promise" if is_promised else "promises nothing"
-    return _verdict(
-        model,
-        state,
+    return Verdict(
+        dataset=model,
+        state=state,
         cause=INPUT_TOO_OLD,
+        stage=Stage.TABLE,
         page=pages,
         tell=frozenset(Audience),
         headline=f"{model} is {old} old: its input {oldest.name} has nothing newer",
         evidence=(
-            f"{oldest.name}: newest {newest_at.isoformat()}; it {theirs}",
+            f"{oldest.name}: newest {at(newest_at)}; it {theirs}",
             "every other input is as new, or newer",
         ),
         next_step=f"pull {oldest.name} more often (schedule in "
         f"datasets/{oldest.name}.yaml), or promise less in models/{model}.sql",
-    )
-
-
-def _verdict(
-    model: str,
-    state: State,
-    *,
-    headline: str,
-    cause: str | None = None,
-    page: bool = False,
-    tell: frozenset[Audience] = frozenset(),
-    evidence: tuple[str, ...] = (),
-    next_step: str = "nothing to do",
-) -> Verdict:
-    return Verdict(
-        dataset=model,
-        state=state,
-        cause=cause,
-        stage=None if cause is None else Stage.TABLE,
-        page=page,
-        tell=tell,
-        headline=headline,
-        evidence=evidence,
-        next_step=next_step,
-        also=(),
     )

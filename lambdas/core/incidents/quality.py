@@ -39,7 +39,11 @@ def quality_verdict(
     errors = [one for one in failing if one.severity == "error"]
     ranked = [*errors, *(one for one in failing if one.severity != "error")]
     if not ranked:
-        return _verdict(dataset, headline=f"{dataset}: all its checks pass")
+        return Verdict(
+            dataset=dataset,
+            state=State.PASS,
+            headline=f"{dataset}: all its checks pass",
+        )
     cause = CHECKS_FAILED if errors else CHECKS_WARN
     pages = promise.page == "warn" or (bool(errors) and promise.page == "error")
     tell = {Audience.ENGINEERS, *([Audience.STAKEHOLDERS] if errors else ())}
@@ -53,9 +57,11 @@ def quality_verdict(
         else ""
     )
     back = (f"{HELD_BACK}: run {', '.join(held[-_HELD:])}",) if held else ()
-    return _verdict(
-        dataset,
+    return Verdict(
+        dataset=dataset,
+        state=State.PASS,
         cause=cause,
+        stage=Stage.TABLE,
         headline=f"{dataset}: {ranked[0].sentence}{rest}",
         page=pages,
         tell=frozenset(tell),
@@ -72,27 +78,3 @@ def _line(one: QualityResult) -> str:
     by = f", since run {one.since_run}" if one.since_run else ""
     mild = "" if one.severity == "error" else " (a warning)"
     return f"{one.sentence}{by}{mild}"
-
-
-def _verdict(
-    dataset: str,
-    *,
-    headline: str,
-    cause: str | None = None,
-    page: bool = False,
-    tell: frozenset[Audience] = frozenset(),
-    evidence: tuple[str, ...] = (),
-    next_step: str = "nothing to do",
-) -> Verdict:
-    return Verdict(
-        dataset=dataset,
-        state=State.PASS,
-        cause=cause,
-        stage=None if cause is None else Stage.TABLE,
-        page=page,
-        tell=tell,
-        headline=headline,
-        evidence=evidence,
-        next_step=next_step,
-        also=(),
-    )

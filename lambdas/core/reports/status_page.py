@@ -292,7 +292,7 @@ def _row(facts: PageFacts, name: str, *, stopped: bool) -> PageRow:
         if incident and is_late
         else None,
         newest_at=watch.newest_at if watch else None,
-        expected_at=_expected(dataset, incident if is_late else None, is_late, facts),
+        expected_at=_expected(dataset, incident, facts, is_late=is_late),
         promised=bool(is_late and human and human.promised_for),
         why=_why(dataset, watch, incident, state, stopped=stopped),
         strip=strip_of(tally, now=facts.now),
@@ -442,8 +442,9 @@ def _zone(dataset: Dataset) -> str:
 def _expected(
     dataset: Dataset,
     incident: Incident | None,
-    is_late: bool,  # noqa: FBT001 - private, and read at its one call
     facts: PageFacts,
+    *,
+    is_late: bool,
 ) -> datetime | None:
     if is_late:
         expected = incident.expected_at if incident else None

@@ -64,8 +64,7 @@ def api_verdict(name: str, rejected: Sequence[Rejected]) -> Verdict:
         tell=frozenset({Audience.ENGINEERS}) if verdicts else frozenset(),
         headline=f"{host_of(name)} rejects our credentials: {count}, {late} late",
         evidence=tuple(sorted(one.headline.partition(":")[0] for one in verdicts)),
-        next_step=verdicts[0].next_step if verdicts else "nothing has to be done",
-        also=(),
+        next_step=verdicts[0].next_step if verdicts else "nothing to do",
     )
 
 

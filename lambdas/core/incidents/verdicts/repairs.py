@@ -58,12 +58,10 @@ def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
         state=State.PASS,
         cause=problem.code,
         stage=Stage.LOAD,
-        page=False,
         tell=frozenset({Audience.ENGINEERS}),
         headline=f"{name} at risk: {why[:1].lower()}{why[1:]}",
         evidence=(problem.sentence,),
         next_step=problem.next_step,
-        also=(),
         at_risk=True,
         late_at=late_at,
     )
