@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[4]
+from tests.house_copy import ROOT, answer, copied
 
 PIGEON = '''
 """A pigeon, which knows its way by a secret."""
@@ -69,12 +65,7 @@ print(json.dumps({
 
 @pytest.mark.long
 def test_a_channel_is_added_by_one_file_and_one_line(tmp_path: Path) -> None:
-    for package in ("lambdas", "project", "cli"):
-        shutil.copytree(
-            ROOT / package,
-            tmp_path / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+    copied(tmp_path, ("lambdas", "project", "cli"))
     added = tmp_path / "lambdas/adapters/channels/pigeon.py"
     added.write_text(PIGEON.lstrip())
     registry = tmp_path / "lambdas/core/incidents/channels.py"
@@ -86,19 +77,10 @@ def test_a_channel_is_added_by_one_file_and_one_line(tmp_path: Path) -> None:
     (tmp_path / "prod.yaml").write_text(prod)
     (tmp_path / "typo.yaml").write_text(prod.replace("pigeon: {", "pigeom: {"))
 
-    asked = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", QUESTIONS, str(tmp_path)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert asked.returncode == 0, asked.stderr
-    answer = json.loads(asked.stdout)
-    assert answer["home"] == "home of secret:catflap/pigeon#home"
-    assert "pigeon" in answer["routes"]["engineers"]
-    assert "pigeon" not in answer["routes"]["stakeholders"]
-    assert "pigeon" not in answer["without"]["engineers"]
-    assert any("pigeom: unknown key" in one for one in answer["faults"])
-    assert not any("pigeon: unknown key" in one for one in answer["faults"])
+    found = answer(tmp_path, QUESTIONS)
+    assert found["home"] == "home of secret:catflap/pigeon#home"
+    assert "pigeon" in found["routes"]["engineers"]
+    assert "pigeon" not in found["routes"]["stakeholders"]
+    assert "pigeon" not in found["without"]["engineers"]
+    assert any("pigeom: unknown key" in one for one in found["faults"])
+    assert not any("pigeon: unknown key" in one for one in found["faults"])

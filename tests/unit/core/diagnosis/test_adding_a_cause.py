@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.house_copy import copied, ran
 from tests.unit.core.diagnosis.signal_documents import QUIET, changed
-
-ROOT = Path(__file__).resolve().parents[4]
 
 RULE = """
 TABLE_HALVED = Rule(
@@ -60,12 +56,7 @@ CASE = {
 
 @pytest.mark.long
 def test_a_cause_is_added_by_a_rule_a_runbook_and_a_case(tmp_path: Path) -> None:
-    for package in ("lambdas", "project", "cli", "docs", "tests"):
-        shutil.copytree(
-            ROOT / package,
-            tmp_path / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+    copied(tmp_path, ("lambdas", "project", "cli", "docs", "tests"))
     rules = tmp_path / "lambdas/core/diagnosis/causes/beyond.py"
     text = rules.read_text()
     assert text.count("\nSOURCE = (") == 1
@@ -96,17 +87,3 @@ def test_a_cause_is_added_by_a_rule_a_runbook_and_a_case(tmp_path: Path) -> None
         ),
     )
     assert " passed" in said
-
-
-def ran(folder: Path, *arguments: str) -> str:
-    """What our own interpreter prints in the copy."""
-    ended = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[4]
+from tests.house_copy import answer, copied
 
 SIGNED = '''
 """`signed`: a signature."""
@@ -59,12 +56,7 @@ print(json.dumps({
 
 @pytest.mark.long
 def test_an_auth_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
-    for package in ("lambdas", "project", "cli", "docs"):
-        shutil.copytree(
-            ROOT / package,
-            tmp_path / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+    copied(tmp_path, ("lambdas", "project", "cli", "docs"))
     added = tmp_path / "lambdas/core/http/auths/signed.py"
     added.write_text(SIGNED.lstrip())
     (tmp_path / "apis").mkdir()
@@ -73,16 +65,7 @@ def test_an_auth_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
         (tmp_path / f"apis/{name}.yaml").write_text(
             f"base_url: https://api.example.com/\nauth: {{type: signed, key: {key}}}\n"
         )
-    asked = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", QUESTIONS, str(tmp_path)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert asked.returncode == 0, asked.stderr
-    told = json.loads(asked.stdout)
+    told = answer(tmp_path, QUESTIONS)
     assert told["sent"] == {"X-Signature": "cba"}
     assert told["hidden"] == ["abc"]
     (fault,) = told["faults"]

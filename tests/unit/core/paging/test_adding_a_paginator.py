@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[4]
+from tests.house_copy import ROOT, answer, copied
 
 TURNSTILE = '''
 """`turnstile`: the next page's ticket stands in a header."""
@@ -94,12 +92,7 @@ source:
 
 @pytest.mark.long
 def test_a_paginator_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
-    for package in ("lambdas", "project", "cli"):
-        shutil.copytree(
-            ROOT / package,
-            tmp_path / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+    copied(tmp_path, ("lambdas", "project", "cli"))
     (tmp_path / "docs").mkdir()
     for page in ("paging.md", "quality.md"):
         shutil.copy(ROOT / "docs" / page, tmp_path / "docs")
@@ -114,28 +107,19 @@ def test_a_paginator_is_added_by_one_class_in_one_file(tmp_path: Path) -> None:
     }.items():
         text = DATASET.replace("PAGING", paging)
         (tmp_path / f"datasets/{name}.yaml").write_text(text)
-    asked = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", QUESTIONS, str(tmp_path)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert asked.returncode == 0, asked.stderr
-    answer = json.loads(asked.stdout)
-    assert answer["position"] == {"paginator": {"type": "turnstile"}, "at": "7"}
-    assert answer["asked"] == {"ticket": "7"}
-    lines, typo = sorted(answer["faults"])
+    found = answer(tmp_path, QUESTIONS)
+    assert found["position"] == {"paginator": {"type": "turnstile"}, "at": "7"}
+    assert found["asked"] == {"ticket": "7"}
+    lines, typo = sorted(found["faults"])
     assert (
         "lines.yaml:7: source.endpoint.paginator: finds the next page in JSON" in lines
     )
     assert 'nearest known one is "ticket_param"' in typo
-    assert "of type `turnstile`" in answer["datasets.md"]
-    assert "what takes the ticket" in answer["datasets.md"]
+    assert "of type `turnstile`" in found["datasets.md"]
+    assert "what takes the ticket" in found["datasets.md"]
     assert (
         "| `turnstile` | a header `X-Ticket` | wait in the queue | wait | are let go |"
-        in answer["paging.md"]
+        in found["paging.md"]
     )
-    schema = json.loads(answer["dataset.schema.json"])
+    schema = json.loads(found["dataset.schema.json"])
     assert "TurnstilePaginator" in schema["$defs"]
