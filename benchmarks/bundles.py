@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from platform import machine
 
 from stacks.constructs import bundle
 from stacks.constructs.bundle import LOCK, SNOWFLAKE_LOCK, Bundle, python_of_lambda
@@ -40,7 +41,7 @@ def report(folder: Path) -> str:
     ]
     for name, one in BUNDLES.items():
         target = folder / name
-        one.write(target, platform=f"{_processor()}-manylinux_2_28")
+        one.write(target, platform=f"{machine()}-manylinux_2_28")
         whole, ours = _megabytes(target), _megabytes(target / "botocore")
         quick = _seconds(python, target, name)
         for cached in target.rglob("*.pyc"):
@@ -50,12 +51,6 @@ def report(folder: Path) -> str:
             f"| {name} | {whole:.0f} | {ours:.0f} | {quick:.2f} | {slow:.2f} |"
         )
     return "\n".join(lines)
-
-
-def _processor() -> str:
-    import platform  # noqa: PLC0415 - a module whose name a parameter has above
-
-    return platform.machine()
 
 
 def _megabytes(folder: Path) -> float:

@@ -55,8 +55,8 @@ def wrong_with(root: str, reference: str) -> str | None:
     """What is wrong with a source, as a sentence; None if nothing is."""
     from pathlib import Path  # noqa: PLC0415 - after the path is set
 
-    from lambdas.adapters.sources.python_source import loaded, where_of  # noqa: PLC0415 - fenced first
-    from lambdas.core.errors import BadInput  # noqa: PLC0415 - fenced first
+    from lambdas.adapters.sources.python_source import loaded, where_of  # noqa: PLC0415 - the fence goes up first
+    from lambdas.core.errors import BadInput  # noqa: PLC0415 - the fence goes up first
 
     try:
         # the fence goes up once our own modules are there

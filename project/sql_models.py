@@ -242,7 +242,7 @@ def _compile(
     datasets: Mapping[str, Dataset],
     known: set[str],
 ) -> None:
-    from project.check_sql import check_sql_findings  # noqa: PLC0415 - as below
+    from project.check_sql import check_sql_findings  # noqa: PLC0415 - sqlglot
     from project.compilation import (  # noqa: PLC0415 - sqlglot, for who has models
         compiled,
         dynamic_faults,

@@ -11,17 +11,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli import options
+from cli.changes.datasets import DatasetChange, dataset_changes
+from cli.changes.templates import ResourceChange, in_order, resource_changes
 from cli.deployed.environment import Deployed, deployed
 from cli.deployed.local import LOCAL
 from lambdas.core.dataset import Catalogue
 from project.yaml_files import load_catalogue
-
-if TYPE_CHECKING:
-    from cli.changes.datasets import DatasetChange
-    from cli.changes.templates import ResourceChange
 
 DONE = 0
 _BY_DATASET = ("Custom::CatflapCatalogue", "Custom::CatflapObjects")
@@ -38,7 +36,6 @@ def run(
     as_json: options.Json = False,
 ) -> int:
     """Print each change. Raises BadInput, BadFiles, NotReached."""
-    from cli.changes.datasets import dataset_changes  # noqa: PLC0415 - as below
     from cli.deployed.published import published_catalogue  # noqa: PLC0415 - boto3: half a second that --help need not take
 
     catalogue = load_catalogue(datasets, apis, options.models_of(datasets, models))
@@ -67,7 +64,6 @@ def run(
 def _resources(reached: Deployed, catalogue: Catalogue) -> list[ResourceChange]:
     """What becomes of each resource, by the templates of then and now."""
     from cli.changes.synthesis import synthesized  # noqa: PLC0415 - the CDK: two seconds
-    from cli.changes.templates import in_order, resource_changes  # noqa: PLC0415 - as above
     from cli.deployed.published import deployed_templates  # noqa: PLC0415 - boto3
 
     made = synthesized(reached.environment, catalogue)

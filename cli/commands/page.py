@@ -33,6 +33,7 @@ from cli.options import (
 from cli.output import age
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
+from lambdas.core.reports.status_page import status_page
 from project.yaml_files import read_files
 
 DONE = 0
@@ -77,7 +78,6 @@ def _write(to: Path, reached: Deployed, catalogue: Catalogue) -> tuple[int, int]
     """How many datasets it shows, and its bytes."""
     from lambdas.adapters.reports.facts import read_facts  # noqa: PLC0415 - boto3
     from lambdas.adapters.reports.status_page import as_html  # noqa: PLC0415 - Jinja
-    from lambdas.core.reports.status_page import status_page  # noqa: PLC0415 - as above
 
     name = reached.environment.name
     with reached.reached():

@@ -155,7 +155,7 @@ def run(
 
 def _wake(name: str, reached: Deployed, *, wait: bool, as_json: bool) -> int:
     """Queue a pull of a deployed dataset; its run, unless nobody waits for it."""
-    from cli.deployed.wake import ENDED, PATIENCE, wake  # noqa: PLC0415 - as above
+    from cli.deployed.wake import ENDED, PATIENCE, wake  # noqa: PLC0415 - what is deployed, for who names one
 
     progress = wake(name, reached)
     newest = next(progress)

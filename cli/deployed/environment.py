@@ -104,7 +104,7 @@ class Deployed:
     @property
     def pointers(self) -> Pointers:
         """What texts about this environment point to, as its messages do."""
-        from lambdas.core.incidents.pointers import Pointers  # noqa: PLC0415 - slow
+        from lambdas.core.incidents.pointers import Pointers  # noqa: PLC0415 - msgspec's types of incidents, for who prints a cause
 
         return Pointers(
             environment=self.environment.name,
