@@ -38,6 +38,7 @@ from cli.one_machine.environment_secrets import EnvironmentSecrets, variable_of
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
+from lambdas.core.diagnosis.causes.phrases import counted
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
 from lambdas.core.http.redaction import sounds_secret
 from project.fault import printable
@@ -442,9 +443,10 @@ def _tell(
         if sample.is_all
         else f"not found ({printable(sample.sign)}): choose one in the file"
     )
+    rows, pages = counted(len(sample.records), "row"), counted(sample.pages, "page")
     lines = [
         *(f"wrote {one}" for one in files),
-        f"  {len(sample.records)} rows, {sample.pages} pages, {requests} requests",
+        f"  {rows}, {pages}, {counted(requests, 'request')}",
         f"  paginator    {paging or unknown}",
         f"  records at   {sample.selector or sample.endpoint.body_format}",
         f"  primary key  {', '.join(o.path for o in found.key) or 'not found'}",

@@ -36,6 +36,7 @@ from lambdas.adapters.sources.rate_budget import SharedBudgets
 from lambdas.core.cursor.bound import cursor_bound
 from lambdas.core.cursor.order import CursorOrder, CursorValue
 from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.causes.phrases import counted
 from lambdas.core.errors import BadInput
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.run import RunStatus
@@ -231,19 +232,20 @@ def _print(result: PullResult, *, as_json: bool) -> None:
         return
     if run.status is RunStatus.LANDED:
         print(
-            f"{run.dataset}: {run.rows:,} rows landed in {len(result.objects)} "
-            f"objects ({run.size:,} bytes), {run.pages} pages, {run.retries} retries; "
+            f"{run.dataset}: {counted(run.rows, 'row')} landed in "
+            f"{counted(len(result.objects), 'object')} ({run.size:,} bytes), "
+            f"{counted(run.pages, 'page')}, {run.retries} retries; "
             f"cursor {_shown(run.cursor_before)} -> {_shown(run.cursor_after)}"
         )
         for item in result.objects:
-            print(f"  {item.key}  {item.rows:,} rows")
+            print(f"  {item.key}  {counted(item.rows, 'row')}")
         if run.quarantined:
             print(
                 f"  {run.quarantined:,} records are not as the contract of "
                 f"{run.dataset} has them, and are kept in quarantine with the reason"
             )
         for item in result.quarantined:
-            print(f"  {item.key}  {item.rows:,} records")
+            print(f"  {item.key}  {counted(item.rows, 'record')}")
         return
     error = run.error
     why = f"{error.kind.value}: {error.message}" if error else "its uploads are gone"

@@ -27,6 +27,7 @@ from lambdas.adapters.redrive import DeadLetterQueue
 from lambdas.adapters.snowflake.load_history import load_records
 from lambdas.adapters.subscriptions import Subscriptions
 from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.diagnosis.causes.phrases import counted
 from lambdas.core.errors import BadInput, WarehouseError
 from lambdas.core.landing.names import RAW, raw_name
 from lambdas.core.loading.objects import LoadRecord
@@ -328,7 +329,7 @@ def _as_text(one: ReplayOutcome) -> str:
     if one.resumed:
         done.append("its pipe is resumed")
     if one.refreshed:
-        done.append(f"Snowpipe was asked to load {one.refreshed} files")
+        done.append(f"Snowpipe was asked to load {counted(one.refreshed, 'file')}")
     if one.landed_again:
         done.append(f"{one.landed_again} files that failed to load have landed again")
     if one.replayed:
