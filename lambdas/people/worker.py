@@ -39,7 +39,7 @@ from lambdas.core.incidents.verdicts.api import api_context
 from lambdas.core.names import API, LOADING, MONITOR
 from lambdas.core.people.edit import edit, report
 from lambdas.core.quality.due import relations
-from lambdas.core.slack.asked import REPORT, PersonRequest
+from lambdas.core.slack.asked import REPORT, PersonRequest, queue_id
 from lambdas.core.slack.blocks import as_slack
 from lambdas.core.slack.post import SlackPost, SlackPosts
 
@@ -160,12 +160,11 @@ class PeopleWorker:
         if dataset not in self._catalogue.datasets:
             raise BadInput(f"{dataset} is no dataset that can be pulled")
         body = f'{{"dataset":"{dataset}","reason":"manual"}}'
-        plain = "".join(c if c.isalnum() else "-" for c in key)
         self._sqs.send_message(
             QueueUrl=self._pulls_queue_url,
             MessageBody=body,
             MessageGroupId=dataset,
-            MessageDeduplicationId=plain[:128],
+            MessageDeduplicationId=queue_id(key),
         )
 
     def _show(

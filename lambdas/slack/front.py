@@ -31,6 +31,7 @@ from lambdas.core.slack.asked import (
     PersonRequest,
     SlashHelp,
     asked,
+    queue_id,
 )
 from lambdas.core.slack.modals import modal
 from lambdas.core.slack.signature import NotSlack, TooLarge, request_of, verify
@@ -104,8 +105,8 @@ class SlackFront:
         self._sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=msgspec.json.encode(wanted).decode(),
-            MessageGroupId=_short(wanted.target),
-            MessageDeduplicationId=_short(wanted.key),
+            MessageGroupId=queue_id(wanted.target),
+            MessageDeduplicationId=queue_id(wanted.key),
         )
 
     def _signing_secrets(self) -> list[str]:
@@ -113,12 +114,6 @@ class SlackFront:
         if self._secret.has("old_signing_secret"):
             kept.append(self._secret.value("old_signing_secret"))
         return kept
-
-
-def _short(text: str) -> str:
-    """As SQS takes ids: 128 characters without blanks."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text)
-    return plain[:128]
 
 
 def _said(wanted: PersonRequest) -> dict[str, object] | None:

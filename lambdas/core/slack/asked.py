@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
+
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.human import Action
 
 REPORT = "report"
 MAX_WORDS = 2_000
+_ID_OF_A_QUEUE = re.compile(r"[!-~]{1,128}")
 _IN_A_MODAL = frozenset({Action.PROMISE, Action.SNOOZE, Action.CAUSE})
 
 
@@ -83,9 +87,9 @@ def asked(body: bytes, *, now: datetime) -> Asked:
     if "command" in form:
         return _slash(form)
     try:
-        payload = json.loads(form.get("payload", ""))
+        payload = msgspec.json.decode(form.get("payload", ""))
         return _interaction(payload, now)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise BadInput("the payload is none that Slack sends") from None
 
 
@@ -142,7 +146,7 @@ def _click(payload: dict[str, Any]) -> Asked:
 
 def _submitted(payload: dict[str, Any], now: datetime) -> PersonRequest:
     view = payload["view"]
-    about = json.loads(view["private_metadata"])
+    about = msgspec.json.decode(view["private_metadata"])
     values = view["state"]["values"]
     action = Action(_text(view["callback_id"]))
     when = None
@@ -181,6 +185,14 @@ def _slash(form: Mapping[str, str]) -> PersonRequest | SlashHelp:
         channel=form.get("channel_id"),
         words=words.strip()[:MAX_WORDS],
     )
+
+
+def queue_id(text: str) -> str:
+    """`text` as SQS takes groups and deduplication ids: 128 characters of ASCII that
+    are seen. Of another text, a hash: two texts never share an id.
+    """
+    known = _ID_OF_A_QUEUE.fullmatch(text)
+    return text if known else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _moment(chosen: object, now: datetime) -> datetime:
