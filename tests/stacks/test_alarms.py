@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import app
+from lambdas.core.reports.estimate import ALARMS
 from project.environment import Network
 from tests.stacks.conftest import UNBUNDLED, Templates, read_templates
 
@@ -91,3 +92,9 @@ def test_half_a_network_is_refused(missing: str) -> None:
     Network.model_validate(whole)
     with pytest.raises(ValueError, match="given together, or none of them"):
         Network.model_validate({k: v for k, v in whole.items() if k != missing})
+
+
+def test_an_estimate_counts_as_many_alarms_as_are_deployed(
+    templates: Templates,
+) -> None:
+    assert len(list(templates.resources("AWS::CloudWatch::Alarm"))) == ALARMS

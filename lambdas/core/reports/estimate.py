@@ -27,8 +27,10 @@ SMALL_GB = 0.5
 """Memory of the other functions."""
 PAGES_A_DAY = 96
 HOURS = 24
-ALARMS = 11
-"""One for each queue of dead letters, and the heartbeat's."""
+ALARMS = 32
+"""Three for each function, one for each queue of dead letters, the heartbeat's, and
+that of pulls that wait: `tests/stacks/test_alarms.py` counts them. Fewer without Slack.
+"""
 POLLS_A_MONTH = 2 * 15 * 60 * 24 * MONTH
 """Lambda asks each of two queues by five long polls of 20 seconds, also when there is
 nothing to do (Lambda: "Understanding how Lambda polls SQS")."""

@@ -9,6 +9,7 @@ from lambdas.core.reports.estimate import (
     A_PAGE,
     A_PULL,
     A_REPAIR,
+    ALARMS,
     Assumptions,
     MonthlyCost,
     monthly_cost,
@@ -57,7 +58,7 @@ def test_one_hourly_dataset_costs_what_the_docs_reckon_by_hand() -> None:
         "s3_puts": pulls * 5 + pages,
         "scheduler": pulls + 2 * checks + pages,
         "sns": pulls * 2,
-        "alarms": 11,
+        "alarms": ALARMS,
         "kms_keys": 1,
     }
     for item, count in by_hand.items():
@@ -102,7 +103,7 @@ def test_quality_checks_wake_the_warehouse_once_an_hour_at_most() -> None:
 def test_a_project_of_nothing_costs_what_stands_there() -> None:
     found = reckoned(0)
     assert found.datasets == {}
-    assert 2 < found.usd < 5
+    assert 4 < found.usd < 7
 
 
 def test_every_item_has_a_price_with_its_source() -> None:
