@@ -89,7 +89,7 @@ class Cats:
         assert self.interrupts_at is not None
         self.interrupts_at -= 1
         if self.interrupts_at == 0:
-            self.interrupt.result(20)()
+            self.interrupt.result(60)()
         elif self.interrupts_at < 0:
             time.sleep(0.2)
 
@@ -321,7 +321,7 @@ def test_a_terminal_is_shown_a_bar_and_scripts_their_document(rig: Rig) -> None:
         while part := os.read(ours, 4096):
             shown += part
     os.close(ours)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=120)
     assert (process.returncode, json.loads(out)["landed"]) == (0, 10)
     assert b"10/10" in shown
     assert b"60 rows" in shown
@@ -429,7 +429,7 @@ def test_an_interruption_ends_cleanly_and_the_same_command_goes_on(
         stderr=subprocess.PIPE,
     )
     rig.cats.interrupt.set_result(lambda: process.send_signal(signal.SIGINT))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     rig.cats.interrupts_at = None
     assert process.returncode == 130
     assert b"the same command goes on" in err
@@ -467,11 +467,11 @@ def test_nobody_waits_long_for_an_interrupted_backfill(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert rig.cats.asked.wait(20)
+    assert rig.cats.asked.wait(60)
     for _ in range(signals):
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert b"the same command goes on" in err
     assert b"Traceback" not in err

@@ -344,7 +344,7 @@ def catflap(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -370,7 +370,7 @@ def test_a_reader_who_has_had_enough_is_no_error(project: list[str]) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
         assert process.stderr.read() == b""
 
 
@@ -392,11 +392,11 @@ def test_an_interruption_ends_with_130_and_lands_nothing(
             stderr=subprocess.PIPE,
             env={**os.environ},
         ) as process:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while not asked and time.monotonic() < deadline:
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=30) == 130
+            assert process.wait(timeout=120) == 130
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
     assert landed(tmp_path) == []

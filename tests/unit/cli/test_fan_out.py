@@ -123,7 +123,8 @@ def test_pulls_keep_the_rate_limit_beside_the_state(
         assert pull("planes", tmp_path, files, capfd)[0] == 0
         assert pull("seats", tmp_path, files, capfd)[0] == 0
     assert len(times) == 10
-    assert most_in_a_window(times, 1.0) <= 8
+    # a second of sending, less what a busy machine may be late in noting the first
+    assert most_in_a_window(times, 0.8) <= 8
     assert len(list((tmp_path / ".catflap-rates").iterdir())) == 1
 
 

@@ -77,9 +77,9 @@ def test_an_alias_is_a_copy() -> None:
     ids=range(13),
 )
 def test_a_hostile_file_is_refused_at_once(text: str) -> None:
-    began = time.monotonic()
+    began = time.thread_time()  # what this test has worked, whatever else is running
     assert read_yaml(text.encode()).faults
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_bytes_that_are_no_text_are_told_by_line() -> None:

@@ -35,25 +35,31 @@ from tests.unit.core.source.test_rate_limit import most_in_a_window
 
 ROWS = rows(95)
 SIZE = 10
-SOON_S = 5
+SOON_S = 60
 
 
 class Counted:
-    """An API with a total, whose answers take a while; knows how many are at work."""
+    """An API with a total, whose answers take a while, those after the first page until
+    two are at work if that comes before; knows how many are.
+    """
 
-    def __init__(self, *, total: int = len(ROWS)) -> None:
+    def __init__(self, *, total: int = len(ROWS), takes_s: float = 0.02) -> None:
         self.at_once = self.most = 0
-        self._total = total
+        self._total, self._takes_s = total, takes_s
+        self._two_at_once = threading.Event()
         self._lock = threading.Lock()
 
     def fetch(self, request: HttpRequest) -> HttpResponse:
         with self._lock:
             self.at_once += 1
             self.most = max(self.most, self.at_once)
-        time.sleep(0.02)
+            if self.at_once > 1:
+                self._two_at_once.set()
+        at = int(request.params["offset"])
+        if at:
+            self._two_at_once.wait(self._takes_s)
         with self._lock:
             self.at_once -= 1
-        at = int(request.params["offset"])
         document = {"results": ROWS[at : at + SIZE], "total": self._total}
         body = json.dumps(document).encode()
         return HttpResponse(status=200, url=request.url, headers={}, body=body)
@@ -88,7 +94,7 @@ OFFSET = {"type": "offset", "limit": SIZE}
 
 
 def test_pages_up_to_the_total_are_fetched_side_by_side() -> None:
-    http = Stood(Counted())
+    http = Stood(Counted(takes_s=SOON_S))
     pages = list(ApiPages(http=http, endpoint=endpoint(OFFSET), ahead=True).pages())
     assert [json.loads(one) for page in pages for one in page.records] == ROWS
     assert [page.number for page in pages] == list(range(1, 11))

@@ -14,7 +14,7 @@ from tests.api_pull import PlannedClock, PlannedSecrets
 from tests.api_server import Answer, Asked, answer_json, serving
 from tests.datasets import a_dataset
 
-SOON_S = 5
+SOON_S = 60
 
 
 def page(number: int, *, last: bool = False, size: int = 2) -> Page:

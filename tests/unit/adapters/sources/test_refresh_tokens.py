@@ -145,7 +145,7 @@ def test_one_pull_renews_at_a_time_and_the_other_takes_what_it_stored() -> None:
     class Waiting(PlannedClock):
         def sleep(self, seconds: float) -> None:
             second_waits.set()
-            first_ended.wait(10)
+            first_ended.wait(60)
             super().sleep(seconds)
 
     with serving(api) as server:
@@ -155,12 +155,12 @@ def test_one_pull_renews_at_a_time_and_the_other_takes_what_it_stored() -> None:
 
         def meanwhile() -> None:
             other.start()
-            second_waits.wait(10)
+            second_waits.wait(60)
 
         api.meanwhile = meanwhile
         first.asks(stored(vault))
         first_ended.set()
-        other.join(10)
+        other.join(60)
     assert second.clock.slept == [1.0]
     assert len(api.token_requests) == 1
 
