@@ -7,17 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.adapters.state.columns import StoredColumns
-from lambdas.adapters.state.runs import StateTable
+from lambdas.adapters.state.items import FAILED, monitor_items
+from lambdas.adapters.state.runs import STAMP_TRIES, StateTable
 from lambdas.core.backfill.backfill import Backfill
 from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.errors import RunErrorKind, StateConflict
+from lambdas.core.pull.manifest import edge_to_bytes
 from lambdas.core.pull.ports import RunState
 from lambdas.core.pull.run import (
     CursorPosition,
     DatasetState,
     Lane,
+    Resume,
     Run,
     RunError,
     RunStatus,
@@ -348,3 +352,160 @@ def test_what_was_asked_for_is_kept_and_replaced_by_another_attempt() -> None:
     for one in (asked, again, other):
         table.keep_backfill(one)
     assert table.backfills("cats") == [again]
+
+
+EDGE = frozenset({b"a" * 16, b"b" * 16})
+RESUME = Resume(
+    position='{"offset": 20}',
+    reached=CursorPosition(value=9, edge=EDGE),
+    pull_id=RUN.run_id,
+    started_at=START,
+    segments=2,
+    shape="s1",
+)
+SPILLED = CursorPosition(value=9, edge_key="edges/cats/1.edge")
+
+
+@pytest.mark.parametrize("cursor", [CursorPosition(value=9, edge=EDGE), SPILLED])
+def test_a_state_is_read_as_it_was_written(
+    state: RunState, cursor: CursorPosition
+) -> None:
+    before = state.record_committing(state.read("cats"), RUN)
+    after = dataclasses.replace(
+        before,
+        cursor=cursor,
+        committing=None,
+        last_success_started_at=START,
+        newest_run_at=START + timedelta(hours=1),
+        resume=dataclasses.replace(RESUME, reached=cursor),
+    )
+    written = state.record_landed(before, after, landed(before)[1])
+    assert state.read("cats") == dataclasses.replace(after, version=written.version)
+
+
+def test_an_edge_that_stands_in_an_object_does_not_fill_the_state(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    full = dataclasses.replace(SPILLED, edge=EDGE)
+    after = dataclasses.replace(
+        DatasetState(dataset="cats"),
+        cursor=full,
+        resume=dataclasses.replace(RESUME, reached=full),
+    )
+    state.record_landed(DatasetState(dataset="cats"), after, RUN)
+    found = state.read("cats")
+    assert found.resume is not None
+    assert (found.cursor, found.resume.reached) == (SPILLED, SPILLED)
+
+
+def test_an_edge_that_was_written_before_there_were_days_in_it_is_read(
+    table: Any,
+) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    state.record_landed(*landed_of("cats"))
+    key = {"pk": {"S": "DATASET#cats"}, "sk": {"S": "STATE"}}
+    item = table.get_item(TableName="state", Key=key)["Item"]
+    assert item.pop("remembered") == {"B": edge_to_bytes(EDGE)}
+    table.put_item(TableName="state", Item={**item, "edge": {"B": b"".join(EDGE)}})
+    assert state.read("cats").cursor.edge == EDGE
+
+
+def landed_of(dataset: str) -> tuple[DatasetState, DatasetState, Run]:
+    """A run that lands, of a dataset nobody wrote."""
+    before = DatasetState(dataset=dataset)
+    after, run = landed(before)
+    return before, after, dataclasses.replace(run, dataset=dataset)
+
+
+def test_the_newest_runs_come_first_and_only_so_many(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    ids = [f"2013010{day}T050000.123Z-0123456789ab" for day in (2, 1, 3)]
+    for run_id in ids:
+        state.record_started(dataclasses.replace(RUN, run_id=run_id))
+    state.record_started(dataclasses.replace(RUN, run_id=ids[2], dataset="dogs"))
+    state.record_started(dataclasses.replace(RUN, run_id=ids[2], lane="b1-1"))
+    newest = state.latest_runs("cats", 2)
+    assert [(run.run_id, run.lane) for run in newest] == [
+        (ids[2], None),
+        (ids[0], None),
+    ]
+    assert len(state.latest_runs("cats", 9)) == 3
+
+
+def test_a_run_takes_no_name_that_another_has(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    state.record_started(RUN)
+    with pytest.raises(StateConflict, match=f"another run is called {RUN.run_id}"):
+        state.record_started(RUN)
+
+
+def test_a_pull_that_failed_is_looked_at_by_the_next_check_and_a_slice_is_not(
+    table: Any,
+) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    state.record_failed(dataclasses.replace(RUN, dataset="dogs", lane="b1-1"))
+    assert list(monitor_items(table, "state", FAILED)) == []
+    state.record_failed(RUN)
+    assert list(monitor_items(table, "state", FAILED)) == [
+        {
+            "pk": {"S": "REPORTED"},
+            "sk": {"S": "FAILED#cats"},
+            "at": {"S": START.isoformat()},
+        }
+    ]
+
+
+def test_slices_that_have_ended_are_not_being_pulled(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    state.record_started(
+        dataclasses.replace(RUN, lane="b1-00001", status=RunStatus.FAILED)
+    )
+    assert state.running_slices("cats", START - timedelta(minutes=1)) == []
+
+
+class Refused:
+    """A table that refuses each write, for one reason."""
+
+    def __init__(self, dynamodb: Any, code: str) -> None:
+        self._dynamodb, self._code = dynamodb, code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def put_item(self, **_: Any) -> None:
+        raise self._error(self._code)
+
+    def transact_write_items(self, **_: Any) -> None:
+        raise self._error("TransactionCanceledException", self._code)
+
+    def _error(self, code: str, reason: str = "None") -> ClientError:
+        answer: Any = {
+            "Error": {"Code": code, "Message": code},
+            "CancellationReasons": [{"Code": "None"}, {"Code": reason}],
+        }
+        return ClientError(answer, "Write")
+
+
+@pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "TransactionConflict"])
+def test_one_of_two_who_write_at_once_conflicts(table: Any, reason: str) -> None:
+    refused: Any = Refused(table, reason)
+    with pytest.raises(StateConflict) as conflict:
+        StateTable(dynamodb=refused, table="state").record_landed(*landed_of("cats"))
+    assert str(conflict.value) == (
+        f"the state of cats moved past version 0 while run {RUN.run_id} was under way"
+    )
+    refused = Refused(table, f"{reason}Exception")
+    state = StateTable(dynamodb=refused, table="state")
+    lane = state.read("cats/b1-1")
+    with pytest.raises(StateConflict, match="the state of cats/b1-1 moved past"):
+        state.record_lane(lane, lane)
+    with pytest.raises(StateConflict, match=f"{STAMP_TRIES} others took the stamp"):
+        state.next_lane_stamp("cats", START)
+
+
+def test_a_write_that_failed_for_another_reason_is_no_conflict(table: Any) -> None:
+    refused: Any = Refused(table, "ThrottlingError")
+    state = StateTable(dynamodb=refused, table="state")
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        state.record_landed(*landed_of("cats"))
+    with pytest.raises(ClientError, match="ThrottlingError"):
+        state.next_lane_stamp("cats", START)
