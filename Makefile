@@ -32,7 +32,7 @@ $(READY): requirements.txt requirements-uv.txt pyproject.toml
 	touch $@
 
 run: $(READY) ## replay January 2013 through the embedded stack
-	$(BIN)/python -m local --days $(DAYS)
+	$(BIN)/python -m local --days $(DAYS) $(ARGS)
 
 unit: $(READY) ## the quick tests, which need no embedded stack: under 90 s
 	$(PYTEST) -m "not long" tests/unit

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lambdas.adapters.environment import variables
-from lambdas.core.diagnosis.duration import lasting
+from lambdas.core.text.duration import lasting
 from project.fault import printable
 
 if TYPE_CHECKING:

@@ -19,11 +19,13 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lambdas.core.text.count import counted
 from local.scenarios.comparison import Comparison, canonical, compare, landed, released
 from local.scenarios.replay import Diary, Replay, flat_alarms
 from local.scenarios.report import (
     datasets_table,
-    draw,
+    drawn,
+    first_difference,
     is_page,
     print_story,
     read_by_engineers,
@@ -72,27 +74,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--picture", type=Path, metavar="SVG", help="draw the page and the tables"
     )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="SVG",
+        help="fail if it says otherwise",
+    )
     given = parser.parse_args(arguments)
     if given.days < DAYS_NEEDED:
         parser.error(f"the story needs {DAYS_NEEDED} days; {given.days} were asked for")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     folder = Path(tempfile.mkdtemp(prefix="catflap-run-"))
     try:
-        outcome = live(console, folder, given.days, picture=given.picture)
+        outcome, picture = live(console, folder, given.days)
     finally:
         if given.keep:
             console.print(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+    if given.picture is not None:
+        given.picture.write_text(picture, encoding="utf-8")
+    if given.compare is not None:
+        other = first_difference(given.compare.read_text(encoding="utf-8"), picture)
+        if other is not None:
+            outcome.faults.append(
+                f"{given.compare} says {other}; draw it anew by "
+                f"`.venv/bin/python -m local --picture {given.compare}`"
+            )
     for fault in outcome.faults:
         console.print("not as it must be:", fault, style="red", markup=False)
     return 1 if outcome.faults else 0
 
 
-def live(
-    console: Console, folder: Path, days: int, *, picture: Path | None = None
-) -> Outcome:
-    """Start everything, live through the days, print what happened."""
+def live(console: Console, folder: Path, days: int) -> tuple[Outcome, str]:
+    """Start everything, live through the days, print what happened; and its picture."""
     end = START + timedelta(days=days)
     began = time.monotonic()
     console.print("[bold]catflap[/bold]: January 2013, from templates to messages")
@@ -126,13 +141,11 @@ def live(
     )
     for table in tables:
         console.print(table)
-    if picture is not None:
-        draw(picture, read_by_engineers(diary.told), tables)
     console.print(f"the messages as Slack would show them: {INBOX}")
     console.print(f"the status page while flights was late: {LATE_PAGE}")
     console.print(f"the status page in the end: {PAGE}")
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
-    return outcome
+    return outcome, drawn(read_by_engineers(diary.told), tables)
 
 
 def _lived(
@@ -162,7 +175,7 @@ def _lived(
             )
             if not is_watched and now.date() != day:
                 day = now.date()
-                console.print(f"  {now:%d %B}: {stack.pulls()} pulls so far")
+                console.print(f"  {now:%d %B}: {counted(stack.pulls(), 'pull')} so far")
 
         replay = Replay(
             stack=stack,

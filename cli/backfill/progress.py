@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from lambdas.core.backfill.backfill import Backfill, Progress, SliceStatus
+from lambdas.core.text.count import counted
 from project.fault import printable
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class View:
         if percent != self._shown:
             self._shown = percent
             _say(
-                f"{self._dataset}: {len(ended)} of {self._total} slices, {rows:,} rows "
+                f"{self._dataset}: {len(ended)} of {self._total} slices, "
+                f"{counted(rows, 'row')} "
                 f"landed"
             )
 
@@ -121,7 +123,8 @@ def as_text(backfill: Backfill, progress: Sequence[Progress], cursor: object) ->
     stands = "the beginning" if cursor is None else printable(str(cursor))
     return (
         f"{backfill.dataset}: {landed} of {len(progress)} slices of {backfill.slice} "
-        f"from {backfill.start} to {backfill.end} have landed, {rows:,} rows; the live "
+        f"from {backfill.start} to {backfill.end} have landed, "
+        f"{counted(rows, 'row')}; the live "
         f"cursor stays at {stands}"
     )
 

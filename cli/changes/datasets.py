@@ -12,6 +12,7 @@ from lambdas.core.dataset import Catalogue, Dataset, Model
 from lambdas.core.sql import names
 from lambdas.core.sql.loading import generation
 from lambdas.core.sql.views import create_view
+from lambdas.core.text.count import counted
 from project.fault import printable
 
 Kind: TypeAlias = Literal["added", "removed", "changed"]
@@ -205,8 +206,7 @@ def _columns(
     gone = [name for name in before if name not in after]
     other = [name for name in after if name in before and after[name] != before[name]]
     said = [
-        f"{len(columns)} column{'' if len(columns) == 1 else 's'} {word} "
-        f"({_value(', '.join(columns))})"
+        f"{counted(len(columns), 'column')} {word} ({_value(', '.join(columns))})"
         for columns, word in ((new, "new"), (gone, "gone"), (other, "changed"))
         if columns
     ]

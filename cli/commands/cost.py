@@ -30,6 +30,7 @@ from lambdas.core.reports.estimate import (
     monthly_cost,
 )
 from lambdas.core.reports.prices import READ
+from lambdas.core.text.count import counted
 from project.environment import Environment
 from project.environment_file import read_environment
 from project.yaml_files import load_catalogue
@@ -145,7 +146,8 @@ def _sentences(
 ) -> Iterator[str]:
     counts = found.frequencies
     yield (
-        f"{counts.datasets:,} datasets: {counts.pulls_a_day:,.0f} pulls a day, "
+        f"{counted(counts.datasets, 'dataset')}: "
+        f"{counts.pulls_a_day:,.0f} pulls a day, "
         f"{counts.wake_ups_a_day:,.1f} wake-ups of the warehouse, "
         f"{counts.statements_a_day:,.0f} statements"
     )

@@ -19,6 +19,7 @@ from cli.changes.templates import ResourceChange, in_order, resource_changes
 from cli.deployed.environment import Deployed, deployed
 from cli.deployed.local import LOCAL
 from lambdas.core.dataset import Catalogue
+from lambdas.core.text.count import counted
 from project.yaml_files import load_catalogue
 
 DONE = 0
@@ -119,7 +120,7 @@ def _lines(
         yield one.sentence
         yield from (f"  {sentence}" for sentence in one.consequences)
     if not is_deployed:
-        yield f"{len(resources)} resources are added"
+        yield f"{counted(len(resources), 'resource')} added"
         return
     yield from (
         one.sentence for one in resources if not one.loses_data and not _is_told(one)

@@ -47,6 +47,7 @@ from lambdas.core.loading.erasure import (
 from lambdas.core.loading.replay import REPLAYED
 from lambdas.core.pull.run import split_name
 from lambdas.core.sql import repair as repairing
+from lambdas.core.text.count import counted
 
 DONE, NOT_WELL = 0, 1
 PASSES = 5
@@ -296,7 +297,8 @@ def _refuse_while_loading(known: RepairTools, dataset: Dataset) -> None:
     ]
     if awaited:
         raise BadInput(
-            f"{len(awaited)} runs of {dataset.name} are not seen loaded yet, such as "
+            f"not seen loaded yet: "
+            f"{counted(len(awaited), 'run')} of {dataset.name}, such as "
             f"{awaited[0]}: their rows would come back; wait for the next check, or "
             f"`catflap replay {dataset.name}`, and ask again"
         )
@@ -311,7 +313,8 @@ def _fence(known: RepairTools, dataset: Dataset) -> None:
     running = table.running_slices(dataset.name, now() - LONGEST_RUN)
     if running:
         raise BadInput(
-            f"{len(running)} slices of a backfill of {dataset.name} are being pulled, "
+            f"being pulled: "
+            f"{counted(len(running), 'slice')} of a backfill of {dataset.name}, "
             f"such as {running[0]}: their rows would come back; ask again when they "
             "have landed"
         )
@@ -382,11 +385,12 @@ def _print(name: str, keys: int, found: _Found, *, yes: bool, as_json: bool) -> 
     verb = "erased" if yes else "would be erased"
     print(
         f"{name}: {found.landed} landed rows, {found.quarantined} in quarantine and "
-        f"{found.table} in the table {verb}, in {found.objects} objects"
+        f"{found.table} in the table {verb}, in {counted(found.objects, 'object')}"
     )
     if found.unreadable:
         print(
-            f"the keys of {found.unreadable} rows in quarantine cannot be read, since "
+            f"the keys of "
+            f"{counted(found.unreadable, 'row')} in quarantine cannot be read, since "
             f"the rows are not JSON; `catflap quarantine {name} --rows` prints them"
         )
     if not yes:

@@ -19,7 +19,6 @@ import typer
 from cli import options
 from cli.deployed.environment import deployed, now
 from cli.output import columns, iso, percent, when
-from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.freshness.attainment import (
     Attainment,
     Day,
@@ -32,6 +31,8 @@ from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.context import late_of
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.names import MONITOR
+from lambdas.core.text.count import counted
+from lambdas.core.text.duration import lasting
 from project.names import declared, refuse_unknown
 
 DONE = 0
@@ -170,7 +171,8 @@ def as_text(found: History) -> str:
         if one is None:
             continue
         lines.append(
-            f"last {days} days: promise kept {percent(one.share)} of due time; "
+            f"last "
+            f"{counted(days, 'day')}: promise kept {percent(one.share)} of due time; "
             f"{lasting(one.warn_s)} in warn, {lasting(one.error_s)} in error; "
             f"{percent(max(0.0, one.left))} of the error budget "
             f"({lasting(one.budget_s)}) is left"
@@ -222,7 +224,7 @@ def _print_causes(incidents: Sequence[Incident], days: int, *, as_json: bool) ->
         ]
         print(json.dumps({"days": days, "causes": document}))
     elif not causes:
-        print(f"no incident in the last {days} days")
+        print(f"no incident in the last {counted(days, 'day')}")
     else:
         rows = [(code, str(times), _some(hit[code])) for code, times in causes]
         print(columns(("cause", "times", "datasets"), rows))

@@ -38,9 +38,9 @@ from cli.one_machine.environment_secrets import EnvironmentSecrets, variable_of
 from lambdas.adapters.environment import SystemClock, variables
 from lambdas.core.cursor.order import CursorOrder
 from lambdas.core.dataset import NAME_PATTERN, Api, Endpoint
-from lambdas.core.diagnosis.causes.phrases import counted
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal, UpstreamError
 from lambdas.core.http.redaction import sounds_secret
+from lambdas.core.text.count import counted
 from project.fault import printable
 from project.yaml_files import read_files
 

@@ -34,6 +34,7 @@ from cli.output import age
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
 from lambdas.core.reports.status_page import status_page
+from lambdas.core.text.count import counted
 from project.yaml_files import read_files
 
 DONE = 0
@@ -68,7 +69,7 @@ def run(
         return DONE
     files = read_files(datasets, apis, models_of(datasets, models))
     count, size = _write(to, reached, files.sound)
-    print(f"wrote {to}: {count} dataset{'' if count == 1 else 's'}, {size:,} bytes")
+    print(f"wrote {to}: {counted(count, 'dataset')}, {size:,} bytes")
     for name in sorted(files.faulty):
         print(f"{name} is not on it: its file has faults; `catflap check` lists them")
     return DONE

@@ -36,10 +36,10 @@ from lambdas.adapters.sources.rate_budget import SharedBudgets
 from lambdas.core.cursor.bound import cursor_bound
 from lambdas.core.cursor.order import CursorOrder, CursorValue
 from lambdas.core.dataset import Dataset
-from lambdas.core.diagnosis.causes.phrases import counted
 from lambdas.core.errors import BadInput
 from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.run import RunStatus
+from lambdas.core.text.count import counted
 from project.fault import printable
 from project.yaml_files import load_datasets
 
@@ -234,15 +234,15 @@ def _print(result: PullResult, *, as_json: bool) -> None:
         print(
             f"{run.dataset}: {counted(run.rows, 'row')} landed in "
             f"{counted(len(result.objects), 'object')} ({run.size:,} bytes), "
-            f"{counted(run.pages, 'page')}, {run.retries} retries; "
+            f"{counted(run.pages, 'page')}, {counted(run.retries, 'retry')}; "
             f"cursor {_shown(run.cursor_before)} -> {_shown(run.cursor_after)}"
         )
         for item in result.objects:
             print(f"  {item.key}  {counted(item.rows, 'row')}")
         if run.quarantined:
             print(
-                f"  {run.quarantined:,} records are not as the contract of "
-                f"{run.dataset} has them, and are kept in quarantine with the reason"
+                f"  not as the contract of {run.dataset} has them, and kept in "
+                f"quarantine with the reason: {counted(run.quarantined, 'record')}"
             )
         for item in result.quarantined:
             print(f"  {item.key}  {counted(item.rows, 'record')}")

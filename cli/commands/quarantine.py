@@ -17,6 +17,7 @@ from cli import options
 from cli.deployed.tools import repair_tools
 from cli.output import columns
 from lambdas.core.loading.replay import QuarantinedRow
+from lambdas.core.text.count import counted
 from project.fault import printable
 
 DONE = 0
@@ -65,7 +66,7 @@ def run(
             waiting += 1
             key = (row.item.refusal.value, row.item.reason)
             reasons.setdefault(key, []).append(row)
-    counted = [
+    summary = [
         {
             "refusal": refusal,
             "reason": reason,
@@ -78,11 +79,11 @@ def run(
     ]
     if as_json:
         document = {"dataset": name, "waiting": waiting, "replayed": replayed}
-        print(json.dumps({**document, "reasons": counted}))
+        print(json.dumps({**document, "reasons": summary}))
     else:
-        print(f"{name}: {waiting} rows in quarantine, {replayed} replayed")
-        if counted:
-            print(_as_table(name, counted))
+        print(f"{name}: {counted(waiting, 'row')} in quarantine, {replayed} replayed")
+        if summary:
+            print(_as_table(name, summary))
     return DONE
 
 
@@ -101,12 +102,12 @@ def as_line(row: QuarantinedRow) -> str:
     return printable(line.decode())
 
 
-def _as_table(name: str, counted: Sequence[Mapping[str, Any]]) -> str:
+def _as_table(name: str, reasons: Sequence[Mapping[str, Any]]) -> str:
     table = columns(
         ("rows", "refused by", "reason", "such as"),
         [
             (str(one["rows"]), one["refusal"], one["reason"], one["samples"][0])
-            for one in counted
+            for one in reasons
         ],
     )
     return (

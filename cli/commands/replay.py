@@ -27,7 +27,6 @@ from lambdas.adapters.redrive import DeadLetterQueue
 from lambdas.adapters.snowflake.load_history import load_records
 from lambdas.adapters.subscriptions import Subscriptions
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.diagnosis.causes.phrases import counted
 from lambdas.core.errors import BadInput, WarehouseError
 from lambdas.core.landing.names import RAW, raw_name
 from lambdas.core.loading.objects import LoadRecord
@@ -40,6 +39,7 @@ from lambdas.core.repair.case import RepairContext
 from lambdas.core.repair.notifications import LandingNotifications
 from lambdas.core.repair.reconciler import reconcile
 from lambdas.core.sql import generation, names
+from lambdas.core.text.count import counted
 from project.fault import printable
 
 DONE, NOT_WELL = 0, 1
@@ -331,7 +331,9 @@ def _as_text(one: ReplayOutcome) -> str:
     if one.refreshed:
         done.append(f"Snowpipe was asked to load {counted(one.refreshed, 'file')}")
     if one.landed_again:
-        done.append(f"{one.landed_again} files that failed to load have landed again")
+        done.append(
+            f"landed {counted(one.landed_again, 'file')} again that failed to load"
+        )
     if one.replayed:
         rows = sum(int(str(each["rows"])) for each in one.replayed)
         done.append(f"{rows} quarantined rows have landed again")
@@ -341,7 +343,8 @@ def _as_text(one: ReplayOutcome) -> str:
     if one.refused:
         name, why = next(iter(one.refused.items()))
         lines.append(
-            f"  {len(one.refused)} rows would be refused again and stay, such as "
+            f"  would be refused again, and stay: "
+            f"{counted(len(one.refused), 'row')}, such as "
             f"{name}: {printable(why)}; correct the rows that `catflap quarantine "
             f"{one.dataset} --rows` prints, then `catflap replay {one.dataset} --fixed "
             "FILE`"

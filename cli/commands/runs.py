@@ -12,9 +12,9 @@ from cli import options
 from cli.deployed.environment import deployed, now
 from cli.documents import kept_run, status_of
 from cli.output import columns, when
-from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.evidence import with_the_killed
 from lambdas.core.pull.run import DatasetState, Run
+from lambdas.core.text.duration import lasting
 from project.fault import printable
 from project.names import declared, refuse_unknown
 

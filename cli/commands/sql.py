@@ -18,6 +18,7 @@ from cli.deployed.environment import deployed
 from cli.rows import rows_as_json, rows_as_table
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.core.text.count import counted
 
 DONE = 0
 
@@ -47,5 +48,5 @@ def run(
         return DONE
     console = Console(highlight=False)
     console.print(rows_as_table(names, rows, width=console.width))
-    print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
+    print(counted(len(rows), "row"))
     return DONE

@@ -28,6 +28,7 @@ from lambdas.core.records.documents import Document
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
 from lambdas.core.records.select import WHOLE
+from lambdas.core.text.count import counted
 
 ROWS = 2000
 """Records of a sample; a page may hold more."""
@@ -231,7 +232,7 @@ class EndpointProbe:
         likely = page.next_position is None and self._is_like_a_page(rows)
         if not likely or self._says_all(rows):
             return ""
-        return f"exactly {rows} rows: likely a page"
+        return f"exactly {counted(rows, 'row')}: likely a page"
 
     def _is_like_a_page(self, rows: int) -> bool:
         sent = self._sent()

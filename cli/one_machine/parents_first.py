@@ -14,6 +14,7 @@ from lambdas.core.pull.run import CursorPosition, Run, RunStatus
 from lambdas.core.pull.window import Window
 from lambdas.core.rules.fan_out import ancestors
 from lambdas.core.source.fan_out import ParentRow, Place, RunRead
+from lambdas.core.text.count import counted
 from project.fault import printable
 
 PREVIEWED = 100
@@ -42,7 +43,7 @@ def pulled_first(parents: Sequence[Dataset], *, puller: Puller, to: str) -> Run 
         run = puller.pull(parent).run
         if run.status is not RunStatus.LANDED:
             return run
-        print(f"{parent.name}: {run.rows:,} rows landed", file=sys.stderr)
+        print(f"{parent.name}: {counted(run.rows, 'row')} landed", file=sys.stderr)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lambdas.adapters.environment import SystemClock
-from lambdas.core.diagnosis.duration import lasting
+from lambdas.core.text.duration import lasting
 
 NOTICED_S = 2.0
 """A shorter wait needs no explanation."""

@@ -21,6 +21,7 @@ from cli.documents import (
 )
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
+from lambdas.core.text.count import counted
 from local.trial.trial import Rows, Trial, TriedDataset, TriedModel
 from project.fault import printable
 
@@ -134,7 +135,8 @@ class Outcome:
             console.print()
             state = _state(one)
             console.print(
-                f"{one.dataset.name}: {state}, {one.rows_landed:,} rows landed, "
+                f"{one.dataset.name}: {state}, "
+                f"{counted(one.rows_landed, 'row')} landed, "
                 f"{_known(one.rows_in_table)} in the table, "
                 f"{_known(one.rows_in_relation)} shown; "
                 f"newest {when(one.watch.newest_at if one.watch else None)}",

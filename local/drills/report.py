@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lambdas.core.diagnosis.duration import lasting
+from lambdas.core.text.duration import lasting
 from local.drills.project import CHECK_EVERY, ERROR_AFTER, PULL_EVERY, WARN_AFTER
 from local.drills.runner import Outcome
 from local.inbox import Mail

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from lambdas.core.landing.names import RAW
+from lambdas.core.text.count import counted
 from local.upstream import GrowingTable
 
 Rows = Mapping[object, bytes]
@@ -106,4 +107,5 @@ def _faults(
     ):
         if found:
             examples = ", ".join(map(str, found[:3]))
-            yield f"{len(found)} rows {what} {where}, such as {primary_key} {examples}"
+            rows = counted(len(found), "row")
+            yield f"{rows} {what} {where}, such as {primary_key} {examples}"

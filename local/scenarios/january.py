@@ -30,6 +30,7 @@ from rich.console import Console
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.text.count import counted
 from local.drills import faults
 from local.drills.registry import YOUNG
 from local.drills.report import duration
@@ -47,6 +48,7 @@ SETTLED = timedelta(hours=2)
 """From one outage's end to the next one's begin, at least."""
 FOUND_WITHIN = timedelta(hours=20)
 """An outage that begins at night shows only when flights are due again."""
+
 WELL_WITHIN = timedelta(hours=8)
 WORKING = timedelta(minutes=3)
 PAGE = ROOT / "docs" / "january.md"
@@ -230,7 +232,7 @@ def as_it_was(month: Month, *, days: int, progress: Callable[[str], None]) -> Qu
     while at < month.end:
         at = min(at + timedelta(days=1), month.end)
         month.live(at)
-        progress(f"{at:%d %B}: {len(month.told)} messages")
+        progress(f"{at:%d %B}: {counted(len(month.told), 'message')}")
     return Quiet(
         days=days,
         pages=sum(one.is_page for one in month.told),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
+from itertools import zip_longest
 
 from rich.console import Console
 from rich.panel import Panel
@@ -18,6 +19,9 @@ from local.scenarios.replay import Told
 from local.scenarios.story import Turn
 
 PEOPLE = {"engineers": "red", "stakeholders": "blue"}
+_TEXT = re.compile(r">([^<]+)</text>")
+_DRAWN_BY_LOT = re.compile(r"\.\d{3}Z-[0-9a-f]{12}-|\d+ min\b")
+"""The end of a run's name, and minutes: the clock goes on while functions work."""
 
 
 def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -> None:
@@ -60,7 +64,7 @@ def read_by_engineers(told: Sequence[Told]) -> list[Told]:
     return [*pages[:1], *(one for one in late[:1] if one not in pages[:1])]
 
 
-def draw(picture: Path, told: Sequence[Told], tables: Sequence[Table]) -> None:
+def drawn(told: Sequence[Told], tables: Sequence[Table]) -> str:
     """An SVG of some messages and the tables: what a terminal shows of them."""
     console = Console(
         file=io.StringIO(), record=True, width=100, highlight=False, color_system="256"
@@ -72,7 +76,18 @@ def draw(picture: Path, told: Sequence[Told], tables: Sequence[Table]) -> None:
     svg = console.export_svg(title="make run")
     # A picture fetches nothing: whatever fixed-width font there is will do.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    picture.write_text(svg.replace("Fira Code", "DejaVu Sans Mono"), encoding="utf-8")
+    return svg.replace("Fira Code", "DejaVu Sans Mono")
+
+
+def first_difference(picture: str, now: str) -> str | None:
+    """What two pictures say differently at first; None if they say the same."""
+    pairs = zip_longest(_words_of(picture), _words_of(now), fillvalue="nothing")
+    return next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), None)
+
+
+def _words_of(picture: str) -> list[str]:
+    words = (html.unescape(found).split() for found in _TEXT.findall(picture))
+    return [_DRAWN_BY_LOT.sub("", " ".join(one)) for one in words if one]
 
 
 def datasets_table(

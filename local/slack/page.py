@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.core.text.count import counted
+
 _STYLE = """
 body{font:15px/1.46 Lato,system-ui,sans-serif;margin:0;color:#1d1c1d;background:#fff}
 main{max-width:46rem;margin:0 auto;padding:1rem}
@@ -93,7 +95,7 @@ def _channel(name: str, posts: Sequence[Post]) -> str:
 def _thread(replies: Sequence[Post]) -> str:
     if not replies:
         return ""
-    count = f"{len(replies)} repl{'y' if len(replies) == 1 else 'ies'}"
+    count = counted(len(replies), "reply")
     shown = "".join(_post(one) for one in replies)
     return f"<div class=thread><div class=context>{count}</div>{shown}</div>"
 

@@ -24,6 +24,7 @@ from lambdas.core.pull.message import PullRequest
 from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.quality.result import DatasetChecks
 from lambdas.core.sql import names as sql_names
+from lambdas.core.text.count import counted
 from local.aws.poller import queue_url
 from local.inbox import Mail
 from local.stack import PERSON, ROOT, EmbeddedStack, Project, Synthesis
@@ -213,7 +214,7 @@ class Trial:
             self.stack.fabric.drain(now)
             sent = self.read_messages(now)
             count = len(sent)
-            done.append(f"{count} message{'' if count == 1 else 's'}")
+            done.append(counted(count, "message"))
 
     def read_messages(self, now: datetime) -> list[SentMessage]:
         """What was told since the last time."""
@@ -378,4 +379,6 @@ def _pulled(runs: Sequence[Run], seconds: float) -> str:
     if failed is not None and failed.error is not None:
         return f"failed: {failed.error.kind.value}: {failed.error.message}"
     rate = rows / seconds if seconds > 0 else 0.0
-    return f"{rows:,} rows in {requests} requests ({rate:,.0f} rows/s)"
+    return (
+        f"{counted(rows, 'row')} in {counted(requests, 'request')} ({rate:,.0f} rows/s)"
+    )

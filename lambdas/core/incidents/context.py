@@ -10,6 +10,7 @@ from lambdas.core.dataset import Api, Dataset, Freshness, Period
 from lambdas.core.freshness.attainment import LATES, AttainmentState, Late, Usual
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.text.count import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def promise_of(freshness: Freshness) -> str:
 
 
 def _period(period: Period) -> str:
-    return f"{period.count} {period.period}{'' if period.count == 1 else 's'}"
+    return counted(period.count, period.period)
 
 
 def monitor_context() -> IncidentContext:

@@ -34,6 +34,7 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.message import local_time
 from lambdas.core.names import is_ours
+from lambdas.core.text.count import counted
 
 
 class Action(StrEnum):
@@ -99,7 +100,7 @@ def as_seen(watch: Watch | None, subject: IncidentContext) -> tuple[str, ...]:
         f"checked {at}: {watch.state}" + (f" ({watch.cause})" if watch.cause else ""),
         f"newest data {local_time(newest, subject.timezone)}" if newest else "",
         f"last load {local_time(loaded, subject.timezone)}" if loaded else "",
-        f"{watch.row_count:,} rows" if watch.row_count is not None else "",
+        counted(watch.row_count, "row") if watch.row_count is not None else "",
     ]
     return tuple(filter(None, found))
 

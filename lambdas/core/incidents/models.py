@@ -9,8 +9,8 @@ from lambdas.core.dataset import Dataset, Freshness
 from lambdas.core.diagnosis.assessment import State
 from lambdas.core.diagnosis.causes.phrases import at
 from lambdas.core.diagnosis.causes.rule import Audience, Stage
-from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.text.duration import lasting
 
 INPUT_TOO_OLD = "input_too_old"
 WORDS: Mapping[str, str] = {

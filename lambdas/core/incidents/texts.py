@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.incident import (
@@ -25,6 +24,7 @@ from lambdas.core.incidents.message import Block, Message, block, local_time
 from lambdas.core.incidents.models import WORDS as OF_MODELS
 from lambdas.core.incidents.quality import HELD_BACK
 from lambdas.core.names import API, LOADING, MONITOR
+from lambdas.core.text.duration import lasting
 
 RUNBOOKS = "docs/runbooks"
 """One page a cause, in the project's repository."""

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lambdas.core.dataset import Dataset
-from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.quality.result import QualityResult
 from lambdas.core.sql import names
 from lambdas.core.sql.views import loaded_runs, released_runs
+from lambdas.core.text.duration import lasting
 
 LONGEST_HOLD = timedelta(days=1)
 """Where neither the breaker nor the promise says how long a run may wait."""

@@ -18,6 +18,7 @@ import msgspec
 from lambdas.core.errors import Terminal
 from lambdas.core.records.documents import Document, bad_response, excerpt
 from lambdas.core.records.envelope import Envelope, Node, Scalar, words_of
+from lambdas.core.text.count import counted
 
 _ERROR = frozenset({
     "error", "errors", "err", "fault", "faults", "exception", "exceptions", "failure",
@@ -103,7 +104,7 @@ def _advice(*, rows: int, is_record: bool) -> str:
 
 
 def _failed(rows: int, what: str, advice: str) -> Terminal:
-    held = f"{rows} records and" if rows else "no records and"
+    held = f"{counted(rows, 'record')} and" if rows else "no records and"
     return bad_response(f"the answer holds {held} an error, {what}; {advice}")
 
 

@@ -23,6 +23,7 @@ from lambdas.core.repair.next_check import over, rest, soon
 from lambdas.core.repair.problems import Problems
 from lambdas.core.repair.reload import ObjectReload
 from lambdas.core.repair.settle import Settlement
+from lambdas.core.text.count import counted
 
 LOG = logging.getLogger("catflap.repair")
 
@@ -112,7 +113,7 @@ class ByHistory:
             self._problems.add(
                 "load_unseen",
                 case.dataset,
-                f"{len(young)} files are not loaded, and REFRESH did not load them",
+                f"{counted(len(young), 'file')} not loaded, and REFRESH did not help",
                 f"compare `DESC PIPE {context.pipe(case)}` with "
                 f"{young[0].key}; if it is missing or another one, `catflap "
                 f"restore-sql {case.dataset}` prints the SQL that makes it",

@@ -32,6 +32,7 @@ from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResul
 from lambdas.core.reports.strip import bad_days, lasted, strip_of
 from lambdas.core.reports.text import plain_text, web_address
 from lambdas.core.schedule.expressions import expression, next_due
+from lambdas.core.text.count import counted
 
 CHECKS_MISSED = 3
 """So many checks late, and nobody knows how anything is."""
@@ -538,7 +539,7 @@ def run_said(run: Run) -> str:
         kind = f" ({run.error.kind.value})" if run.error else ""
         return f"failed{kind}"
     if run.status is RunStatus.LANDED:
-        return f"{run.rows:,} row{'' if run.rows == 1 else 's'}"
+        return counted(run.rows, "row")
     return run.status.value
 
 

@@ -30,6 +30,7 @@ from lambdas.core.pull.window import Window
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import find, kind_of, steps
 from lambdas.core.source.request import Value, filled_path, placeholders_in
+from lambdas.core.text.count import counted
 
 LOOK_BACK = timedelta(days=10)
 """Longer than any run takes from its start until it has landed: its open uploads live
@@ -375,7 +376,7 @@ def skipped_sentence(child: str, parent: str, skipped: Mapping[str, int]) -> str
     """What a log says of rows that were not asked for: why, and how many."""
     reasons = "; ".join(f"{count}: {why}" for why, count in sorted(skipped.items()))
     total = sum(skipped.values())
-    return f"{child}: {total} rows of {parent} were not asked for ({reasons})"
+    return f"{child}: {counted(total, 'row')} of {parent} not asked for ({reasons})"
 
 
 def _fits_header(value: Value) -> bool:

@@ -18,6 +18,7 @@ from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.urls import follow
 from lambdas.core.records.documents import excerpt
+from lambdas.core.text.count import counted
 
 MAX_REDIRECTS = 5
 _QUOTED_FROM = 16_384
@@ -302,7 +303,7 @@ def next_try(
     if not isinstance(error, Transient):
         return GiveUp(why="")
     if attempt >= retry.max_attempts:
-        tries = "1 try" if attempt == 1 else f"{attempt} tries"
+        tries = counted(attempt, "try")
         return GiveUp(why=f" (after {tries})")
     asked = error.retry_after_s
     if asked is not None and asked > retry.max_delay:

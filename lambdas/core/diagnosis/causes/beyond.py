@@ -19,6 +19,7 @@ from lambdas.core.diagnosis.causes.rule import (
     Rule,
     Stage,
 )
+from lambdas.core.text.count import counted
 
 CHECKS_MISSED = 3
 """So many intervals without a check are too many."""
@@ -261,7 +262,7 @@ RUN_STUCK = Rule(
     pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
     headline=lambda seen: (
-        f"{say.counted(len(seen.signals.monitor.stuck_runs or ()), 'run')} cannot be "
+        f"{counted(len(seen.signals.monitor.stuck_runs or ()), 'run')} cannot be "
         "completed"
     ),
     evidence=(lambda seen: "; ".join(seen.signals.monitor.stuck_runs or ()) or None,),

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lambdas.core.diagnosis.assessment import Assessment
-from lambdas.core.diagnosis.duration import lasting
 from lambdas.core.names import schedule_prefix
+from lambdas.core.text.count import counted
+from lambdas.core.text.duration import lasting
 
 _GENERATION = re.compile(r"raw/[a-z][a-z0-9_]*/g(\d+)/")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -54,12 +55,6 @@ def few(number: int) -> str:
 def clock(moment: datetime | None) -> str:
     """`13:05 UTC`, for a headline."""
     return "last due" if moment is None else f"{moment:%H:%M} UTC"
-
-
-def counted(number: float, noun: str) -> str:
-    """`1 file`, `3 files`, `1,234,567 rows`."""
-    shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
-    return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
 
 
 # names -------------------------------------------------------------------------------

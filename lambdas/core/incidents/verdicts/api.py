@@ -19,6 +19,7 @@ from lambdas.core.diagnosis.causes.rule import Audience, Stage
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.names import API
+from lambdas.core.text.count import counted
 
 CAUSE = "credentials_rejected"
 TOGETHER_FROM = 2
@@ -54,7 +55,7 @@ def api_verdict(name: str, rejected: Sequence[Rejected]) -> Verdict:
     """One verdict on all of an API's datasets; well, if there are none."""
     verdicts = [one.verdict for one in rejected]
     late = sum(one.state.late for one in verdicts)
-    count = f"{len(verdicts)} dataset{'' if len(verdicts) == 1 else 's'}"
+    count = counted(len(verdicts), "dataset")
     return Verdict(
         dataset=name,
         state=State.PASS,

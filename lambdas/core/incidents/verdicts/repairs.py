@@ -13,6 +13,7 @@ from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem, Repair, Repaired
 from lambdas.core.names import LOADING
+from lambdas.core.text.count import counted
 
 NOT_NOTIFIED = "not_notified"
 _ORDER = (NOT_NOTIFIED, "pipe_stopped", "load_failed", "load_partial", "load_unseen")
@@ -128,14 +129,13 @@ def _refused_message(repaired: Repaired) -> Message:
 
 def _loaded_message(repaired: Repaired) -> Message:
     name, files = repaired.dataset, len(repaired.files)
-    counted = f"{files} file{'' if files == 1 else 's'}"
     how = (
         "the pipe was not notified of; they were loaded by REFRESH"
         if repaired.repair is Repair.REFRESHED
         else "failed to load at first; they were landed again and are loaded now"
     )
     return Message(
-        headline=f"{name}: {counted} that {how}",
+        headline=f"{name}: {counted(files, 'file')} that {how}",
         blocks=(
             block("Files", list(repaired.files), listed=True),
             block(

@@ -132,7 +132,8 @@ def test_a_person_is_told_how_many_were_refused_and_where_they_are(
     pulling._print(result, as_json=False)
     told = capsys.readouterr().out
     assert "cats: 4 rows landed" in told
-    assert "2 records are not as the contract of cats has them" in told
+    assert "not as the contract of cats has them" in told
+    assert "with the reason: 2 records" in told
     assert result.quarantined[0].key in told
     shown = runs.as_text(world.state.read("cats"), [result.run])
     head, line = shown.splitlines()[1:3]
