@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.adapters.state.columns import StoredColumns
 from lambdas.adapters.state.items import FAILED, monitor_items
-from lambdas.adapters.state.runs import STAMP_TRIES, StateTable
+from lambdas.adapters.state.runs import STAMP_TRIES, StateTable, awaiting_load
 from lambdas.core.backfill.backfill import Backfill
 from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.errors import RunErrorKind, StateConflict
@@ -509,3 +509,35 @@ def test_a_write_that_failed_for_another_reason_is_no_conflict(table: Any) -> No
         state.record_landed(*landed_of("cats"))
     with pytest.raises(ClientError, match="ThrottlingError"):
         state.next_lane_stamp("cats", START)
+
+
+def test_each_item_stands_where_the_table_says(table: Any) -> None:
+    state = StateTable(dynamodb=table, table="state")
+    asked = Backfill(
+        dataset="cats", backfill_id="b1", start=1, end=9, slice="4", created_at=START
+    )
+    state.keep_backfill(asked)
+    state.next_lane_stamp("cats", START)
+    for lane in (None, "b1-1"):
+        run = dataclasses.replace(RUN, lane=lane)
+        state.record_committing(state.read(run.state_name), run)
+    items = table.scan(TableName="state")["Items"]
+    assert sorted((item["pk"]["S"], item["sk"]["S"]) for item in items) == [
+        ("COMMITTING", "cats"),
+        ("COMMITTING", "cats/b1-1"),
+        ("DATASET#cats", "BACKFILL#b1"),
+        ("DATASET#cats", "LANE#b1-1"),
+        ("DATASET#cats", "LANERUN#b1-1#20130101T050000.123Z-0123456789ab"),
+        ("DATASET#cats", "LANES"),
+        ("DATASET#cats", "RUN#20130101T050000.123Z-0123456789ab"),
+        ("DATASET#cats", "STATE"),
+    ]
+
+
+def test_a_run_is_awaited_once_it_has_landed_rows() -> None:
+    key = f"raw/cats/g1/dt=2013-01-01/{RUN.run_id}-00001.ndjson.gz"
+    whole = dataclasses.replace(RUN, newest_key=key, finished_at=START)
+    assert len(awaiting_load("state", whole)) == 1
+    for short in ({"newest_key": None}, {"finished_at": None}):
+        changed: dict[str, Any] = short
+        assert awaiting_load("state", dataclasses.replace(whole, **changed)) == ()
