@@ -135,7 +135,7 @@ class Restoration:
 
     def _dropped(self, pipe: str) -> Sequence[str]:
         """A pipe that has lost its table stays stopped: it goes."""
-        return [f"DROP PIPE IF EXISTS {pipe}"] if self._with_rows else []
+        return [loading.drop_pipe(pipe)] if self._with_rows else []
 
     def _rows(self, copy: str) -> Sequence[str]:
         return [copy] if self._with_rows else []

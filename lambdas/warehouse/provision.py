@@ -41,6 +41,7 @@ LONGEST_WAIT_S = 20.0
 MOST_REPEATS = 5
 """Of a relation that is made while its columns change."""
 _SHOWN_NAME = 1  # the second column of SHOW PIPES and of SHOW DYNAMIC TABLES
+_SHOWN_COMMENT = 7  # of SHOW PIPES
 
 
 class ClosableWarehouse(Warehouse, Protocol):
@@ -72,9 +73,11 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingObjects:
-    """What stands in Snowflake: pipes and dynamic tables by name, and comments."""
+    """What stands in Snowflake: each pipe's name and comment, the names of dynamic
+    tables, and comments of those.
+    """
 
-    pipes: frozenset[str]
+    pipes: Mapping[str, str]
     dynamic_tables: frozenset[str]
     said: frozenset[str]
 
@@ -265,7 +268,7 @@ class Provisioner:
         pipes = warehouse.query(loading.show_pipes(self._database))
         dynamic = warehouse.query(views.show_dynamic_tables(self._database))
         return ExistingObjects(
-            pipes=frozenset(str(row[_SHOWN_NAME]) for row in pipes),
+            pipes={str(row[_SHOWN_NAME]): str(row[_SHOWN_COMMENT]) for row in pipes},
             dynamic_tables=frozenset(str(row[_SHOWN_NAME]) for row in dynamic),
             said=frozenset(value for row in dynamic for value in map(str, row)),
         )
@@ -323,7 +326,7 @@ class Provisioner:
             seen = self._columns.of(dataset.name).columns
         digest = _digest([*table, *self._of_relation(dataset, seen), *pipe])
         name = names.pipe(self._database, dataset.name, loading.generation(dataset))
-        if digest in made and _shown(name) in known.pipes:
+        if digest in made and self._hears(name, known):
             return digest
         for statement in table:
             warehouse.query(statement)
@@ -468,14 +471,23 @@ class Provisioner:
         pipe before it loaded.
 
         A new pipe is told of what landed before it could hear of it. One that takes
-        the place of another knows nothing of what that one loaded, and would load seven
-        days again: what was missed in between is found by the repair function, by the
-        history and the rows of each file.
+        the place of another, or of itself with another topic, knows nothing of what
+        that one loaded, and would load seven days again: what was missed in between is
+        found by the repair function, by the history and the rows of each file.
         """
+        hears = self._hears(pipe, known)
+        if not hears and _shown(pipe) in known.pipes:
+            warehouse.query(loading.drop_pipe(pipe))
         for statement in statements:
             warehouse.query(statement)
-        if _shown(pipe) not in known.pipes and not warehouse.query(loaded):
+        if not hears and not warehouse.query(loaded):
             warehouse.query(loading.refresh_pipe(pipe))
+
+    def _hears(self, pipe: str, known: ExistingObjects) -> bool:
+        """Whether it stands, and was made with the topic of now. Earlier versions of
+        ours left no comment.
+        """
+        return known.pipes.get(_shown(pipe)) in ("", self._landing.topic_arn)
 
     def _make_freshness(self, warehouse: Warehouse, datasets: Sequence[str]) -> None:
         role = self._settings.reader_role

@@ -113,7 +113,7 @@ class CloudFormation:
                 f"Stack [{name}] cannot be deleted while TerminationProtection is "
                 "enabled"
             )
-        if users := self._importers(name):
+        if users := self._importers(name, _exported(known.template)):
             raise StackRefused(
                 f"Cannot delete export of {name} as it is in use by {', '.join(users)}."
             )
@@ -150,6 +150,9 @@ class CloudFormation:
             if key[0] == stack.name
         }
         outputs = self.deployment.outputs.get(stack.name, {})
+        exports = {
+            name: self.deployment.exports[name] for name in _exported(known.template)
+        }
         self._replaced.clear()
         self._say(known, "UPDATE_IN_PROGRESS")
         work, run = self._work(stack)
@@ -160,11 +163,14 @@ class CloudFormation:
                 if not self._apply(work, logical_id):
                     touched.pop()
             work.finish()
+            self._keep_what_is_imported(stack, exports)
         except _FAULTS as fault:
             run.late.clear()
             self._say(known, "UPDATE_ROLLBACK_IN_PROGRESS")
             self.deployment.outputs[stack.name] = outputs
-            self._delete_half_made(work, touched[-1])
+            self.deployment.exports.update(exports)
+            for logical_id in touched[-1:]:
+                self._delete_half_made(work, logical_id)
             self._roll_back(known, before, touched, str(fault))
             raise StackFailed(stack.name, known.status, str(fault)) from fault
         gone = [key[1] for key in before if key[1] not in work.order()]
@@ -318,15 +324,23 @@ class CloudFormation:
             one.logical_id: one for one in run.functions.values()
         }
 
-    def _importers(self, name: str) -> list[str]:
-        """The other stacks that import what this one exports."""
-        exported = {
-            str(output["Export"]["Name"])
-            for output in self.stacks[name]
-            .template.template.get("Outputs", {})
-            .values()
-            if "Export" in output
-        }
+    def _keep_what_is_imported(
+        self, stack: AssembledStack, before: Mapping[str, object]
+    ) -> None:
+        """Raises DeployFailed for an export that is other or gone, and in use."""
+        after = _exported(stack)
+        for name, value in before.items():
+            if name in after and self.deployment.exports[name] == value:
+                continue
+            if users := self._importers(stack.name, {name}):
+                done = "updated" if name in after else "deleted"
+                raise DeployFailed(
+                    f"Export {name} cannot be {done} as it is in use by "
+                    f"{', '.join(users)}"
+                )
+
+    def _importers(self, name: str, exported: set[str]) -> list[str]:
+        """The other stacks that import one of these exports of this one."""
         return sorted(
             other
             for other, stack in self.stacks.items()
@@ -350,6 +364,14 @@ class CloudFormation:
         name = stack.template.name
         stack_id = self._run().arn("cloudformation", f"stack/{name}/embedded")
         self.cloud.keep_stack(name, stack_id, status)
+
+
+def _exported(stack: AssembledStack) -> set[str]:
+    return {
+        str(output["Export"]["Name"])
+        for output in stack.template.get("Outputs", {}).values()
+        if "Export" in output
+    }
 
 
 def _stays(policy: str | None, *, on_create: bool) -> bool:

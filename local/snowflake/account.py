@@ -52,6 +52,7 @@ class Pipe:
     topic_arn: str | None
     owner: str
     created_at: datetime
+    comment: str = ""
     state: str = "RUNNING"
     paused_at: datetime | None = None
     seen: dict[str, datetime] = field(default_factory=dict)

@@ -236,7 +236,8 @@ class Statements:
             {"SCHEMA": name.rpartition(".")[0], "STAGE": stage, "TABLE": table},
         )
         self._pipes.check(match["copy"])
-        topic = options(match["options"]).get("AWS_SNS_TOPIC")
+        given = options(match["options"])
+        topic = given.get("AWS_SNS_TOPIC")
         if topic is not None:
             self._aws.subscribe(topic)
         self._account.pipes[name] = Pipe(
@@ -248,6 +249,7 @@ class Statements:
             topic_arn=topic,
             owner=session.role,
             created_at=now,
+            comment=given.get("COMMENT", ""),
         )
         self._access.owners[Thing("PIPE", name)] = session.role
         return done(f"Pipe {name} successfully created.")
@@ -403,7 +405,8 @@ def _pipe_rows(pipes: Iterable[Pipe]) -> Answer:
         rows.append(
             (
                 pipe.created_at.isoformat(), name, database, schema, pipe.copy_text,
-                pipe.owner, pipe.topic_arn, "", None, None, None, "ROLE", None, "STAGE",
+                pipe.owner, pipe.topic_arn, pipe.comment, None, None, None, "ROLE",
+                None, "STAGE",
             )
         )  # fmt: skip
     return Answer(columns=columns, rows=rows)

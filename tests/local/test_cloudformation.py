@@ -203,9 +203,7 @@ def test_a_bucket_that_holds_something_leaves_delete_failed(
     assert name not in buckets(life)
 
 
-def test_a_stack_whose_exports_are_imported_is_not_deleted(
-    life: CloudFormation, assembly: Assembly, unique: str
-) -> None:
+def one_imports_of_another(assembly: Assembly, unique: str) -> tuple[str, str]:
     exporter, importer = f"{unique}-a", f"{unique}-b"
     assembly.dependencies = {importer: [exporter]}
     assembly.stacks = {
@@ -219,6 +217,34 @@ def test_a_stack_whose_exports_are_imported_is_not_deleted(
             Topic=topic(Properties={"DisplayName": {"Fn::ImportValue": exporter}})
         ),
     }
+    return exporter, importer
+
+
+@pytest.mark.parametrize("how", ["updated", "deleted"])
+def test_an_export_that_is_imported_is_neither_changed_nor_removed(
+    life: CloudFormation, assembly: Assembly, unique: str, how: str
+) -> None:
+    exporter, importer = one_imports_of_another(assembly, unique)
+    life.deploy(assembly.write())
+    before = life.deployment.exports[exporter]
+    other = assembly.stacks[exporter]
+    if how == "updated":
+        other["Outputs"]["Arn"]["Value"] = "another"
+    else:
+        del other["Outputs"]
+    assembly.write()
+    with pytest.raises(
+        StackFailed, match=f"cannot be {how} as it is in use by {importer}"
+    ) as failed:
+        life.deploy(assembly.write())
+    assert failed.value.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert life.deployment.exports[exporter] == before
+
+
+def test_a_stack_whose_exports_are_imported_is_not_deleted(
+    life: CloudFormation, assembly: Assembly, unique: str
+) -> None:
+    exporter, importer = one_imports_of_another(assembly, unique)
     life.deploy(assembly.write())
     with pytest.raises(StackRefused, match=f"in use by {importer}"):
         life.delete(exporter)

@@ -136,6 +136,11 @@ class Life:
     def database(self) -> str:
         return self.stack.project.environment.snowflake.database
 
+    def topic(self) -> str:
+        landing = self.stack.deployment.outputs["catflap-dev-landing"]
+        (found,) = (str(one) for name, one in landing.items() if "RefLanded" in name)
+        return found
+
     def status(self, part: str) -> str:
         return self.stack.cloudformation.stacks[f"catflap-dev-{part}"].status
 
@@ -317,6 +322,22 @@ def test_another_environment_an_end_and_another_beginning(life: Life) -> None:
         ]
     )
     life.deploy()
+    life.live()
+    assert life.faults() == {}
+
+
+@pytest.mark.long
+def test_pipes_that_outlived_their_topic_listen_to_the_next_one(life: Life) -> None:
+    """Whoever destroys and deploys again without the teardown SQL."""
+    for name in life.datasets:
+        life.declare(name, write_disposition="merge")
+    life.deploy()
+    life.live()
+    before = life.topic()
+    empty(life, life.stack.bucket())
+    life.stack.cloudformation.destroy()
+    life.deploy()
+    assert life.topic() != before
     life.live()
     assert life.faults() == {}
 

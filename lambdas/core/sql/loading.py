@@ -234,14 +234,25 @@ def create_runs_pipe(landing: LandingLocation) -> str:
 
 
 def _pipe(name: str, landing: LandingLocation, copy: str) -> str:
+    """No statement shows or changes the topic of a pipe that stands, so that a comment
+    says which it was made with.
+    """
+    topic = names.literal(landing.topic_arn)
     return (
         f"CREATE PIPE IF NOT EXISTS {name} AUTO_INGEST = TRUE "
-        f"AWS_SNS_TOPIC = {names.literal(landing.topic_arn)} AS {copy}"
+        f"AWS_SNS_TOPIC = {topic} COMMENT = {topic} AS {copy}"
     )
 
 
+def drop_pipe(pipe: str) -> str:
+    """End a pipe, and with it what it remembers of the files it loaded."""
+    return f"DROP PIPE IF EXISTS {pipe}"
+
+
 def show_pipes(database: str) -> str:
-    """The pipes there are; `name` is the second column. Needs no warehouse."""
+    """The pipes there are; `name` is the second column, `comment` the eighth. Needs no
+    warehouse.
+    """
     return f"SHOW PIPES IN SCHEMA {names.identifier(database)}.{names.RAW_SCHEMA}"
 
 

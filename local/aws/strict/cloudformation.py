@@ -47,6 +47,9 @@ RULES: Mapping[str, str] = {
     "a stack whose exports are imported is not deleted": (
         f'{_GUIDE}, "Get exported outputs from a deployed stack"'
     ),
+    "an export that is imported is neither changed nor removed": (
+        f'{_GUIDE}, "Get exported outputs from a deployed stack"'
+    ),
     "a deleted policy resets its topic, whoever set it last": (
         "AWS::SNS::TopicPolicy, delete handler"
     ),

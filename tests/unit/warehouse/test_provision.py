@@ -58,6 +58,7 @@ class FakeWarehouse:
         self.statements: list[str] = []
         self.denied = denied
         self.pipes = pipes
+        self.comment = SETTINGS.landed_topic_arn
         self.role = role
         self.dynamic: dict[str, str] = {}
         self.refuses: dict[str, WarehouseError] = {}
@@ -96,7 +97,8 @@ class FakeWarehouse:
                 "'"
             )[0]
         if statement.startswith("SHOW PIPES"):
-            return [("created", pipe, "DB") for pipe in self.pipes]
+            row = ("created", "", "DB", "RAW", "COPY", "ADMIN", "channel")
+            return [(*row[:1], pipe, *row[2:], self.comment) for pipe in self.pipes]
         if statement.startswith("DESC"):
             return [
                 ("STORAGE_AWS_IAM_USER_ARN", "String", "arn:snowflake", ""),
@@ -227,6 +229,28 @@ def test_only_a_new_pipe_is_refreshed() -> None:
 
     refreshed = warehouse.told("ALTER PIPE")
     assert refreshed == [f"ALTER PIPE CATFLAP_TEST.RAW.WEATHER_G{number} REFRESH"]
+
+
+@pytest.mark.parametrize(
+    ("comment", "is_deaf"),
+    [("arn:another", True), ("", False), ("arn:aws:sns:eu-west-1:1:landed", False)],
+)
+def test_a_pipe_that_listens_to_another_topic_is_made_anew(
+    comment: str,
+    is_deaf: bool,  # noqa: FBT001 - a case of the table
+) -> None:
+    name = f"FLIGHTS_G{generation(flights())}"
+    warehouse = FakeWarehouse(pipes=[name, "_RUNS"])
+    warehouse.comment = comment.replace(":1:", ":123456789012:")
+
+    provisioner(warehouse).make_objects(catalogue("flights"))
+
+    both = {f"DROP PIPE IF EXISTS CATFLAP_TEST.RAW.{one}" for one in (name, "_RUNS")}
+    assert set(warehouse.told("DROP PIPE")) == (both if is_deaf else set())
+    told = warehouse.statements
+    for dropped in warehouse.told("DROP PIPE"):
+        made = dropped.replace("DROP PIPE IF EXISTS", "CREATE PIPE IF NOT EXISTS")
+        assert any(one.startswith(made) for one in told[told.index(dropped) :])
 
 
 def test_a_pipe_that_takes_anothers_place_loads_nothing_again() -> None:
