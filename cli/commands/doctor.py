@@ -1,9 +1,10 @@
 """Find what would stop a deploy or a pull, and say what to do about it.
 
 Asks AWS and Snowflake: account, CDK bootstrap, stacks that cannot be deployed, Lambda's
-concurrency, secrets, unconfirmed e-mail addresses, the warehouse. Changes nothing.
+concurrency, secrets, unconfirmed e-mail addresses, the warehouse. Changes nothing; with
+--send a test message goes to each channel, and a pager is triggered and resolved.
 
-Example: catflap doctor --env prod
+Example: catflap doctor --env prod --send
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from typing import Annotated
+
+import typer
 
 from cli import options
 from cli.deployed.environment import deployed
@@ -27,6 +31,9 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send a test message to each channel.")
+    ] = False,
     as_json: options.Json = False,
 ) -> int:
     """Print each precondition; 1 if one is not met or not known. Raises BadInput,
@@ -39,6 +46,10 @@ def run(
     # The connector signs for a region, and asks only this variable for it.
     os.environ.setdefault("AWS_REGION", reached.environment.region)
     found = list(preconditions(reached, catalogue))
+    if send:
+        from cli.deployed.sample_messages import sent  # noqa: PLC0415 - as above
+
+        found += sent(reached, catalogue)
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found]))
     else:

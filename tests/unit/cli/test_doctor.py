@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 
 from cli.deployed import preconditions
 from cli.deployed.environment import Deployed
+from cli.deployed.sample_messages import notices, places
 from cli.main import run
+from lambdas.core.dataset import Owner
+from lambdas.core.incidents.incident import NoticeKind
+from local.loopback import Answer, Asked, LoopbackServer
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = json.dumps(
@@ -49,10 +54,12 @@ def doctor(
         ),
     )
 
-    def ask(environment: str = "dev") -> tuple[int, dict[str, tuple[str, str]]]:
+    def ask(
+        environment: str = "dev", *more: str
+    ) -> tuple[int, dict[str, tuple[str, str]]]:
         code = run(
             [
-                "doctor", "--env", environment, "--json",
+                "doctor", "--env", environment, "--json", *more,
                 "--environments", str(tmp_path),
                 "--datasets", str(ROOT / "datasets"), "--apis", str(ROOT / "apis"),
             ]
@@ -123,3 +130,55 @@ def test_another_account_is_not_asked_for_anything_else(doctor: Doctor) -> None:
     assert found["account"][0] == "bad"
     assert "says 000000000000" in found["account"][1]
     assert found.keys() == {"account", "Snowflake"}
+
+
+def test_a_test_message_is_sent_to_each_place_or_said_not_to_be(
+    doctor: Doctor,
+) -> None:
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    name = "catflap-dev-notifications-EngineersE9FA6DBF-x"
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    queue = sqs.create_queue(QueueName="mails")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    arn = attributes["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    posted: list[dict[str, object]] = []
+
+    def slack(asked: Asked) -> Answer:
+        posted.append(asked.json)
+        return Answer(body=b"ok")
+
+    with LoopbackServer(slack) as server:
+        boto3.client("secretsmanager").create_secret(
+            Name="catflap/slack", SecretString=json.dumps({"webhook_url": server.url})
+        )
+        code, found = doctor("dev", "--send")
+
+    assert code == 1
+    taken = {what for what, (state, _) in found.items() if state == "ok"}
+    assert {what for what in taken if what.startswith("message")} == {
+        "message: sns, engineers",
+        "message: slack, engineers",
+        "message: slack, stakeholders",
+    }
+    assert found["message: sns, stakeholders"][0] == "bad"
+    assert "Nothing is late" in json.dumps(posted)
+    (mail,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert "A test of catflap dev" in mail["Body"]
+
+
+def test_an_owners_channels_get_one_each_and_a_pager_a_page_and_its_end() -> None:
+    owners = [
+        Owner(team="a", slack="#a"),
+        Owner(team="b", slack="#a", stakeholders="#b"),
+    ]
+    told = list(places(["slack", "pagerduty"], owners))
+    assert [str(one) for one in told] == [
+        "slack, engineers", "slack, #a", "slack, stakeholders", "slack, #b",
+        "pagerduty, engineers",
+    ]  # fmt: skip
+    page, end = notices(told[-1], "dev", now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert (page.page, end.kind) == (True, NoticeKind.RESOLVED)
+    assert page.incident_id == end.incident_id
+    (mail,) = notices(told[0], "dev", now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert not mail.page
