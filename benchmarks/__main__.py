@@ -210,8 +210,10 @@ def importing(rounds: int, folder: Path) -> str:
     """Import the functions as they are deployed."""
     del rounds
     told = measured().partition(": medians")[0]
-    table = bundles.report(folder)
-    return f"{told}: CPU time, the best of {bundles.RUNS} imports.\n\n{table}"
+    return (
+        f"{told}: CPU time, the best of {bundles.RUNS} imports.\n\n"
+        f"{bundles.report(folder)}\n\n{bundles.synthesis(folder)}"
+    )
 
 
 SECTIONS: Mapping[str, Callable[[int, Path], str]] = {

@@ -13,7 +13,7 @@ from lambdas.core.errors import BadInput
 from project.environment import Environment
 from stacks.constructs import nag
 from stacks.constructs.alarms import add_dashboard, watch_function, watch_pulls
-from stacks.constructs.bundle import SNOWFLAKE_LOCK, Bundle
+from stacks.constructs.bundle import WITH_CONNECTOR
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.freshness import FreshnessStack
 from stacks.ingestion import IngestionStack
@@ -47,14 +47,11 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
     nag.check(app)
     landing = LandingStack(app, environment=environment, catalogue=catalogue)
     notifications = NotificationsStack(app, environment=environment, key=landing.key)
-    with_connector = Bundle(
-        slices=("freshness", "repair", "reports", "warehouse"), lock=SNOWFLAKE_LOCK
-    )
     warehouse = WarehouseStack(
         app,
         environment=environment,
         catalogue=catalogue,
-        bundle=with_connector,
+        bundle=WITH_CONNECTOR,
         landing=landing,
         notifications=notifications,
     )
@@ -69,21 +66,21 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
         app,
         environment=environment,
         catalogue=catalogue,
-        bundle=with_connector,
+        bundle=WITH_CONNECTOR,
         landing=landing,
         notifications=notifications,
     )
     repair = RepairStack(
         app,
         environment=environment,
-        bundle=with_connector,
+        bundle=WITH_CONNECTOR,
         landing=landing,
         notifications=notifications,
     )
     reports = ReportsStack(
         app,
         environment=environment,
-        bundle=with_connector,
+        bundle=WITH_CONNECTOR,
         landing=landing,
         notifications=notifications,
     )

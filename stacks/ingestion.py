@@ -16,7 +16,7 @@ from lambdas.core.names import backfills_queue_name, pulls_queue_name
 from lambdas.core.settings import PullSettings
 from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.constructs.bundle import LOCK, Bundle
+from stacks.constructs.bundle import PULL
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
     keep_pulled,
@@ -94,7 +94,7 @@ class IngestionStack(CatflapStack):
             environment=environment,
             slice_name="pull",
             description="Pulls one dataset from its API to the landing zone",
-            code=Bundle(slices=("pull",), lock=LOCK).code(),
+            code=PULL.code(),
             settings=PullSettings(
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,

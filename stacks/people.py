@@ -18,7 +18,7 @@ from lambdas.core.names import SLACK_URL
 from lambdas.core.settings import PeopleSettings, SlackSettings
 from project.environment import Environment
 from stacks.catflap_stack import CatflapStack
-from stacks.constructs.bundle import LOCK, Bundle
+from stacks.constructs.bundle import PEOPLE
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import allow, keep_edits, read_catalogue, read_secrets
 from stacks.constructs.lambda_function import CatflapFunction
@@ -47,10 +47,9 @@ class PeopleStack(CatflapStack):
             app, "people", environment=environment, description="what people do"
         )
         self._notifications = notifications
-        bundle = Bundle(slices=("slack", "people"), lock=LOCK)
         queue = self._queue()
-        self._front(environment, bundle, queue)
-        self._worker(environment, bundle, queue, landing=landing, pulls=pulls)
+        self._front(environment, queue)
+        self._worker(environment, queue, landing=landing, pulls=pulls)
 
     def _queue(self) -> sqs.Queue:
         dead = DeadLetters(
@@ -74,9 +73,7 @@ class PeopleStack(CatflapStack):
             ),
         )
 
-    def _front(
-        self, environment: Environment, bundle: Bundle, queue: sqs.Queue
-    ) -> None:
+    def _front(self, environment: Environment, queue: sqs.Queue) -> None:
         secret = environment.channel_secrets["slack"]
         front = CatflapFunction(
             self,
@@ -84,7 +81,7 @@ class PeopleStack(CatflapStack):
             environment=environment,
             slice_name="slack",
             description="Verifies what Slack sends, and queues it",
-            code=bundle.code(),
+            code=PEOPLE.code(),
             settings=SlackSettings(
                 slack_secret=secret, people_queue_url=queue.queue_url
             ),
@@ -107,7 +104,6 @@ class PeopleStack(CatflapStack):
     def _worker(
         self,
         environment: Environment,
-        bundle: Bundle,
         queue: sqs.Queue,
         *,
         landing: LandingStack,
@@ -119,7 +115,7 @@ class PeopleStack(CatflapStack):
             environment=environment,
             slice_name="people",
             description="Does what people asked for in Slack",
-            code=bundle.code(),
+            code=PEOPLE.code(),
             settings=PeopleSettings(
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,

@@ -92,6 +92,13 @@ class Bundle:
         )
 
 
+PULL = Bundle(slices=("pull",), lock=LOCK)
+PEOPLE = Bundle(slices=("slack", "people"), lock=LOCK)
+WITH_CONNECTOR = Bundle(
+    slices=("freshness", "repair", "reports", "warehouse"), lock=SNOWFLAKE_LOCK
+)
+
+
 def objects_digest(catalogue: Catalogue) -> str:
     """A hash of the datasets and of the code that writes their statements."""
     whole = hashlib.sha256(catalogue_to_json(catalogue).encode())

@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from stacks.constructs import bundle
-from stacks.constructs.bundle import LOCK, ROOT, SNOWFLAKE_LOCK, Bundle
+from stacks.constructs.bundle import (
+    LOCK,
+    PULL,
+    ROOT,
+    SNOWFLAKE_LOCK,
+    WITH_CONNECTOR,
+    Bundle,
+)
 from tests.stacks.import_graph import file_of, modules_below
 
-PULL = Bundle(slices=("pull",), lock=LOCK)
-WITH_CONNECTOR = Bundle(slices=("freshness", "warehouse"), lock=SNOWFLAKE_LOCK)
 IMPORT_NAMES = {
     "aws-lambda-powertools": "aws_lambda_powertools",
     "slack-sdk": "slack_sdk",
