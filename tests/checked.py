@@ -48,8 +48,11 @@ class MemoryChecks:
             self.remembered.pop(name, None)
             self.kept.pop(name, None)
 
-    def newest_landed(self, dataset: str) -> LandedPull | None:
-        return self.landed.get(dataset)
+    def newest_landed(
+        self, dataset: str, *, with_rows: bool = False
+    ) -> LandedPull | None:
+        newest = self.landed.get(dataset)
+        return None if with_rows and newest and not newest.rows else newest
 
     def observed(self, dataset: str) -> Observed:
         return self.columns.get(dataset, NOTHING_OBSERVED)

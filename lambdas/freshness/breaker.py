@@ -18,13 +18,15 @@ from lambdas.core.quality.release import (
     Shown,
     WaitingRun,
     held_query,
+    is_by_pull,
+    oldest_pull,
     outcome_of,
     overdue,
     record_runs,
     shown_until_query,
     waiting_query,
 )
-from lambdas.core.quality.result import DatasetChecks
+from lambdas.core.quality.result import DatasetChecks, QualityResult
 
 LOG = logging.getLogger("catflap.freshness.breaker")
 WAITING_KEPT = 20
@@ -40,6 +42,9 @@ class Breaker:
         self._waiting: dict[str, list[WaitingRun]] = {}
         self._held: dict[str, list[str]] = {}
         self._until: dict[str, datetime | None] = {}
+        self._failed: dict[str, tuple[str, ...]] = {}
+        """Runs that failed, while what shows without them is measured."""
+        self._without: dict[str, Sequence[QualityResult]] = {}
         self._judged_alone = 0
 
     def waiting(
@@ -61,9 +66,15 @@ class Breaker:
             except WarehouseError as error:
                 LOG.warning("the runs of %s wait: %s", name, error)
                 continue
-            whole = [one.run_id for one in self._waiting[name] if one.is_whole]
-            found[name] = tuple(sorted(whole))
+            found[name] = self._candidates(dataset)
         return found
+
+    def _candidates(self, dataset: Dataset) -> tuple[str, ...]:
+        """What is judged together: all that wait and are whole, or one pull of them."""
+        whole = [one.run_id for one in self._waiting[dataset.name] if one.is_whole]
+        if whole and is_by_pull(dataset):
+            return oldest_pull(whole)
+        return tuple(sorted(whole))
 
     def decide(
         self,
@@ -72,31 +83,86 @@ class Breaker:
         checks: DatasetChecks,
         now: datetime,
     ) -> tuple[Sequence[str], list[CheckedDataset]]:
-        """The runs that are held back, and what is to be judged next: where several
-        runs fail together, each for itself.
+        """The runs that are held back, and what is to be judged next: where runs fail,
+        what shows without them, and then each for itself.
         """
         if one.candidates is None:
             return (), []
-        name, runs = one.dataset.name, one.candidates
-        outcome = outcome_of(checks.results)
-        if outcome is RunJudgement.FAIL and len(runs) > 1:
-            rest = self._waiting[name] = [
-                run for run in self._waiting[name] if run.run_id in runs
-            ]
-            first = min(run.run_id for run in rest)
-            return (), [dataclasses.replace(one, candidates=(first,))]
-        if outcome is RunJudgement.PASS:
-            self._record(asking, one.dataset, runs, Shown.PASSED, now)
-        elif outcome is RunJudgement.FAIL:
-            self._record(asking, one.dataset, runs, Shown.HELD, now)
-            self._held[name] += runs
-        late = [run.run_id for run in overdue(one.dataset, self._left(one), now)]
-        self._record(asking, one.dataset, late, Shown.UNCHECKED, now)
-        is_next = outcome is not RunJudgement.UNKNOWN
-        more = self._next(one) if is_next else []
-        if not more and (self._held[name] or self._waiting[name]):
-            self._until[name] = self._shown_until(asking, one.dataset, now)
+        dataset = one.dataset
+        name = dataset.name
+        if name in self._failed:
+            self._without[name] = checks.results
+            failed = self._failed.pop(name)
+            return (), [self._alone(one, failed)]
+        outcome = outcome_of(dataset, checks.results, self._without.get(name))
+        more = self._more_closely(one) if outcome is RunJudgement.FAIL else []
+        if more:
+            return (), more
+        if self._record_outcome(asking, one, checks, outcome, now):
+            more = self._next(one)
+        if not more:
+            # only now: it would change what the next is judged by
+            partial = [run for run in self._waiting[name] if not run.is_whole]
+            self._show_late(asking, dataset, partial, now)
+            if self._held[name] or self._waiting[name]:
+                self._until[name] = self._shown_until(asking, dataset, now)
         return self._held[name], more
+
+    def _more_closely(self, one: CheckedDataset) -> list[CheckedDataset]:
+        """Where runs fail for the first time: what shows without them, or if they
+        replace that, the first alone.
+        """
+        name, runs = one.dataset.name, one.candidates
+        if not runs or name in self._without:
+            return []
+        self._without[name] = ()
+        if one.dataset.write_disposition == "replace":
+            return [self._alone(one, runs)] if len(runs) > 1 else []
+        self._failed[name] = runs
+        return [dataclasses.replace(one, candidates=())]
+
+    def _record_outcome(
+        self,
+        asking: BatchMeasurement,
+        one: CheckedDataset,
+        checks: DatasetChecks,
+        outcome: RunJudgement,
+        now: datetime,
+    ) -> bool:
+        """Whether it is recorded, so that the next can be judged."""
+        dataset, runs = one.dataset, one.candidates or ()
+        match outcome:
+            case RunJudgement.PASS:
+                is_recorded = self._record(asking, dataset, runs, Shown.PASSED, now)
+                if is_recorded and self._without.get(dataset.name):
+                    self._without[dataset.name] = checks.results
+                return is_recorded
+            case RunJudgement.FAIL:
+                self._held[dataset.name] += runs
+                return self._record(asking, dataset, runs, Shown.HELD, now)
+            case RunJudgement.UNKNOWN:
+                waiting = self._waiting[dataset.name]
+                unknown = [run for run in waiting if run.run_id in runs]
+                self._show_late(asking, dataset, unknown, now)
+                return False
+
+    def _alone(self, one: CheckedDataset, runs: tuple[str, ...]) -> CheckedDataset:
+        """The first of runs that failed together; those of one pull stay together where
+        its rows are looked at.
+        """
+        apart = runs if is_by_pull(one.dataset) else runs[:1]
+        return dataclasses.replace(one, candidates=apart)
+
+    def _show_late(
+        self,
+        asking: BatchMeasurement,
+        dataset: Dataset,
+        waiting: Sequence[WaitingRun],
+        now: datetime,
+    ) -> None:
+        """Those of them that have waited for too long."""
+        late = [run.run_id for run in overdue(dataset, waiting, now)]
+        self._record(asking, dataset, late, Shown.UNCHECKED, now)
 
     def is_waited_for(self, dataset: str) -> bool:
         """Whether runs of it wait still."""
@@ -125,18 +191,17 @@ class Breaker:
             return None
         return until if until <= now else None
 
-    def _left(self, one: CheckedDataset) -> list[WaitingRun]:
-        return self._waiting[one.dataset.name]
-
     def _next(self, one: CheckedDataset) -> list[CheckedDataset]:
-        """The next of several runs that failed together."""
-        left = [run.run_id for run in self._left(one) if run.is_whole]
-        if not left or len(one.candidates or ()) != 1:
+        """The next of several runs that failed together, or the next pull."""
+        left = self._candidates(one.dataset)
+        if not left or not one.candidates:
             return []
         self._judged_alone += 1
         if self._judged_alone >= ONE_BY_ONE:
             return []
-        return [dataclasses.replace(one, candidates=(min(left),))]
+        if one.dataset.name in self._without:
+            return [self._alone(one, left)]
+        return [dataclasses.replace(one, candidates=left)]
 
     def _record(
         self,
@@ -145,21 +210,21 @@ class Breaker:
         runs: Sequence[str],
         how: Shown,
         now: datetime,
-    ) -> None:
-        """Write it; what cannot be written waits still."""
+    ) -> bool:
+        """Write it, and say whether it is; what cannot be written waits still."""
         if not runs:
-            return
+            return True
         name = dataset.name
         try:
             asking.ask(record_runs(self._database, name, runs, how, now))
         except WarehouseError as error:
             LOG.warning("runs of %s wait: %s", name, error)
-            self._waiting[name] = []
-            return
+            return False
         gone = {*runs}
         left = [run for run in self._waiting[name] if run.run_id not in gone]
         self._waiting[name] = left
         LOG.info("%s: %s: %s", name, how.value, ", ".join(runs[:10]))
+        return True
 
     def _runs(self, asking: BatchMeasurement, dataset: Dataset) -> list[WaitingRun]:
         rows = asking.ask(waiting_query(self._database, [dataset]))

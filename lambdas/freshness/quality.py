@@ -114,7 +114,7 @@ class QualityChecks:
             one.name not in known
             or known[one.name].waits
             or self._is_asked_for(one)
-            or self._newest_landed(one.name) != known[one.name].run_id
+            or self._newest_landed(one.name) not in {None, known[one.name].run_id}
             for one in self._datasets.values()
             if one.breaker is not None or is_hour_over(last_check_at, now)
         )
@@ -238,7 +238,14 @@ class QualityChecks:
         return newest.run_id if newest is not None and newest.rows == 0 else None
 
     def _newest_landed(self, dataset: str) -> str | None:
-        newest = [self._runs.newest_landed(one) for one in self._roots(dataset)]
+        """Of those that change what shows."""
+        newest = [
+            self._runs.newest_landed(
+                one,
+                with_rows=self._catalogue.datasets[one].write_disposition != "replace",
+            )
+            for one in self._roots(dataset)
+        ]
         return max((one.run_id for one in newest if one is not None), default=None)
 
     def _bisected(

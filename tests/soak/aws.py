@@ -229,13 +229,31 @@ class DynamoDB:
         return self
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
-        partition = request["ExpressionAttributeValues"][":pk"]["S"]
+        yield self.query(**request)
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        (partition, *beginning) = (
+            value["S"] for value in request["ExpressionAttributeValues"].values()
+        )
 
         def do() -> dict[str, Any]:
-            found = [item for (pk, _), item in self.items.items() if pk == partition]
-            return {"Items": found}
+            found = [
+                (sk, item)
+                for (pk, sk), item in self.items.items()
+                if pk == partition and sk.startswith(tuple(beginning or ("",)))
+            ]
+            if request.get("ScanIndexForward") is False:
+                found.sort(key=lambda one: one[0], reverse=True)
+            return {"Items": [item for _, item in found][: request.get("Limit")]}
 
-        yield self._do("query", do)
+        return self._do("query", do)
+
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        def do() -> dict[str, Any]:
+            self.items.pop(_key(request["Key"]), None)
+            return {}
+
+        return self._do("delete item", do)
 
     def transact_write_items(self, **request: Any) -> dict[str, Any]:
         def do() -> dict[str, Any]:

@@ -42,8 +42,13 @@ from lambdas.core.pull.run import (
 )
 from lambdas.core.pull.segment import Cut
 from lambdas.core.pull.slice import sliced
+from lambdas.core.quality import release
+from lambdas.core.quality.plan import CheckedDataset
+from lambdas.core.quality.release import WaitingRun
 from lambdas.core.records import select
 from lambdas.core.records.primary_key import Keyed, KeyedRecords
+from lambdas.freshness import breaker
+from lambdas.freshness.breaker import Breaker
 from tests.soak.aws import DynamoDB
 from tests.soak.simulation import Hooks, Shape, counted
 
@@ -99,6 +104,30 @@ class ForgetsTheQuarantine(Committer):
 
     def _complete_all(self, manifest: Manifest) -> bool:
         return super()._complete_all(dataclasses.replace(manifest, quarantined=()))
+
+
+def _together(_: Breaker, one: CheckedDataset, runs: tuple[str, ...]) -> CheckedDataset:
+    return dataclasses.replace(one, candidates=runs)
+
+
+_next_run = Breaker._next
+
+
+def _shows_the_rest(self: Breaker, one: CheckedDataset) -> list[CheckedDataset]:
+    """Once a run is judged, shows those that have waited for too long."""
+    upcoming = _next_run(self, one)
+    if upcoming:
+        name = one.dataset.name
+        waiting = [
+            dataclasses.replace(run, is_whole=False) for run in self._waiting[name]
+        ]
+        self._waiting[name] = waiting
+    return [] if upcoming else upcoming
+
+
+def _taken_as_whole(*, run_id: str, is_whole: bool, loaded_at: Any) -> WaitingRun:
+    del is_whole
+    return WaitingRun(run_id=run_id, is_whole=True, loaded_at=loaded_at)
 
 
 def _take_every_write(dynamodb: DynamoDB) -> None:
@@ -539,6 +568,34 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
         Hooks(shape=_capped),
         [patch.object(engine, "CapReached", _NeverRaised)],
     ),
+    "of several pulls only the newest is looked at": lambda: (
+        Hooks(),
+        [patch.object(breaker, "is_by_pull", lambda _: False)],
+    ),
+    "a run is blamed for what shows without it": lambda: (
+        Hooks(),
+        [patch.object(release, "_is_worse", lambda *_: True)],
+    ),
+    "runs that fail together are held back together": lambda: (
+        Hooks(),
+        [patch.object(Breaker, "_alone", _together)],
+    ),
+    "a run is judged before all of it is loaded": lambda: (
+        Hooks(),
+        [patch.object(breaker, "WaitingRun", _taken_as_whole)],
+    ),
+    "what waits shows unchecked at once": lambda: (
+        Hooks(),
+        [patch.object(breaker, "overdue", lambda _, waiting, __: waiting)],
+    ),
+    "what waits for its turn shows unchecked after its time": lambda: (
+        Hooks(),
+        [patch.object(Breaker, "_next", _shows_the_rest)],
+    ),
+    "runs that wait are forgotten": lambda: (
+        Hooks(),
+        [patch.object(Breaker, "is_waited_for", lambda *_: False)],
+    ),
 }
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -589,6 +646,15 @@ KINDS: dict[str, tuple[str, ...]] = {
         "a run that another has landed is an error",
         "spilled edges stay",
         "a spilled edge that is pointed to is removed",
+    ),
+    "a breaker shows what passed, and nothing else": (
+        "of several pulls only the newest is looked at",
+        "a run is blamed for what shows without it",
+        "runs that fail together are held back together",
+        "a run is judged before all of it is loaded",
+        "what waits shows unchecked at once",
+        "what waits for its turn shows unchecked after its time",
+        "runs that wait are forgotten",
     ),
     "what became of a run is told and kept": (
         "a pull that failed says so to nobody",

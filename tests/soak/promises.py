@@ -43,6 +43,9 @@ def check(simulation: Simulation) -> None:
     _runs_are_watched(simulation, runs)
     _failures_are_visible(simulation, runs)
     _edges_are_kept(simulation, list(states.values()))
+    if simulation.checker is not None:
+        for broken in simulation.checker.broken():
+            simulation.world.violated(broken)
     if simulation.queues.waiting:
         simulation.world.violated(f"still queued: {simulation.queues.waiting}")
     if simulation.s3.uploads:

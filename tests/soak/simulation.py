@@ -38,6 +38,7 @@ from tests.datasets import a_dataset, incremental
 from tests.soak.api import CAP, STYLES, UpstreamAnswers
 from tests.soak.aws import S3, DynamoDB, EventBridge
 from tests.soak.backfills import Backfills
+from tests.soak.breaker import BreakerShape, CheckedTables, Checker, drawn_breaker
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queues
 from tests.soak.snowpipe import GZIP, Snowpipe
@@ -58,6 +59,8 @@ from tests.soak.writing import WRITINGS
 _RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 HOURS = 6
 """How long the weather is bad."""
+CHECKS_IN_THE_END = 12
+"""A check judges a few runs each for itself, the next the next."""
 _SKEWS_S = (-7200.0, -3600.0, -300.0, -0.7, 0.7, 300.0, 7200.0)
 
 
@@ -148,6 +151,7 @@ def _catalogue(
     writing: str,
     style: str | None,
     *,
+    breaker: BreakerShape | None,
     discards: bool,
 ) -> Catalogue:
     written = WRITINGS[writing]
@@ -166,6 +170,7 @@ def _catalogue(
         write_disposition=disposition,
         columns={"v": "integer", "n": "integer"},
         contract=contract,
+        **({} if breaker is None else breaker.declares),
     )
     return Catalogue(datasets={"cats": dataset})
 
@@ -225,6 +230,7 @@ class Simulation:
         self.shape = shape = hooks.shape(drawn_shape(world))
         self.discards = seed % 3 == 0
         """Whether the contract keeps rows out that upstream has."""
+        breaker = drawn_breaker(seed)
         self.hooks = hooks
         self.writing = WRITINGS[shape.writing]
         self.style = style = None if shape.style is None else STYLES[shape.style]
@@ -233,6 +239,7 @@ class Simulation:
             world,
             writing=self.writing,
             comes_newest_first=is_declared and shape.order == "desc",
+            is_merged=shape.disposition == "merge",
         )
         self.s3 = S3(world, on_created=self._created)
         self.outrun: set[str] = set()
@@ -272,8 +279,19 @@ class Simulation:
             shape.order if is_declared else None,
             shape.writing,
             shape.style,
+            breaker=breaker,
             discards=self.discards,
         )
+        self.checker: Checker | None = None
+        if breaker is not None:
+            tables = CheckedTables(world, self.pipe, breaker)
+            self.checker = Checker(
+                world,
+                catalogue=self.catalogue,
+                dynamodb=self.dynamodb,
+                tables=tables,
+                shape=breaker,
+            )
 
     def run(self) -> Outcome:
         """Bad weather, then its end, then the promises."""
@@ -312,6 +330,10 @@ class Simulation:
                 world.at(again_s, lambda due_s=due_s: self.tick(due_s))  # type: ignore[misc]  # as above
         for part in range(1, HOURS * 2):
             world.at(part * 1800.0, self.sweep)
+        if self.checker is not None:
+            for part in range(1, HOURS * 4):
+                world.at(part * 900.0, self.check)
+                world.at(part * 900.0 + 60, self.release)
 
     def _clear_up(self) -> None:
         world = self.world
@@ -329,6 +351,9 @@ class Simulation:
         world.run_until(world.now_s + 8 * 86400)
         self.s3.expire(older_than_s=7 * 86400)
         world.run_until(world.now_s + 3600)
+        for _ in range(CHECKS_IN_THE_END):
+            self.check()
+            world.run_until(world.now_s + 900)
 
     def grow(self) -> None:
         """Upstream writes a batch. Rows are late only if the lag promises them: not
@@ -358,6 +383,16 @@ class Simulation:
         committer = self.hooks.committer(**self._ports(clock))
         self.world.counts["sweeps"] += 1
         self._carried_out("sweep", committer.sweep)
+
+    def check(self) -> None:
+        """The same, as far as quality and the breaker go."""
+        if self.checker is not None:
+            self._carried_out("check", self.checker.check)
+
+    def release(self) -> None:
+        """A person shows a run that is held back."""
+        if self.checker is not None:
+            self._carried_out("release", self.checker.release)
 
     def _invoke(self, record: dict[str, Any]) -> bool:
         """The pull function, as its handler has it."""

@@ -21,7 +21,7 @@ T = TypeVar("T")
 EPOCH = datetime(2013, 1, 1, tzinfo=UTC)
 _DEEPEST = 4
 """Invocations that stand still at once."""
-_LONGEST_PAUSE_S = 3 * 3600
+LONGEST_PAUSE_S = 3 * 3600
 
 
 class World:
@@ -128,7 +128,7 @@ class World:
     def _let_others_run(self) -> None:
         self._depth += 1
         if self._depth <= _DEEPEST:
-            self.run_until(self.now_s + self.rng.random() ** 3 * _LONGEST_PAUSE_S)
+            self.run_until(self.now_s + self.rng.random() ** 3 * LONGEST_PAUSE_S)
         self._depth -= 1
         self.note("… wakes up")
 

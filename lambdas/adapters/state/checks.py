@@ -111,13 +111,15 @@ class CheckTable:
         """Drop the bad rows that are kept: a person among them is erased."""
         self._delete(_samples_key(dataset))
 
-    def newest_landed(self, dataset: str) -> LandedPull | None:
-        """The newest run that has landed."""
+    def newest_landed(
+        self, dataset: str, *, with_rows: bool = False
+    ) -> LandedPull | None:
+        """The newest run that has landed, or the newest of those that brought rows."""
         runs = StateTable(dynamodb=self._dynamodb, table=self._table)
-        newest = runs.latest_runs(dataset, _LOOKED_AT)
-        landed = (run for run in newest if run.status is RunStatus.LANDED)
-        found = (LandedPull(run_id=run.run_id, rows=run.rows) for run in landed)
-        return next(found, None)
+        for run in runs.latest_runs(dataset, _LOOKED_AT):
+            if run.status is RunStatus.LANDED and (run.rows or not with_rows):
+                return LandedPull(run_id=run.run_id, rows=run.rows)
+        return None
 
     def observed(self, dataset: str) -> Observed:
         """The columns of its data, as the newest run that landed has left them."""

@@ -15,6 +15,8 @@ class Comparison:
     operator: str
     words: str
     holds: Callable[[float], bool]
+    excess: Callable[[float], float]
+    """How far a value is from what it must be; 0 where that has no measure."""
 
 
 OPERATORS: Mapping[str, tuple[str, str]] = {
@@ -64,6 +66,7 @@ def _made(name: str, limits: tuple[float, ...]) -> Comparison:
         operator=operator,
         words=words.format(*map(number, limits)),
         holds=lambda value: _HOLDS[name](value, limits[0], limits[-1]),
+        excess=lambda value: _excess(name, value, limits[0], limits[-1]),
     )
 
 
@@ -77,6 +80,18 @@ _HOLDS: Mapping[str, Callable[[float, float, float], bool]] = {
     "must_be_between": lambda value, least, most: least <= value <= most,
     "must_not_be_between": lambda value, least, most: not least <= value <= most,
 }
+
+
+def _excess(name: str, value: float, least: float, most: float) -> float:
+    match name:
+        case "must_be" | "must_be_between":
+            return max(least - value, value - most, 0.0)
+        case "must_be_greater_than" | "must_be_greater_or_equal_to":
+            return max(least - value, 0.0)
+        case "must_be_less_than" | "must_be_less_or_equal_to":
+            return max(value - most, 0.0)
+        case _:
+            return 0.0
 
 
 def number(value: float) -> str:

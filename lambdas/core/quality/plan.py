@@ -139,9 +139,10 @@ class QualityPlan:
             seen = one.observed.columns
             relation = f"({candidate_select(self.database, one.dataset, seen, runs)})"
         if check.on == "run":
-            if one.run_id is None:
+            run_id = max(one.candidates or (), default=one.run_id)
+            if run_id is None:
                 raise ValueError("no run is loaded yet")
-            relation = rows_of_run(relation, one.run_id)
+            relation = rows_of_run(relation, run_id)
         other, match = self._other(check)
         return CheckContext(
             dataset=one.dataset,

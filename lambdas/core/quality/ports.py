@@ -46,8 +46,10 @@ class LandedPull:
 class LandedRuns(Protocol):
     """What pulls have landed."""
 
-    def newest_landed(self, dataset: str) -> LandedPull | None:
-        """The newest run that has landed."""
+    def newest_landed(
+        self, dataset: str, *, with_rows: bool = False
+    ) -> LandedPull | None:
+        """The newest run that has landed, or the newest of those that brought rows."""
 
     def observed(self, dataset: str) -> Observed:
         """The columns of its data."""

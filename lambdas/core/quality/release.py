@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Dataset, QualityCheck
+from lambdas.core.landing.names import OF_PULL
+from lambdas.core.quality.comparison import comparison_of
 from lambdas.core.quality.result import QualityResult
 from lambdas.core.sql import names
 from lambdas.core.sql.views import loaded_runs, released_runs
@@ -57,12 +59,45 @@ class RunJudgement(StrEnum):
     UNKNOWN = "unknown"
 
 
-def outcome_of(results: Iterable[QualityResult]) -> RunJudgement:
-    """Only checks of severity error hold a run back."""
-    states = {one.state for one in results if one.severity == "error"}
+def outcome_of(
+    dataset: Dataset,
+    results: Sequence[QualityResult],
+    before: Sequence[QualityResult] | None = None,
+) -> RunJudgement:
+    """Only checks of severity error hold a run back, and only for what it brings:
+    where one of the relation fails `before` it as well, it has to be worse.
+    """
+    states = set()
+    known = before or (None,) * len(results)
+    for check, one, other in zip(dataset.quality, results, known, strict=True):
+        if one.severity == "error":
+            is_new = other is None or _is_worse(check, one, other)
+            states.add(one.state if one.state != "fail" or is_new else "pass")
     if "fail" in states:
         return RunJudgement.FAIL
     return RunJudgement.UNKNOWN if "error" in states else RunJudgement.PASS
+
+
+def _is_worse(check: QualityCheck, one: QualityResult, before: QualityResult) -> bool:
+    if before.state != "fail" or check.on == "run":
+        return True
+    comparison = comparison_of(check)
+    if comparison is None or one.value is None or before.value is None:
+        return False
+    return comparison.excess(one.value) > comparison.excess(before.value)
+
+
+def is_by_pull(dataset: Dataset) -> bool:
+    """Whether a check looks at the rows of one pull, so that pulls are judged each for
+    itself.
+    """
+    return any(one.on == "run" and one.severity == "error" for one in dataset.quality)
+
+
+def oldest_pull(runs: Iterable[str]) -> tuple[str, ...]:
+    """The runs of the oldest pull among some, its segments."""
+    ordered = sorted(runs)
+    return tuple(one for one in ordered if one[:OF_PULL] == ordered[0][:OF_PULL])
 
 
 def longest_hold(dataset: Dataset) -> timedelta:

@@ -16,6 +16,7 @@ from lambdas.core.landing.names import OF_PULL
 from lambdas.core.quality.metric import Values
 from lambdas.core.quality.result import DatasetChecks, QualityResult
 from lambdas.core.sql import names
+from lambdas.core.sql.views import loaded_runs
 
 TABLES = 50
 """Tables read by one statement."""
@@ -76,19 +77,25 @@ def columns_query(database: str, relations: Sequence[str]) -> str:
 
 def newest_loads_query(database: str, datasets: Sequence[Dataset]) -> str:
     """(DATASET, the newest run of which a row is loaded, when its newest row was) of
-    each. Where a pull replaces the one before, of what shows.
+    each. Where a pull replaces the one before, of what shows; with a circuit breaker,
+    of all that it judges, which may have no rows.
     """
     return " UNION ALL ".join(
-        f"SELECT {names.literal(one.name)} AS DATASET, MAX(_RUN_ID) AS RUN_ID, "
-        f"MAX(_LOADED_AT) AS LOADED_AT FROM {_loaded(database, one)}"
+        f"SELECT {names.literal(one.name)} AS DATASET, {_newest(database, one)}"
         for one in datasets
     )
 
 
-def _loaded(database: str, dataset: Dataset) -> str:
-    if dataset.write_disposition == "replace" and dataset.breaker is None:
-        return names.analytics_view(database, dataset.name)
-    return names.raw_table(database, dataset.name)
+def _newest(database: str, dataset: Dataset) -> str:
+    if dataset.breaker is not None:
+        runs = loaded_runs(database, dataset)
+        return f"MAX(RUN_ID), MAX(LOADED_AT) FROM ({runs}) AS A"
+    table = (
+        names.analytics_view(database, dataset.name)
+        if dataset.write_disposition == "replace"
+        else names.raw_table(database, dataset.name)
+    )
+    return f"MAX(_RUN_ID), MAX(_LOADED_AT) FROM {table}"
 
 
 def rows_of_run(relation: str, run_id: str) -> str:

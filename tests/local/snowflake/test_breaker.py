@@ -34,7 +34,7 @@ class Dam:
     def __init__(self, world: World, name: str, **changes: Any) -> None:
         self.world = world
         self.dataset: Dataset = dataset(
-            name, circuit_breaker=True, quality=[NO_NULLS], **changes
+            name, **{"circuit_breaker": True, "quality": [NO_NULLS]} | changes
         )
         world.make(self.dataset)
         self.now = STARTED
@@ -127,6 +127,55 @@ def test_of_several_runs_only_those_that_failed_are_held(world: World) -> None:
     dam.check()
 
     assert dam.shown == [(1, 1.0), (3, 3.0)]
+
+
+def test_each_pull_is_looked_at_where_a_check_is_of_its_rows(world: World) -> None:
+    of_run = [NO_NULLS | {"on": "run"}]
+    dam = Dam(world, "dam_by_run", quality=of_run, write_disposition="append")
+    dam.run([(1, None)])
+    dam.run([(2, 2.0)])
+    dam.check()
+
+    assert dam.shown == [(2, 2.0)]
+
+
+@pytest.mark.parametrize("disposition", ["append", "merge"])
+def test_a_run_is_not_blamed_for_what_shows_without_it(
+    world: World, disposition: str
+) -> None:
+    dam = Dam(world, f"dam_blame_{disposition}", write_disposition=disposition)
+    bad = dam.run([(1, None)])
+    dam.check()
+    name = dam.dataset.name
+    dam.store.wanted.append(Release(dataset=name, run_id=bad, by="mia", at=dam.now))
+    dam.check()
+    dam.run([(2, 2.0)])
+    dam.run([(3, None)])
+    dam.check()
+
+    assert dam.shown == [(1, None), (2, 2.0)]
+
+
+def test_a_pull_that_replaces_is_to_blame_for_all_its_rows(world: World) -> None:
+    dam = Dam(world, "dam_blame_replace", write_disposition="replace", primary_key=[])
+    bad = dam.run([(1, None)])
+    dam.check()
+    name = dam.dataset.name
+    dam.store.wanted.append(Release(dataset=name, run_id=bad, by="mia", at=dam.now))
+    dam.run([(2, None)])
+    dam.check()
+
+    assert dam.shown == [(1, None)]
+
+
+def test_a_pull_that_replaces_by_nothing_is_judged_as_well(world: World) -> None:
+    dam = Dam(world, "dam_empty", write_disposition="replace", primary_key=[])
+    dam.run([(1, 1.0)])
+    dam.check()
+    dam.run([])
+    dam.check()
+
+    assert dam.shown == []
 
 
 def test_a_pull_that_replaces_waits_as_a_whole(world: World) -> None:

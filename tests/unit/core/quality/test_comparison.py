@@ -38,6 +38,28 @@ def test_an_operator_holds_up_to_its_edge(
     assert not any(map(comparison.holds, fails))
 
 
+@pytest.mark.parametrize(
+    ("operator", "limit", "values"),
+    [
+        ("mustBe", 2, {1: 1, 2: 0, 5: 3}),
+        ("mustBeGreaterThan", 2, {1: 1, 3: 0}),
+        ("mustBeLessOrEqualTo", 2, {1: 0, 3: 1}),
+        ("mustBeBetween", [1, 2], {0: 1, 1: 0, 4: 2}),
+        ("mustNotBe", 2, {2: 0}),
+    ],
+)
+def test_a_value_is_so_far_from_what_it_must_be(
+    operator: str, limit: object, values: dict[float, float]
+) -> None:
+    check = QualityCheck.model_validate_json(
+        json.dumps({"metric": "rowCount", operator: limit})
+    )
+    comparison = comparison_of(check)
+
+    assert comparison is not None
+    assert {value: comparison.excess(value) for value in values} == values
+
+
 def test_no_value_may_be_invalid_where_nothing_is_said() -> None:
     comparison = comparison_of(QualityCheck(metric="invalidValues"))
 
