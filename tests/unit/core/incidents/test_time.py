@@ -10,7 +10,6 @@ import pytest
 
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.incident import (
-    REOPEN_WITHIN,
     CauseTime,
     Ending,
     HumanSide,
@@ -27,6 +26,7 @@ from tests.watched import HOUR, NOW, a_verdict
 ENGINEERS, STAKEHOLDERS, SYSTEMS = Recipient
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+REOPEN_WITHIN = 6 * HOUR
 WELL = a_verdict("pass", None)
 LATE = a_verdict("error", "pipe_stopped")
 QUIET = a_verdict("error", "upstream_quiet")
@@ -197,6 +197,13 @@ def test_a_snooze_keeps_no_blindness_back_for_good() -> None:
     assert said(told) == {(NoticeKind.BLIND, ENGINEERS)}
 
 
+def test_what_is_over_is_not_blind_whoever_has_snoozed_it() -> None:
+    blind = of(advance(opened(), BLIND, now=NOW + HOUR))
+    human = HumanSide(snoozed_until=NOW + 9 * HOUR)
+    over = advance(dataclasses.replace(blind, human=human), WELL, now=NOW + 2 * HOUR)
+    assert of(over).blind_since is None
+
+
 def test_systems_hear_of_what_people_have_silenced() -> None:
     silent = advance(None, LATE, now=NOW, is_silenced=True)
     assert said(silent) == {(NoticeKind.OPENED, SYSTEMS)}
@@ -211,6 +218,14 @@ def test_systems_hear_of_what_people_have_silenced() -> None:
         (NoticeKind.OPENED, STAKEHOLDERS),
     }
     assert [one.audience for one in over.announcements if one.page] == [ENGINEERS]
+
+
+def test_a_silence_that_comes_later_takes_back_nothing_that_was_said() -> None:
+    late = opened()
+    same = advance(late, LATE, now=NOW + HOUR, is_silenced=True)
+    assert same == Transition(incident=late)
+    end = advance(late, WELL, now=NOW + 2 * HOUR, is_silenced=True)
+    assert of(end).told == late.told
 
 
 def test_a_silence_hides_no_end_and_what_comes_back_under_one() -> None:
