@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -164,6 +165,19 @@ def test_a_check_without_a_load_announces_nothing() -> None:
     for _ in range(4):
         assert house.check(MINUTES_5).due == 1
     assert house.events.published == []
+
+
+# what is open ------------------------------------------------------------------------
+def test_an_incident_that_the_last_look_does_not_name_is_found_all_the_same() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    told = len(house.told(house.sns))
+    watch = house.state.seen["cats"]
+    house.state.seen["cats"] = dataclasses.replace(watch, incident_id=None)
+    house.check(MINUTES_5)
+    assert len(house.state.all) == 1
+    assert len(house.told(house.sns)) == told
+    assert house.state.seen["cats"].incident_id == watch.incident_id
 
 
 # what a check says of itself ---------------------------------------------------------

@@ -155,3 +155,32 @@ def test_an_erasure_is_on_record_with_its_end(loads: LoadTable) -> None:
         loads.record_erasure(one)
     assert loads.erasures("cats") == [ended, same_moment, later]
     assert loads.erasures("mice") == []
+
+
+class Noting:
+    """The table, and whether each page of items is as it was written last."""
+
+    def __init__(self, dynamodb: Any) -> None:
+        self._dynamodb = dynamodb
+        self.is_consistent: list[bool] = []
+
+    def get_paginator(self, name: str) -> Any:
+        pages, noted = self._dynamodb.get_paginator(name), self.is_consistent
+
+        class Pages:
+            def paginate(self, **asked: Any) -> Any:
+                noted.append(asked.get("ConsistentRead", False))
+                return pages.paginate(**asked)
+
+        return Pages()
+
+
+def test_a_check_begins_with_what_was_written_last(dynamodb: Any) -> None:
+    """What is stale is a message that was sent already, or a run that is loaded."""
+    noting: Any = Noting(dynamodb)
+    loads = LoadTable(dynamodb=noting, table="state")
+    for read in (loads.landed, loads.retries, loads.problems):
+        read()
+    loads.erasures("cats")
+    assert len(noting.is_consistent) >= 4
+    assert all(noting.is_consistent)

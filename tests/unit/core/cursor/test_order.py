@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import pytest
@@ -105,6 +106,34 @@ def test_what_has_no_known_order_is_refused_and_what_to_declare_is_named(
         AUTO.key(text)
     assert f"`{pattern}`" in str(refused.value)
     assert order(cursor_format=pattern, timezone="UTC").key(text)[0] in ("time", "date")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-03-01", "20240301", "2024-W09-5", "2024W095", "2024-061", "2024-03"],
+)
+def test_dates_of_all_forms_are_days_where_a_time_is_declared(text: str) -> None:
+    key = order(cursor_type="time").key(text)
+    assert key == ("date", date(2024, 3, 1), 0)
+
+
+FAMILIAR = [
+    "%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %Z",
+    "%a %b %d %H:%M:%S %z %Y", "/Date(%Q)/", "/Date(%Q%z)/",
+    "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%d-%m-%Y", "%m-%d-%Y",
+    "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p",
+    "%d/%m/%Y", "%m/%d/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y", "%d %b %Y", "%b %d, %Y",
+    "%d %B %Y", "%B %d, %Y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", FAMILIAR)
+def test_a_familiar_form_is_refused_by_name(pattern: str) -> None:
+    text = TimePattern(pattern).write(datetime(2023, 1, 19, 23, 30, 52, tzinfo=UTC))
+    with pytest.raises(ValueError, match="has no known order") as refused:
+        AUTO.key(text)
+    assert f"`{pattern}`" in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["abc", "", "5e12", "507f1f77bcf86cd799439011", "1,5"])

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from lambdas.core.diagnosis.verdict import Verdict
+from lambdas.core.incidents.channels import Routes
+from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.incident import (
     CauseTime,
     Ending,
@@ -20,7 +22,9 @@ from lambdas.core.incidents.incident import (
     advance,
     retired,
 )
+from lambdas.core.incidents.notice import notices, with_notices
 from lambdas.core.incidents.quality import CHECKS_FAILED
+from tests.datasets import a_dataset
 from tests.watched import HOUR, NOW, a_verdict
 
 ENGINEERS, STAKEHOLDERS, SYSTEMS = Recipient
@@ -431,6 +435,20 @@ def test_what_it_is_and_whether_systems_hear_of_it(
     assert ((NoticeKind.OPENED, SYSTEMS) in said(first)) is on_the_bus
     end = said(retired(of(first), now=NOW + HOUR))
     assert ((NoticeKind.RESOLVED, SYSTEMS) in end) is on_the_bus
+
+
+def test_an_incident_remembers_its_newest_hundred_notices() -> None:
+    first = advance(None, LATE, now=NOW)
+    subject = context_of(a_dataset())
+    routes: Routes = {ENGINEERS: ("slack",)}
+    told = notices(first, LATE, subject=subject, routes=routes, now=NOW)
+    incident = of(first)
+    for _ in range(101):
+        incident = with_notices(incident, told)
+    assert len(incident.notices) == 100
+    (sent,) = set(incident.notices)
+    assert (sent.at, sent.audience, sent.channel) == (NOW, "engineers", "slack")
+    assert (sent.kind, sent.page) == ("opened", True)
 
 
 def test_it_rises_in_place_and_never_falls() -> None:

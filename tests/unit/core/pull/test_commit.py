@@ -10,12 +10,19 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.errors import LandingError, StateConflict, SweepIncomplete
+from lambdas.core.columns.observed import Observed
+from lambdas.core.errors import (
+    LandingError,
+    RunBroken,
+    StateConflict,
+    SweepIncomplete,
+)
 from lambdas.core.landing.names import MANIFESTS, manifest_key, raw_key, run_key
 from lambdas.core.pull.commit import EDGE_IN_STATE, READS, Committer
 from lambdas.core.pull.manifest import (
     edge_from_bytes,
     edge_to_bytes,
+    manifest_to_json,
     old_edge_from_bytes,
 )
 from lambdas.core.pull.run import (
@@ -410,3 +417,190 @@ def test_hashes_are_written_in_one_order() -> None:
     assert written == ahead + bytes(4) + b"a" * 16 + bytes(4) + b"b" * 16
     assert edge_from_bytes(written) == edge
     assert old_edge_from_bytes(b"a" * 16 + b"b" * 16) == {b"a" * 16, b"b" * 16}
+
+
+@pytest.mark.parametrize("status", [None, RunStatus.COMMITTING, RunStatus.LANDED])
+def test_a_last_write_that_lost_is_an_error_unless_the_run_is_settled(
+    world: World, status: RunStatus | None
+) -> None:
+    def lost(*_: Any) -> DatasetState:
+        key = ("cats", run_id(1))
+        if status is None:
+            world.state.runs.pop(key, None)
+        else:
+            world.state.runs[key] = run(status=status)
+        raise StateConflict("somebody was first")
+
+    world.state.record_landed = lost  # type: ignore[method-assign,assignment]  # second
+    if status is RunStatus.LANDED:
+        assert world.commit().status is RunStatus.LANDED
+    else:
+        with pytest.raises(StateConflict, match="somebody was first"):
+            world.commit()
+
+
+# what the state says -----------------------------------------------------------------
+def test_the_state_says_what_the_run_has_left(world: World) -> None:
+    seen = Observed(columns={"id": "integer"})
+    half = resume(CursorPosition(value=9))
+    landed = world.commit(observed_after=seen, resume_after=half)
+    assert (landed.status, landed.finished_at) == (RunStatus.LANDED, NOW)
+    assert world.state.read("cats") == DatasetState(
+        dataset="cats",
+        version=2,
+        cursor=CursorPosition(value=7),
+        last_success_started_at=START,
+        newest_run_at=START,
+        resume=half,
+        observed=seen,
+    )
+    world.commit(2)
+    after = world.state.read("cats")
+    assert (after.resume, after.observed, after.lane) == (None, seen, None)
+
+
+def test_a_lane_counts_what_its_runs_have_landed(world: World) -> None:
+    before = DatasetState.fresh("cats/lane-1")
+    world.committer.commit(before, run(lane="lane-1"), world.manifest())
+    lane = world.state.read("cats/lane-1").lane
+    assert lane is not None
+    assert (lane.rows, lane.runs) == (2, (run_id(1),))
+
+
+def test_a_run_that_was_outrun_makes_nothing_visible(world: World) -> None:
+    before = world.committer.read("cats")
+    manifest = world.manifest(1)
+    world.commit(2)
+    visible = set(world.landing.objects)
+    with pytest.raises(StateConflict):
+        world.committer.commit(before, run(1), manifest)
+    assert set(world.landing.objects) - visible == {manifest_key("cats", run_id(1))}
+    assert len(world.published()) == 1
+
+
+def test_as_many_hashes_as_the_state_holds_stay_in_it(world: World) -> None:
+    edge = frozenset(sorted(wide())[:EDGE_IN_STATE])
+    world.commit(edge=edge)
+    assert world.edges() == set()
+    assert world.state.read("cats").cursor == CursorPosition(value=7, edge=edge)
+
+
+# what cannot be completed ------------------------------------------------------------
+def two(world: World) -> Manifest:
+    """A manifest of two objects, the second in quarantine."""
+    manifest = world.manifest()
+    upload = world.landing.open("quarantine/cats/q.ndjson.gz", run_id=run_id(1))
+    upload.write(b"{}\n")
+    return dataclasses.replace(manifest, quarantined=(upload.finish(1),))
+
+
+def test_a_run_that_is_half_visible_waits_for_a_person(world: World) -> None:
+    before, manifest = world.state.read("cats"), two(world)
+    (refused,) = manifest.quarantined
+    world.landing.faults = Faults(at=2)
+    with pytest.raises(Killed):
+        world.committer.commit(before, run(), manifest)
+    world.landing.faults = Faults()
+    world.landing.uploads.pop(refused.upload_id)
+    with pytest.raises(RunBroken) as broken:
+        world.committer.read("cats")
+    assert str(broken.value) == (
+        f"run {run_id(1)} of cats is half visible: 1 of 2 objects are there, and the "
+        "upload of quarantine/cats/q.ndjson.gz is gone; its rows must be pulled again "
+        "with a backfill over the run's window"
+    )
+    assert world.state.read("cats").committing == run_id(1)
+    assert world.published() == []
+
+
+@pytest.mark.parametrize("gone", ["record", "manifest"])
+def test_what_of_a_recorded_run_is_gone_is_named(world: World, gone: str) -> None:
+    world.recorded()
+    if gone == "record":
+        del world.state.runs["cats", run_id(1)]
+    else:
+        del world.landing.objects[manifest_key("cats", run_id(1))]
+    with pytest.raises(RunBroken) as broken:
+        world.committer.read("cats")
+    assert str(broken.value) == (
+        f"run {run_id(1)} of cats is recorded as committing, but its {gone} is gone; "
+        f"look for {manifest_key('cats', run_id(1))} among the bucket's versions"
+    )
+
+
+def test_a_run_that_cannot_be_completed_hinders_no_other(world: World) -> None:
+    for dataset in ("cats", "dogs"):
+        before = world.state.read(dataset)
+        made = run(dataset=dataset)
+        world.state.record_committing(
+            before, dataclasses.replace(made, status=RunStatus.COMMITTING)
+        )
+    world.landing.put(
+        manifest_key("dogs", run_id(1)),
+        manifest_to_json(dataclasses.replace(world.manifest(), dataset="dogs")),
+    )
+    with pytest.raises(SweepIncomplete) as refused:
+        world.committer.sweep()
+    (stuck,) = refused.value.stuck
+    assert (stuck.dataset, stuck.run_id, stuck.is_broken) == ("cats", run_id(1), True)
+    assert "its manifest is gone" in stuck.problem
+    assert stuck.sentence in str(refused.value)
+    assert world.state.read("dogs").committing is None
+    assert list(world.state.committing_datasets()) == ["cats"]
+
+
+def test_a_run_that_fails_for_now_is_not_broken(world: World) -> None:
+    world.recorded()
+
+    def refused(*_: object, **__: object) -> None:
+        raise LandingError("S3 did not answer")
+
+    world.landing.complete = refused  # type: ignore[method-assign]  # for now
+    with pytest.raises(SweepIncomplete) as incomplete:
+        world.committer.sweep()
+    (stuck,) = incomplete.value.stuck
+    assert (stuck.is_broken, stuck.problem) == (False, "S3 did not answer")
+
+
+def test_a_run_that_another_completed_meanwhile_is_not_stuck(world: World) -> None:
+    world.recorded()
+    other, complete = another(world), world.landing.complete
+
+    def late(*_: Any, **__: Any) -> None:
+        world.landing.complete = complete  # type: ignore[method-assign]  # as it was
+        other.read("cats")
+        raise LandingError("S3 did not answer")
+
+    world.landing.complete = late  # type: ignore[method-assign]  # once
+    assert list(world.committer.sweep()) == ["cats"]
+    assert world.state.read("cats").committing is None
+
+
+def test_a_run_file_says_which_objects_make_the_run(world: World) -> None:
+    half = resume(CursorPosition(value=9))
+    world.commit(resume_after=half, pull_id="p1", segment=3)
+    said = json.loads(world.landing.objects[run_key("cats", run_id(1))])
+    key = raw_key("cats", 1, run_id(1), 1)
+    assert said == {
+        "dataset": "cats",
+        "run_id": run_id(1),
+        "started_at": "2013-01-01T05:00:00Z",
+        "finished_at": "2013-01-01T05:03:00Z",
+        "write_disposition": "merge",
+        "pull_id": "p1",
+        "segment": 3,
+        "is_last": False,
+        "rows": 2,
+        "bytes": 17,
+        "quarantined": 0,
+        "objects": [{"key": key, "rows": 2, "bytes": 6}],
+        "cursor_before": None,
+        "cursor_after": 7,
+    }
+    world.commit(2)
+    whole = json.loads(world.landing.objects[run_key("cats", run_id(2))])
+    assert (whole["pull_id"], whole["segment"], whole["is_last"]) == (
+        run_id(2),
+        1,
+        True,
+    )

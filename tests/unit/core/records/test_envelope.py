@@ -376,6 +376,11 @@ def test_records_below_one_of_a_list_have_what_surrounds_them_read() -> None:
     assert paths(document, "d[0].rows") == ["d", "d[0].id", "d[0].next"]
 
 
+def test_an_object_below_one_of_a_list_is_read() -> None:
+    document = {"rows": [], "m": [{"a": {"next": 1}}]}
+    assert paths(document, "rows") == ["m", "m[0].a", "m[0].a.next"]
+
+
 def test_a_list_is_read_for_its_first_twenty_and_not_past_what_is_no_object() -> None:
     links = [{"a": number} for number in range(30)]
     found = [one for one in paths({"rows": [], "m": links}, "rows") if "a" in one]
