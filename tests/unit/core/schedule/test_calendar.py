@@ -201,6 +201,8 @@ def test_a_calendar_that_is_always_quiet_says_so_instead_of_searching_for_ever()
         assert due_time_between(calendar, moment, moment + 48 * HOUR) == timedelta()
         assert not has_due_time(calendar)
     assert has_due_time(Calendar(weekdays=("mon",), quiet=("00:00-23:59",)))
+    for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"):
+        assert has_due_time(Calendar(weekdays=(day,)))
 
 
 @pytest.mark.parametrize("year", [1, 1900, 9999])
