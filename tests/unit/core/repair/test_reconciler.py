@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -84,11 +85,19 @@ class Snowflake:
         self.first_rows: dict[str, tuple[int, int, int]] = {}
         self.loads_whole = True
         self.refreshes: list[tuple[str, tuple[str, ...]]] = []
+        self.refreshed_after: list[datetime] = []
         self.histories = 0
+        self.since: list[datetime] = []
+        self.run_pipe: PipeNow | None = None
+        self.run_files: set[str] = set()
+        """Run files that RAW._RUNS holds."""
+        self.deleting: list[str] = []
 
     def now(self, pipe: str) -> PipeNow:
         if pipe in self.broken:
             raise ObjectMissing(pipe)
+        if self.run_pipe is not None and pipe == "DB.RAW._RUNS":
+            return self.run_pipe
         return self.pipe
 
     def loading_whole(self, database: str) -> frozenset[str]:
@@ -105,9 +114,10 @@ class Snowflake:
 
     def refresh(self, pipe: str, prefixes: Sequence[str], after: datetime) -> int:
         self.refreshes.append((pipe, tuple(prefixes)))
+        self.refreshed_after.append(after)
         found = [
             item
-            for item in self.house.below("raw/")
+            for item in self.house.below("runs/" if "_RUNS" in pipe else "raw/")
             if item.modified_at > after and file_name(item.key) not in self.records
         ]
         for item in found if self.brings else []:
@@ -115,7 +125,8 @@ class Snowflake:
         return len(found)
 
     def history(self, dataset: str, since: datetime) -> list[LoadRecord]:
-        del dataset, since
+        del dataset
+        self.since.append(since)
         self.histories += 1
         if "history" in self.broken:
             raise WarehouseError("no answer")
@@ -135,6 +146,11 @@ class Snowflake:
         self, statement: str, parameters: Sequence[object] = ()
     ) -> list[tuple[object, ...]]:
         del parameters
+        if statement.startswith("DELETE"):
+            self.deleting.append(statement)
+            return [(3,)]
+        if "_RUN_ID IN" in statement:
+            return [(name,) for name in self.run_files]
         counts = {**dict.fromkeys(self.rows, (1, 1, 1)), **self.first_rows}
         return [
             (name, *found) for name, found in counts.items() if f"'{name}'" in statement
@@ -153,6 +169,8 @@ class House:
         self.endpoints_ = frozenset({"queue"})
         self.prefixes = frozenset({"raw/", "runs/"})
         self.number = 0
+        self.keys: dict[str, Any] = {}
+        """Of every dataset."""
 
     def below(self, prefix: str) -> list[StoredObject]:
         return [
@@ -205,7 +223,7 @@ class House:
         names = {run.dataset for run in self.watch.landed()} | {"cats"}
         context = RepairContext(
             catalogue=Catalogue(
-                datasets={name: a_dataset(name=name) for name in names}
+                datasets={name: a_dataset(name=name, **self.keys) for name in names}
             ),
             database="DB",
             watch=self.watch,
