@@ -408,7 +408,8 @@ def _date_back(value: str, lag: float) -> str:
         return moved.isoformat()[:7]
     if re.fullmatch(r"[0-9]{8}", value):
         return f"{moved:%Y%m%d}"
-    return moved.isoformat() if len(value) == _DATE_LENGTH else _refuse_lag(value)
+    is_usual = len(value) == _DATE_LENGTH and "W" not in value
+    return moved.isoformat() if is_usual else _refuse_lag(value)
 
 
 def _time_back(value: str, lag: float) -> str:

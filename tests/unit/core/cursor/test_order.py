@@ -9,6 +9,7 @@ import pytest
 from lambdas.core.cursor.order import LONGEST_CURSOR, CursorOrder
 from lambdas.core.cursor.time_pattern import TimePattern
 from lambdas.core.dataset import Incremental
+from lambdas.core.errors import BadInput
 
 AUTO = CursorOrder()
 
@@ -213,3 +214,81 @@ def test_a_pattern_that_orders_nothing_is_a_fault(pattern: str) -> None:
 )
 def test_a_pattern_that_is_a_whole_time_is_none(pattern: str) -> None:
     assert TimePattern(pattern).reading_fault() is None
+
+
+@pytest.mark.parametrize(
+    ("value", "back"),
+    [
+        ("20240103", "20240102"),
+        ("2024-01-03", "2024-01-02"),
+        ("2024-01", "2023-12"),
+    ],
+)
+def test_a_day_is_taken_off_a_date_as_it_is_written(value: str, back: str) -> None:
+    assert order(cursor_type="time").moved_back(value, 86_400) == back
+    assert order(cursor_type="time").moved_back(value, 1) == back
+
+
+@pytest.mark.parametrize("value", ["2024-W09-5", "2024-061"])
+def test_a_lag_is_taken_off_no_date_of_another_form(value: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        order().moved_back(value, 86_400)
+    assert str(refused.value) == (
+        f"lag cannot be taken off {value!r} as it is written; accepted: a "
+        "cursor_format that says how"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "day"),
+    [
+        ("%Y", "2024", date(2024, 1, 1)),
+        ("%Y/%m", "2024/03", date(2024, 3, 1)),
+        ("%d.%m.%Y", "02.03.2024", date(2024, 3, 2)),
+    ],
+)
+def test_what_is_no_finer_than_a_day_is_a_date(
+    pattern: str, text: str, day: date
+) -> None:
+    assert order(cursor_format=pattern).key(text) == ("date", day, 0)
+    assert order(cursor_format=pattern).bound_key("2024-05-06T07:08:09Z") == (
+        "date",
+        date(2024, 5, 6),
+        0,
+    )
+
+
+def test_what_has_no_known_order_is_told_in_full() -> None:
+    accepted = (
+        "accepted: ISO 8601 times, numbers, another form of time by "
+        "incremental.cursor_format{}, or plain text by `incremental.cursor_type: text`"
+    )
+    for one, told in (
+        (AUTO, "'abc' has no known order"),
+        (
+            order(cursor_type="time"),
+            "'abc' is not an ISO 8601 time, and `cursor_type` says time",
+        ),
+    ):
+        with pytest.raises(ValueError, match="abc") as refused:
+            one.key("abc")
+        assert str(refused.value) == f"{told}; {accepted.format('')}"
+    with pytest.raises(ValueError, match="no known order") as refused:
+        AUTO.key("01/02/2024")
+    assert accepted.format(", such as `%d/%m/%Y` or `%m/%d/%Y`") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "beyond"),
+    [
+        ("2024-01-01T00:00:00.123456789Z", 789 * 10**15),
+        ("2024-01-01T00:00:00,123456789Z", 789 * 10**15),
+        ("2024-01-01T00:00:00.123456Z", 0),
+        ("2024-01-01T00:00:00Z", 0),
+        ("2024-01-01T00:00:00.000000000000000000000001Z", 1),
+        ("2024-01-01T00:00:00.1234567+02:00", 7 * 10**17),
+    ],
+)
+def test_what_a_time_has_beyond_the_microsecond_is_kept(text: str, beyond: int) -> None:
+    assert order(timezone="UTC").key(text)[2] == beyond
+    assert AUTO.key(text)[2] == beyond

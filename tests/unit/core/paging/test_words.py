@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.signs import (
     NOTHING_BEFORE,
@@ -13,6 +15,7 @@ from lambdas.core.paging.signs import (
     _part_of_words,
     is_url,
 )
+from lambdas.core.records.documents import Document
 from lambdas.core.records.envelope import Envelope, Node, Scalar, words_of
 
 MORE = [
@@ -465,3 +468,76 @@ def test_a_text_is_a_url_by_its_beginning_or_by_its_name() -> None:
         assert not is_url("/a", frozenset({word, "link"})), word
         assert is_url("https://a", frozenset({word})), word
     assert not is_url("a/b", frozenset({"next"}))
+
+
+def one_record(**members: object) -> Signs:
+    """Of an answer that is a record itself."""
+    body = json.dumps({"id": 7, **members}).encode()
+    return Signs(
+        envelope=Envelope(Document(body), "$"),
+        headers={},
+        status=200,
+        rows=1,
+        before=NOTHING_BEFORE,
+        request=HttpRequest(
+            method="GET", url="http://127.0.0.1/", params={}, headers={}
+        ),
+        is_one_record=True,
+    )
+
+
+def test_a_record_has_fields_that_speak_of_no_page() -> None:
+    assert one_record(cursor="abc", offset="x").tokens == ()
+    assert one_record(next_id="abc").tokens == ()
+    assert [one.where for one in one_record(next_cursor="abc").tokens] == [
+        "next_cursor"
+    ]
+    assert one_record(done=False).more is None
+    assert one_record(has_more=True).more is not None
+    assert one_record(last_page=False).more is not None
+    deep = one_record(a={"b": {"next": "http://127.0.0.1/2"}})
+    assert deep.link is None
+    near = one_record(links={"next": "http://127.0.0.1/2"})
+    assert near.link is not None
+
+
+def signs_in(document: object, *, status: int = 200, **headers: str) -> Signs:
+    return Signs(
+        envelope=Envelope(Document(json.dumps(document).encode()), "rows"),
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        status=status,
+        rows=2,
+        before=NOTHING_BEFORE,
+        request=HttpRequest(
+            method="GET", url="http://127.0.0.1/", params={}, headers={}
+        ),
+    )
+
+
+def test_an_answer_in_part_says_so_by_its_status_or_its_range() -> None:
+    rows: dict[str, object] = {"rows": []}
+    part = signs_in(rows, status=206).of_more(2, bare=False)
+    assert part is not None
+    assert (part.where, part.value, part.is_header) == ("content-range", "206", True)
+    told = signs_in(rows, status=206, content_range="rows *").of_more(2, bare=False)
+    assert told is not None
+    assert told.value == "rows *"
+    assert signs_in(rows).of_more(2, bare=False) is None
+    for text, is_more in (
+        ("items 0-1/4", True), ("0-1/3", True), ("0-1/2", False), ("0-2/4", True),
+        ("0-3/4", False), ("items=0-1/*", False),
+    ):  # fmt: skip
+        found = signs_in(rows, content_range=text).of_more(2, bare=False)
+        assert (found is not None) is is_more, text
+
+
+def test_what_an_answer_told_is_kept_by_its_kind_for_the_next_one() -> None:
+    document = {
+        "rows": [], "has_more": True, "total": 9, "pages": 3, "cursor": "abc",
+        "links": {"next": "http://127.0.0.1/2"}, "took": 3, "empty": {}, "list": [],
+    }  # fmt: skip
+    told = signs_in(document).paths()
+    assert told.told == {("has_more",), ("total",), ("pages",)}
+    assert told.led == {("cursor",), ("links", "next")}
+    assert told.others == {("took",)}
+    assert dict(told.totals) == {"total": 9, "pages": 3}

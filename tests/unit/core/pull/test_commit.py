@@ -604,3 +604,50 @@ def test_a_run_file_says_which_objects_make_the_run(world: World) -> None:
         1,
         True,
     )
+
+
+# edges, as they come and go ----------------------------------------------------------
+def test_a_pull_of_nothing_that_ends_another_removes_what_that_had_reached(
+    world: World,
+) -> None:
+    reached = CursorPosition(value=9, edge=wide(1))
+    world.commit(resume_after=resume(reached))
+    assert len(world.edges()) == 1
+    world.commit_nothing(2, resume_after=None)
+    assert world.edges() == set()
+    assert world.state.read("cats").resume is None
+
+
+def test_an_edge_beside_the_manifests_is_read_as_it_was_written(world: World) -> None:
+    key = f"{MANIFESTS}cats/1.edge"
+    world.landing.put(key, b"a" * 16 + b"b" * 16)
+    world.state.states["cats"] = DatasetState(
+        dataset="cats", version=1, cursor=CursorPosition(value=7, edge_key=key)
+    )
+    read = world.committer.read("cats").cursor
+    assert read.edge == {b"a" * 16, b"b" * 16}
+    world.commit_nothing(2)
+    assert world.committer.read("cats").cursor.edge == {b"a" * 16, b"b" * 16}
+    assert key not in world.landing.objects
+
+
+def test_who_reads_one_of_two_edges_while_it_is_replaced_reads_both_again(
+    world: World,
+) -> None:
+    half = resume(CursorPosition(value=9, edge=wide(1)))
+    world.commit(edge=wide(), resume_after=half)
+    get, raced = world.landing.get, list[bool]()
+
+    def get_late(key: str) -> bytes | None:
+        if not raced and key == world.state.read("cats").cursor.edge_key:
+            raced.append(True)
+            other = another(world)
+            before = other.read("cats")
+            manifest = world.manifest(2, edge=wide(2), resume_after=before.resume)
+            other.commit(before, run(2), manifest)
+        return get(key)
+
+    world.landing.get = get_late  # type: ignore[method-assign]  # a reader that is slow
+    read = world.committer.read("cats")
+    assert read.resume is not None
+    assert (read.cursor.edge, read.resume.reached.edge) == (wide(2), wide(1))

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from lambdas.core.cursor.order import CursorOrder
-from lambdas.core.errors import BadInput
+from lambdas.core.errors import BadInput, RunErrorKind, Terminal
+from lambdas.core.pull import edge
 from lambdas.core.pull.cursor import NewRows
 from lambdas.core.pull.run import CursorPosition
 from lambdas.core.pull.window import plan_window
@@ -168,3 +169,45 @@ def test_digits_without_a_dash_are_a_number_and_no_date() -> None:
 def test_a_text_has_no_lag() -> None:
     with pytest.raises(BadInput, match="lag needs a cursor of times or numbers"):
         CursorOrder(type="text").moved_back("abc", 1)
+
+
+# how bounds are asked for ------------------------------------------------------------
+def test_an_end_that_its_format_cannot_say_is_asked_for_whole() -> None:
+    dataset = a_dataset(
+        source=incremental(
+            initial_value="2013-01-01T06:30:00Z",
+            end_value="2013-01-02T06:30:00Z",
+            format="%Y-%m-%d",
+        )
+    )
+    cursor = dataset.source.cursor
+    assert cursor is not None
+    window = plan_window(cursor, CursorPosition(value="2013-01-01T12:00:00Z"))
+    assert (window.start, window.end) == (
+        "2013-01-01T12:00:00Z",
+        "2013-01-02T06:30:00Z",
+    )
+    assert (window.start_text, window.end_text) == ("2013-01-01", "2013-01-03")
+    assert window.initial_text == "2013-01-01"
+
+
+# what is remembered ------------------------------------------------------------------
+@pytest.mark.parametrize("count", [3, 4])
+def test_so_many_rows_are_remembered_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(edge, "MOST_REMEMBERED", 3)
+    new = new_rows(initial_value="2013-01-01T00:00:00Z")
+    same = rows(*["2013-01-02T00:00:00Z"] * count)
+    if count == 3:
+        assert len(new.keep(same, page=1)) == 3
+        assert len(new.position.edge) == 3
+    else:
+        with pytest.raises(Terminal) as refused:
+            new.keep(same, page=1)
+        assert refused.value.kind is RunErrorKind.SCHEMA
+        assert str(refused.value) == (
+            "more than 3 rows of cats share one cursor value or are dated after now, "
+            "and each would have to be remembered; accepted: a finer cursor, or "
+            "`write_disposition: replace`"
+        )
