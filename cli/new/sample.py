@@ -22,6 +22,7 @@ from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.core.dataset import Endpoint, ResponseAction
 from lambdas.core.errors import RunErrorKind, UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.paging.position import restored
 from lambdas.core.paging.signs import NOTHING_BEFORE, Signs
 from lambdas.core.pull.ports import Page
 from lambdas.core.records.documents import Document
@@ -127,7 +128,7 @@ class EndpointProbe:
         sign = unclear or self._suspicion(page)
         found: Mapping[str, JsonValue] | None = None
         second: Sequence[bytes] | None = None
-        position = page.next_position
+        position, _ = restored(page.next_position)
         if isinstance(position, dict) and "paginator" in position:
             found = _mapping(position["paginator"])
             second = self._second(found, position.get("at"), records)

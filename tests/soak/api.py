@@ -162,7 +162,8 @@ class UpstreamApi:
         if self.world.happens(Mishap.ERROR_IN_BODY, 0.02):
             self.reading.failed()
             return self.world.rng.choice(_ERRORS)
-        is_wrong = self.reading.requests > 0 and not self.style.may_end_empty
+        is_later = self.reading.requests > 0 or self.reading.goes_on
+        is_wrong = is_later and not self.style.may_end_empty
         if is_wrong and self.world.happens(Mishap.EMPTY_IN_BETWEEN, 0.02):
             return self.world.rng.choice(_EMPTY)
         return None

@@ -183,8 +183,8 @@ class DynamoDB:
     """One table, keyed by pk and sk, whose reads are stale unless they ask not to be,
     and which removes what has expired.
 
-    `on_state` hears of the sort keys that a transaction wrote, `on_outrun` of each run
-    whose last write was made before.
+    `on_state` hears of the sort keys that a transaction wrote, `on_outrun` of each
+    answer that refuses a run's last write because it was made before.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class DynamoDB:
         world: World,
         *,
         on_state: Callable[[set[str]], None],
-        on_outrun: Callable[[str], None],
+        on_outrun: Callable[[ClientError], None],
     ) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self._before: dict[tuple[str, str], dict[str, Any] | None] = {}
@@ -262,8 +262,10 @@ class DynamoDB:
             writes = [next(iter(item.items())) for item in request["TransactItems"]]
             for _, write in writes:
                 if not self._holds(write):
-                    self._notice_outrun(writes)
-                    raise _cancelled("ConditionalCheckFailed")
+                    refused = _cancelled("ConditionalCheckFailed")
+                    if self._is_outrun(writes):
+                        self._on_outrun(refused)
+                    raise refused
             for verb, write in writes:
                 if verb == "Put":
                     self._put(write["Item"])
@@ -287,11 +289,10 @@ class DynamoDB:
         if expires_at and int(expires_at["N"]) < self._world.now().timestamp():
             del self.items[key]
 
-    def _notice_outrun(self, writes: list[tuple[str, Any]]) -> None:
+    def _is_outrun(self, writes: list[tuple[str, Any]]) -> bool:
         run = writes[1][1]["Item"]
         status = self.items.get(_key(run), {}).get("status")
-        if status == run["status"] != {"S": "committing"}:
-            self._on_outrun(_key(run)[1].rpartition("#")[2])
+        return bool(status == run["status"] != {"S": "committing"})
 
     def _holds(self, write: Mapping[str, Any]) -> bool:
         condition = write.get("ConditionExpression")

@@ -344,8 +344,8 @@ def _gone_at_once(name: str) -> Any:
     return patch.object(state_table, name, -timedelta(days=90))
 
 
-def _over_http(style: str) -> Callable[[Shape], Shape]:
-    return lambda shape: dataclasses.replace(shape, style=style)
+def _over_http(style: str, **more: Any) -> Callable[[Shape], Shape]:
+    return lambda shape: dataclasses.replace(shape, style=style, **more)
 
 
 def _capped(shape: Shape) -> Shape:
@@ -560,6 +560,10 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
         Hooks(shape=_over_http("a cursor, found")),
         [patch.object(Signs, "of_more", lambda *_, **__: None)],
     ),
+    "a pull that goes on later forgets what it read": lambda: (
+        Hooks(shape=_over_http("a cursor, found", segment_rows=1)),
+        [patch.object(api_pages, "stored", lambda position, _: position)],
+    ),
     "the most that an API gives is all there is": lambda: (
         Hooks(shape=_capped),
         [patch.object(ApiPages, "_made", _without_its_cap)],
@@ -609,6 +613,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "what shows that there is more is followed or refused": (
         "a total that is not reached is no matter",
+        "a pull that goes on later forgets what it read",
         "the most that an API gives is all there is",
         "a pull that stands before a cap never begins anew",
         "a bounded pull, newest first, ends at its first page",

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
 from isal import isal_zlib
 from msgspec.json import decode as from_json
 
@@ -242,7 +243,7 @@ class Simulation:
             is_merged=shape.disposition == "merge",
         )
         self.s3 = S3(world, on_created=self._created)
-        self.outrun: set[str] = set()
+        self.outrun: list[ClientError] = []
         """Runs whose last write was made before by somebody."""
         self.dynamodb = DynamoDB(
             world,
@@ -455,21 +456,20 @@ class Simulation:
             self.world.counts["errors raised"] += 1
             self.errors.append(error)
             if isinstance(error, StateConflict):
-                self._must_be_open(what, str(error))
+                self._must_be_open(what, error)
             return None
         finally:
             self.world.alive.pop()
         self.world.note(f"{what} ends")
         return result
 
-    def _must_be_open(self, what: str, error: str) -> None:
-        """Nobody fails for a write that was made: of this run, by whomever."""
-        for run in self.outrun:
-            if run in error:
-                self.world.violated(f"{what} failed for what was done: {run}")
+    def _must_be_open(self, what: str, error: StateConflict) -> None:
+        """Nobody fails for a write that was made before, by whomever."""
+        if any(error.__cause__ is refused for refused in self.outrun):
+            self.world.violated(f"{what} failed for what was done: {error}")
 
-    def _outrun(self, run_id: str) -> None:
-        self.outrun.add(run_id)
+    def _outrun(self, refused: ClientError) -> None:
+        self.outrun.append(refused)
         self.world.counts["last writes that were made before"] += 1
 
     def _ports(self, clock: WorldClock) -> dict[str, Any]:

@@ -201,7 +201,7 @@ class Reading:
         self._writing = writing
         self._has_odd_rows = has_odd_rows
         self._on_expired = on_expired
-        self._goes_on = window.position is not None
+        self.goes_on = window.position is not None
         self._deadline_s = world.now_s + LONGEST_PULL_S
 
     @contextmanager
@@ -215,7 +215,7 @@ class Reading:
 
     def failed(self) -> None:
         """An error came; at a stored position it may be taken for one that expired."""
-        if self._goes_on and self.requests <= 1:
+        if self.goes_on and self.requests <= 1:
             self._on_expired()
 
     def after(self, place: Place | None) -> tuple[list[bytes], Place | None, int]:
@@ -249,7 +249,7 @@ class Reading:
 
     def _asked(self, do: Callable[[], T]) -> T:
         self.requests += 1
-        resumes = self._goes_on and self.requests == 1
+        resumes = self.goes_on and self.requests == 1
         if resumes and self._world.happens(Mishap.POSITION_EXPIRED, 0.05):
             self._on_expired()
             raise Terminal("410 Gone", kind=RunErrorKind.HTTP)

@@ -19,7 +19,7 @@ from lambdas.core.http.urls import origin_of
 from lambdas.core.paging.base import BasePaginator, CapReached
 from lambdas.core.paging.loops import LoopGuard
 from lambdas.core.paging.page import AnsweredPage
-from lambdas.core.paging.signs import NOTHING_BEFORE
+from lambdas.core.paging.position import refuse_too_long, restored, stored
 from lambdas.core.pull.ports import Page
 from lambdas.core.records.compression import DAMAGE, broken_gzip, unpacked
 from lambdas.core.records.documents import Document
@@ -81,13 +81,11 @@ class ApiPages:
         self._http = http
         self._endpoint = endpoint
         self._values = {**NOTHING_YET, **values}
-        self._position = position
+        self._position, self._before = restored(position)
+        self._upcoming: JsonValue = None
         self._needed = needed
         self._ahead = ahead
         self._side_by_side = ahead or side_by_side
-        self._before = (
-            NOTHING_BEFORE if position is None else replace(NOTHING_BEFORE, rows=None)
-        )
         self._actions = (*endpoint.response_actions, NOT_READY)
         self._prefetched = Prefetched(
             lambda request: http.fetch(request, actions=self._actions)
@@ -118,7 +116,7 @@ class ApiPages:
         while True:
             # no page is held here while the next one is fetched
             for page in read(base, position, number, guard):
-                upcoming, capped = page.next_position, page.capped
+                upcoming, capped = self._upcoming, page.capped
                 self.read = number
                 yield page
                 del page
@@ -196,7 +194,7 @@ class ApiPages:
             guard.seen(records, is_another=answered.is_another)
             page = self._made(answered, position, records, number)
             if self._side_by_side and len(response.body) <= AHEAD_BYTES:
-                self._prefetch(base, answered, page.next_position)
+                self._prefetch(base, answered, self._upcoming)
             del document, response, records, answered
         except UpstreamError as error:
             raise self._http.without_secrets(error, self._place(base, number)) from None
@@ -230,7 +228,9 @@ class ApiPages:
                             odd=odd,
                             number=number,
                             url=self._http.public(response.url),
-                            next_position={"within": position, "records": rows},
+                            next_position=stored(
+                                {"within": position, "records": rows}, self._before
+                            ),
                         )
                     held = piece[max(0, skip - rows) :]
                     rows += len(piece)
@@ -251,11 +251,12 @@ class ApiPages:
         records: list[bytes],
         number: int,
     ) -> Page:
-        capped = None
+        capped, self._upcoming = None, None
         try:
-            upcoming = self.paginator.after(answered, position)
+            self._upcoming = self.paginator.after(answered, position)
         except CapReached as error:
-            upcoming, capped = None, error
+            capped = error
+        refuse_too_long(self._upcoming)
         self._before = answered.remembered()
         objects, odd = parted(records)
         return Page(
@@ -263,7 +264,7 @@ class ApiPages:
             odd=odd,
             number=number,
             url=self._http.public(answered.url),
-            next_position=upcoming,
+            next_position=stored(self._upcoming, self._before),
             capped=capped,
         )
 
@@ -307,6 +308,7 @@ class ApiPages:
         return replace(request, params={**kept, **request.params})
 
     def _nothing(self, request: HttpRequest, number: int) -> Page:
+        self._upcoming = None
         return Page(records=(), number=number, url=self._http.public(request.url))
 
     def _answered(

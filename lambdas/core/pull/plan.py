@@ -6,10 +6,12 @@ import dataclasses
 from datetime import datetime, timedelta
 
 import msgspec
+from pydantic import JsonValue
 
 from lambdas.core.cursor.order import CursorValue
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
+from lambdas.core.paging.position import bare
 from lambdas.core.pull.cursor import EveryRow, NewRows
 from lambdas.core.pull.run import CursorPosition, DatasetState, Resume, Run
 from lambdas.core.pull.segment import Cut, resumable, shape_of
@@ -152,13 +154,18 @@ def must_move(plan: Plan, cut: Cut | None) -> None:
     """Raise Terminal if a segment ends where it began: its pages go in circles."""
     if plan.resumed is None or cut is None or cut.position is None:
         return
-    if cut.position == plan.resumed.position:
+    ended, began = cut.position, plan.resumed.position
+    if began is not None and _place(ended) == _place(began):
         raise Terminal(
             "the pages go in circles: a segment of a long pull ended at the position "
             "where it began; the API does not know the parameter that the paginator "
             "sends, or repeats its link",
             kind=RunErrorKind.RESPONSE,
         )
+
+
+def _place(position: str) -> JsonValue:
+    return bare(msgspec.json.decode(position))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

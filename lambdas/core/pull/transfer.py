@@ -11,7 +11,6 @@ from isal import isal_zlib
 from lambdas.core.columns.contract import Inspector
 from lambdas.core.columns.observed import Observed
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import RunErrorKind, Terminal
 from lambdas.core.landing.names import raw_key
 from lambdas.core.landing.quarantine import quarantine_key
 from lambdas.core.ports import Clock
@@ -21,9 +20,6 @@ from lambdas.core.pull.run import PendingObject, Run
 from lambdas.core.pull.segment import Budget, Cut
 from lambdas.core.records.compression import GZIP_LEVEL, GZIP_WBITS
 from lambdas.core.sql import generation
-
-LONGEST_POSITION = 4_096
-"""Characters of a position: it stands in the state's item."""
 
 
 class Transfer:
@@ -213,18 +209,10 @@ def _capped(page: Page) -> str:
 
 
 def cut_after(page: Page, rows: NewRows | EveryRow) -> Cut | None:
-    """Where the pull goes on after a page; None if nowhere. Raises Terminal."""
+    """Where the pull goes on after a page; None if nowhere."""
     if page.next_position is None:
         return Cut(position=None) if rows.can_stop_here else None
-    position = msgspec.json.encode(page.next_position).decode()
-    if len(position) > LONGEST_POSITION:
-        raise Terminal(
-            f"page {page.number}: this pull is too long for one run, and the next "
-            f"page's link or cursor is {len(position):,} characters long; accepted: "
-            f"{LONGEST_POSITION:,}, for a pull that goes on later",
-            kind=RunErrorKind.RESPONSE,
-        )
-    return Cut(position=position)
+    return Cut(position=msgspec.json.encode(page.next_position).decode())
 
 
 class OpenObject:

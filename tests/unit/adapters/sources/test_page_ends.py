@@ -423,3 +423,46 @@ def test_a_cap_of_an_api_that_does_not_filter_ends_in_an_error() -> None:
     runs, ids = pulled(deaf, "asc")
     assert ids == list(range(10))
     assert runs[-1].run.status is RunStatus.FAILED
+
+
+NOT_THE_END: list[dict[str, object]] = [
+    {"data": [], "next": None, "total": 1_000},
+    {"data": []},
+    {},
+]
+
+
+@pytest.mark.parametrize("answer", NOT_THE_END)
+def test_a_pull_that_goes_on_later_knows_what_it_read(
+    answer: dict[str, object],
+) -> None:
+    with serving(with_second(linked, answer)) as server:
+        first = next(iter(Pull(server, LINK).source.pages()))
+        kept = json.loads(json.dumps(first.next_position))
+        Pull(server, LINK, position=kept).fails(Terminal)
+
+
+def test_a_total_that_was_lower_once_ends_a_pull_that_goes_on_later() -> None:
+    def growing(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        return answer_json({**linked(asked), "total": len(ROWS) + at})
+
+    with serving(growing) as server:
+        first = next(iter(Pull(server, LINK).source.pages()))
+        rest = Pull(server, LINK, position=first.next_position).records()
+    assert rest == ROWS[SIZE:]
+
+
+def test_a_link_that_is_too_long_to_keep_fails_at_its_page() -> None:
+    def app(asked: Asked) -> Answer:
+        page = linked(asked)
+        is_second = asked.query.get("at") == str(SIZE)
+        if is_second:
+            page["next"] = f"?at=20&cursor={'x' * 4_096}"
+        return answer_json(page)
+
+    with serving(app) as server:
+        error = str(Pull(server, LINK).fails(Terminal))
+    assert error.startswith("page 2 of ")
+    assert "link or cursor is 4,1" in error
+    assert error.endswith("accepted: 4,096, so that a pull can go on there later")

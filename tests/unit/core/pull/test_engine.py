@@ -22,9 +22,8 @@ from lambdas.core.errors import (
 )
 from lambdas.core.landing.names import MANIFESTS, RAW, RUNS
 from lambdas.core.pull.commit import EDGE_IN_STATE, Committer
-from lambdas.core.pull.cursor import EveryRow
 from lambdas.core.pull.engine import Puller
-from lambdas.core.pull.ports import Page, PageSource
+from lambdas.core.pull.ports import PageSource
 from lambdas.core.pull.run import (
     LONGEST_TEXT,
     CursorPosition,
@@ -32,7 +31,6 @@ from lambdas.core.pull.run import (
     RunError,
     RunStatus,
 )
-from lambdas.core.pull.transfer import cut_after
 from lambdas.core.pull.window import Window
 from tests.datasets import a_dataset
 from tests.memory import (
@@ -402,9 +400,3 @@ def test_no_two_runs_share_an_id() -> None:
     result = world.puller().pull(world.dataset)
     with pytest.raises(StateConflict, match="another run is called"):
         state.record_started(result.run)
-
-
-def test_a_position_that_is_too_long_to_keep_ends_the_pull() -> None:
-    page = Page(records=(), number=3, url="", next_position="x" * 5_000)
-    with pytest.raises(Terminal, match="5,002 characters long; accepted: 4,096"):
-        cut_after(page, EveryRow(position=CursorPosition()))

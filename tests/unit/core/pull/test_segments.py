@@ -427,6 +427,28 @@ def test_a_real_api_is_pulled_in_segments_by_its_paginators_position() -> None:
     assert rig.cursor == 11
 
 
+def test_a_circle_longer_than_a_segment_is_told() -> None:
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        rows = [{"id": at, "at": at}]
+        return answer_json({"rows": rows, "next": f"?at={at + 1 if at < 1 else 1}"})
+
+    paginator = {"type": "json_link"}
+    with serving(answer) as server:
+        rig = Rig()
+        rig.opens = lambda _, window: (
+            Pull(
+                server,
+                {"data_selector": "rows", "paginator": paginator},
+                position=window.position,
+            ).source
+        )
+        for _ in range(3):
+            result = rig.pull()
+    assert result.run.error is not None
+    assert "the pages go in circles" in result.run.error.message
+
+
 class TriedTwice(MemoryState):
     """A client that repeats each last write, as if the first answer had been lost."""
 
