@@ -22,6 +22,7 @@ from lambdas.adapters.sources.http_api import HttpApi
 from lambdas.core.dataset import Endpoint, ResponseAction
 from lambdas.core.errors import RunErrorKind, UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
+from lambdas.core.paging.counts import LIMIT_PARAMS, OFFSET_PARAMS, PAGE_PARAMS
 from lambdas.core.paging.position import restored
 from lambdas.core.paging.signs import NOTHING_BEFORE, Signs
 from lambdas.core.pull.ports import Page
@@ -34,12 +35,12 @@ from lambdas.core.text.count import counted
 ROWS = 2000
 """Records of a sample; a page may hold more."""
 
-_PAGE_NAMES = ("page", "page_number", "pageNumber", "p", "page[number]")
-_OFFSET_NAMES = ("offset", "skip", "start", "$skip", "page[offset]")
-_LIMIT_NAMES = (
-    "limit", "per_page", "page_size", "pageSize", "size", "count", "$top", "top",
-    "take", "page[limit]", "page[size]",
-)  # fmt: skip
+_OFFSET_OF = {
+    "$limit": "$offset", "$top": "$skip", "top": "skip", "take": "skip",
+    "count": "startIndex", "rows": "start", "maxResults": "startAt", "size": "from",
+    "resultRecordCount": "resultOffset", "page[limit]": "page[offset]",
+}  # fmt: skip
+"""The parameter that skips rows, by the one that says how many."""
 _CURSOR_PARAMS = (
     "cursor", "after", "page_token", "starting_after", "next_token", "pageToken",
 )  # fmt: skip
@@ -237,7 +238,7 @@ class EndpointProbe:
 
     def _is_like_a_page(self, rows: int) -> bool:
         sent = self._sent()
-        limited = any(sent.get(name) == str(rows) for name in _LIMIT_NAMES)
+        limited = any(sent.get(name) == str(rows) for name in LIMIT_PARAMS)
         return limited or (rows >= _FEW and rows % _ROUND == 0)
 
     def _says_all(self, rows: int) -> bool:
@@ -312,7 +313,7 @@ class EndpointProbe:
     def _may_go_on(self, page: Page, *, unclear: bool) -> bool:
         """Whether more may be behind a page that does not say so."""
         rows, sent = len(page.records), self._sent()
-        counts = any(name in sent for name in (*_PAGE_NAMES, *_OFFSET_NAMES))
+        counts = any(name in sent for name in (*PAGE_PARAMS, *OFFSET_PARAMS))
         if unclear or not rows:
             return unclear and rows > 0
         return (counts or self._is_like_a_page(rows)) and not self._says_all(rows)
@@ -326,8 +327,23 @@ class EndpointProbe:
         for paginator, position in chain(self._after_the_last(first), ways):
             rows = self._second(paginator, position, first)
             if rows and not set(rows) & set(first):
-                return paginator, rows
+                return self._without_its_total(paginator), rows
         return None, None
+
+    def _without_its_total(
+        self, paginator: Mapping[str, JsonValue]
+    ) -> Mapping[str, JsonValue]:
+        """The paginator, without a total that would end it before the second page."""
+        if paginator["type"] == "cursor" or self._goes_on(paginator):
+            return paginator
+        blind = {**paginator, "total_path": None}
+        return blind if self._goes_on(blind) else paginator
+
+    def _goes_on(self, paginator: Mapping[str, JsonValue]) -> bool:
+        try:
+            return self._page(paginator, None).next_position is not None
+        except UpstreamError:
+            return False
 
     def _after_the_last(
         self, first: Sequence[bytes]
@@ -355,12 +371,23 @@ class EndpointProbe:
     def _ways(self, rows: int) -> Iterator[tuple[dict[str, JsonValue], JsonValue]]:
         """Paginators to try, each with the position of its second page."""
         sent = self._sent()
-        limit_name = next((name for name in _LIMIT_NAMES if name in sent), None)
-        own_page = next((n for n in _PAGE_NAMES if sent.get(n, "").isdecimal()), None)
+        limit_name = next((name for name in LIMIT_PARAMS if name in sent), None)
+        own_page = next((n for n in PAGE_PARAMS if sent.get(n, "").isdecimal()), None)
         own_offset = next(
-            (n for n in _OFFSET_NAMES if sent.get(n, "").isdecimal()), None
+            (n for n in OFFSET_PARAMS if sent.get(n, "").isdecimal()), None
         )
         where = "body_path" if self._endpoint.method == "POST" else "param"
+        if own_page is None and own_offset is None:
+            for limit in self._limits_by_shape(limit_name):
+                yield (
+                    {
+                        "type": "offset",
+                        "limit": rows,
+                        f"offset_{where}": _OFFSET_OF[limit],
+                        f"limit_{where}": limit,
+                    },
+                    {"offset": rows, "limit": rows},
+                )
         if own_page is not None:
             at = int(sent[own_page])
             yield _by_page(own_page, min(at, 1), at, where=where), at + 1
@@ -383,6 +410,17 @@ class EndpointProbe:
             if start:
                 paginator["offset"] = start
             yield paginator, {"offset": start + rows, "limit": limit}
+
+    def _limits_by_shape(self, sent: str | None) -> Iterator[str]:
+        """What says how many rows, as far as the request or the answer tells."""
+        if sent in _OFFSET_OF:
+            yield sent
+        elif self._selector == "hits.hits":
+            yield "size"  # Elasticsearch
+        elif (self._selector or "").startswith("result."):
+            yield "rows"  # CKAN
+        elif self._selector == "features":
+            yield from ("resultRecordCount", "count")  # ArcGIS, WFS
 
     def _without_paging(self, found: Mapping[str, JsonValue] | None) -> Endpoint:
         """The endpoint without the parameters that the paginator sends itself."""

@@ -19,6 +19,8 @@ from tests.soak.upstream import Place, Reading
 from tests.soak.world import World
 
 URL = "http://127.0.0.1:1/cats"
+NOWHERE = "1000000000000.0"
+"""A place after all rows."""
 CAP = 8
 """Rows that an API with a window of results gives at once; twice the ties it has."""
 
@@ -54,10 +56,16 @@ class Style:
     """Whether a page without rows and without a word of more may be its last."""
     by_number: bool = False
     is_capped: bool = False
+    is_silent: bool = False
+    """Whether nothing is told of more; pages may be shorter than they could be."""
 
 
 def _link(answered: Answered) -> str | None:
     return None if answered.token is None else f"{URL}?after={answered.token}"
+
+
+def _link_for_ever(answered: Answered) -> str:
+    return _link(answered) or f"{URL}?after={NOWHERE}"
 
 
 def _links(answered: Answered) -> dict[str, str]:
@@ -97,6 +105,17 @@ STYLES: dict[str, Style] = {
         paginator={"type": "offset", "limit": 5},
         says=lambda one: {"total": one.total},
         by_number=True,
+    ),
+    "an offset and nothing else": Style(
+        paginator={"type": "offset", "limit": 5, "total_path": None},
+        says=lambda _: {},
+        by_number=True,
+        may_end_empty=True,
+        is_silent=True,
+    ),
+    "a link for ever and a total": Style(
+        paginator={"type": "json_link"},
+        says=lambda one: {"next": _link_for_ever(one), "total": one.total},
     ),
     "pages and a flag": Style(
         paginator={"type": "page_number", "total_path": None, "has_more_path": "more"},
@@ -165,7 +184,7 @@ class UpstreamApi:
         is_later = self.reading.requests > 0 or self.reading.goes_on
         is_wrong = is_later and not self.style.may_end_empty
         if is_wrong and self.world.happens(Mishap.EMPTY_IN_BETWEEN, 0.02):
-            return self.world.rng.choice(_EMPTY)
+            return self.world.rng.choice((*_EMPTY, _NO_CONTENT))
         return None
 
     def _page(self, asked: Mapping[str, str]) -> tuple[Sequence[bytes], Answered]:
@@ -179,11 +198,14 @@ class UpstreamApi:
         size = int(asked.get("limit", self.reading.page_rows))
         offset = offset or page * size
         rows, total = self.reading.at(offset, size)
+        if self.style.is_silent and self.world.happens(Mishap.SHORT_PAGE, 0.3):
+            rows = rows[: max(1, size // 2)]
         there = offset + len(rows)
         upcoming = (there, 0) if there < total else None
         return rows, Answered(after=upcoming, read=there, total=total)
 
 
+_NO_CONTENT = b""
 _EMPTY = (b'{"rows":[]}', b'{"rows":[],"next":null,"total":1000}')
 _ERRORS = (
     b'{"status":"error","message":"try later","rows":[]}',
@@ -196,7 +218,7 @@ _ERRORS = (
 
 def _response(body: bytes, headers: Mapping[str, str]) -> HttpResponse:
     return HttpResponse(
-        status=200,
+        status=200 if body else 204,
         url=URL,
         headers={"content-type": "application/json", **headers},
         body=body,

@@ -30,6 +30,7 @@ class Mishap(StrEnum):
     POSITION_EXPIRED = "stored position refused"
     ERROR_IN_BODY = "error as the body of a page"
     EMPTY_IN_BETWEEN = "page in between empty, and nothing of more"
+    SHORT_PAGE = "page shorter than it was asked for"
     KEY_LOST = "records without their key"
     EVENT_DOUBLED = "S3 event sent twice"
 

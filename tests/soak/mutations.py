@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from pydantic import JsonValue
+
 from lambdas.adapters.sources import api_pages
 from lambdas.adapters.sources.api_pages import ApiPages
 from lambdas.adapters.state import runs as state_table
@@ -16,6 +18,7 @@ from lambdas.core.cursor import order
 from lambdas.core.cursor.order import CursorOrder, SortKey
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import RunErrorKind, Terminal
+from lambdas.core.http.message import HttpResponse
 from lambdas.core.landing.names import (
     new_run_id,
     raw_prefix,
@@ -23,6 +26,8 @@ from lambdas.core.landing.names import (
     run_started_at,
 )
 from lambdas.core.paging import base
+from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.paginators.offset import OffsetPaginator
 from lambdas.core.paging.signs import Signs
 from lambdas.core.pull import engine, transfer
 from lambdas.core.pull import plan as planner
@@ -352,6 +357,28 @@ def _capped(shape: Shape) -> Shape:
     return counted(_over_http("an offset up to a cap")(shape))
 
 
+def _silent(shape: Shape) -> Shape:
+    return counted(_over_http("an offset and nothing else")(shape))
+
+
+_following = OffsetPaginator.following
+_fetched = ApiPages._fetch
+
+
+def _ends_at_a_short_page(
+    self: OffsetPaginator, page: AnsweredPage, position: JsonValue
+) -> JsonValue:
+    upcoming = _following(self, page, position)
+    return upcoming if page.rows >= self.limit else None
+
+
+def _nothing_without_content(
+    self: ApiPages, *args: Any, **keys: Any
+) -> HttpResponse | None:
+    response = _fetched(self, *args, **keys)
+    return response if response is not None and response.body else None
+
+
 def _spilled_edges(shape: Shape) -> Shape:
     return dataclasses.replace(shape, edge_in_state=1)
 
@@ -560,6 +587,18 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
         Hooks(shape=_over_http("a cursor, found")),
         [patch.object(Signs, "of_more", lambda *_, **__: None)],
     ),
+    "a short page is the end": lambda: (
+        Hooks(shape=_silent),
+        [patch.object(OffsetPaginator, "following", _ends_at_a_short_page)],
+    ),
+    "a link that leads on for ever is followed for ever": lambda: (
+        Hooks(shape=_over_http("a link for ever and a total")),
+        [patch.object(Signs, "has_read_total", new=False)],
+    ),
+    "an answer without content is the end": lambda: (
+        Hooks(shape=_over_http("a link that is gone at the end")),
+        [patch.object(ApiPages, "_fetch", _nothing_without_content)],
+    ),
     "a pull that goes on later forgets what it read": lambda: (
         Hooks(shape=_over_http("a cursor, found", segment_rows=1)),
         [patch.object(api_pages, "stored", lambda position, _: position)],
@@ -614,6 +653,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "what shows that there is more is followed or refused": (
         "a total that is not reached is no matter",
         "a pull that goes on later forgets what it read",
+        "a short page is the end",
+        "a link that leads on for ever is followed for ever",
         "the most that an API gives is all there is",
         "a pull that stands before a cap never begins anew",
         "a bounded pull, newest first, ends at its first page",
@@ -621,6 +662,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "an error is never the end": (
         "an error in a body is the end",
         "an empty page in between is the end",
+        "an answer without content is the end",
     ),
     "a record has its key": (
         "a record without its key lands",

@@ -155,7 +155,7 @@ class ApiPages:
         base = self._base()
         try:
             response = self._fetch(base, self.paginator.request(base, self._position))
-            if response is None:
+            if response is None or response.status in _NO_CONTENT:
                 return None
             content_type = response.headers.get("content-type", "")
             return Document(response.body, content_type=content_type)
@@ -182,7 +182,12 @@ class ApiPages:
             if response is None:
                 yield self._nothing(request, number)
                 return
-            document, records = self._read(response)
+            if response.status in _NO_CONTENT:
+                # says no more than an empty object; the page before may say more
+                response = replace(response, body=b"{}")
+                document, records = Document(response.body), []
+            else:
+                document, records = self._read(response)
             answered = self._answered(base, request, response, len(records), document)
             refuse_failure(
                 document,
@@ -212,7 +217,7 @@ class ApiPages:
             with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
                 file = cast("BinaryIO", spool)
                 response = self._fetch(base, request, into=file)
-                if response is None:
+                if response is None or response.status in _NO_CONTENT:
                     yield self._nothing(request, number)
                     return
                 held: list[bytes] = []
@@ -251,9 +256,11 @@ class ApiPages:
         records: list[bytes],
         number: int,
     ) -> Page:
-        capped, self._upcoming = None, None
+        capped, doubt, self._upcoming = None, None, None
         try:
             self._upcoming = self.paginator.after(answered, position)
+            if self._upcoming is None:
+                doubt = self.paginator.doubt(answered, position)
         except CapReached as error:
             capped = error
         refuse_too_long(self._upcoming)
@@ -266,6 +273,7 @@ class ApiPages:
             url=self._http.public(answered.url),
             next_position=stored(self._upcoming, self._before),
             capped=capped,
+            warning=doubt,
         )
 
     def _pieces_of(
@@ -340,7 +348,7 @@ class ApiPages:
     def _fetch(
         self, base: HttpRequest, request: HttpRequest, into: BinaryIO | None = None
     ) -> HttpResponse | None:
-        """The answer, or None if there is nothing in it or it is to be ignored."""
+        """The answer, or None if it is to be ignored."""
         if origin_of(request.url) != origin_of(base.url):
             raise Terminal(
                 f"the position leads to {self._http.public(request.url)}, outside "
@@ -351,7 +359,7 @@ class ApiPages:
             response = self._prefetched.take(request)
         else:
             response = self._http.fetch(request, actions=self._actions, into=into)
-        return None if response and response.status in _NO_CONTENT else response
+        return response
 
     def _read(self, response: HttpResponse) -> tuple[Document, list[bytes]]:
         content_type = response.headers.get("content-type", "")

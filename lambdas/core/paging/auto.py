@@ -13,11 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from lambdas.core.errors import Terminal
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.base import BasePaginator, Promises
+from lambdas.core.paging.counts import LIMIT_PARAMS, own, sent_by
 from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.paginators.single_page import SinglePagePaginator
 from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.paging.signs import Sign
 from lambdas.core.records.documents import bad_response
+
+_PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500})
 
 
 class AutoPaginator(BasePaginator):
@@ -61,6 +64,20 @@ class AutoPaginator(BasePaginator):
         known = paginator.model_dump(mode="json", exclude_defaults=True)
         return {"paginator": {**known, "type": paginator.kind()}, "at": upcoming}
 
+    def doubt(self, page: AnsweredPage, position: JsonValue) -> str | None:
+        """As many rows as pages have, and not a word of whether these are all."""
+        if position is not None:
+            paginator, at = self._at(position)
+            return paginator.doubt(page, at)
+        is_declared = self.last_page_path or page.signs.says_all
+        if is_declared or not _is_like_a_page(page):
+            return super().doubt(page, position)
+        return (
+            f"exactly {page.rows:,} rows came, as many as a page may have, and the "
+            "answer does not say whether there are more: declare the paginator, or "
+            "`{type: single_page}` if these are all"
+        )
+
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int
     ) -> Sequence[JsonValue]:
@@ -102,6 +119,13 @@ def detect(page: AnsweredPage, *, ignore_total: bool = False) -> BasePaginator:
     if sign is None:
         return SinglePagePaginator()
     raise _unclear(page, sign)
+
+
+def _is_like_a_page(page: AnsweredPage) -> bool:
+    is_round = page.rows in _PAGE_SIZES or (page.rows > 0 and page.rows % 1_000 == 0)
+    return is_round or (
+        page.rows > 0 and own(sent_by(page), LIMIT_PARAMS, page.rows) is not None
+    )
 
 
 def _unclear(page: AnsweredPage, sign: Sign) -> Terminal:

@@ -13,10 +13,10 @@ things, both purely:
 A position is a JSON value (a URL, a cursor, a number), so that a long pull can stop and
 go on later; None is the first page.
 
-Past dlt: an absent total is no error when an empty or short page ends the run; an
-empty next link or cursor ends it; no link is followed to another origin; a page or
-position that comes again is an error (`lambdas.core.paging.loops`); and no pull ends
-where the answer shows that there is more (`lambdas.core.paging.signs`).
+Past dlt: an absent total is no error when an empty page ends the run; an empty next
+link or cursor ends it; no link is followed to another origin; a page or position that
+comes again is an error (`lambdas.core.paging.loops`); and no pull ends where the answer
+shows that there is more (`lambdas.core.paging.signs`).
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import Sign, vanished
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import AnswerPath, Step, steps
+
+_CAPS = frozenset({1_000, 5_000, 10_000, 50_000, 100_000})
+"""Of how many results APIs give no more."""
 
 
 class CapReached(Terminal):
@@ -141,6 +144,17 @@ class BasePaginator(BaseModel, ABC):
         del page
         return False
 
+    def doubt(self, page: AnsweredPage, position: JsonValue) -> str | None:
+        """What a person should know of a page that is taken for the last."""
+        read = self.rows_up_to(page, position)
+        if read not in _CAPS or not page.signs.has_total(read):
+            return None
+        return (
+            f"exactly {read:,} rows came, and {read:,} is the total that the answer "
+            "tells: an API that gives no more than so many results may count no more, "
+            "too. If there may be more, ask for a smaller range (`incremental`)"
+        )
+
     @property
     def counts_pages_at(self) -> str | None:
         """Where a number is declared that counts pages, whatever it is called."""
@@ -164,7 +178,9 @@ class BasePaginator(BaseModel, ABC):
     def _is_ended(self, page: AnsweredPage, is_last: bool | None) -> bool:  # noqa: FBT001 - three states
         if is_last is not None or not self.heeds_flags(page):
             return False
-        return page.signs.end is not None
+        if page.signs.end is not None:
+            return True
+        return not self.ignore_total and page.signs.has_read_total
 
     def _must_be_all(self, page: AnsweredPage, position: JsonValue) -> None:
         missing = self.looked_at(page)

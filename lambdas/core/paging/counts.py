@@ -17,11 +17,11 @@ from lambdas.core.records.json_path import AnswerPath
 PAGE_PARAMS = ("page", "page_number", "pageNumber", "p", "page[number]", "pg", "$page",
                "pagination[page]", "current_page", "pageNo", "pageIndex")  # fmt: skip
 OFFSET_PARAMS = ("offset", "skip", "start", "startAt", "from", "$skip", "page[offset]",
-                 "$offset", "startIndex", "sysparm_offset")  # fmt: skip
+                 "$offset", "startIndex", "sysparm_offset", "resultOffset")  # fmt: skip
 LIMIT_PARAMS = (
     "limit", "take", "top", "$top", "size", "page_size", "pageSize", "per_page",
     "count", "maxResults", "rows", "page[limit]", "$limit", "itemsPerPage",
-    "resultsPerPage", "sysparm_limit",
+    "resultsPerPage", "sysparm_limit", "page[size]", "resultRecordCount",
 )  # fmt: skip
 
 Sent: TypeAlias = Mapping[str, str]

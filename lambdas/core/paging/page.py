@@ -13,9 +13,15 @@ from pydantic import JsonValue
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.http.urls import follow, without_params
 from lambdas.core.paging.signs import NOTHING_BEFORE, PagesBefore, Signs
+from lambdas.core.paging.vocabulary import NOTHING
 from lambdas.core.records.documents import Document, bad_response
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
+
+
+def something(text: str) -> str | None:
+    """A link or a cursor; None where the text says that there is none."""
+    return None if text.strip().lower() in NOTHING else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +121,7 @@ class AnsweredPage:
         raw = self.find(path)
         match "null" if raw is None else kind_of(raw):
             case "string":
-                return str(msgspec.json.decode(raw or b'""')) or None
+                return something(str(msgspec.json.decode(raw or b'""')))
             case "number":
                 # as written: a cursor of twenty digits must come back with all of them
                 return _number(bytes(raw or b"0").decode())

@@ -43,6 +43,7 @@ from lambdas.core.paging.vocabulary import (
     LINK_WORDS,
     MORE,
     NO_TOKENS,
+    NOTHING,
     OF_TOTALS,
     OFFSETS,
     PAGE_NUMBERS,
@@ -57,13 +58,16 @@ from lambdas.core.records.envelope import Envelope, Node, Scalar, Way, words_of
 from lambdas.core.records.json_path import path_of
 
 _RANGE = re.compile(r"\s*(?:[a-zA-Z]+[\s=])?\s*(\d+)\s*-\s*(\d+)\s*/\s*(\d+|\*)\s*")
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
 _PARTIAL = 206
 _SHORT = 40
 _OF_ROWS = frozenset({
     "item", "items", "result", "results", "record", "records", "row", "rows", "count",
     "pages", "entries", "objects",
 })  # fmt: skip
+_OF_ALL = frozenset({"total", "totals", "found", "matched"})
 _NEAR = 2
+_DYNAMODB_MORE = ("last", "evaluated", "key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +212,8 @@ class Signs:
         for name, value in self._headers.items():
             words, text = set(words_of(name)), value.strip()
             is_next = "next" in words and not words & NO_TOKENS
-            is_text = text not in {"", "0", "-1"} and not text.startswith(URL_STARTS)
+            is_text = text not in {"0", "-1"} and not text.startswith(URL_STARTS)
+            is_text = is_text and text.lower() not in NOTHING
             is_bare = words & {"continuation", "cursor"} and not words & BACK
             if (is_next or is_bare) and is_text:
                 return Sign(name, text, is_header=True)
@@ -484,9 +489,37 @@ class Signs:
             or self._leads_nowhere
             or "link" in self._headers
             or any(
-                _number_of(one.total) == self._rows or _number_of(one.pages) == 1
+                # a total that is the limit may count the page
+                _number_of(one.total) == self._rows != _number_of(one.limit)
+                or _number_of(one.pages) == 1
                 for one in self.counted
             )
+        )
+
+    def has_total(self, number: int) -> bool:
+        """Whether the answer tells this total."""
+        return any(_number_of(one.total) == number for one in self.counted)
+
+    @property
+    def has_read_total(self) -> bool:
+        """Whether a page without rows follows as many as a total tells of. One that
+        counts only its page says 0 here.
+        """
+        read = self._before.rows
+        if self._rows or read is None or not self._before.pages:
+            return False
+        totals = [
+            (_number_of(one.total), self._least(one.total))
+            for one in self.counted
+            if one.total is not None
+            and one.total.words & _OF_ALL
+            and not one.is_at_least
+        ]
+        return any(
+            number is not None
+            and least is not None
+            and ((number > 0 and least <= read) or number == read == 0)
+            for number, least in totals
         )
 
     @property
@@ -610,9 +643,9 @@ def _is_token(node: Node) -> bool:
     if isinstance(value, int | float):
         is_cursor = bool(words & {"after", "cursor"} and "cursor" in all_words)
         return (is_next or is_cursor) and value > 0
-    if node.is_empty or value in {"0", "-1", "null", "None"} or _is_next_link(node):
+    if node.is_empty or value in {"0", "-1"} or _is_next_link(node):
         return False
-    if words == {"offset"} and value.isdecimal():
+    if value.strip().lower() in NOTHING or (words == {"offset"} and value.isdecimal()):
         return False
     return is_next or bool(words & TOKENS and words <= LEADING)
 
@@ -640,9 +673,8 @@ def _flag_of_words(words: tuple[str, ...]) -> bool | None:
 
 def _flag(node: Node) -> bool | None:
     value = node.value
-    if value is None or isinstance(value, float):
-        # how DynamoDB says where the next page begins
-        is_key = node.words == ("last", "evaluated", "key") and not node.is_empty
+    if value is None or isinstance(value, float) or node.words == _DYNAMODB_MORE:
+        is_key = node.words == _DYNAMODB_MORE and not node.is_empty
         return True if is_key else None
     says = _flag_of_words(node.words)
     if says is None:
@@ -684,8 +716,10 @@ def _whole(value: Scalar) -> int | None:
         return int(value)
     if isinstance(value, int):
         return value if value >= 0 else None
-    if isinstance(value, str) and len(value) < _SHORT and value.strip().isdecimal():
-        return int(value)
+    if isinstance(value, str) and len(value) < _SHORT:
+        text = value.strip()
+        text = text.replace(",", "") if _GROUPED.fullmatch(text) else text
+        return int(text) if text.isdecimal() else None
     return None
 
 

@@ -8,6 +8,8 @@ BACK = frozenset({
 })  # fmt: skip
 PAGE_WORDS = frozenset({"page", "pages", "batch", "chunk", "slice", "window"})
 LINK_WORDS = frozenset({"url", "uri", "link", "href"})
+NOTHING = frozenset({"", "null", "none", "undefined", "false"})
+"""Texts in the place of a link or cursor that say that there is none."""
 URL_STARTS = ("http://", "https://", "/", "?", "./")
 TOKENS = frozenset({
     "cursor", "cursors", "token", "after", "marker", "bookmark", "mark", "continuation",

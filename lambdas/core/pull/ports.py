@@ -33,6 +33,8 @@ class Page:
     It holds no secret."""
     capped: UpstreamError | None = None
     """Why there is no next page though there is more; raised by whoever asks for it."""
+    warning: str | None = None
+    """What a person should know of it although it is fine."""
 
 
 class PageSource(Protocol):

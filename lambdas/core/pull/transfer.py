@@ -80,6 +80,8 @@ class Transfer:
             for page in source.pages():
                 self._write(self._kept(page, rows))
                 pages += 1
+                if page.warning is not None and not self.warnings:
+                    self.warnings = (page.warning,)
                 if rows.exhausted:
                     break
                 if self._is_spent():

@@ -41,7 +41,7 @@ _CODES = frozenset({
 _FAILED = frozenset({
     "error", "err", "errors", "fail", "failed", "failure", "fault", "ko", "nok",
     "notok", "exception", "unauthorized", "denied", "forbidden", "invalid", "timeout",
-    "timed_out", "aborted", "rejected", "unavailable",
+    "timed_out", "aborted", "rejected", "unavailable", "exceeded", "throttled",
 })  # fmt: skip
 _WELL = frozenset({
     "", "0", "ok", "success", "successful", "succeeded", "true", "null", "none", "done",
@@ -149,12 +149,14 @@ def _refusal(nodes: Iterable[Node], *, rows: int, is_record: bool) -> str | None
             said = f"`{node.path}` is {_shown(node.value)}"
             if message is not None and message is not node:
                 said += f" and `{message.path}` {_shown(message.value)}"
-            if _says_no(name, node.value) and (message is not None or not rows):
+            # in so many words of the whole answer
+            is_clear = name in _SAYS_YES and len(node.way) == 1 and not is_record
+            if _says_no(name, node.value) and (message or not rows or is_clear):
                 return said
             is_code = name in _CODES and not _is_well(node.value)
             is_told = message is not None and message is not node
             is_http = name != "code" and _is_http_error(node.value)
-            if is_code and not rows and (is_told or is_http):
+            if is_code and not rows and (is_told or is_http or _speaks_of(node.value)):
                 return said
     return None
 
@@ -163,6 +165,11 @@ def _says_no(name: str, value: object) -> bool:
     if name in _SAYS_YES and (value is False or str(value).lower() == "false"):
         return True
     return name in _SAYS_HOW and str(value).strip().lower() in _FAILED
+
+
+def _speaks_of(code: object) -> bool:
+    """Whether a code is a word for a failure: `ERR`, `RATE_LIMIT_EXCEEDED`."""
+    return not _FAILED.isdisjoint(words_of(str(code)))
 
 
 def _is_message(node: Node) -> bool:

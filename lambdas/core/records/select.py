@@ -5,7 +5,8 @@ space (inside a JSON string there is none, RFC 8259), and every digit stays.
 
 Without a `data_selector` the place is found, once, on the first page:
 
-1. the body itself, if it is an array;
+1. the body itself, if it is an array; the array in it, if only what surrounds the
+   records stands beside it, as in `[{"page": 1, "pages": 9}, [{"id": 1}]]`;
 2. an array of objects (or an empty one) in the body, the names of `COMMON` first, then
    the path's own last word, then the only one there is; names of `BESIDE` never;
 3. the same one level further down;
@@ -65,6 +66,7 @@ MAX_NAMED_BYTES = 256 * 1024 * 1024
 """Of names that rows of a page are given: a page has to fit into memory."""
 
 WHOLE = "$"
+_SHORT = 3
 _COLUMNS = ("columns", "fields", "headers", "schema")
 _ARTICLE = {"array": "an", "object": "an"}
 
@@ -101,7 +103,7 @@ def detect_selector(document: Document, *, hint: str = "") -> str:
     Raises Terminal if several arrays could be meant, or none can.
     """
     if document.kind == "array":
-        return WHOLE
+        return _beside_an_object(document) or WHOLE
     if document.kind != "object":
         raise bad_response(
             f"expected an array or an object of records, got {document.describe()}: "
@@ -130,6 +132,16 @@ def detect_selector(document: Document, *, hint: str = "") -> str:
             "looks like this, ignore it with response_actions, or set data_selector: $"
         )
     return WHOLE
+
+
+def _beside_an_object(document: Document) -> str | None:
+    """Where the one array stands among the elements of a short one, beside objects."""
+    listed = document.elements
+    if not 1 < len(listed) <= _SHORT:
+        return None
+    kinds = [kind_of(one) for one in listed]
+    is_one = kinds.count("array") == 1 and kinds.count("object") == len(kinds) - 1
+    return path_of((kinds.index("array"),)) if is_one else None
 
 
 def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:

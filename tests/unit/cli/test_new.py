@@ -177,6 +177,23 @@ def by_last_id(asked: Asked) -> Answer:
     return answer_json({"data": rows, "has_more": start + SIZE < len(CATS)})
 
 
+def by_page_totals(asked: Asked) -> Answer:
+    """`total` counts the page, and its limit makes it look like all."""
+    start = at(asked, "offset", 0)
+    rows = CATS[start : start + SIZE]
+    return answer_json({"offset": start, "total": len(rows), "data": rows})
+
+
+def by_other_names(
+    offset: str, envelope: Callable[[list[dict[str, object]]], dict[str, object]]
+) -> Callable[[Asked], Answer]:
+    def app(asked: Asked) -> Answer:
+        start = at(asked, offset, 0)
+        return answer_json(envelope(CATS[start : start + SIZE]))
+
+    return app
+
+
 def by_one_page(_: Asked) -> Answer:
     return answer_json({"results": CATS[:7], "next": None})
 
@@ -249,6 +266,44 @@ STYLES: dict[str, tuple[Callable[[Asked], Answer], str, dict[str, object] | None
         {
             "type": "cursor", "cursor_path": "data[-1].id",
             "cursor_param": "starting_after", "has_more_path": "has_more",
+        },
+    ),
+    "totals of pages": (
+        by_page_totals,
+        "data",
+        {
+            "type": "offset", "limit": SIZE, "offset_param": "offset",
+            "limit_param": "limit", "total_path": None,
+        },
+    ),
+    "Elasticsearch": (
+        by_other_names("from", lambda rows: {
+            "hits": {"total": {"value": len(CATS), "relation": "eq"}, "hits": rows},
+        }),
+        "hits.hits",
+        {
+            "type": "offset", "limit": SIZE, "offset_param": "from",
+            "limit_param": "size",
+        },
+    ),
+    "CKAN": (
+        by_other_names("start", lambda rows: {
+            "success": True, "result": {"count": len(CATS), "results": rows},
+        }),
+        "result.results",
+        {
+            "type": "offset", "limit": SIZE, "offset_param": "start",
+            "limit_param": "rows",
+        },
+    ),
+    "ArcGIS": (
+        by_other_names("resultOffset", lambda rows: {
+            "features": rows, "exceededTransferLimit": len(rows) == SIZE,
+        }),
+        "features",
+        {
+            "type": "offset", "limit": SIZE, "offset_param": "resultOffset",
+            "limit_param": "resultRecordCount",
         },
     ),
     "one page": (by_one_page, "results", None),

@@ -67,13 +67,16 @@ class CursorPaginator(LeadingPaginator):
 
     def following(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
         """The cursor, or None if it is absent, null, false or empty, or no more is
-        promised. One that falls back to 0, as that of X's first version, has ended.
+        promised. One that falls back to 0, as that of X's first version, or to -1 has
+        ended.
         """
         page.must_be_json(self.type)
         if self.ends_here(page):
             return None
         is_in_body = self.cursor_body_path is not None
         cursor = page.cursor(self.cursor_path, may_be_nested=is_in_body)
+        if cursor in (-1, "-1"):
+            return None
         if cursor in (0, "0"):
             return cursor if position in _FROM_START else None
         return cursor

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.base import put, text
 from lambdas.core.paging.links import LeadingPaginator
-from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.page import AnsweredPage, something
 from lambdas.core.paging.tokens import param_of
 
 
@@ -50,7 +50,7 @@ class HeaderCursorPaginator(LeadingPaginator):
         del position
         if self.ends_here(page):
             return None
-        return (page.headers.get(self.cursor_key.lower()) or "").strip() or None
+        return something((page.headers.get(self.cursor_key.lower()) or "").strip())
 
     def looked_at(self, page: AnsweredPage) -> str | None:
         """The header, if it is not there."""

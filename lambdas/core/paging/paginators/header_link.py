@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from lambdas.core.paging.link_header import links
 from lambdas.core.paging.links import LinkPaginator
-from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.page import AnsweredPage, something
 
 _LINK = "Link"
 
@@ -63,7 +63,7 @@ class HeaderLinkPaginator(LinkPaginator):
             return None
         if self.header.lower() == "link":
             return links(value).get(self.links_next_key.lower())
-        return value.strip()
+        return something(value.strip())
 
 
 def _named(header: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import Field, JsonValue
 
 from lambdas.core.paging.links import LinkPaginator
-from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.page import AnsweredPage, something
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import AnswerPath, kind_of
 
@@ -44,16 +44,17 @@ class JsonLinkPaginator(LinkPaginator):
             return None
         raw = page.find(self.next_url_path)
         value = None if raw is None else msgspec.json.decode(raw)
-        if value is None or value is False or value == "":
+        if value is None or value is False:
             return None
         if not isinstance(value, str):
             raise bad_response(
                 f"next_url_path `{self.next_url_path}` should hold a URL, got "
                 f"{kind_of(raw) if raw is not None else 'nothing'}"
             )
-        if not value.strip():
+        target = something(value)
+        if target is None:
             return None
-        return page.link(value, f"the next link in `{self.next_url_path}`")
+        return page.link(target, f"the next link in `{self.next_url_path}`")
 
     def looked_at(self, page: AnsweredPage) -> str | None:
         """The path, if it is nowhere."""

@@ -130,10 +130,9 @@ class OffsetPaginator(CountingPaginator):
     def following(self, page: AnsweredPage, position: JsonValue) -> JsonValue:
         """The offset after the rows that came.
 
-        A short page with more behind it is an API that caps the limit, or caps this
-        page: going on by the limit asked for would skip rows. Nor do more rows than
-        expected come again. A short page after a full one is the last, if nothing says
-        otherwise.
+        A short page is no end: an API may cap the limit, or leave out what one may not
+        see, and going on by the limit asked for would skip rows. Nor do more rows than
+        expected come again. If nothing else tells the end, a page without rows does.
         """
         offset, limit = self._at(position)
         if page.rows == 0 and self.stop_after_empty_page:
@@ -152,7 +151,7 @@ class OffsetPaginator(CountingPaginator):
             page,
             by_total=None if total is None else upcoming < total + self._base,
             rows_read=self.rows_up_to(page, position),
-            is_full=page.rows >= limit if self.stop_after_empty_page else None,
+            is_full=True if self.stop_after_empty_page else None,
             maximum=self.maximum_offset,
         )
         if not more:

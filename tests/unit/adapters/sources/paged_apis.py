@@ -138,7 +138,7 @@ PAGINATORS: dict[str, tuple[Paging, dict[str, object], int]] = {
     "offset without total": (
         by_offset_without_total,
         {"paginator": {"type": "offset", "limit": SIZE}},
-        3,
+        4,
     ),
     "page_number": (
         by_page_number,

@@ -68,6 +68,9 @@ ERRORS: list[dict[str, object]] = [
     {"incomplete_results": True, "data": ROWS[SIZE:20]},
     {"errors": [{"message": "partial", "path": ["data"]}], "data": ROWS[SIZE:20]},
     {"success": False, "message": "partial", "data": ROWS[SIZE:20]},
+    {"success": False, "data": ROWS[SIZE:20]},
+    {"code": "ERR", "data": []},
+    {"code": "RATE_LIMIT_EXCEEDED", "data": []},
     {"_shards": {"total": 5, "failed": 1}, "data": ROWS[SIZE:20]},
     {"message": "Internal server error"},
     {"error": "internal"},
@@ -466,3 +469,125 @@ def test_a_link_that_is_too_long_to_keep_fails_at_its_page() -> None:
     assert error.startswith("page 2 of ")
     assert "link or cursor is 4,1" in error
     assert error.endswith("accepted: 4,096, so that a pull can go on there later")
+
+
+@pytest.mark.parametrize("keys", [{}, {"ignore_total": True}])
+def test_a_link_that_is_always_there_ends_where_all_that_a_total_tells_was_read(
+    keys: Mapping[str, object],
+) -> None:
+    """CKAN's `_links.next` leads on for ever."""
+
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        if at > 100:
+            return Answer(status=400, body=b"too far")
+        page = {"data": ROWS[at : at + SIZE], "total": len(ROWS)}
+        return answer_json({**page, "next": f"?at={at + SIZE}"})
+
+    endpoint = {**LINK, "paginator": {"type": "json_link", **keys}}
+    with serving(app) as server:
+        if keys:
+            Pull(server, endpoint).fails(Terminal)
+        else:
+            assert Pull(server, endpoint).records() == ROWS
+            assert len(server.asked) == 4
+
+
+def test_a_link_that_is_always_there_ends_where_there_is_nothing() -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        return answer_json({"data": [], "total": 0, "next": f"?at={at + SIZE}"})
+
+    with serving(app) as server:
+        assert Pull(server, LINK).records() == []
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("name", ["total", "count"])
+def test_empty_pages_whose_total_counts_the_page_are_passed_over(name: str) -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        rows = ROWS[at // 3 * SIZE : at // 3 * SIZE + SIZE] if at % 3 == 0 else []
+        following = f"?at={at + 1}" if at < 8 else None
+        return answer_json({"data": rows, name: len(rows), "next": following})
+
+    with serving(app) as server:
+        assert Pull(server, LINK).records() == ROWS
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "null", "None", False, None])
+def test_a_text_that_says_nothing_is_no_link(nothing: object) -> None:
+    def app(asked: Asked) -> Answer:
+        page = linked(asked)
+        return answer_json({**page, "next": page["next"] or nothing})
+
+    with serving(app) as server:
+        assert Pull(server, LINK).records() == ROWS
+
+
+def test_an_answer_without_content_is_no_end_where_a_link_led_to_it() -> None:
+    def app(asked: Asked) -> Answer:
+        is_second = asked.query.get("at") == str(SIZE)
+        return Answer(status=204) if is_second else answer_json(linked(asked))
+
+    with serving(app) as server:
+        assert "`next`" in str(Pull(server, LINK).fails(Terminal))
+
+
+def test_an_answer_without_content_ends_what_nothing_else_ends() -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        rows = ROWS[at : at + SIZE]
+        return answer_json(rows) if rows else Answer(status=204)
+
+    with serving(app) as server:
+        endpoint = {"paginator": {"type": "offset", "limit": SIZE}}
+        assert Pull(server, endpoint).records() == ROWS
+
+
+def test_a_short_page_is_no_end_where_nothing_else_says_so() -> None:
+    """Rows that one may not see are left out of a page."""
+
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        return answer_json(ROWS[at : at + (7 if at == SIZE else SIZE)])
+
+    with serving(app) as server:
+        endpoint = {"paginator": {"type": "offset", "limit": SIZE}}
+        assert Pull(server, endpoint).records() == ROWS
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "declared", "is_told"),
+    [
+        (20, {}, {}, True),
+        (19, {}, {}, False),
+        (3_000, {}, {}, True),
+        (20, {"total": 20}, {}, False),
+        (20, {"total": 20, "limit": 20}, {}, True),
+        (20, {"next": None}, {}, False),
+        (20, {"has_more": False}, {}, False),
+        (7, {}, {"params": {"per_page": "7"}}, True),
+        (20, {}, {"paginator": {"type": "single_page"}}, False),
+        (1_000, {"total": 1_000}, {}, True),
+    ],
+)
+def test_as_many_rows_as_a_page_may_have_are_told(
+    rows: int,
+    more: Mapping[str, object],
+    declared: Mapping[str, object],
+    *,
+    is_told: bool,
+) -> None:
+    cats = [{"id": number} for number in range(rows)]
+    with serving(lambda _: answer_json({"data": cats, **more})) as server:
+        pages = Pull(server, {"data_selector": "data", **declared}).pages()
+    assert [page.warning is not None for page in pages] == [is_told]
+    if is_told:
+        assert f"exactly {rows:,} rows" in str(pages[0].warning)
+
+
+def test_a_total_with_separators_is_a_total() -> None:
+    document = {"data": ROWS[:SIZE], "total": "1,025"}
+    with serving(lambda _: answer_json(document)) as server:
+        assert "`total` is 1" in str(Pull(server, {}).fails(Terminal))

@@ -561,9 +561,19 @@ MORE_FIRST: dict[str, RealAnswer] = {
         },
         params={"page": "1"},
     ),
+    "World Bank": first(
+        [{"page": 1, "pages": 3, "per_page": "3", "total": 9}, rows()],
+        params={"page": "2"},
+    ),
+    "DynamoDB behind a gateway": first({"data": rows(), "LastEvaluatedKey": "c10"}),
+    "a total with separators": first({"data": rows(), "total": "1,025"}),
 }
 
 MORE_LAST: dict[str, RealAnswer] = {
+    "World Bank": last([{"page": 3, "pages": 3, "per_page": "3", "total": 9}, rows()]),
+    "DynamoDB behind a gateway": last({"data": rows(), "LastEvaluatedKey": None}),
+    "a header that says null": last(rows(), headers={"x-next-page": "null"}),
+    "a token that says null": last({"data": rows(), "next_cursor": "null"}),
     "Sentry": last(
         rows(),
         headers={
