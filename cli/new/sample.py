@@ -378,13 +378,13 @@ class EndpointProbe:
         )
         where = "body_path" if self._endpoint.method == "POST" else "param"
         if own_page is None and own_offset is None:
-            for limit in self._limits_by_shape(limit_name):
+            for known in self._limits_by_shape(limit_name):
                 yield (
                     {
                         "type": "offset",
                         "limit": rows,
-                        f"offset_{where}": _OFFSET_OF[limit],
-                        f"limit_{where}": limit,
+                        f"offset_{where}": _OFFSET_OF[known],
+                        f"limit_{where}": known,
                     },
                     {"offset": rows, "limit": rows},
                 )

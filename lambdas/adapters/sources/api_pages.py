@@ -185,7 +185,8 @@ class ApiPages:
             if response.status in _NO_CONTENT:
                 # says no more than an empty object; the page before may say more
                 response = replace(response, body=b"{}")
-                document, records = Document(response.body), []
+                document = Document(response.body)
+                records: list[bytes] = []
             else:
                 document, records = self._read(response)
             answered = self._answered(base, request, response, len(records), document)

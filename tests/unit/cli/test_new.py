@@ -181,7 +181,8 @@ def by_page_totals(asked: Asked) -> Answer:
     """`total` counts the page, and its limit makes it look like all."""
     start = at(asked, "offset", 0)
     rows = CATS[start : start + SIZE]
-    return answer_json({"offset": start, "total": len(rows), "data": rows})
+    found = {"offset": start, "limit": SIZE, "total": len(rows)}
+    return answer_json({**found, "data": rows})
 
 
 def by_other_names(

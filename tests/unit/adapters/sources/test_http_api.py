@@ -298,7 +298,7 @@ def test_a_token_is_replaced_before_it_ends() -> None:
         endpoint = {"paginator": {"type": "offset", "limit": SIZE}}
         assert Pull(server, endpoint, api=oauth(server)).records() == ROWS
         asked = [one.path for one in server.asked]
-    assert asked == ["/token", "/cats", "/cats", "/token", "/cats", "/cats"]
+    assert asked == ["/token", "/cats", "/cats", "/token", "/cats", "/cats", "/cats"]
 
 
 def test_a_token_server_that_wants_basic_gets_it() -> None:
