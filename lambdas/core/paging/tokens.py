@@ -21,15 +21,12 @@ EXCEPTIONS: Mapping[str, str] = {
     "paging.next.after": "after",
     "meta.page.after": "page[after]",
     "meta.next_token": "pagination_token",
-    "next_token": "next_token",
-    "nextToken": "nextToken",
-    "NextToken": "NextToken",
     "data.pagination.next": "pagination.cursor",
     "result.next": "next",
     "hasMore.next": "next",
 }
 """By path: HubSpot's `paging.next.after`, X's `meta.next_token`, Twitch's
-`pagination.cursor`, AWS (`NextToken`), Segment's `data.pagination.next`."""
+`pagination.cursor`, Segment's `data.pagination.next`."""
 
 _NEXT = re.compile(r"^(?:x[-_])?next[-_]?(?=.)|^(?:x[-_])?next$", re.IGNORECASE)
 _OF_PAGE = re.compile(r"^page[-_]?(?=start|offset|cursor|marker|key|id)", re.IGNORECASE)
@@ -68,7 +65,7 @@ def _param_of_header(name: str) -> str | None:
 
 def _param_of_name(name: str) -> str | None:
     if re.fullmatch(r"next[-_]?token", name, re.IGNORECASE):
-        return name
+        return name  # as AWS has it
     rest = _NEXT.sub("", name)
     if rest in {"", name}:
         return rest or None

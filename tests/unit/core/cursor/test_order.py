@@ -292,3 +292,25 @@ def test_what_has_no_known_order_is_told_in_full() -> None:
 def test_what_a_time_has_beyond_the_microsecond_is_kept(text: str, beyond: int) -> None:
     assert order(timezone="UTC").key(text)[2] == beyond
     assert AUTO.key(text)[2] == beyond
+
+
+def test_a_form_that_cannot_be_held_is_named_to_nobody() -> None:
+    with pytest.raises(ValueError, match="no known order") as refused:
+        AUTO.key(f"/Date({10**17})/")
+    assert "such as" not in str(refused.value)
+
+
+def test_a_time_is_its_day_and_an_end_after_midnight_the_next() -> None:
+    midnight = datetime(2024, 1, 1, tzinfo=UTC)
+    for key, day in (
+        (("time", midnight, 0), 1), (("time", midnight, 5), 2),
+        (("time", midnight.replace(microsecond=1), 0), 2),
+    ):  # fmt: skip
+        assert AUTO.as_date(key, up=True) == ("date", date(2024, 1, day), 0)
+        assert AUTO.as_date(key) == ("date", date(2024, 1, 1), 0)
+    assert AUTO.as_date(("number", 5, 0)) == ("number", 5, 0)
+    assert AUTO.as_time(("number", 5, 0)) == ("number", 5, 0)
+
+
+def test_without_a_cursor_the_order_is_of_iso_times_and_numbers() -> None:
+    assert CursorOrder.of(None) == CursorOrder()

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from lambdas.core.errors import Terminal
 from lambdas.core.http.message import HttpRequest
+from lambdas.core.paging.auto import detect
+from lambdas.core.paging.counts import cap_reached
+from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import (
     NOTHING_BEFORE,
+    Sign,
     Signs,
     _flag_of_words,
     _is_cut_off,
@@ -15,6 +22,7 @@ from lambdas.core.paging.signs import (
     _part_of_words,
     is_url,
 )
+from lambdas.core.paging.tokens import param_of
 from lambdas.core.records.documents import Document
 from lambdas.core.records.envelope import Envelope, Node, Scalar, words_of
 
@@ -541,3 +549,119 @@ def test_what_an_answer_told_is_kept_by_its_kind_for_the_next_one() -> None:
     assert told.led == {("cursor",), ("links", "next")}
     assert told.others == {("took",)}
     assert dict(told.totals) == {"total": 9, "pages": 3}
+
+
+def token(path: str) -> Sign:
+    """A token in the body, where the names of `path` lead."""
+    way = tuple(path.split("."))
+    return Sign(path, "abc", node=Node(way, way[-1], "string", "abc", is_empty=False))
+
+
+@pytest.mark.parametrize(
+    ("path", "param"),
+    [
+        ("cursors.next", "cursor"), ("cursor.next", "cursor"),
+        ("meta.cursor.next", "cursor"), ("pagination.cursors.next", "cursor"),
+        ("pagination.cursor", "after"), ("paging.next.after", "after"),
+        ("meta.page.after", "page[after]"), ("meta.next_token", "pagination_token"),
+        ("data.pagination.next", "pagination.cursor"), ("result.next", "next"),
+        ("hasMore.next", "next"), ("next_token", "next_token"),
+        ("nextToken", "nextToken"), ("NextToken", "NextToken"),
+        ("next-token", "next-token"), ("next_cursor", "cursor"),
+        ("nextCursor", "cursor"), ("NextCursor", "Cursor"), ("cursor", "cursor"),
+        ("after", "after"), ("next_page_token", "page_token"),
+        ("nextPageToken", "pageToken"), ("next_offset", "offset"),
+        ("next_page_start", "start"), ("next_page_cursor", "cursor"),
+        ("next_page_id", "id"), ("next", None), ("x_next_key", "key"),
+    ],
+)  # fmt: skip
+def test_a_token_goes_back_by_its_name(path: str, param: str | None) -> None:
+    assert param_of(token(path)) == param
+
+
+def test_what_stands_beside_a_token_may_say_how_it_goes_back() -> None:
+    assert param_of(token("next_cursor"), {"object": "list"}) == "start_cursor"
+    assert param_of(token("next_cursor"), {"object": "cat"}) == "cursor"
+    assert param_of(token("nextPageToken"), {"isLast": False}) == "nextPageToken"
+    assert param_of(token("nextPageToken"), {"isLast": True}) == "pageToken"
+
+
+def test_a_token_in_a_header_goes_back_by_its_name() -> None:
+    for name, param in (
+        ("x-next-page", "page"), ("X-Next-Page", "page"), ("x-next", "cursor"),
+        ("next", "cursor"), ("next-offset", "offset"), ("continuation", None),
+    ):  # fmt: skip
+        assert param_of(Sign(name, "abc", is_header=True)) == param, name
+
+
+def test_a_header_that_holds_nothing_or_a_link_is_no_token() -> None:
+    for text in ("", " ", "0", "-1", "/cats?page=2", "http://127.0.0.1/"):
+        assert signs_of(x_next_page=text).header_token is None, text
+    for name in ("continuation", "x_cursor"):
+        assert signs_of(**{name: "abc"}).header_token is not None
+        assert signs_of(**{f"{name}_before": "abc"}).header_token is None
+
+
+def test_a_token_beside_a_next_that_is_nothing_leads_nowhere() -> None:
+    for nothing in (None, "", False, 0, -1, "0", "-1", {}):
+        found = signs_in({"rows": [], "cursor": "abc", "next": nothing}).tokens
+        assert found == (), nothing
+    back = {"rows": [], "cursor": "abc", "next_before": None}
+    assert [one.where for one in signs_in(back).tokens] == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "is_there"),
+    [
+        ({}, True),
+        ({"before": "x"}, False),
+        ({"before": ""}, True),
+        ({"before": "x", "next_url": "y"}, True),
+        ({"previous": "x", "next_url": ""}, False),
+        ({"current": "x"}, True),
+    ],
+)
+def test_a_bare_token_among_what_leads_back_has_ended(
+    beside: dict[str, object], *, is_there: bool
+) -> None:
+    found = signs_in({"rows": [], "m": {"after": "abc", **beside}}).tokens
+    assert ("m.after" in {one.where for one in found}) is is_there
+
+
+def page_of(
+    document: dict[str, object], *, rows: int, headers: dict[str, str] | None = None
+) -> AnsweredPage:
+    return AnsweredPage(
+        url="https://api.example.com/cats",
+        origin="https://api.example.com:443",
+        headers=headers or {},
+        rows=rows,
+        document=Document(json.dumps(document).encode()),
+        request=HttpRequest(
+            method="GET", url="https://api.example.com/cats", params={}, headers={}
+        ),
+        secret_params=frozenset(),
+    )
+
+
+def test_a_first_page_without_rows_is_all_unless_it_says_that_there_is_more() -> None:
+    beside = {"rows": [], "m": {"position": {"token": "abc"}}}
+    assert detect(page_of(beside, rows=0)).kind() == "single_page"
+
+
+def test_what_to_declare_is_told_as_far_as_the_sign_tells() -> None:
+    told = "header_cursor with `cursor_key: continuation` and its cursor_param"
+    page = page_of({"rows": [{}]}, rows=1, headers={"continuation": "abc"})
+    with pytest.raises(Terminal) as refused:
+        detect(page)
+    assert f"declare the paginator ({told}), or `{{type: single_page}}`" in str(
+        refused.value
+    )
+
+
+def test_a_maximum_with_more_behind_it_is_told_in_full() -> None:
+    assert str(cap_reached("maximum_page", 9)) == (
+        "maximum_page 9 is reached, and there is more behind it: rows would be "
+        "missing. Raise it, ask for a smaller range, or declare `incremental` with "
+        "`row_order: asc` if the API sorts so: then the pull goes on from the cursor"
+    )

@@ -211,3 +211,21 @@ def test_so_many_rows_are_remembered_and_no_more(
             "and each would have to be remembered; accepted: a finer cursor, or "
             "`write_disposition: replace`"
         )
+
+
+def test_a_row_after_now_is_remembered_with_its_day() -> None:
+    dataset = a_dataset(source=incremental(initial_value="2013-01-01T00:00:00Z"))
+    cursor = dataset.source.cursor
+    assert cursor is not None
+    new = NewRows(
+        dataset=dataset,
+        position=CursorPosition(),
+        window=plan_window(cursor, CursorPosition()),
+        limit=datetime(2013, 1, 2, tzinfo=UTC),
+    )
+    new.keep(rows("2013-01-01T12:00:00Z", "2013-01-09T12:00:00Z"), page=1)
+    lengths = sorted(map(len, new.position.edge))
+    assert lengths == [16, 20]
+    (ahead,) = (one for one in new.position.edge if len(one) == 20)
+    assert int.from_bytes(ahead[:4]) == datetime(2013, 1, 9, tzinfo=UTC).toordinal()
+    assert new.position.value == "2013-01-01T12:00:00Z"
