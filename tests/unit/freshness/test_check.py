@@ -1128,3 +1128,17 @@ def test_a_digest_takes_the_place_of_the_line_in_the_morning(
         house.check(after=HOUR)
     daily = [one for one in house.told(house.sns) if one[1] == "daily"]
     assert daily == ([] if has_digest else [("cats", "daily", "stakeholders")])
+
+
+def test_the_end_of_what_is_paused_is_told_to_its_owner() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    opened = house.sns.batches[0].first
+    running = house.datasets[0]
+    paused = running.schedule.model_copy(update={"paused": "the source is moving"})
+    house.datasets = [running.model_copy(update={"schedule": paused})]
+    house.check(MINUTES_5)
+    ended = house.sns.batches[-1].first
+    assert ended.kind == "resolved"
+    assert opened.team
+    assert (ended.team, ended.address) == (opened.team, opened.address)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from lambdas.core.cursor.order import LONGEST_CURSOR, CursorOrder
+from lambdas.core.cursor.order import LONGEST_CURSOR, CursorOrder, SortKey
 from lambdas.core.cursor.time_pattern import TimePattern
 from lambdas.core.dataset import Incremental
 from lambdas.core.errors import BadInput
@@ -302,10 +302,9 @@ def test_a_form_that_cannot_be_held_is_named_to_nobody() -> None:
 
 def test_a_time_is_its_day_and_an_end_after_midnight_the_next() -> None:
     midnight = datetime(2024, 1, 1, tzinfo=UTC)
-    for key, day in (
-        (("time", midnight, 0), 1), (("time", midnight, 5), 2),
-        (("time", midnight.replace(microsecond=1), 0), 2),
-    ):  # fmt: skip
+    later = midnight.replace(microsecond=1)
+    for at, beyond, day in ((midnight, 0, 1), (midnight, 5, 2), (later, 0, 2)):
+        key: SortKey = ("time", at, beyond)
         assert AUTO.as_date(key, up=True) == ("date", date(2024, 1, day), 0)
         assert AUTO.as_date(key) == ("date", date(2024, 1, 1), 0)
     assert AUTO.as_date(("number", 5, 0)) == ("number", 5, 0)

@@ -603,10 +603,11 @@ def test_a_header_that_holds_nothing_or_a_link_is_no_token() -> None:
 
 
 def test_a_token_beside_a_next_that_is_nothing_leads_nowhere() -> None:
-    for nothing in (None, "", False, 0, -1, "0", "-1", {}):
+    nothings: list[object] = [None, "", False, 0, -1, "0", "-1", {}]
+    for nothing in nothings:
         found = signs_in({"rows": [], "cursor": "abc", "next": nothing}).tokens
         assert found == (), nothing
-    back = {"rows": [], "cursor": "abc", "next_before": None}
+    back: dict[str, object] = {"rows": [], "cursor": "abc", "next_before": None}
     assert [one.where for one in signs_in(back).tokens] == ["cursor"]
 
 
@@ -645,7 +646,7 @@ def page_of(
 
 
 def test_a_first_page_without_rows_is_all_unless_it_says_that_there_is_more() -> None:
-    beside = {"rows": [], "m": {"position": {"token": "abc"}}}
+    beside: dict[str, object] = {"rows": [], "m": {"position": {"token": "abc"}}}
     assert detect(page_of(beside, rows=0)).kind() == "single_page"
 
 

@@ -386,3 +386,9 @@ def test_a_list_is_read_for_its_first_twenty_and_not_past_what_is_no_object() ->
     found = [one for one in paths({"rows": [], "m": links}, "rows") if "a" in one]
     assert found == [f"m[{number}].a" for number in range(20)]
     assert paths({"rows": [], "m": [{"a": 1}, 2, {"a": 3}]}, "rows") == ["m", "m[0].a"]
+
+
+def test_an_answer_that_is_a_list_may_have_its_records_in_one_of_it() -> None:
+    assert paths([{"rows": [1], "next": 2}, {"next": 3}], "[0].rows") == [
+        "$[0].next", "$[1].next",
+    ]  # fmt: skip

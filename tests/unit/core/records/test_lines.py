@@ -121,3 +121,23 @@ def test_a_wildcard_below_nothing_is_an_error() -> None:
     assert select_records(Document(b"{}"), "*") == []
     with pytest.raises(Terminal, match="matches nothing"):
         select_records(Document(b'{"itens":[]}'), "items[*].r")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"total": 0, "errors": []}, {"total": 2, "ids": [1, 2]}, {"count": 1, "of": []}],
+    ids=json.dumps,
+)
+def test_beside_counts_only_an_empty_list_of_its_own_is_no_records(
+    document: dict[str, object],
+) -> None:
+    wanted = "of" if "of" in document else "$"
+    assert detect_selector(Document(json.dumps(document).encode())) == wanted
+
+
+def test_what_holds_no_records_is_shown() -> None:
+    with pytest.raises(Terminal) as refused:
+        detect_selector(Document(b'"abc"'))
+    assert str(refused.value) == (
+        'expected an array or an object of records, got a string: `"abc"`'
+    )

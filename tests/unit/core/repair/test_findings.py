@@ -287,6 +287,20 @@ def test_the_oldest_is_looked_at_first(house: House) -> None:
     assert (result.left, result.awaited, result.troubles) == (1, 3, 2)
 
 
+def test_what_there_was_no_time_for_stands_and_what_is_mended_does_not(
+    house: House,
+) -> None:
+    for dataset, age in (("bees", 2 * HOUR), ("cats", HOUR)):
+        house.land(dataset, age=age)
+    house.snowflake.pipe = PipeNow(state="PAUSED", pending=1)
+    house.check()
+    assert house.codes() == ["pipe_stopped bees", "pipe_stopped cats"]
+    house.snowflake.pipe = PipeNow(state="RUNNING", pending=1)
+    answers = iter([True, False])
+    assert house.check(has_time=lambda: next(answers)).left == 1
+    assert house.codes() == ["pipe_stopped cats"]
+
+
 def test_what_rests_is_not_looked_at_and_its_problem_stands(house: House) -> None:
     house.land()
     house.snowflake.broken = {"DB.RAW.CATS_G1"}
