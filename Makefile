@@ -16,7 +16,7 @@ LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test long lint checkov synth generate bench differential serve drill january soak month mass kills clean
+.PHONY: help setup run unit test long lint checkov synth generate bench differential serve drill grants january soak month mass kills clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -80,6 +80,15 @@ kills: $(READY) ## pulls killed at random moments, KILLS times, rows compared
 
 drill: $(READY) ## each cause, by breaking the embedded stack for real
 	$(BIN)/python -m local.scenarios.drill $(ARGS)
+
+# A grant that none of these uses has its reason in tests/local/implied_actions.yaml.
+grants: export CATFLAP_USED_GRANTS = $(CURDIR)/build/used_grants.jsonl
+grants: $(READY) ## what the roles are granted beside what drills, days and tests use
+	mkdir -p build && rm -f $(CATFLAP_USED_GRANTS)
+	$(BIN)/python -m local.scenarios.drill
+	$(BIN)/python -m local
+	$(PYTEST) tests/local --ignore tests/local/test_grants_are_used.py
+	$(PYTEST) -m long tests/local/test_grants_are_used.py
 
 january: $(READY) ## a month as it was, and with an outage each day
 	$(BIN)/python -m local.scenarios.january --write $(ARGS)

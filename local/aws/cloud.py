@@ -18,6 +18,7 @@ import botocore.session
 from botocore.config import Config
 
 from local.aws.cloud_server import CONTROL
+from local.aws.strict.grants_used import FILE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ADMIN = "catflap-embedded-admin"
@@ -251,13 +252,13 @@ class Cloud:
         request = urllib.request.Request(  # noqa: S310 - our own loopback URL
             f"{self.endpoint_url}{CONTROL}{route}", data=body.encode(), method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
             return str(answer.read().decode())
 
 
 def _environment() -> dict[str, str]:
     """What the process inherits: enough to run Python, and no credentials."""
-    kept = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE")
+    kept = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE", FILE)
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 

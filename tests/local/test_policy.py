@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.aws.strict.policy import Call, Decision, PolicyNotUnderstood, decide, trusts
+from local.aws.strict.grants_used import UsedGrants
+from local.aws.strict.policy import (
+    Call,
+    Decision,
+    PolicyNotUnderstood,
+    admitted_by,
+    decide,
+    trusts,
+)
 
 BUCKET = "arn:aws:s3:::cats"
 
@@ -141,3 +151,28 @@ def test_trust(principal: str, external_id: str, *, trusted: bool) -> None:
     context = {"sts:externalid": [external_id]} if external_id else {}
     found = trusts(TRUST, action="sts:AssumeRole", principal=principal, context=context)
     assert found is trusted
+
+
+def test_a_call_is_admitted_by_the_pairs_that_name_it() -> None:
+    statement = _allow(
+        Action=["s3:PutObject", "s3:GetObject"],
+        Resource=[f"{BUCKET}/raw/*", f"{BUCKET}/runs/*"],
+    )
+    denied = _allow(Effect="Deny", Action="s3:*", Resource=f"{BUCKET}/other/*")
+    call = Call(action="s3:PutObject", resource=f"{BUCKET}/raw/a", context={})
+    found = admitted_by([{"Statement": [statement, denied]}], call)
+    assert found == {("s3:PutObject", f"{BUCKET}/raw/*")}
+
+
+def test_what_is_recorded_is_the_same_for_every_deployment(tmp_path: Path) -> None:
+    kept = UsedGrants(tmp_path / "used.jsonl")
+    for caller, bucket in (
+        ("arn:aws:sts::111111111111:assumed-role/catflap-dev-pull/x", "catflap-dev-a"),
+        ("arn:aws:sts::222222222222:assumed-role/catflap-two-pull/y", "catflap-two-a"),
+        ("arn:aws:iam::111111111111:user/somebody", "catflap-dev-b"),
+    ):
+        kept.keep(caller, {("s3:GetObject", f"arn:aws:s3:::{bucket}/raw/*")})
+    (line,) = (tmp_path / "used.jsonl").read_text().splitlines()
+    assert json.loads(line) == [
+        "catflap-ENV-pull", "s3:GetObject", "arn:aws:s3:::catflap-ENV-a/raw/*"
+    ]  # fmt: skip

@@ -9,9 +9,11 @@ policies (`policy`), and a refusal is worded as the service words it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
@@ -26,8 +28,16 @@ from moto.iam.models import Policy, iam_backends
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 
+from local.aws.strict.grants_used import FILE, UsedGrants
 from local.aws.strict.needs import Asked, Need, needs, parsed_body
-from local.aws.strict.policy import Call, Decision, Document, decide, trusts
+from local.aws.strict.policy import (
+    Call,
+    Decision,
+    Document,
+    admitted_by,
+    decide,
+    trusts,
+)
 
 SERVICE_PRINCIPAL_SUFFIX = ".amazonaws.com"
 """An IAM user of such a name stands for the AWS service itself: embedded services
@@ -42,6 +52,9 @@ _QUERY_CODES = {
     "sts": "AccessDenied",
 }
 _JSON_CODE = "AccessDeniedException"
+
+
+_USED = UsedGrants(Path(os.environ[FILE])) if FILE in os.environ else None
 
 
 class Refused(ServiceException):
@@ -154,12 +167,12 @@ def _check(
             **context,
             **{key.lower(): value for key, value in need.context.items()},
         }
-        decision = decide(
-            documents,
-            Call(action=need.action, resource=need.resource, context=full),
-        )
+        call = Call(action=need.action, resource=need.resource, context=full)
+        decision = decide(documents, call)
         if decision is not Decision.ALLOWED:
             raise _refusal(asked, caller.arn, need, decision, is_s3=is_s3)
+        if _USED is not None:
+            _USED.keep(caller.arn, admitted_by(documents, call))
         if need.action == "sts:AssumeRole" and not _is_trusted(asked, caller.arn, full):
             raise _refusal(asked, caller.arn, need, decision, is_s3=is_s3)
 

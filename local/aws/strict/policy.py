@@ -55,6 +55,20 @@ def decide(documents: Iterable[Document], call: Call) -> Decision:
     return Decision.ALLOWED if allowed else Decision.IMPLICITLY_DENIED
 
 
+def admitted_by(documents: Iterable[Document], call: Call) -> set[tuple[str, str]]:
+    """The pairs of action and resource, as policies write them, that allow a call."""
+    return {
+        (str(action), str(resource))
+        for document in documents
+        for statement in statements_of(document)
+        if statement["Effect"] == "Allow" and _applies(statement, call)
+        for action in listed(statement.get("Action", "*"))
+        if matches(str(action).lower(), call.action.lower())
+        for resource in listed(statement.get("Resource", "*"))
+        if matches(_with_variables(str(resource), call.context) or "", call.resource)
+    }
+
+
 def trusts(
     document: Document, *, action: str, principal: str, context: Context
 ) -> bool:
