@@ -28,13 +28,14 @@ from local.scenarios.report import (
     first_difference,
     is_page,
     print_story,
-    read_by_engineers,
     totals_table,
+    worth_a_picture,
 )
 from local.scenarios.story import (
     DAYS_NEEDED,
     PAUSED,
     QUIET,
+    month_ends,
     shown_at,
     two_incidents,
 )
@@ -145,7 +146,7 @@ def live(console: Console, folder: Path, days: int) -> tuple[Outcome, str]:
     console.print(f"the status page while flights was late: {LATE_PAGE}")
     console.print(f"the status page in the end: {PAGE}")
     console.print(f"{time.monotonic() - began:.0f} s", style="dim")
-    return outcome, drawn(read_by_engineers(diary.told), tables)
+    return outcome, drawn(worth_a_picture(diary.told), tables)
 
 
 def _lived(
@@ -182,7 +183,7 @@ def _lived(
             upstream=upstream,
             start=START,
             end=end,
-            turns=two_incidents(midnight),
+            turns=(*two_incidents(midnight), month_ends(end)),
             progress=progress,
         )
         return replay.live()
@@ -247,6 +248,10 @@ def _story_faults(diary: Diary) -> list[str]:
     recoveries = [subject for _, subject in told if "up to date again" in subject]
     if not recoveries:
         faults.append("nobody was told of the recovery")
+    kinds = {one.mail.kind for one in diary.told}
+    faults += [
+        f"no {kind} was told" for kind in ("digest", "causes") if kind not in kinds
+    ]
     return faults
 
 

@@ -240,10 +240,13 @@ class EmbeddedStack:
             if one.function == function and one.error is None
         ]
 
-    def report(self, name: str, *, now: datetime) -> dict[str, Any]:
-        """Have the reports function make one now; what it answers."""
+    def report(self, name: str, *, now: datetime, **more: str) -> dict[str, Any]:
+        """Have the reports function make one now; what it answers. `more` is what its
+        schedule says besides.
+        """
         function = self.deployment.function("lambdas.reports.handler.handle")
-        answer: dict[str, Any] = self.host.invoke(function, {"report": name}, now=now)
+        event = {"report": name, "due_at": now.isoformat(), **more}
+        answer: dict[str, Any] = self.host.invoke(function, event, now=now)
         return answer
 
     def has_told(self) -> bool:
@@ -366,7 +369,7 @@ class EmbeddedStack:
         # Days that pass in minutes would be spent on pages nobody looks at: there one
         # is written after changes, and when it is asked for.
         is_replay = self._start is not None
-        ticked = self.deployment.without_schedules_of("reports")
+        ticked = self.deployment.without_schedules_of("reports", "Page")
         return Fabric(
             cloud=self.cloud,
             host=self.host,

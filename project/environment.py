@@ -205,8 +205,8 @@ class Team(_Model):
     digest_at: str | None = Field(
         default=None,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
-        description="when the team gets its morning digest, such as `07:30`; "
-        "absent = it gets none",
+        description="when the team gets its morning digest, such as `07:30`, and on "
+        "the first of a month its causes report; absent = it gets neither",
     )
 
 

@@ -27,7 +27,7 @@ from stacks.constructs.grants import (
     write_pages,
 )
 from stacks.constructs.lambda_function import CatflapFunction
-from stacks.constructs.wake_up import wake_daily, wake_every
+from stacks.constructs.wake_up import wake_at, wake_every
 from stacks.landing import LandingStack
 from stacks.notifications import NotificationsStack
 
@@ -37,7 +37,9 @@ CHANGES = (LateEvent, AtRiskEvent, RecoveredEvent, ClosedEvent)
 
 
 class ReportsStack(CatflapStack):
-    """The status page every quarter of an hour, and after each change; digests."""
+    """The status page every quarter of an hour, and after each change; digests; what
+    caused each month's incidents.
+    """
 
     def __init__(
         self,
@@ -55,7 +57,8 @@ class ReportsStack(CatflapStack):
             self,
             "FailedReports",
             meaning="Reports that failed. The reports function's log says why; the "
-            "next page is made within 15 minutes, a team's next digest a day later.",
+            "next page is made within 15 minutes, a team's next digest a day later, "
+            "its next causes report a month later.",
             engineers=notifications.engineers,
             fifo=False,
         ).queue
@@ -64,7 +67,7 @@ class ReportsStack(CatflapStack):
             "Reports",
             environment=environment,
             slice_name="reports",
-            description="Writes the status page and the morning digests",
+            description="Writes the status page, morning digests and causes reports",
             code=bundle.code(),
             settings=ReportSettings(
                 state_table=landing.state.table_name,
@@ -97,10 +100,11 @@ class ReportsStack(CatflapStack):
         )
         # A scope of their own: at the top level a team could be called `Page`.
         digests = Construct(self, "Digests")
+        causes = Construct(self, "Causes")
         for name, team in sorted(environment.teams.items()):
             if team.digest_at is None:
                 continue
-            wake_daily(
+            wake_at(
                 digests,
                 name,
                 at=team.digest_at,
@@ -109,6 +113,18 @@ class ReportsStack(CatflapStack):
                 role=role,
                 function=reports,
                 description=f"Writes the morning digest of {name}",
+                dead_letters=failed,
+            )
+            wake_at(
+                causes,
+                name,
+                at=team.digest_at,
+                timezone=team.timezone,
+                day_of_month=1,
+                says={"report": "causes", "team": name},
+                role=role,
+                function=reports,
+                description=f"Writes what caused the month's incidents of {name}",
                 dead_letters=failed,
             )
         self._follow_changes(landing, reports)

@@ -1,7 +1,8 @@
 """Show how late a dataset has been: attainment, error budget, incidents, causes.
 
-Reads only the state table; the warehouse stays asleep. Without NAME it ranks the causes
-of all datasets.
+Reads only the state table; the warehouse stays asleep. Without NAME it is the causes
+report of all datasets: what comes back and has no fix stands first, beside as many days
+before.
 
 Example: catflap history flights --days 30
 """
@@ -29,11 +30,19 @@ from lambdas.core.freshness.attainment import (
 )
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.context import late_of
-from lambdas.core.incidents.incident import Incident
+from lambdas.core.incidents.message import as_mail
 from lambdas.core.names import MONITOR
+from lambdas.core.reports.causes import (
+    CausesFacts,
+    CausesReport,
+    causes_document,
+    causes_message,
+    causes_report,
+)
 from lambdas.core.text.count import counted
 from lambdas.core.text.duration import lasting
 from project.names import declared, refuse_unknown
+from project.yaml_files import read_files
 
 DONE = 0
 WINDOWS = (7, 30)
@@ -80,7 +89,17 @@ def run(
     first = at - timedelta(days=days)
     with reached.reached():
         if name is None:
-            _print_causes(_since(table.incidents(), first), days, as_json=as_json)
+            known = read_files(datasets, apis, options.models_of(datasets, None)).sound
+            report = causes_report(
+                CausesFacts(
+                    since=first,
+                    until=at,
+                    datasets=list(known.datasets.values()),
+                    incidents=[x for x in table.incidents() if x.dataset != MONITOR],
+                    watches=table.watches(),
+                )
+            )
+            _print_causes(report, days, as_json=as_json)
             return DONE
         watches = table.watches()
         refuse_unknown(name, {*watches, *declared(datasets)}, apis=apis)
@@ -95,18 +114,12 @@ def run(
             ],
             lates=[
                 late
-                for one in _since(table.incidents_of(name), first)
-                if (late := late_of(one)) is not None
+                for one in table.incidents_of(name)
+                if one.opened_at >= first and (late := late_of(one)) is not None
             ],
         )
     print(json.dumps(as_document(found)) if as_json else as_text(found))
     return DONE
-
-
-def _since(incidents: Sequence[Incident], first: datetime) -> list[Incident]:
-    return [
-        one for one in incidents if one.opened_at >= first and one.dataset != MONITOR
-    ]
 
 
 def as_document(found: History) -> dict[str, object]:
@@ -208,34 +221,15 @@ def as_text(found: History) -> str:
     return "\n".join(lines)
 
 
-def _print_causes(incidents: Sequence[Incident], days: int, *, as_json: bool) -> None:
+def _print_causes(report: CausesReport, days: int, *, as_json: bool) -> None:
     """What keeps coming back, over all datasets."""
-    causes = ranked_causes(one.human.cause or one.cause for one in incidents)
-    hit = {
-        code: sorted(
-            {one.dataset for one in incidents if code == (one.human.cause or one.cause)}
-        )
-        for code, _ in causes
-    }
     if as_json:
-        document = [
-            {"cause": code, "times": times, "datasets": hit[code]}
-            for code, times in causes
-        ]
-        print(json.dumps({"days": days, "causes": document}))
-    elif not causes:
+        print(json.dumps({"days": days, **causes_document(report)}))
+    elif not report.total.incidents:
         print(f"no incident in the last {counted(days, 'day')}")
     else:
-        rows = [(code, str(times), _some(hit[code])) for code, times in causes]
-        print(columns(("cause", "times", "datasets"), rows))
-
-
-_NAMED = 5
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+        message = causes_message(report)
+        print("" if message is None else as_mail(message)[1])
 
 
 def _ranking(causes: Sequence[tuple[str, int]]) -> str:

@@ -25,7 +25,7 @@ from lambdas.core.freshness.attainment import attainment
 from lambdas.core.freshness.model_state import ModelState, model_state
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.document import state_of
-from lambdas.core.incidents.incident import Incident
+from lambdas.core.incidents.incident import HumanSide, Incident
 from lambdas.core.models.graph import inputs_of
 from lambdas.core.names import MONITOR
 from lambdas.core.quality.release import in_short
@@ -279,7 +279,7 @@ def as_text(status: Status) -> str:
     ]
     if not status.rows:
         text.append("no dataset is deployed or declared")
-    text += ["", *_notes(status)]
+    text += ["", *_promised_times(status), *_notes(status)]
     last = status.last_check_at
     checked = f"{age(last, status.now)} ago" if last else "never"
     text.append(f"last check: {checked}; `newest` is as of that check or the last load")
@@ -318,6 +318,16 @@ def _shown(row: Row) -> str:
         if row.shown_until
         else ("shows the last good data")
     )
+
+
+def _promised_times(status: Status) -> Iterator[str]:
+    """Until when people have said that what is late comes."""
+    for row in status.rows:
+        human = HumanSide() if row.incident is None else row.incident.human
+        if human.promised_for is not None:
+            by = f" by {printable(human.promised_by)}" if human.promised_by else ""
+            over = ", which has passed" if human.promised_for <= status.now else ""
+            yield f"{row.name}: promised{by} for {when(human.promised_for)}{over}"
 
 
 def _notes(status: Status) -> Iterator[str]:

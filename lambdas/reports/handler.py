@@ -1,5 +1,5 @@
 """The reports function: the status page, every quarter of an hour and after changes;
-each team's digest in its morning.
+each team's digest in its morning, and each month what caused its incidents.
 
 To add a report: a name in `Report`, a function in `wiring` and a line in `_MAKE`; its
 schedule says the name, and what is to be made.
@@ -30,6 +30,7 @@ class Report(StrEnum):
 
     PAGE = "page"
     DIGEST = "digest"
+    CAUSES = "causes"
 
 
 def _page(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,9 +44,16 @@ def _digest(event: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+def _causes(event: Mapping[str, Any]) -> dict[str, Any]:
+    return wiring.write_causes(
+        event["team"], due_at=datetime.fromisoformat(event["due_at"])
+    )
+
+
 _MAKE: Mapping[Report, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     Report.PAGE: _page,
     Report.DIGEST: _digest,
+    Report.CAUSES: _causes,
 }
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
-from lambdas.adapters.reports.facts import read_facts, read_morning
+from lambdas.adapters.reports.facts import read_causes, read_facts, read_morning
 from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.reports.status_page import as_html
 from lambdas.adapters.state.incidents import IncidentTable
-from lambdas.core.incidents.channels import routes
+from lambdas.core.incidents.channels import Routes, routes
+from lambdas.core.incidents.incident import NoticeKind
+from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.pointers import Pointers
-from lambdas.core.reports.digest import day_of, digest_notices
+from lambdas.core.reports.causes import causes_notices
+from lambdas.core.reports.digest import digest_notices
 from lambdas.core.reports.status_page import status_page
+from lambdas.core.reports.team_notices import day_of
 from lambdas.core.settings import ReportSettings
 
 
@@ -51,23 +57,67 @@ def write_digest(team: str, *, due_at: datetime) -> dict[str, Any]:
     """Put a team's digest in the outbox, once a day; the next check delivers it. A team
     that gets none any more is told nothing.
     """
+
+    def made(asked: _Asked) -> tuple[Notice, ...]:
+        morning = read_morning(
+            catalogue(),
+            dynamodb=client("dynamodb"),
+            table=asked.known.state_table,
+            team=team,
+            timezone=asked.timezone,
+            due_at=due_at,
+            now=asked.now,
+            check_every=timedelta(seconds=asked.known.check_every_s),
+        )
+        return digest_notices(morning, routes=asked.routes, now=asked.now)
+
+    return _once(team, NoticeKind.DIGEST, due_at, made)
+
+
+def write_causes(team: str, *, due_at: datetime) -> dict[str, Any]:
+    """The same of what caused the incidents of the month up to `due_at`."""
+
+    def made(asked: _Asked) -> tuple[Notice, ...]:
+        facts = read_causes(
+            catalogue(),
+            dynamodb=client("dynamodb"),
+            table=asked.known.state_table,
+            team=team,
+            timezone=asked.timezone,
+            until=due_at,
+        )
+        return causes_notices(facts, routes=asked.routes, now=asked.now)
+
+    return _once(team, NoticeKind.CAUSES, due_at, made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a team's report is made with."""
+
+    known: ReportSettings
+    timezone: str
+    now: datetime
+
+    @property
+    def routes(self) -> Routes:
+        return routes(self.known.secrets_of_channels)
+
+
+def _once(
+    team: str,
+    kind: NoticeKind,
+    due_at: datetime,
+    made: Callable[[_Asked], tuple[Notice, ...]],
+) -> dict[str, Any]:
     known = settings(ReportSettings)
     timezone = known.zones_of_digests.get(team)
-    dynamodb, table = client("dynamodb"), known.state_table
-    state = IncidentTable(dynamodb=dynamodb, table=table)
-    if timezone is None or (state.digest_day(team) or "") >= day_of(due_at, timezone):
+    state = IncidentTable(dynamodb=client("dynamodb"), table=known.state_table)
+    if timezone is None:
         return {"team": team, "notices": 0}
-    now = SystemClock().now()
-    morning = read_morning(
-        catalogue(),
-        dynamodb=dynamodb,
-        table=table,
-        team=team,
-        timezone=timezone,
-        due_at=due_at,
-        now=now,
-        check_every=timedelta(seconds=known.check_every_s),
-    )
-    made = digest_notices(morning, routes=routes(known.secrets_of_channels), now=now)
-    state.record_digest(team, morning.day, made)
-    return {"team": team, "notices": len(made)}
+    day = day_of(due_at, timezone)
+    if (state.report_day(team, kind) or "") >= day:
+        return {"team": team, "notices": 0}
+    notices = made(_Asked(known=known, timezone=timezone, now=SystemClock().now()))
+    state.record_report(team, kind, day, notices)
+    return {"team": team, "notices": len(notices)}

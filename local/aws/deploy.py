@@ -78,8 +78,8 @@ class Deployment:
         """Every queue that feeds a function."""
         return list(self._details(DeployedEventSource))
 
-    def without_schedules_of(self, part: str) -> Deployment:
-        """The same, in which nothing of one stack ticks."""
+    def without_schedules_of(self, part: str, *names: str) -> Deployment:
+        """The same, in which nothing of one stack ticks; with `names`, none of them."""
         return dataclasses.replace(
             self,
             resources={
@@ -88,6 +88,7 @@ class Deployment:
                 if not (
                     one.type == "AWS::Scheduler::Schedule"
                     and key[0].endswith(f"-{part}")
+                    and (not names or key[1] in names)
                 )
             },
         )

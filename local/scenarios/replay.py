@@ -107,6 +107,11 @@ class Replay:
         """Somebody pauses the pipe in Snowflake."""
         self._stack.set_pipe_paused(dataset, is_paused=True)
 
+    def tell_causes(self) -> None:
+        """The month is over, as far as its report knows."""
+        for team in self._stack.project.environment.teams:
+            self._stack.report("causes", now=self._now, team=team)
+
     def resume_pipe(self, dataset: str) -> None:
         """The engineer does what the message says."""
         self._stack.set_pipe_paused(dataset, is_paused=False)

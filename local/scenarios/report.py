@@ -36,7 +36,12 @@ def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -
                 f"[dim]{at:%d %b %H:%M} UTC[/dim]  [bold]{moment.told}[/bold]"
             )
             continue
-        console.print(panel(moment))
+        if moment.mail.body.count("\n"):
+            console.print(panel(moment))
+        else:  # a quiet morning
+            console.print(
+                f"{moment.at:%d %b %H:%M} UTC  {moment.mail.body}", style="dim"
+            )
 
 
 def panel(told: Told) -> Panel:
@@ -56,12 +61,15 @@ def is_page(told: Told) -> bool:
     return told.mail.subject.startswith("[page]")
 
 
-def read_by_engineers(told: Sequence[Told]) -> list[Told]:
-    """The first page, and the first message after it that a dataset is late."""
+def worth_a_picture(told: Sequence[Told]) -> list[Told]:
+    """What engineers read: the first page, the digest of the morning after, and the
+    causes report.
+    """
     theirs = [one for one in told if one.mail.audience == "engineers"]
-    pages = [one for one in theirs if is_page(one)]
-    late = [one for one in theirs if " is late " in one.mail.subject]
-    return [*pages[:1], *(one for one in late[:1] if one not in pages[:1])]
+    page = next(one for one in theirs if is_page(one))
+    after = [x for x in theirs if x.mail.kind == "digest" and x.at > page.at]
+    causes = [x for x in theirs if x.mail.kind == "causes"]
+    return [page, *after[:1], *causes[:1]]
 
 
 def drawn(told: Sequence[Told], tables: Sequence[Table]) -> str:

@@ -27,6 +27,9 @@ class Stage(Protocol):
     def resume_pipe(self, dataset: str) -> None:
         """The engineer does what the message says."""
 
+    def tell_causes(self) -> None:
+        """The month is over, as far as its report knows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -83,4 +86,13 @@ def two_incidents(start: datetime) -> tuple[Turn, ...]:
             told="the engineer resumes the pipe, as the message says",
             act=lambda stage: stage.resume_pipe("flights"),
         ),
+    )
+
+
+def month_ends(end: datetime) -> Turn:
+    """In time for one more check, which delivers the report."""
+    return Turn(
+        at=end - timedelta(hours=1),
+        told="the causes report is made, as on the first of each month",
+        act=lambda stage: stage.tell_causes(),
     )

@@ -63,24 +63,27 @@ def wake_every(
     return role
 
 
-def wake_daily(
+def wake_at(
     scope: Construct,
     construct_id: str,
     *,
     at: str,
     timezone: str,
+    day_of_month: int | None = None,
     says: Mapping[str, str],
     role: iam.Role,
     function: CatflapFunction,
     description: str,
     dead_letters: sqs.IQueue,
 ) -> None:
-    """A schedule of every day at `at` (`HH:MM`) on a zone's clock."""
+    """A schedule of every day at `at` (`HH:MM`) on a zone's clock, or of one day of
+    every month.
+    """
     hour, minute = map(int, at.split(":"))
     _schedule(
         scope,
         construct_id,
-        expression=f"cron({minute} {hour} * * ? *)",
+        expression=f"cron({minute} {hour} {day_of_month or '*'} * ? *)",
         timezone=timezone,
         says=says,
         tried_for=Duration.hours(12),

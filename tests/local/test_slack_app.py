@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from cli.output import when
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.incidents.incident import Incident
 from local.slack.page import Post
 from local.slack.person import SlackPerson
+from local.status_page import page_of
 from tests.local.embedded_world import World
+from tests.local.shell import Shell
 
 SLACK = "lambdas.slack.handler.handle"
 
@@ -85,7 +88,9 @@ def test_buttons_do_what_the_command_does_once_and_by_members(late: World) -> No
     assert replies(late) == ["ann (U0ANN): acknowledged"]
 
 
-def test_a_promise_reaches_stakeholders_and_is_told_as_missed(late: World) -> None:
+def test_a_promise_reaches_stakeholders_and_is_told_as_missed(
+    late: World, shell: Shell
+) -> None:
     ann = person(late)
     assert ann.click(root(late), "promise").status == 200
     view = late.stack.slack.workspace.views[-1]
@@ -95,12 +100,17 @@ def test_a_promise_reaches_stakeholders_and_is_told_as_missed(late: World) -> No
     late.check()
     said = str(late.stack.slack.workspace.of("#flight-analysts"))
     assert "The airport's feed is down" in said
+    promised = late.now + timedelta(hours=1)
+    _, status, _ = shell("status")
+    assert f"flights: promised by ann (U0ANN) for {when(promised)}\n" in status
+    assert "Promised for" in page_of(late.stack, now=late.now)
     late.move(late.now + timedelta(hours=1, minutes=5))
     late.check()
     assert incident(late).promise == "missed"
     assert any(
         "did not come when expected" in one for one in replies(late, "#flight-analysts")
     )
+    assert "which has passed" in shell("status")[1]
 
 
 def test_the_morning_digest_is_made_once_under_its_role_and_posted(late: World) -> None:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aws_cdk import Stack
@@ -177,26 +176,28 @@ def test_prod_differs_from_dev_only_in_what_its_file_says(
     }
 
 
-def test_a_digest_is_made_at_its_time_on_the_teams_clock(
-    templates: Templates, prod: Templates
-) -> None:
-    def daily(of: Templates) -> list[dict[str, Any]]:
-        found = [
-            resource["Properties"]
-            for part, _, resource in of.resources("AWS::Scheduler::Schedule")
-            if part == "reports"
-        ]
-        return [one for one in found if one["ScheduleExpression"].startswith("cron")]
-
-    assert daily(templates) == []
-    (schedule,) = daily(prod)
-    assert schedule["ScheduleExpression"] == "cron(30 7 * * ? *)"
-    assert schedule["ScheduleExpressionTimezone"] == "America/New_York"
-    assert json.loads(schedule["Target"]["Input"]) == {
-        "report": "digest",
-        "team": "data-eng",
-        "due_at": SCHEDULED_TIME,
+def test_a_teams_reports_are_made_at_their_time_on_its_clock(prod: Templates) -> None:
+    found = {
+        resource["Properties"]["ScheduleExpression"]: resource["Properties"]
+        for part, _, resource in prod.resources("AWS::Scheduler::Schedule")
+        if part == "reports"
     }
+    assert set(found) == {
+        "rate(15 minutes)",
+        "cron(30 7 * * ? *)",
+        "cron(30 7 1 * ? *)",
+    }
+    for expression, report in (
+        ("cron(30 7 * * ? *)", "digest"),
+        ("cron(30 7 1 * ? *)", "causes"),
+    ):
+        schedule = found[expression]
+        assert schedule["ScheduleExpressionTimezone"] == "America/New_York"
+        assert json.loads(schedule["Target"]["Input"]) == {
+            "report": report,
+            "team": "data-eng",
+            "due_at": SCHEDULED_TIME,
+        }
 
 
 def test_prods_data_outlives_its_stack(prod: Templates) -> None:

@@ -13,7 +13,9 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
+from lambdas.core.incidents.verdicts.api import api_name
 from lambdas.core.names import OURS
+from lambdas.core.reports.causes import CausesFacts, month_before
 from lambdas.core.reports.digest import Morning, night_before
 from lambdas.core.reports.status_page import (
     CHECKS_MISSED,
@@ -132,6 +134,42 @@ def read_morning(
         loads=loads,
         silences=state.silences,
         checks_stopped=last is None or now - last > CHECKS_MISSED * check_every,
+    )
+
+
+def read_causes(
+    catalogue: Catalogue,
+    *,
+    dynamodb: DynamoDBClient,
+    table: str,
+    team: str,
+    timezone: str,
+    until: datetime,
+) -> CausesFacts:
+    """What a team's causes report is made of: the month up to `until`, and the one
+    before it with what began up to a month earlier.
+    """
+    incidents = IncidentTable(dynamodb=dynamodb, table=table)
+    mine = [one for one in catalogue.datasets.values() if one.owner.team == team]
+    watches = incidents.watches()
+    since = month_before(until, timezone)
+    reach = until - 3 * (until - since)
+    open_now = {
+        watches[one.name].incident_id or "" for one in mine if one.name in watches
+    }
+    subjects = {one.name for one in mine} | set(filter(None, map(api_name, mine)))
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        known = pool.map(incidents.incident, sorted(filter(None, open_now)))
+        begun = pool.map(lambda x: incidents.incidents_since(x, reach), subjects)
+        found = [*known, *(one for each in begun for one in each)]
+    return CausesFacts(
+        team=team,
+        timezone=timezone,
+        since=since,
+        until=until,
+        datasets=mine,
+        incidents=tuple({x.incident_id: x for x in found if x}.values()),
+        watches=watches,
     )
 
 

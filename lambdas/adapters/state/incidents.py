@@ -23,6 +23,7 @@ import msgspec
 
 from lambdas.adapters.state.events import event_item, event_key
 from lambdas.adapters.state.items import (
+    CAUSES,
     CHECK,
     DIGEST,
     EVENT,
@@ -44,7 +45,7 @@ from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.attainment import Day
 from lambdas.core.freshness.watch import Watch
-from lambdas.core.incidents.incident import Incident
+from lambdas.core.incidents.incident import Incident, NoticeKind
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.loading.repair import Problem, Repaired
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("catflap.state.incidents")
 
 _Kept = TypeVar("_Kept")
+_REPORTED_ON = {NoticeKind.DIGEST: DIGEST, NoticeKind.CAUSES: CAUSES}
 
 DAYS_KEPT = timedelta(days=400)
 """How long the days of a dataset are kept."""
@@ -199,25 +201,27 @@ class IncidentTable:
             for item in page["Items"]
         ]
 
-    def digest_day(self, team: str) -> str | None:
-        """The day of the team's newest digest (YYYY-MM-DD)."""
-        item = self._get(monitor_key(DIGEST, team))
+    def report_day(self, team: str, kind: NoticeKind) -> str | None:
+        """The day of the team's newest report of that kind (YYYY-MM-DD)."""
+        item = self._get(monitor_key(_REPORTED_ON[kind], team))
         return None if item is None else item["day"]["S"]
 
-    def record_digest(self, team: str, day: str, notices: Sequence[Notice]) -> None:
-        """Put a team's digest of a day in the outbox, once.
+    def record_report(
+        self, team: str, kind: NoticeKind, day: str, notices: Sequence[Notice]
+    ) -> None:
+        """Put a team's report of a day in the outbox, once.
 
         Raises StateConflict if this or a later day's was put there already.
         """
         mark = self._put(
-            {**monitor_key(DIGEST, team), "day": {"S": day}},
+            {**monitor_key(_REPORTED_ON[kind], team), "day": {"S": day}},
             ConditionExpression="attribute_not_exists(pk) OR #day < :day",
             ExpressionAttributeNames={"#day": "day"},
             ExpressionAttributeValues={":day": {"S": day}},
         )
         self._writer.transact(
             [mark, *(self._put(_notice_item(notice)) for notice in notices)],
-            refused=f"the digest of {team} for {day} was made by somebody else",
+            refused=f"the {kind} of {team} for {day} was made by somebody else",
         )
 
     def forget(self, datasets: Iterable[str]) -> None:

@@ -10,6 +10,7 @@
 ``REPORTED`` / ``EVENT#<id>``                            an event that the bus refused
 ``MONITOR`` / ``SILENCE#<id>``                           a silence that a person began
 ``MONITOR`` / ``DIGEST#<team>``                          the day of its newest digest
+``MONITOR`` / ``CAUSES#<team>``                          the same of its causes report
 
 What there is one of for each dataset, or more, is spread over partitions by a hash of
 its key: a partition takes 1,000 writes a second (DynamoDB), and an outage writes of all
@@ -44,6 +45,7 @@ REPORTS = frozenset({FAILED, EVENT})
 """What pulls tell the next check."""
 SILENCE = "SILENCE"
 DIGEST = "DIGEST"
+CAUSES = "CAUSES"
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 

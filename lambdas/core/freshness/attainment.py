@@ -163,6 +163,7 @@ class Attainment:
 
     days: int
     share: float
+    due_s: float
     warn_s: float
     error_s: float
     budget_s: float
@@ -189,6 +190,7 @@ def attainment(
     return Attainment(
         days=days,
         share=max(0.0, 1 - (warn_s + error_s) / due_s),
+        due_s=due_s,
         warn_s=warn_s,
         error_s=error_s,
         budget_s=whole_s * (1 - TARGET),

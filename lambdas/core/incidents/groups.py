@@ -91,7 +91,13 @@ def _story(notice: Notice) -> tuple[str, ...]:
 
 
 _ALONE = frozenset(
-    {NoticeKind.PROMISED, NoticeKind.EDITED, NoticeKind.REPORTED, NoticeKind.DIGEST}
+    {
+        NoticeKind.PROMISED,
+        NoticeKind.EDITED,
+        NoticeKind.REPORTED,
+        NoticeKind.DIGEST,
+        NoticeKind.CAUSES,
+    }
 )
 
 

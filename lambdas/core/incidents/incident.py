@@ -78,6 +78,8 @@ class NoticeKind(StrEnum):
     """What was wrong mended itself: no incident, told once."""
     DIGEST = "digest"
     """A team's morning: no incident, once a day."""
+    CAUSES = "causes"
+    """What kept a team's data late over a month: no incident, once."""
 
 
 class Ending(StrEnum):

@@ -6,14 +6,13 @@ It is made from the state alone. What nobody knows is said to be not known.
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.freshness.watch import Watch
-from lambdas.core.incidents.channels import CHANNELS, Routes, is_told
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import IncidentContext, context_of
 from lambdas.core.incidents.incident import (
     REPORT,
@@ -28,15 +27,12 @@ from lambdas.core.incidents.notice import Notice
 from lambdas.core.names import OURS
 from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.strip import lasted
+from lambdas.core.reports.team_notices import TeamReport, day_of
 from lambdas.core.schedule.zones import zone
 from lambdas.core.silences.silence import Silence
 
 LINE = 300
 """Characters of a line."""
-ADDRESSES = 30
-"""Slack channels of a team with a digest of their own; what has another channel is told
-in the default one. All of a digest is one transaction (DynamoDB: 100 writes, 4 MB).
-"""
 _ENDED = {
     Ending.RECOVERED: "well again",
     Ending.NOT_PROMISED: "no longer promised",
@@ -87,11 +83,6 @@ class Morning:
         return dataclasses.replace(self, datasets=datasets, incidents=kept)
 
 
-def day_of(due_at: datetime, timezone: str) -> str:
-    """The day of a digest on its team's calendar (YYYY-MM-DD)."""
-    return due_at.astimezone(zone(timezone)).date().isoformat()
-
-
 def night_before(due_at: datetime, timezone: str) -> datetime:
     """A day before on the wall's clock."""
     here = due_at.astimezone(zone(timezone))
@@ -104,56 +95,16 @@ def digest_notices(
     """One for each audience and channel of the team's. Engineers hear of a quiet night,
     too, in a line; stakeholders only of what is late.
     """
-    found = (
-        _notice(audience, channel, address, part, now)
-        for audience in _SAYS
-        for channel in routes.get(audience, ())
-        if is_told(channel, NoticeKind.DIGEST, page=False)
-        for address, part in _parts(morning, audience, channel)
-    )
-    return tuple(one for one in found if one is not None)
-
-
-def _parts(
-    morning: Morning, audience: Recipient, channel: str
-) -> Iterator[tuple[str | None, Morning]]:
-    """What each address of a channel is told of."""
-    known = CHANNELS.get(channel)
-    by_owner = known is not None and known.by_owner
-    groups: defaultdict[str | None, list[Dataset]] = defaultdict(list)
-    for dataset in morning.datasets:
-        address = context_of(dataset).address_of(audience) if by_owner else None
-        is_one_more = address not in groups and len(groups) >= ADDRESSES
-        groups[None if is_one_more else address].append(dataset)
-    for address, datasets in groups.items():
-        yield address, morning.of(datasets)
-
-
-def _notice(
-    audience: Recipient,
-    channel: str,
-    address: str | None,
-    part: Morning,
-    now: datetime,
-) -> Notice | None:
-    message = _SAYS[audience](part)
-    if message is None:
-        return None
-    stem = f"digest-{part.team}-{part.day}-{audience.value}"
-    return Notice(
-        notice_id=".".join(filter(None, [stem, channel, address])),
-        incident_id=stem,
-        dataset="",
+    return TeamReport(
         kind=NoticeKind.DIGEST,
-        audience=audience,
-        channel=channel,
-        page=False,
-        cause=None,
-        created_at=now,
-        message=message,
-        address=address,
-        team=part.team,
-    )
+        team=morning.team,
+        day=morning.day,
+        datasets=morning.datasets,
+        says={
+            Recipient.ENGINEERS: lambda some: engineers_digest(morning.of(some)),
+            Recipient.STAKEHOLDERS: lambda some: stakeholders_digest(morning.of(some)),
+        },
+    ).notices(routes=routes, now=now)
 
 
 def engineers_digest(morning: Morning) -> Message:
@@ -193,12 +144,6 @@ def stakeholders_digest(morning: Morning) -> Message | None:
         headline=f"{who} late this morning",
         blocks=(*_blocks({"Late": lines}), _footer(morning)),
     )
-
-
-_SAYS: Mapping[Recipient, Callable[[Morning], Message | None]] = {
-    Recipient.ENGINEERS: engineers_digest,
-    Recipient.STAKEHOLDERS: stakeholders_digest,
-}
 
 
 def _blocks(parts: Mapping[str, Sequence[str]]) -> list[Block]:
@@ -343,4 +288,6 @@ def _late_line(morning: Morning, one: Incident) -> str:
         if expected is not None and expected > morning.due_at
         else "when it comes is not known yet"
     )
-    return f"{one.dataset}: late since {since}; {when}. {in_plain_words(one.cause)}"
+    said = f"{one.dataset}: late since {since}; {when}. {in_plain_words(one.cause)}"
+    words = one.human.promise_words
+    return f"{said} From the team: {words}" if words else said

@@ -444,10 +444,16 @@ def test_history_without_a_name_ranks_the_causes_of_all(house: House) -> None:
     quiet = dataclasses.replace(quiet, cause="upstream_quiet")
     house.state.record(None, quiet, notices=(), watch=None)
     _, found = house.json("history")
-    assert found["causes"] == [
-        {"cause": "pipe_stopped", "times": 2, "datasets": ["cats", "dogs"]},
-        {"cause": "upstream_quiet", "times": 1, "datasets": ["ants"]},
+    ranked = [(one["cause"], one["times"], one["datasets"]) for one in found["causes"]]
+    assert ranked == [
+        ("pipe_stopped", 2, ["cats", "dogs"]),
+        ("upstream_quiet", 1, ["ants"]),
     ]
+    assert (found["days"], found["total"]["incidents"]) == (90, 3)
+    _, text = house("history")
+    assert "Comes back, and has no fix:\n- pipe_stopped: 2 incidents" in text
+    _, text = house("history", "--days", "1")
+    assert "no incident" not in text
 
 
 def test_history_of_an_unknown_dataset_is_bad_input(house: House) -> None:

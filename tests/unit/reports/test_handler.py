@@ -117,7 +117,7 @@ def test_of_two_that_make_one_digest_the_second_makes_nothing(
 ) -> None:
     del s3
     handler.handle(DIGEST, CONTEXT)
-    monkeypatch.setattr(IncidentTable, "digest_day", lambda *_: None)
+    monkeypatch.setattr(IncidentTable, "report_day", lambda *_: None)
     with pytest.raises(StateConflict, match="digest of data-eng for 2026-11-28"):
         handler.handle(DIGEST, CONTEXT)
     assert len(waiting()) == 1
@@ -126,6 +126,34 @@ def test_of_two_that_make_one_digest_the_second_makes_nothing(
 def test_a_team_that_gets_no_digest_any_more_is_told_nothing(s3: Any) -> None:
     del s3
     assert handler.handle({**DIGEST, "team": "web"}, CONTEXT)["notices"] == 0
+
+
+def test_the_causes_of_a_month_wait_in_the_outbox_once(s3: Any) -> None:
+    del s3
+    asked = {"report": "causes", "team": "data-eng", "due_at": "2026-12-01T06:30:00Z"}
+    assert handler.handle(asked, CONTEXT)["notices"] == 0
+    dynamodb: Any = boto3.client("dynamodb", region_name="eu-central-1")
+    state = IncidentTable(dynamodb=dynamodb, table="state")
+    for month, day in ((11, 3), (10, 20), (8, 9)):
+        opened_at = datetime(2026, month, day, 8, tzinfo=UTC)
+        one = an_incident(
+            "cats",
+            incident_id=f"cats-{opened_at:%Y%m%dT%H%M%SZ}",
+            opened_at=opened_at,
+            late_since=opened_at,
+        )
+        ended_at = opened_at + timedelta(hours=2)
+        over = dataclasses.replace(one, version=2, resolved_at=ended_at)
+        state.record(None, one, notices=(), watch=None)
+        state.record(one, over, notices=(), watch=None)
+    asked["due_at"] = "2026-12-02T06:30:00Z"
+    assert handler.handle(asked, CONTEXT)["notices"] == 1
+    assert handler.handle(asked, CONTEXT)["notices"] == 0
+    (notice,) = waiting()
+    assert notice.message.headline == (
+        "data-eng, 2 Nov to 2 Dec: 1 incident, 2 h out of promise "
+        "(before: 1 incident, 2 h out of promise)"
+    )
 
 
 def test_a_digest_tells_of_every_incident_of_the_night(s3: Any) -> None:

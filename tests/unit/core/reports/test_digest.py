@@ -16,12 +16,12 @@ from lambdas.core.incidents.message import Message, as_mail
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.digest import (
-    ADDRESSES,
     Morning,
     digest_notices,
     engineers_digest,
     stakeholders_digest,
 )
+from lambdas.core.reports.team_notices import ADDRESSES
 from lambdas.core.silences.silence import Silence
 from lambdas.core.slack.blocks import as_slack
 from tests.datasets import a_dataset
@@ -180,6 +180,10 @@ def test_stakeholders_read_what_is_late_and_until_when() -> None:
     said = text(stakeholders_digest(a_morning(late)))
     assert said.startswith("cats is late this morning\n")
     assert "expected at 2026-11-28 14:00 CET (13:00 UTC)" in said
+    human = HumanSide(promised_for=NOW + HOUR, promise_words="we wait for a file")
+    promised = text(stakeholders_digest(a_morning(an_incident("cats", human=human))))
+    assert "expected at 2026-11-28 14:00 CET" in promised
+    assert "From the team: we wait for a file" in promised
     passed = an_incident("cats", eta=NOW - HOUR)
     assert "when it comes is not known yet" in text(
         stakeholders_digest(a_morning(passed))
