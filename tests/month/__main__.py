@@ -20,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, help="this one, with every message")
     parser.add_argument("--days", type=float, default=30, help="how long a month is")
+    parser.add_argument(
+        "--kills", type=float, default=0.02, help="the share of deliveries that die"
+    )
     options = parser.parse_args(arguments)
     logging.getLogger("catflap").setLevel(logging.ERROR)
     seeds = range(options.first, options.first + options.seeds)
@@ -28,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     messages: Counter[int] = Counter()
     for seed in [options.seed] if traced else seeds:
         begun_s = time.perf_counter()
-        outcome = simulate(seed, TableInMemory(), days=options.days, traced=traced)
+        outcome = simulate(
+            seed,
+            TableInMemory(),
+            days=options.days,
+            kills=options.kills,
+            traced=traced,
+        )
         messages.update(outcome.messages)
         _say("\n".join(outcome.trace))
         for violation in outcome.violations:

@@ -24,10 +24,11 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.names import OURS
-from tests.watched import FakeChannel
+from tests.month.lines import Line
 
 Recorded = tuple[Incident | None, Incident, tuple[Notice, ...]]
 _BEGIN = (NoticeKind.OPENED, NoticeKind.REOPENED, NoticeKind.FLAPPING)
+CHECK_EVERY = timedelta(minutes=15)
 MOST = 40
 """Messages of one incident to one audience by one channel, in a month."""
 
@@ -189,28 +190,63 @@ class Rules:
                 thread.expected.add(after.human.promised_for)
             self._keep(now, thread, after, people, None)
 
-    def end(self, sns: FakeChannel, slack: FakeChannel, left: Sequence[str]) -> None:
-        """When all has been well for days."""
+    def end(
+        self, lines: Sequence[Line], unmarked: Mapping[str, int], left: Sequence[str]
+    ) -> None:
+        """When all has been well for days. `unmarked` is how often a check was killed
+        between a channel's taking a notice and the mark of it.
+        """
         self.violations += [f"{one} is open, and all is well" for one in left]
-        for channel, name in ((sns, "sns"), (slack, "slack")):
-            ids = Counter(
-                notice.notice_id.rpartition(".")[0]
-                for batch in channel.batches
-                for notice in batch.notices
-            )
-            stems = {stem for stem, other in self.made if other == name}
-            self.violations += [
-                f"{name} had {stem} {count} times"
-                for stem in stems
-                if (count := ids[stem]) != 1
-            ]
-            self.counts[f"batches by {name}"] = len(channel.batches)
+        for line in lines:
+            self._arrived(line, unmarked)
+            self._in_order(line)
+            self._in_time(line)
+            self.counts[f"batches by {line.name}"] = line.batches
         for thread in self.threads.values():
             for audience, told in thread.told.items():
                 if len(told) > MOST:
                     self.violations.append(
                         f"{thread.incident.incident_id}: {len(told)} to {audience}"
                     )
+
+    def _arrived(self, line: Line, unmarked: Mapping[str, int]) -> None:
+        """Each notice once, and once more only for each death before its mark."""
+        times = Counter(one.notice.notice_id for one in line.taken)
+        for stem, name in self.made:
+            notice_id = f"{stem}.{name}"
+            if name != line.name:
+                continue
+            count, deaths = times[notice_id], unmarked.get(notice_id, 0)
+            self.counts[f"sent again by {name}"] += deaths
+            if count != 1 + deaths:
+                self.violations.append(f"{name} had {notice_id} {count} times")
+
+    def _in_order(self, line: Line) -> None:
+        """What an incident's readers hear comes in the order in which it was made."""
+        last: dict[tuple[str, str], datetime] = {}
+        heard: set[str] = set()
+        for one in line.taken:
+            notice = one.notice
+            if notice.notice_id in heard:
+                continue
+            heard.add(notice.notice_id)
+            story = notice.incident_id, notice.audience.value
+            if notice.created_at < last.get(story, notice.created_at):
+                self.violations.append(f"{line.name}: {notice.notice_id} after later")
+            last[story] = notice.created_at
+
+    def _in_time(self, line: Line) -> None:
+        """With the check that made it or the next, whatever other channels do; after a
+        few more if those are killed.
+        """
+        patience = CHECK_EVERY * (4 if self.counts["checks killed"] else 1)
+        first = {one.notice.notice_id: one for one in reversed(line.taken)}
+        for one in first.values():
+            waited = one.at - line.ready(one.notice)
+            if waited > patience:
+                self.violations.append(
+                    f"{line.name}: {one.notice.notice_id} came {waited} late"
+                )
 
     def messages(self) -> Counter[int]:
         """How many incidents had so many messages."""
@@ -230,7 +266,7 @@ class Rules:
         by: dict[str, list[Notice]] = {"sns": [], "slack": []}
         for one in made:
             if one.audience is not Recipient.SYSTEMS:
-                if one.kind is not NoticeKind.EDITED:
+                if one.kind is not NoticeKind.EDITED and one.channel in by:
                     by[one.channel].append(one)
                 self.made[one.notice_id.rpartition(".")[0], one.channel] += 1
         if len(by["sns"]) != len(by["slack"]):

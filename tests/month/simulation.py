@@ -1,4 +1,7 @@
-"""One month from a seed: the check, its people, and a Slack that is down for a while.
+"""One month from a seed: the check, its people, and channels that are down for a while.
+
+Slack is down for six hours, then SNS, then PagerDuty, and some checks are killed after
+a channel has taken a message and before that is marked.
 
 What is told is judged by rules of its own (`rules`), from what each check found.
 """
@@ -6,7 +9,7 @@ What is told is judged by rules of its own (`rules`), from what each check found
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +23,7 @@ from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.dataset import Catalogue, Dataset, Period
 from lambdas.core.diagnosis.causes import BY_CODE
 from lambdas.core.diagnosis.signals import Deployment
-from lambdas.core.errors import BadInput, ChannelDown
+from lambdas.core.errors import BadInput
 from lambdas.core.freshness.assess import Limits
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.channels import Routes
@@ -37,9 +40,10 @@ from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
 from tests.checked import quality_checks
 from tests.memory import MemoryEvents
-from tests.month.rules import Rules
+from tests.month.lines import Line
+from tests.month.rules import CHECK_EVERY, Rules
 from tests.month.world import World, drawn_spells
-from tests.watched import FakeChannel, FakeWarehouse
+from tests.watched import FakeWarehouse
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,15 +54,14 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 10, 17, tzinfo=UTC)
 """A month in which clocks change in Berlin and in New York."""
-CHECK_EVERY = timedelta(minutes=15)
 LOOSE = {
     "warn_after": Period(count=50, period="hour"),
     "error_after": Period(count=60, period="hour"),
 }
-SLACK_IS_DOWN = timedelta(hours=6)
+IS_DOWN = timedelta(hours=6)
 PEOPLE = ("sns", "slack")
 ROUTES: Routes = {
-    Recipient.ENGINEERS: PEOPLE,
+    Recipient.ENGINEERS: (*PEOPLE, "pagerduty"),
     Recipient.STAKEHOLDERS: PEOPLE,
     Recipient.SYSTEMS: ("bus",),
 }
@@ -92,10 +95,14 @@ class _Section:
         return self._ask(dataset.name)
 
 
+class Killed(BaseException):
+    """The function was killed."""
+
+
 class _WatchedJudge(Judge):
     """Keeps the verdicts that a check went by."""
 
-    found: dict[str, Judged]
+    found: dict[str, Judged] = {}  # noqa: RUF012 - of a check that was killed before
 
     def judge(
         self,
@@ -119,9 +126,13 @@ class _WatchedJudge(Judge):
 class _WatchedState(IncidentTable):
     """Keeps what is recorded; pulls that failed are the world's."""
 
-    def __init__(self, dynamodb: Table, world: World) -> None:
+    def __init__(self, dynamodb: Table, world: World, random: Random) -> None:
         super().__init__(dynamodb=cast("DynamoDBClient", dynamodb), table="state")
         self._world = world
+        self._random = random
+        self.kills = 0.0
+        """How probable it is to be killed before a delivery is marked."""
+        self.unmarked: Counter[str] = Counter()
         self.recorded: list[tuple[Incident | None, Incident, tuple[Notice, ...]]] = []
 
     def check_state(self) -> CheckState:
@@ -131,6 +142,13 @@ class _WatchedState(IncidentTable):
 
     def forget_failures(self, datasets: Any) -> None:
         self._world.failed -= set(datasets)
+
+    def delivered(self, notices: Iterable[Notice]) -> None:
+        known = list(notices)
+        if self._random.random() < self.kills:
+            self.unmarked.update(one.notice_id for one in known)
+            raise Killed
+        super().delivered(known)
 
     def record(
         self,
@@ -148,7 +166,13 @@ class Month:
     """A seed, lived through."""
 
     def __init__(
-        self, seed: int, dynamodb: Table, *, days: float, traced: bool = False
+        self,
+        seed: int,
+        dynamodb: Table,
+        *,
+        days: float,
+        kills: float = 0.0,
+        traced: bool = False,
     ) -> None:
         self._random = Random(seed)
         self._days = days
@@ -158,12 +182,14 @@ class Month:
         self.world.spells = drawn_spells(
             list(self.world.datasets), START, days, self._random
         )
-        self.state = _WatchedState(dynamodb, self.world)
-        self.sns = FakeChannel(Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
-        self.slack = FakeChannel(Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
-        self.bus = FakeChannel(Recipient.SYSTEMS)
+        self.state = _WatchedState(dynamodb, self.world, Random(f"kills {seed}"))
+        self.state.kills = kills
+        self.channels = {name: Line(name) for name in (*PEOPLE, "pagerduty", "bus")}
         self.rules = Rules()
-        self._slack_down = START + timedelta(days=days * self._random.uniform(0.2, 0.8))
+        down = START + timedelta(days=days * self._random.uniform(0.2, 0.8))
+        for name in ("slack", "sns", "pagerduty"):
+            self.channels[name].down = (down, down + IS_DOWN)
+            down += 2 * IS_DOWN
         self._deploys = self._drawn_deploys()
 
     def live(self) -> Outcome:
@@ -173,6 +199,7 @@ class Month:
             now += CHECK_EVERY
             self.step(now)
         self.world.spells = []
+        self.state.kills = 0.0
         for name in self.world.datasets:
             if name not in self.world.deployed:
                 self.world.deploy(name)
@@ -187,10 +214,13 @@ class Month:
             deploy()
         self.world.move(now)
         self._people(now - CHECK_EVERY / 3)
-        is_down = self._slack_down <= now < self._slack_down + SLACK_IS_DOWN
-        self.slack.fault = ChannelDown("503") if is_down else None
+        for channel in self.channels.values():
+            channel.now = now
         judge = self._judge()
-        self._check(judge).run(now=now)
+        try:
+            self._check(judge).run(now=now)
+        except Killed:
+            self.rules.counts["checks killed"] += 1
         recorded, self.state.recorded = self.state.recorded, []
         found = {
             name: one
@@ -237,7 +267,6 @@ class Month:
         )
 
     def _check(self, judge: Judge) -> FreshnessCheck:
-        channels = {"sns": self.sns, "slack": self.slack, "bus": self.bus}
         catalogue = Catalogue(datasets=self.world.deployed)
         return FreshnessCheck(
             catalogue=catalogue,
@@ -245,7 +274,7 @@ class Month:
             judge=judge,
             outbox=Outbox(
                 state=self.state,
-                channels=channels,
+                channels=self.channels,
                 pointers=Pointers(),
                 has_time=lambda: True,
             ),
@@ -334,7 +363,8 @@ class Month:
         return deploys
 
     def _outcome(self) -> Outcome:
-        self.rules.end(self.sns, self.slack, self._left())
+        people = [self.channels[name] for name in (*PEOPLE, "pagerduty")]
+        self.rules.end(people, self.state.unmarked, self._left())
         return Outcome(
             violations=self.rules.violations,
             messages=self.rules.messages(),
@@ -353,7 +383,12 @@ class Month:
 
 
 def simulate(
-    seed: int, dynamodb: Table, *, days: float = 30, traced: bool = False
+    seed: int,
+    dynamodb: Table,
+    *,
+    days: float = 30,
+    kills: float = 0.0,
+    traced: bool = False,
 ) -> Outcome:
     """Live through a seed, over a state table that is empty."""
-    return Month(seed, dynamodb, days=days, traced=traced).live()
+    return Month(seed, dynamodb, days=days, kills=kills, traced=traced).live()

@@ -18,6 +18,14 @@ def test_a_few_days_tell_each_once_and_nothing_else() -> None:
     assert outcome.counts["incidents"] > 5
 
 
+def test_what_is_sent_again_is_what_died_before_its_mark() -> None:
+    outcome = simulate(2, TableInMemory(), days=3, kills=0.1)
+    assert outcome.violations == []
+    assert outcome.counts["checks killed"] > 5
+    for name in ("sns", "slack", "pagerduty"):
+        assert outcome.counts[f"batches by {name}"] > 0
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_month_tells_each_once_and_nothing_else(seed: int) -> None:
@@ -42,6 +50,7 @@ def test_the_table_in_memory_tells_what_moto_tells() -> None:
     [
         ("incident.end_told", lambda _before: (), "hear no end"),
         ("incident._is_snoozed", lambda _before, _now: False, "snoozed until"),
+        ("groups._story", lambda notice: (notice.notice_id,), "after later"),
     ],
 )
 def test_a_check_that_is_broken_on_purpose_is_noticed(
