@@ -23,6 +23,9 @@ CONTEXT_ELEMENT = 2_000
 TEXT = 3_900
 """`chat.update` refuses more than 4,000; a mention stands before it."""
 
+SPOKEN = 400
+"""Characters of one part of it, so that a long error leaves room for the next step."""
+
 BUTTONS = {
     Action.ACKNOWLEDGE: "Acknowledge",
     Action.PROMISE: "Promise a time…",
@@ -68,12 +71,13 @@ def as_slack(
 
 def spoken(message: Message) -> str:
     """All that a screen reader or a notification says: no small print."""
-    parts = [message.headline]
+    parts = [cut(message.headline, SPOKEN)]
     for item in message.blocks:
         if item.aside or not any(item.lines):
             continue
         label = f"{item.label}: " if item.label else ""
-        parts.append(label + "; ".join(filter(None, item.lines)))
+        said = label + "; ".join(filter(None, item.lines))
+        parts.append(cut(said, SPOKEN))
     return "\n".join(parts)
 
 

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from lambdas.core.incidents.groups import batches_of
 from lambdas.core.incidents.human import Action
-from lambdas.core.incidents.incident import NoticeKind, Recipient
 from lambdas.core.incidents.message import Block, Message, block, local_time, with_times
 from lambdas.core.slack.blocks import BUTTONS, as_slack, reply
 from lambdas.core.slack.mentions import mentioned
 from local.slack.limits import refusal
-from tests.watched import NOW, a_batch
-
-EXTREMES = {
-    "the longest names": "d" * 48 + " " + "é" * 4_000,
-    "100 KB of an error": "<html>" + "x & y < z > " * 10_000,
-    "mentions": "<!channel> <!here> <@U0ANN> <!subteam^S1> @here #general",
-    "quotes": '"it\'s" `code` ```block``` *bold* _it_ ~no~ > quoted',
-    "emoji": "🔥" * 2_000 + " :fire:",
-    "right to left": "\u202eتأخرت البيانات\u202c " * 200,
-    "Markdown": "# a\n- b\n[c](https://example.com) | d |",
-    "controls": "a\x00b\x1b[31mc\r\nd",
-    "nothing": "",
-}
-_MENTION = re.compile(r"<[!@#][^>]*>")
+from tests.slack_messages import EXTREMES, mentions_in
+from tests.watched import NOW
 
 
 def hostile(text: str) -> Message:
@@ -42,24 +26,6 @@ def hostile(text: str) -> Message:
             block(None, [text], aside=True),
         ),
     )
-
-
-def parsed(value: Any) -> Iterator[str]:
-    """The texts in which Slack looks for mentions: not those of `plain_text`."""
-    if isinstance(value, dict):
-        if value.get("type") == "mrkdwn":
-            yield value["text"]
-        for inner in value.values():
-            yield from parsed(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from parsed(inner)
-
-
-def mentions_in(payload: dict[str, Any]) -> set[str]:
-    texts = [payload["text"], *parsed(payload["blocks"])]
-    found = {one for text in texts for one in _MENTION.findall(text)}
-    return {one for one in found if not one.startswith("<!date^")}
 
 
 @pytest.mark.parametrize("text", EXTREMES.values(), ids=EXTREMES)
@@ -81,30 +47,6 @@ def test_slack_takes_it_and_only_the_owner_is_mentioned(
     said = reply(text or "cats", mention=mention)
     assert refusal(said) is None
     assert mentions_in(said) == ({mention} if mention else set())
-
-
-@pytest.mark.parametrize(
-    "kind", [NoticeKind.OPENED, NoticeKind.RESOLVED, NoticeKind.PROMISED]
-)
-def test_five_hundred_datasets_are_one_message_of_each_kind(kind: NoticeKind) -> None:
-    text = EXTREMES["mentions"]
-    message = hostile(text)
-    notices = [
-        a_batch(
-            message,
-            kind=kind.value,
-            dataset=f"{n:03}" + "d" * 45,
-            incident_id=f"{n:03}-1",
-            notice_id=f"n{n}",
-            audience=Recipient.ENGINEERS,
-            line=text,
-        ).first
-        for n in range(500)
-    ]
-    for batch in batches_of(notices)[:3]:
-        payload: Any = as_slack(batch.message)
-        assert refusal(payload) is None
-        assert mentions_in(payload) == set()
 
 
 def test_the_notification_is_complete_by_itself() -> None:
