@@ -20,8 +20,12 @@ from local.scenarios.story import Turn
 
 PEOPLE = {"engineers": "red", "stakeholders": "blue"}
 _TEXT = re.compile(r">([^<]+)</text>")
-_DRAWN_BY_LOT = re.compile(r"\.\d{3}Z-[0-9a-f]{12}-|\d+ min\b")
-"""The end of a run's name, and minutes: the clock goes on while functions work."""
+_DRAWN_BY_LOT = re.compile(
+    r"\.\d{3}Z-[0-9a-f]{12}-|\d+ h( \d+ min)?\b|\d+ min\b|[\d.]+%|(?<=:\d\d):\d\d\b"
+)
+"""The end of a run's name, and what minutes and seconds change: the clock goes on while
+functions work.
+"""
 
 
 def print_story(console: Console, told: Sequence[Told], turns: Sequence[Turn]) -> None:
