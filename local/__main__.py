@@ -120,7 +120,11 @@ def live(console: Console, folder: Path, days: int) -> tuple[Outcome, str]:
         console.print(f"  upstream: Datasette at {upstream.base_url}")
         project = read(ROOT, "dev", upstream_url=upstream.base_url)
         stack = EmbeddedStack(
-            project=project, assembly=templates, folder=folder, start=START
+            project=project,
+            assembly=templates,
+            folder=folder,
+            start=START,
+            team_reports=True,
         )
         with stack:
             total, took_s = stack.deployment.total_resources, time.monotonic() - began

@@ -142,7 +142,8 @@ class EmbeddedStack:
     """Everything up: enter it to start and deploy, leave it to stop.
 
     `assembly` are its templates, made or in the making; `folder` keeps logs; functions
-    run from `bundle_root`. Time begins at `start`, or is the real one.
+    run from `bundle_root`. Time begins at `start`, or is the real one. From a `start` on
+    teams' reports come by their schedules only with `team_reports`.
     """
 
     def __init__(
@@ -153,8 +154,10 @@ class EmbeddedStack:
         folder: Path,
         start: datetime | None,
         bundle_root: Path = ROOT,
+        team_reports: bool = False,
     ) -> None:
         self.project = project
+        self._team_reports = team_reports
         self._bundle_root = bundle_root
         self._assembly = assembly
         self._folder = folder
@@ -369,7 +372,8 @@ class EmbeddedStack:
         # Days that pass in minutes would be spent on pages nobody looks at: there one
         # is written after changes, and when it is asked for.
         is_replay = self._start is not None
-        ticked = self.deployment.without_schedules_of("reports", "Page")
+        none_of = ["Page"] if self._team_reports else []
+        ticked = self.deployment.without_schedules_of("reports", *none_of)
         return Fabric(
             cloud=self.cloud,
             host=self.host,

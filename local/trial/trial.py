@@ -318,6 +318,7 @@ class Trial:
                     folder=self.folder,
                     start=self.start,
                     bundle_root=bundle,
+                    team_reports=True,
                 )
             )
             self._put_secrets()
