@@ -142,8 +142,8 @@ class EmbeddedStack:
     """Everything up: enter it to start and deploy, leave it to stop.
 
     `assembly` are its templates, made or in the making; `folder` keeps logs; functions
-    run from `bundle_root`. Time begins at `start`, or is the real one. From a `start` on
-    teams' reports come by their schedules only with `team_reports`.
+    run from `bundle_root`. Time begins at `start`, or is the real one. After a
+    `start`, teams' reports come by their schedules only with `team_reports`.
     """
 
     def __init__(
