@@ -36,9 +36,9 @@ from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.causes import CausesFacts, causes_notices
 from lambdas.core.reports.digest import Morning, digest_notices
 from lambdas.core.silences.silence import Silence
-from lambdas.core.slack.asked import ModalRequest
+from lambdas.core.slack.asked import MAX_WORDS, REPORT, ModalRequest
 from lambdas.core.slack.blocks import as_slack, reply
-from lambdas.core.slack.modals import modal
+from lambdas.core.slack.modals import modal, thanks
 from tests.datasets import a_dataset
 from tests.pages import a_watch
 
@@ -92,6 +92,12 @@ def modals() -> Iterator[Sent]:
             trigger_id="1.1", action=action, incident_id="c" * 70, channel="C" * 20
         )
         yield Sent(name=action.value, payload=modal(asked, now=NOW))
+    for name, words in EXTREMES.items():
+        asked = ModalRequest(
+            trigger_id="1.1", action=REPORT, channel="C" * 20, words=words[:MAX_WORDS]
+        )
+        yield Sent(name=f"{REPORT}, {name}", payload=modal(asked, now=NOW))
+    yield Sent(name="thanks", payload=thanks("The owners of flights are told."))
 
 
 def _sent(batch: NoticeBatch, text: str) -> Iterator[Sent]:

@@ -33,7 +33,7 @@ from lambdas.core.slack.asked import (
     asked,
     queue_id,
 )
-from lambdas.core.slack.modals import modal
+from lambdas.core.slack.modals import modal, thanks
 from lambdas.core.slack.signature import NotSlack, TooLarge, request_of, verify
 
 if TYPE_CHECKING:
@@ -119,10 +119,13 @@ class SlackFront:
 def _said(wanted: PersonRequest) -> dict[str, object] | None:
     if wanted.action != REPORT:
         return None
-    return _ephemeral(
-        f"Thank you. The owners of {wanted.target} are told by the next check; its "
-        "stakeholders' channel hears when it ends."
+    said = (
+        f"The owners of {wanted.target} are told by the next check; its stakeholders' "
+        "channel hears when it ends."
     )
+    if wanted.key.startswith("view:"):
+        return {"response_action": "update", "view": thanks(said)}
+    return _ephemeral(f"Thank you. {said}")
 
 
 def _help(command: str) -> str:

@@ -76,6 +76,21 @@ class SlackPerson:
             "actions": [pressed],
         }
 
+    def shortcut(self, post: Post, callback_id: str) -> SlackAnswer:
+        """Choose a shortcut of the app's at a message."""
+        room = self.workspace.room(post.channel)
+        payload = {
+            "type": "message_action",
+            "callback_id": callback_id,
+            "team": {"id": self.team},
+            "user": {"id": self.user, "name": self.name, "team_id": self.team},
+            "api_app_id": APP,
+            "trigger_id": self.workspace.trigger(),
+            "channel": {"id": room.id, "name": room.name},
+            "message": dict(post.message),
+        }
+        return self.send({"payload": json.dumps(payload)})
+
     def submit(self, view: Mapping[str, Any], **values: object) -> SlackAnswer:
         """Fill a modal and send it; values are by block."""
         keys = {

@@ -47,12 +47,15 @@ class PersonRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModalRequest:
-    """A click that opens a modal."""
+    """A click that opens a modal; `action` is what its answer asks for. Of a report
+    there is no incident yet, and `words` are the message that it was asked for at.
+    """
 
     trigger_id: str
-    action: Action
-    incident_id: str
+    action: str
+    incident_id: str = ""
     channel: str
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ def _interaction(payload: dict[str, Any], now: datetime) -> Asked:
             return _click(payload)
         case "view_submission":
             return _submitted(payload, now)
+        case "message_action":
+            return _shortcut(payload)
         case _:
             return None
 
@@ -144,10 +149,31 @@ def _click(payload: dict[str, Any]) -> Asked:
     )
 
 
+def _shortcut(payload: dict[str, Any]) -> Asked:
+    """A message's shortcut; the message may be anybody's."""
+    if payload["callback_id"] != REPORT:
+        return None
+    return ModalRequest(
+        trigger_id=_text(payload["trigger_id"]),
+        action=REPORT,
+        channel=_text(payload["channel"]["id"]),
+        words=str(payload["message"].get("text") or "")[:MAX_WORDS],
+    )
+
+
 def _submitted(payload: dict[str, Any], now: datetime) -> PersonRequest:
     view = payload["view"]
     about = msgspec.json.decode(view["private_metadata"])
     values = view["state"]["values"]
+    if view["callback_id"] == REPORT:
+        return PersonRequest(
+            key=f"view:{_text(view['id'])}",
+            action=REPORT,
+            target=_needed(values, "dataset", "Name a dataset, such as flights."),
+            channel=_text(about["channel"]),
+            words=_needed(values, "words", "Say what looks wrong."),
+            **_person(payload),
+        )
     action = Action(_text(view["callback_id"]))
     when = None
     if action in {Action.PROMISE, Action.SNOOZE}:
@@ -210,6 +236,13 @@ def _moment(chosen: object, now: datetime) -> datetime:
 def _typed(values: Mapping[str, Any], field: str) -> str | None:
     text = ((values.get(field) or {}).get(field) or {}).get("value")
     return str(text).strip()[:MAX_WORDS] or None if text else None
+
+
+def _needed(values: Mapping[str, Any], field: str, sentence: str) -> str:
+    text = _typed(values, field)
+    if text is None:
+        raise FieldFault(field, sentence)
+    return text
 
 
 def _link(text: str | None) -> str | None:

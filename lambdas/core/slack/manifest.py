@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lambdas.core.dataset import Dataset
+from lambdas.core.slack.asked import REPORT
 from lambdas.core.slack.mentions import handles_in
 
 NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_json="
@@ -37,6 +38,14 @@ def manifest(
                     "description": "Report that something looks wrong with a dataset",
                     "usage_hint": "report NAME what looks wrong",
                     "should_escape": False,
+                }
+            ],
+            "shortcuts": [
+                {
+                    "name": "Report a dataset",
+                    "type": "message",
+                    "callback_id": REPORT,
+                    "description": "Tell a dataset's owners what looks wrong",
                 }
             ],
         },

@@ -9,7 +9,7 @@ from typing import Any
 
 from lambdas.core.diagnosis.causes import BY_CODE
 from lambdas.core.incidents.human import Action
-from lambdas.core.slack.asked import ModalRequest
+from lambdas.core.slack.asked import MAX_WORDS, REPORT, ModalRequest
 
 Json = dict[str, Any]
 
@@ -20,16 +20,26 @@ def modal(asked: ModalRequest, *, now: datetime) -> Json:
     about = {"incident": asked.incident_id, "channel": asked.channel}
     return {
         "type": "modal",
-        "callback_id": asked.action.value,
+        "callback_id": str(asked.action),
         "private_metadata": json.dumps(about),
         "title": _plain(title),
         "submit": _plain(submit),
         "close": _plain("Cancel"),
-        "blocks": blocks(now),
+        "blocks": blocks(asked, now),
     }
 
 
-def _promise(now: datetime) -> list[Json]:
+def thanks(sentence: str) -> Json:
+    """The view that takes the place of one that was sent."""
+    return {
+        "type": "modal",
+        "title": _plain("Thank you"),
+        "close": _plain("Close"),
+        "blocks": [{"type": "section", "text": _plain(sentence)}],
+    }
+
+
+def _promise(_asked: ModalRequest, now: datetime) -> list[Json]:
     return [
         _when("The data will be there by", now + timedelta(hours=2)),
         _words(
@@ -39,11 +49,29 @@ def _promise(now: datetime) -> list[Json]:
     ]
 
 
-def _snooze(now: datetime) -> list[Json]:
+def _snooze(_asked: ModalRequest, now: datetime) -> list[Json]:
     return [_when("No messages until", now + timedelta(hours=4))]
 
 
-def _cause(_now: datetime) -> list[Json]:
+def _report(asked: ModalRequest, _now: datetime) -> list[Json]:
+    dataset = {
+        "type": "plain_text_input",
+        "action_id": "dataset",
+        "max_length": 48,
+        "placeholder": _plain("flights"),
+    }
+    return [
+        _input("dataset", "Dataset", dataset),
+        _words(
+            "What looks wrong",
+            "Its owners and all who use it read this",
+            initial=asked.words,
+            is_optional=False,
+        ),
+    ]
+
+
+def _cause(_asked: ModalRequest, _now: datetime) -> list[Json]:
     options = [
         {"text": _plain(_short(rule.plain)), "value": code}
         for code, rule in sorted(BY_CODE.items())
@@ -61,10 +89,12 @@ def _cause(_now: datetime) -> list[Json]:
     ]
 
 
-_MODALS: Mapping[Action, tuple[str, str, Callable[[datetime], Sequence[Json]]]] = {
+_Blocks = Callable[[ModalRequest, datetime], Sequence[Json]]
+_MODALS: Mapping[str, tuple[str, str, _Blocks]] = {
     Action.PROMISE: ("Promise a time", "Promise", _promise),
     Action.SNOOZE: ("Snooze", "Snooze", _snooze),
     Action.CAUSE: ("Cause", "Save", _cause),
+    REPORT: ("Report a dataset", "Report", _report),
 }
 
 
@@ -77,15 +107,19 @@ def _when(label: str, initial: datetime) -> Json:
     return _input("when", label, element)
 
 
-def _words(label: str, hint: str) -> Json:
-    element = {
+def _words(
+    label: str, hint: str, *, initial: str = "", is_optional: bool = True
+) -> Json:
+    element: Json = {
         "type": "plain_text_input",
         "action_id": "words",
         "multiline": True,
-        "max_length": 2_000,
+        "max_length": MAX_WORDS,
         "placeholder": _plain(hint),
     }
-    return _input("words", label, element, is_optional=True)
+    if initial:
+        element["initial_value"] = initial
+    return _input("words", label, element, is_optional=is_optional)
 
 
 def _input(

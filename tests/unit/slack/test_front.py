@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import urllib3
+from slack_sdk.models.views import View
 
 from lambdas.adapters.slack.api import SlackApi
 from lambdas.adapters.slack.secret import SlackSecret
@@ -21,6 +23,7 @@ from local.aws.function_urls import answer_of, event_of
 from local.loopback import Answer, Asked, LoopbackServer
 from local.slack.page import Post
 from local.slack.person import SlackPerson
+from local.slack.views import view_fault
 from local.slack.webhook import SlackLookAlike
 from local.slack.workspace import BOT_TOKEN
 from tests.memory import FakeClock
@@ -245,6 +248,33 @@ def test_a_command_reports_and_says_how_else(desk: Desk) -> None:
     for text in ("", "help", "report cats"):
         answer = desk.ann.type("/catflap-dev", text, "#people")
         assert "`/catflap-dev report NAME WORDS`" in answer.json["text"]
+
+
+def test_a_message_is_reported_by_its_shortcut(desk: Desk) -> None:
+    said = dataclasses.replace(
+        desk.post, message={"text": "flights looks odd, <@U0BEN>"}, channel="#people"
+    )
+    assert desk.ann.shortcut(said, "report").status == 200
+    (view,) = desk.slack.workspace.views
+    words = view["blocks"][1]["element"]["initial_value"]
+    assert words == "flights looks odd, <@U0BEN>"
+    for values, field in (({"words": words}, "dataset"), ({"dataset": "x"}, "words")):
+        answer = desk.ann.submit(view, **values)
+        assert list(answer.json["errors"]) == [field]
+    assert desk.queue.sent == []
+    answer = desk.ann.submit(view, dataset=" flights ", words=words)
+    assert answer.json["response_action"] == "update"
+    View(**answer.json["view"]).validate_json()
+    assert view_fault(answer.json["view"]) is None
+    (wanted,) = desk.queue.requests
+    assert (wanted.action, wanted.target, wanted.words, wanted.by) == (
+        "report",
+        "flights",
+        words,
+        "ann (U0ANN)",
+    )
+    assert desk.ann.shortcut(said, "another").status == 200
+    assert len(desk.slack.workspace.views) == 1
 
 
 def test_without_its_secret_nothing_is_accepted(desk: Desk) -> None:

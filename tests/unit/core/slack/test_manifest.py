@@ -34,6 +34,10 @@ def test_it_is_within_slacks_limits() -> None:
     assert len(command["description"]) <= 2_000
     assert len(command["usage_hint"]) <= 1_000
     assert command["url"] == URL
+    (shortcut,) = document["features"]["shortcuts"]
+    assert (shortcut["type"], shortcut["callback_id"]) == ("message", "report")
+    assert len(shortcut["name"]) <= 24
+    assert len(shortcut["description"]) <= 150
     settings = document["settings"]
     assert settings["interactivity"] == {"is_enabled": True, "request_url": URL}
     assert "event_subscriptions" not in settings
