@@ -13,7 +13,7 @@ from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
-from lambdas.core.incidents.verdicts.api import api_name
+from lambdas.core.incidents.verdicts.api import apis_of
 from lambdas.core.names import OURS
 from lambdas.core.reports.causes import CausesFacts, month_before
 from lambdas.core.reports.digest import Morning, night_before
@@ -122,7 +122,7 @@ def read_morning(
         known = pool.map(incidents.incident, sorted(filter(None, ids)))
         begun = pool.map(lambda one: incidents.incidents_since(one.name, since), mine)
         found = [*known, *(one for each in begun for one in each)]
-    ours = [state.own[name] for name in OURS if name in state.own]
+    ours = [state.own[name] for name in OURS | apis_of(mine) if name in state.own]
     last = state.last_check_at
     return Morning(
         team=team,
@@ -157,7 +157,7 @@ def read_causes(
     open_now = {
         watches[one.name].incident_id or "" for one in mine if one.name in watches
     }
-    subjects = {one.name for one in mine} | set(filter(None, map(api_name, mine)))
+    subjects = {one.name for one in mine} | apis_of(mine)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         known = pool.map(incidents.incident, sorted(filter(None, open_now)))
         begun = pool.map(lambda x: incidents.incidents_since(x, reach), subjects)

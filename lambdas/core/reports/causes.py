@@ -21,7 +21,7 @@ from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.incident import Ending, Incident, NoticeKind, Recipient
 from lambdas.core.incidents.message import Block, Message, block, cut
 from lambdas.core.incidents.notice import Notice
-from lambdas.core.incidents.verdicts.api import api_name, host_of
+from lambdas.core.incidents.verdicts.api import apis_of, host_of
 from lambdas.core.names import API
 from lambdas.core.reports.team_notices import TeamReport, day_of
 from lambdas.core.schedule.calendar import due_time_between
@@ -55,9 +55,7 @@ class CausesFacts:
 
     def of(self, datasets: Sequence[Dataset]) -> CausesFacts:
         """The same for some datasets and their APIs."""
-        names = {one.name for one in datasets} | set(
-            filter(None, map(api_name, datasets))
-        )
+        names = {one.name for one in datasets} | apis_of(datasets)
         kept = [one for one in self.incidents if one.dataset in names]
         return dataclasses.replace(self, datasets=datasets, incidents=kept)
 

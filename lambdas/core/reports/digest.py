@@ -24,7 +24,8 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.message import Block, Message, block, cut, local_time
 from lambdas.core.incidents.notice import Notice
-from lambdas.core.names import OURS
+from lambdas.core.incidents.verdicts.api import apis_of
+from lambdas.core.names import OURS, is_ours
 from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.strip import lasted
 from lambdas.core.reports.team_notices import TeamReport, day_of
@@ -77,8 +78,8 @@ class Morning:
         return moment <= self.due_at + timedelta(days=1)
 
     def of(self, datasets: Sequence[Dataset]) -> Morning:
-        """The same for some datasets; what concerns all stays."""
-        names = {one.name for one in datasets} | OURS
+        """The same for some datasets and their APIs; what concerns all stays."""
+        names = {one.name for one in datasets} | OURS | apis_of(datasets)
         kept = [one for one in self.incidents if one.dataset in names]
         return dataclasses.replace(self, datasets=datasets, incidents=kept)
 
@@ -169,7 +170,7 @@ def _open(morning: Morning) -> list[Incident]:
         for one in morning.incidents
         if one.resolved_at is None
         and one.kind != "quality"
-        and (one.state != "pass" or one.kind == REPORT or one.dataset in OURS)
+        and (one.state != "pass" or one.kind == REPORT or is_ours(one.dataset))
     ]
     return sorted(found, key=lambda one: (one.opened_at, one.incident_id))
 

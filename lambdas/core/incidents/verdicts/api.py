@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -44,6 +44,11 @@ def api_name(dataset: Dataset) -> str | None:
     auth = "" if client.auth is None else client.auth.model_dump_json()
     which = hashlib.blake2b(auth.encode(), digest_size=3).hexdigest()
     return f"{API}{urlsplit(client.base_url).netloc}.{which}"
+
+
+def apis_of(datasets: Iterable[Dataset]) -> set[str]:
+    """The names under which incidents of their APIs stand."""
+    return {name for one in datasets if (name := api_name(one)) is not None}
 
 
 def host_of(name: str) -> str:

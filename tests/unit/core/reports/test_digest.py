@@ -14,6 +14,7 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.message import Message, as_mail
 from lambdas.core.incidents.notice import Notice
+from lambdas.core.incidents.verdicts.api import apis_of
 from lambdas.core.quality.result import CheckedLoad
 from lambdas.core.reports.digest import (
     Morning,
@@ -127,6 +128,19 @@ def test_what_is_at_risk_is_not_late() -> None:
     risk = an_incident("cats", state="pass", kind="at_risk", late_since=None)
     assert "1 at risk" in text(engineers_digest(a_morning(risk)))
     assert stakeholders_digest(a_morning(risk)) is None
+
+
+def test_an_api_that_rejects_our_credentials_is_open_though_nothing_is_late() -> None:
+    (name,) = apis_of([CATS])
+    headline = "api.example.com rejects our credentials: 2 datasets, 0 late"
+    api = an_incident(
+        name, state="pass", kind="at_risk", late_since=None, headline=headline
+    )
+    said = text(engineers_digest(a_morning(api).of([CATS])))
+    assert "data-eng this morning: 1 open" in said
+    assert headline in said
+    other = a_morning(an_incident("_api.elsewhere.1")).of([CATS])
+    assert "nothing is open" in text(engineers_digest(other))
 
 
 def test_failing_checks_are_told_with_who_has_them() -> None:
