@@ -15,6 +15,8 @@ from lambdas.core.events import (
     BusEvent,
     CauseSpan,
     CheckFailedEvent,
+    CheckOutcome,
+    ChecksRunEvent,
     ClosedEvent,
     ColumnChangedEvent,
     ColumnsSeenEvent,
@@ -44,6 +46,18 @@ kept, and published by the next check. Of a run whose function was killed there 
 
 Times are ISO 8601 with an offset. Every field is there unless it says *absent*; more
 fields may be added, so ignore those that you do not know.
+"""
+
+LINEAGE = """\
+## OpenLineage
+With `openlineage: {url: https://lineage.example.com}` in an environment, a function
+hears the bus and tells that service (Marquez, DataHub and others) of runs:
+`pull.<dataset>` and `load.<dataset>` with rows, bytes or the error,
+`relation.<dataset>` and `model.<model>` with their columns, `check.<name>` with what
+was measured. A check that could not run is a skipped test, and no assertion. Jobs stand
+in `catflap-<env>`, tables in `snowflake://<organization>-<account>`, objects in
+`s3://<bucket>`. `secret` names a secret with an `api_key`. Each event is tried once,
+within 2 s; one that is lost is not sent again.
 """
 
 _RUN = "20261123T090000Z-4f1c9a"
@@ -114,6 +128,24 @@ EXAMPLES: dict[type[BusEvent], BusEvent] = {
             newest_event_at="2026-11-23T08:59:00+00:00",
             rows=336_776,
         ),
+        ChecksRunEvent(
+            id="flights-checked-2026-11-23T09:05:00+00:00",
+            dataset="flights",
+            run_id=_RUN,
+            checked_at="2026-11-23T09:05:00+00:00",
+            checks=[
+                CheckOutcome(
+                    check="nullValues_carrier",
+                    metric="nullValues",
+                    column="carrier",
+                    severity="error",
+                    state="fail",
+                    value=3.0,
+                    must="0",
+                    reason=None,
+                )
+            ],
+        ),
         _incident_event(LateEvent),
         _incident_event(
             AtRiskEvent,
@@ -179,7 +211,7 @@ def page() -> str:
     shared = "\n".join(
         [*_described(IncidentEvent, "## Fields of an incident's events")]
     )
-    return "\n".join([HEAD, *(_section(kind) for kind in EVENTS), shared])
+    return "\n".join([HEAD, *(_section(kind) for kind in EVENTS), shared, LINEAGE])
 
 
 def _section(kind: type[BusEvent]) -> str:
@@ -192,6 +224,8 @@ def _section(kind: type[BusEvent]) -> str:
             lines += ["And beside them:", "", *_table(kind, without=IncidentEvent), ""]
     else:
         lines += [*_table(kind), ""]
+        if kind is ChecksRunEvent:
+            lines += ["Each of `checks`:", "", *_table(CheckOutcome), ""]
     return "\n".join([*lines, "```json", example, "```", ""])
 
 
@@ -229,6 +263,7 @@ def _table(kind: type[Any], *, without: type[Any] | None = None) -> Iterator[str
 _SIMPLE: dict[type[inspect.Type], str] = {
     inspect.StrType: "text",
     inspect.IntType: "integer",
+    inspect.FloatType: "number",
     inspect.BoolType: "boolean",
     inspect.NoneType: "null",
     inspect.StructType: "mapping",

@@ -237,6 +237,20 @@ class Network(_Model):
         return self
 
 
+class OpenLineage(_Model):
+    """A service that hears of runs in OpenLineage's words."""
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="where run events go; without a path, to its `/api/v1/lineage`; "
+        "absent = nowhere",
+    )
+    secret: SecretName | None = Field(
+        default=None, description='name of a secret with `{"api_key"}`'
+    )
+
+
 class Environment(_Channels):
     """One place to deploy to. Durations are in the unit of their name."""
 
@@ -280,6 +294,9 @@ class Environment(_Channels):
     )
     credit_price: Annotated[float, Field(gt=0, strict=False)] = Field(
         default=3.0, description="what a Snowflake credit costs, in USD"
+    )
+    openlineage: OpenLineage = Field(
+        default=OpenLineage(), description="who hears of runs, if anybody"
     )
     runbook_url: str | None = Field(
         default=None,

@@ -18,6 +18,7 @@ from stacks.constructs.lambda_function import CatflapFunction
 from stacks.freshness import FreshnessStack
 from stacks.ingestion import IngestionStack
 from stacks.landing import LandingStack
+from stacks.lineage import LineageStack
 from stacks.notifications import NotificationsStack
 from stacks.people import PeopleStack
 from stacks.repair import RepairStack
@@ -93,6 +94,14 @@ def add_stacks(app: App, *, environment: Environment, catalogue: Catalogue) -> N
             pulls=ingestion.pulls,
         )
         people.add_stack_dependency(warehouse)
+    if environment.openlineage.url is not None:
+        lineage = LineageStack(
+            app,
+            environment=environment,
+            landing=landing,
+            notifications=notifications,
+        )
+        lineage.add_stack_dependency(warehouse)
     for stack in (ingestion, freshness, repair, reports):
         # their functions read what it publishes
         stack.add_stack_dependency(warehouse)

@@ -17,13 +17,17 @@ from lambdas.freshness.quality import QualityChecks
 
 @dataclass
 class MemoryChecks:
-    """CheckStore and LandedRuns in memory."""
+    """CheckStore, LandedRuns and Events in memory."""
 
     remembered: dict[str, CheckedLoad] = field(default_factory=dict)
     kept: dict[str, DatasetChecks] = field(default_factory=dict)
     landed: dict[str, LandedPull] = field(default_factory=dict)
     columns: dict[str, Observed] = field(default_factory=dict)
     wanted: list[Release] = field(default_factory=list)
+    published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        self.published.append((detail_type, detail))
 
     def loads(self) -> Mapping[str, CheckedLoad]:
         return dict(self.remembered)
@@ -78,5 +82,6 @@ def quality_checks(
         runs=kept,
         state=state,
         routes=routes,
+        events=kept,
         has_time=lambda: True,
     )

@@ -147,6 +147,37 @@ class RowsLoadedEvent(BusEvent, frozen=True, kw_only=True):
     ]
 
 
+class CheckOutcome(Struct, frozen=True, kw_only=True):
+    """What became of one check."""
+
+    check: Annotated[str, Meta(description="Its name.")]
+    metric: Annotated[str, Meta(description="The metric; `query` for SQL of its own.")]
+    column: Annotated[str | None, Meta(description="The column, if it has one.")]
+    severity: Annotated[
+        Literal["warn", "error"], Meta(description="What its failure means.")
+    ]
+    state: Annotated[
+        Literal["pass", "fail", "error"],
+        Meta(description="`error`: it could not run, so that nothing is known."),
+    ]
+    value: Annotated[float | None, Meta(description="What was measured.")]
+    must: Annotated[str, Meta(description="What the value must be.")]
+    reason: Annotated[str | None, Meta(description="Why it could not run.")]
+
+
+class ChecksRunEvent(BusEvent, frozen=True, kw_only=True):
+    """The quality checks of a dataset or a model were run, whatever they found."""
+
+    detail_type = "dataset.checked"
+    at_most = "Once for each time that they run; it may be lost."
+
+    run_id: Annotated[
+        str | None, Meta(description="The newest run among the rows, if any.")
+    ]
+    checked_at: Annotated[str, Meta(description="When they ran.")]
+    checks: Annotated[list[CheckOutcome], Meta(description="Each check; 500 at most.")]
+
+
 class CauseSpan(Struct, frozen=True, kw_only=True):
     """How long a cause stood."""
 
@@ -281,6 +312,7 @@ class ClosedEvent(IncidentEvent, frozen=True, kw_only=True):
 EVENTS: tuple[type[BusEvent], ...] = (
     RunLandedEvent,
     RowsLoadedEvent,
+    ChecksRunEvent,
     LateEvent,
     AtRiskEvent,
     CheckFailedEvent,

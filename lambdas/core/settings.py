@@ -185,6 +185,17 @@ class RepairSettings(SnowflakeSettings, CatalogueSettings):
     load_grace_s: int = 900
 
 
+class LineageSettings(CatalogueSettings):
+    """The function that tells a lineage service of runs."""
+
+    environment_name: str
+    snowflake_account: str
+    snowflake_database: str
+    lineage_url: str
+    lineage_secret: str | None = None
+    """The name of a secret with an `api_key`."""
+
+
 class ReportSettings(DigestSettings, CatalogueSettings):
     """The function that makes reports."""
 

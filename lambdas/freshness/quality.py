@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.errors import StateConflict, WarehouseError, WarehouseUnreachable
+from lambdas.core.errors import (
+    DeliveryError,
+    StateConflict,
+    WarehouseError,
+    WarehouseUnreachable,
+)
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import context_of, removed_context
 from lambdas.core.incidents.human import said_by
@@ -22,7 +27,7 @@ from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.incidents.quality import quality_verdict
 from lambdas.core.models.graph import inputs_of
-from lambdas.core.ports import Warehouse
+from lambdas.core.ports import Events, Warehouse
 from lambdas.core.quality.due import (
     is_hour_over,
     is_waiting,
@@ -41,7 +46,12 @@ from lambdas.core.quality.plan import (
     results_of,
 )
 from lambdas.core.quality.ports import CheckStore, LandedRuns
-from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
+from lambdas.core.quality.result import (
+    CheckedLoad,
+    DatasetChecks,
+    QualityResult,
+    checked_event,
+)
 from lambdas.core.quality.sample import (
     named_rows,
     personal_columns,
@@ -50,7 +60,9 @@ from lambdas.core.quality.sample import (
 )
 from lambdas.core.quality.statements import (
     LOADS,
+    RESULTS_KEPT,
     columns_query,
+    drop_results,
     insert_results,
     newest_loads_query,
 )
@@ -76,6 +88,7 @@ class QualityChecks:
         runs: LandedRuns,
         state: IncidentState,
         routes: Routes,
+        events: Events,
         has_time: Callable[[], bool],
     ) -> None:
         self._datasets = with_checks(catalogue)
@@ -88,6 +101,7 @@ class QualityChecks:
         self._runs = runs
         self._state = state
         self._routes = routes
+        self._events = events
         self._has_time = has_time
         self._breaker = Breaker(database=database, store=store)
 
@@ -171,6 +185,7 @@ class QualityChecks:
                     yield from made
             subjects = left or ([] if is_last else models)
         self._record(asking, done)
+        self._drop_old(asking, known, now)
         LOG.info(
             "checked the quality of %s datasets with %s statements",
             len(done),
@@ -424,7 +439,16 @@ class QualityChecks:
                 shown_until=self._breaker.shown_until(dataset.name),
             )
         )
+        self._publish(checks)
         return made
+
+    def _publish(self, checks: DatasetChecks) -> None:
+        """Systems hear of every result; nobody misses one that is lost."""
+        event = checked_event(checks)
+        try:
+            self._events.publish(event.detail_type, event.detail())
+        except DeliveryError as error:
+            LOG.warning("%s", error)
 
     def _earlier(
         self, before: Incident | None, known: CheckedLoad | None
@@ -441,6 +465,18 @@ class QualityChecks:
             except WarehouseError as error:
                 LOG.warning("results were not written to RAW._CHECKS: %s", error)
                 return
+
+    def _drop_old(
+        self, asking: BatchMeasurement, known: Mapping[str, CheckedLoad], now: datetime
+    ) -> None:
+        """With the first results of a day."""
+        newest = max((one.checked_at for one in known.values()), default=now)
+        if newest.date() == now.date():
+            return
+        try:
+            asking.ask(drop_results(self._database, now - RESULTS_KEPT))
+        except WarehouseError as error:
+            LOG.warning("old results stay in RAW._CHECKS until tomorrow: %s", error)
 
     def _retired(
         self, known: Mapping[str, CheckedLoad], now: datetime

@@ -118,6 +118,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
             runs=checks,
             state=state,
             routes=reached,
+            events=events,
             has_time=lambda: remaining() > RESERVE + DELIVERY,
         ),
         statements=lambda: warehouse().statements,

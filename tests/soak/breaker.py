@@ -16,6 +16,7 @@ from lambdas.core.landing.names import OF_PULL
 from lambdas.core.quality.release import Shown
 from lambdas.core.quality.result import Release
 from lambdas.freshness.quality import QualityChecks
+from tests.checked import MemoryChecks
 from tests.soak.aws import DynamoDB
 from tests.soak.snowpipe import Loaded, Snowpipe
 from tests.soak.world import LONGEST_PAUSE_S, World
@@ -110,6 +111,7 @@ class CheckedTables:
             "IS_WHOLE": ("ask what waits", self._waiting),
             "INSERT INTO DB.RAW._RELEASED": ("record what shows", self._record),
             "INSERT INTO DB.RAW._CHECKS": ("write results", lambda _: []),
+            "DELETE FROM DB.RAW._CHECKS": ("drop old results", lambda _: []),
             "HAVING COUNT_IF(IS_SHOWN)": ("ask what is held", self._asked_held),
             "INFORMATION_SCHEMA": ("ask for columns", lambda _: _COLUMNS),
             "AS BRANCH": ("measure", self._measured),
@@ -251,6 +253,7 @@ class Checker:
             runs=self._store,
             state=self._incidents,
             routes={},
+            events=MemoryChecks(),
             has_time=lambda: True,
         )
         before, self._checked_at = self._checked_at, now

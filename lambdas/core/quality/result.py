@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from lambdas.core.events import CheckOutcome, ChecksRunEvent
+
 CheckState: TypeAlias = Literal["pass", "fail", "error"]
 """`error`: it could not run, so that nothing is known."""
 HISTORY = 30
 """Results that are remembered of a check; all stand in RAW._CHECKS."""
 SAMPLES_KEPT_DAYS = 30
+PUBLISHED = 500
+"""Results in one event of the bus, which takes 256 KB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,3 +143,27 @@ def shown(value: float | None) -> str:
     if value is None:
         return "not known"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def checked_event(checks: DatasetChecks) -> ChecksRunEvent:
+    """What the bus is told."""
+    at = checks.checked_at.isoformat()
+    return ChecksRunEvent(
+        id=f"{checks.dataset}-checked-{at}",
+        dataset=checks.dataset,
+        run_id=checks.run_id,
+        checked_at=at,
+        checks=[
+            CheckOutcome(
+                check=one.check,
+                metric=one.metric,
+                column=one.column,
+                severity=one.severity,
+                state=one.state,
+                value=one.value,
+                must=one.must,
+                reason=one.reason,
+            )
+            for one in checks.results[:PUBLISHED]
+        ],
+    )

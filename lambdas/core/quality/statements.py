@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput
@@ -186,6 +187,8 @@ RESULT_COLUMNS = (
     "MUST", "REASON", "RUN_ID", "CHECKED_AT",
 )  # fmt: skip
 RESULTS_AT_ONCE = 500
+RESULTS_KEPT = timedelta(days=400)
+"""In that table: a year, and a month to compare it with."""
 
 
 def create_checks_table(database: str) -> str:
@@ -207,6 +210,14 @@ def insert_results(database: str, done: Iterable[DatasetChecks]) -> Iterator[str
             f"({', '.join(RESULT_COLUMNS)}) VALUES "
             + ", ".join(rows[start : start + RESULTS_AT_ONCE])
         )
+
+
+def drop_results(database: str, before: datetime) -> str:
+    """Those of checks before a time go."""
+    return (
+        f"DELETE FROM {names.checks_table(database)} "
+        f"WHERE CHECKED_AT < {names.literal(before.isoformat())}::TIMESTAMP_TZ"
+    )
 
 
 def _row(dataset: str, one: QualityResult) -> str:

@@ -72,9 +72,11 @@ def runs_table_grant(database: str, *, repairer: str) -> str:
 
 
 def checks_table_grants(database: str, *, reader: str) -> str:
-    """On the table of results, which the freshness function writes."""
+    """On the table of results, which the freshness function writes, and of which it
+    drops old ones.
+    """
     table = names.checks_table(database)
-    return _grant(fewest(("INSERT",), "TABLE"), f"TABLE {table}", reader)
+    return _grant(fewest(("INSERT", "DELETE"), "TABLE"), f"TABLE {table}", reader)
 
 
 def released_table_grants(

@@ -1,0 +1,1 @@
+"""The function that tells a lineage service of runs."""
