@@ -16,7 +16,7 @@ from lambdas.core.errors import (
 )
 from lambdas.core.quality.release import Shown, record_runs, waiting_query
 from lambdas.core.quality.result import DatasetChecks, QualityResult
-from lambdas.core.quality.statements import insert_results
+from lambdas.core.quality.statements import drop_results, insert_results
 from lambdas.core.sql import (
     copy_history,
     freshness_query,
@@ -64,6 +64,7 @@ def of_the_reader(world: World) -> list[str]:
         waiting_query(DATABASE, [CATS]),
         record_runs(DATABASE, CATS.name, ["r"], Shown.HELD, STARTED),
         *insert_results(DATABASE, [CHECKED]),
+        drop_results(DATABASE, STARTED),
     ]
 
 

@@ -42,9 +42,10 @@ def checked(
     *datasets: Dataset,
     now: datetime = NOW,
     landed: dict[str, LandedPull] | None = None,
+    store: MemoryChecks | None = None,
 ) -> MemoryChecks:
     """Their checks, run as the freshness function's role."""
-    store = MemoryChecks(
+    store = store or MemoryChecks(
         landed=landed or {},
         columns={one.name: Observed(columns=dict.fromkeys(one.columns or {}, "string"))
                  for one in datasets}
@@ -122,6 +123,65 @@ def test_each_metric_counts_as_it_says_and_fails_by_one_row(world: World) -> Non
     )
     assert rows == [(2 * len(CASES),)]
     assert "Ann" not in str(results.samples)
+
+
+def test_results_are_kept_for_400_days(world: World) -> None:
+    one = dataset("quality_old", quality=[{"metric": "rowCount", "mustBe": 1}])
+    world.make(one)
+    world.load(one, ['{"id":1}'])
+    days = "SELECT CHECKED_AT::DATE FROM CATFLAP_TEST.RAW._CHECKS WHERE DATASET = "
+    days += "'quality_old' ORDER BY 1"
+    store = checked(world, one)
+    later = NOW + timedelta(days=401)
+    world.load(one, ['{"id":1}'])
+    checked(world, one, now=later, store=store)
+
+    assert world.admin.query(days) == [(later.date(),)]
+
+
+@pytest.mark.long
+def test_of_a_million_rows_one_makes_each_check_fail(world: World) -> None:
+    rules = [
+        {"metric": "rowCount", "mustBe": 1_000_000},
+        {"metric": "nullValues", "column": "at", "mustBe": 0},
+        {"metric": "missingValues", "column": "at", "mustBe": 0},
+        {"metric": "duplicateValues", "column": "id", "mustBe": 0},
+        {"metric": "invalidValues", "column": "at", "arguments": {"pattern": "^E"}},
+        {"metric": "references", "column": "at", "mustBe": 0,
+         "arguments": {"dataset": "quality_few", "column": "at"}},
+        {"query": "select count(*) from {table} where id < 0", "mustBe": 0},
+    ]  # fmt: skip
+    million = dataset(
+        "quality_million",
+        columns={"id": "integer", "at": "string"},
+        write_disposition="append",
+        quality=rules,
+    )
+    few = dataset("quality_few", columns={"at": "string"}, write_disposition="append")
+    world.make(million, few)
+    world.load(few, ['{"id":1,"at":"EWR"}'])
+    digits = ", ".join(f"({digit})" for digit in range(10))
+    sets = ", ".join(f"(VALUES {digits}) AS D{place}(N)" for place in range(6))
+    number = " + ".join(f"D{place}.N * {10**place}" for place in range(6))
+    world.admin.query(
+        "INSERT INTO CATFLAP_TEST.RAW.QUALITY_MILLION "
+        "(PAYLOAD, _FILE, _ROW, _RUN_ID, _EXTRACTED_AT, _LOADED_AT) SELECT "
+        f'PARSE_JSON(\'{{"at":"EWR","id":\' || ({number}) || \'}}\'), '
+        f"'f', 1, '{RUN}', "
+        f"'{NOW.isoformat()}'::TIMESTAMP_TZ, '{NOW.isoformat()}'::TIMESTAMP_TZ "
+        f"FROM {sets}"
+    )
+
+    results = checked(world, million, few).kept["quality_million"].results
+    assert [one.state for one in results] == ["pass"] * len(rules)
+
+    for bad in ('{"id":7,"at":"EWR"}', '{"id":-1,"at":null}', '{"id":-2,"at":"x"}'):
+        world.load(million, [bad])
+    results = checked(world, million, few).kept["quality_million"].results
+    assert [(one.state, one.value) for one in results] == [
+        ("fail", 1_000_003.0), ("fail", 1), ("fail", 1), ("fail", 1), ("fail", 1),
+        ("fail", 1), ("fail", 2),
+    ]  # fmt: skip
 
 
 def test_a_table_of_no_rows_is_judged(world: World) -> None:

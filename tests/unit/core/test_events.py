@@ -22,6 +22,7 @@ def test_every_type_of_event_is_on_the_page_under_a_name_of_its_own() -> None:
     assert titles == [
         "dataset.landed",
         "dataset.loaded",
+        "dataset.checked",
         "dataset.late",
         "dataset.at_risk",
         "dataset.check_failed",
