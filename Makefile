@@ -103,7 +103,7 @@ generate: $(READY) ## every generated file anew
 lock: ## the hashed locks, anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt
 	echo "uv==0.13.9" | $(BIN)/uv pip compile - --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements-uv.txt
-	$(BIN)/uv pip compile benchmarks/requirements.in --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o benchmarks/requirements.txt
+	$(BIN)/uv pip compile benchmarks/requirements.in --no-emit-package dbt-core-experimental-parser --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o benchmarks/requirements.txt
 	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) -o lambdas/requirements.txt
 	$(BIN)/uv pip compile pyproject.toml $(LAMBDA) --extra snowflake --extra reports -o lambdas/requirements-snowflake.txt
 

@@ -3,8 +3,8 @@
 A pull: all 336,776 flights of 2013 (104 MB of JSON in 337 pages) from a loopback API to
 a compressed file, by catflap, dlt, singer-sdk and a bare loop, each a whole process.
 
-A check of freshness: see `benchmarks.freshness`. Answers of odd shapes: see
-`benchmarks.shapes`.
+A check of freshness: see `benchmarks.freshness`. Quality checks: see
+`benchmarks.quality`. Answers of odd shapes: see `benchmarks.shapes`.
 
 The results go to `benchmarks/RESULTS.md`.
 """
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import bundles, freshness, shapes
+from benchmarks import bundles, freshness, quality, shapes
 from benchmarks.measure import Measurement, interleaved, weigh
 
 HERE = Path(__file__).parent
@@ -79,7 +79,8 @@ def peers() -> Path:
         subprocess.run(
             [
                 *[*uv, "pip", "install", "--quiet", "--python", str(python)],
-                *["--require-hashes", "-r", lock],
+                # one of dbt's is built from what its build downloads, and not needed
+                *["--no-deps", "--require-hashes", "-r", lock],
             ],
             check=True,
         )
@@ -196,6 +197,13 @@ def judging(rounds: int, folder: Path) -> str:
     return f"{measured()}\n\n{freshness.report(found, many)}"
 
 
+def checking(rounds: int, folder: Path) -> str:
+    """Check the quality of many tables."""
+    found = quality.compared(peers(), folder / "quality", rounds=rounds)
+    told, _, shared = measured().partition(", each a whole process")
+    return f"{told}.{shared.partition('.')[2]}\n\n{found}"
+
+
 def reading(rounds: int, folder: Path) -> str:
     """Read answers whose shape used to burn CPU."""
     del rounds, folder
@@ -219,6 +227,7 @@ def importing(rounds: int, folder: Path) -> str:
 SECTIONS: Mapping[str, Callable[[int, Path], str]] = {
     "Pulling": flights,
     "Judging freshness": judging,
+    "Quality checks": checking,
     "Shapes of answers": reading,
     "Cold imports": importing,
 }
@@ -242,7 +251,9 @@ def main() -> None:
     """Run, print, and keep the results."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["pulling", "judging", "shapes", "cold"])
+    parser.add_argument(
+        "--only", choices=["pulling", "judging", "quality", "shapes", "cold"]
+    )
     given = parser.parse_args()
     for title, run in SECTIONS.items():
         if given.only and not title.lower().startswith(given.only):
