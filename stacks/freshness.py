@@ -19,9 +19,9 @@ from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
+    finish_runs,
     keep_incidents,
     keep_runs,
-    land_objects,
     look_at_schedules,
     publish_notices,
     read_catalogue,
@@ -100,7 +100,7 @@ class FreshnessStack(CatflapStack):
         keep_runs(role, landing.state)
         keep_incidents(role, landing.state)
         # The sweep completes what a crashed pull had recorded.
-        land_objects(role, landing)
+        finish_runs(role, landing)
         read_catalogue(role, landing)
         publish_notices(role, notifications.engineers, notifications.stakeholders)
         landing.bus.grant_put_events_to(role)

@@ -21,8 +21,6 @@ from lambdas.core.http.token import TokenAuth
 from lambdas.core.landing.names import EDGES, MANIFESTS, PAGES, QUARANTINE, RAW, RUNS
 from stacks.constructs.nag import acknowledge, acknowledge_keys_below
 
-WRITTEN_PREFIXES = (RAW, RUNS, MANIFESTS, EDGES, QUARANTINE)
-
 
 class LandingResources(Protocol):
     """What the landing stack made, as the grants name it."""
@@ -136,14 +134,29 @@ def _on_secrets(role: iam.Role, sid: str, action: str, names: list[str]) -> None
     allow(role, sid, [action], arns)
 
 
+_DATA, _NOTES = (RAW, QUARANTINE), (MANIFESTS, EDGES)
+
+
 def land_objects(role: iam.Role, landing: LandingResources) -> None:
-    """Upload in parts, complete, look whether it is there; keep and drop manifests."""
-    write = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-    allow(role, "LandObjects", write, _below(landing, WRITTEN_PREFIXES))
-    allow(
-        role, "DropManifests", ["s3:DeleteObject"], _below(landing, (MANIFESTS, EDGES))
-    )
-    _use_bucket(role, landing, WRITTEN_PREFIXES)
+    """Upload in parts, complete, look whether it is there; say that a run is whole;
+    keep and drop manifests and edges.
+    """
+    upload = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    keep = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    allow(role, "LandObjects", upload, _below(landing, _DATA))
+    allow(role, "SayWhatIsWhole", ["s3:PutObject"], _below(landing, (RUNS,)))
+    allow(role, "KeepNotes", keep, _below(landing, _NOTES))
+    _use_bucket(role, landing, (*_DATA, RUNS, *_NOTES))
+
+
+def finish_runs(role: iam.Role, landing: LandingResources) -> None:
+    """Complete the uploads that a run has recorded, and say that it is whole."""
+    complete = ["s3:GetObject", "s3:PutObject"]
+    allow(role, "CompleteUploads", complete, _below(landing, _DATA))
+    allow(role, "SayWhatIsWhole", ["s3:PutObject"], _below(landing, (RUNS,)))
+    allow(role, "ReadManifests", ["s3:GetObject"], _below(landing, (MANIFESTS,)))
+    allow(role, "DropNotes", ["s3:DeleteObject"], _below(landing, _NOTES))
+    _use_bucket(role, landing, (*_DATA, RUNS, *_NOTES))
 
 
 def _below(landing: LandingResources, prefixes: tuple[str, ...]) -> list[str]:
@@ -152,10 +165,10 @@ def _below(landing: LandingResources, prefixes: tuple[str, ...]) -> list[str]:
 
 def land_again(role: iam.Role, landing: LandingResources) -> None:
     """Read what has landed, land it again under another name, set rows aside."""
-    prefixes = (RAW, RUNS, QUARANTINE)
     write = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-    allow(role, "LandAgain", write, _below(landing, prefixes))
-    _use_bucket(role, landing, prefixes)
+    allow(role, "LandAgain", write, _below(landing, _DATA))
+    allow(role, "SayWhatIsWhole", write[1:], _below(landing, (RUNS,)))
+    _use_bucket(role, landing, (*_DATA, RUNS))
 
 
 def write_pages(role: iam.Role, landing: LandingResources) -> None:

@@ -127,8 +127,9 @@ NEVER_READ = {
     "people": {"secretsmanager:PutSecretValue", "s3:PutObject"},
     # No dataset of the repository needs a secret.
     "pull": _SECRETS,
-    # It reads Slack's, and no dataset has a refresh token.
-    "freshness": {"secretsmanager:PutSecretValue"},
+    # It reads Slack's; no dataset has a refresh token; what a pull began it completes
+    # and never gives up.
+    "freshness": {"secretsmanager:PutSecretValue", "s3:AbortMultipartUpload"},
 }
 
 

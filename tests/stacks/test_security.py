@@ -55,7 +55,6 @@ GRANTED = {
         "kms": {"Decrypt", "GenerateDataKey"},
         "logs": {"CreateLogStream", "PutLogEvents"},
         "s3": {
-            "AbortMultipartUpload",
             "DeleteObject",
             "GetObject",
             "ListBucket",
