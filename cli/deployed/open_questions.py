@@ -52,7 +52,7 @@ def questions(environment: Environment, *, now: datetime) -> tuple[Question, ...
     return (
         Question(
             text="Does PIPE_STATUS wake a suspended warehouse?",
-            role=reader,
+            role=repairer,
             statements=(state, pipe, state),
         ),
         Question(

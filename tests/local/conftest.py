@@ -18,10 +18,11 @@ from local.aws.cloud import Cloud
 from local.aws.invoke import FunctionHost
 from local.stack import ROOT, EmbeddedStack, read
 from local.upstream import FLIGHTS, WEATHER, Column, Row, Upstream, read_rows
+from tests.local.cdk_cli import cdk_cli
 from tests.local.embedded_world import World, fabric_of
 from tests.local.shell import shell
 
-__all__ = ["shell"]
+__all__ = ["cdk_cli", "shell"]
 
 STORY_STARTS = datetime(2013, 1, 1, 12, tzinfo=UTC)
 DAYS_OF_ROWS = timedelta(days=3)

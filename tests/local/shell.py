@@ -27,7 +27,7 @@ class Shell:
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self.monkeypatch.setenv("CATFLAP_NOW", self.world.now.isoformat())
         self.capfd.readouterr()
-        reads_the_project = arguments[0] not in {"incidents", "sql"}
+        reads_the_project = arguments[0] not in {"first-look", "incidents", "sql"}
         folders = self.folders if reads_the_project else self.folders[-2:]
         code = run([*arguments, *folders])
         said = self.capfd.readouterr()

@@ -66,6 +66,23 @@ def test_a_dataset_without_rows_is_diagnosed_as_waiting(shell: Shell) -> None:
     assert document["signals"]["pull"]["schedule_enabled"] is True
 
 
+def test_the_first_look_asks_each_role_and_keeps_what_is_refused(
+    shell: Shell,
+) -> None:
+    code, out, _ = shell("first-look")
+    assert code == 0
+    told = json.loads(out)
+    refused = [one for one in told if "error" in one]
+    # what stands may be made again by whoever could make it, as far as is known
+    assert [(one["role"], one["statement"][:12]) for one in refused] == [
+        ("CATFLAP_DEV_REPAIRER", "CREATE TABLE")
+    ]
+    assert {one["role"] for one in told} == {
+        "CATFLAP_DEV_ADMIN", "CATFLAP_DEV_READER", "CATFLAP_DEV_REPAIRER"
+    }  # fmt: skip
+    assert all(one["seconds"] >= 0 for one in told)
+
+
 def test_after_some_pulls_all_is_well_and_the_runs_are_there(shell: Shell) -> None:
     world = shell.world
     live(world, hours=3)

