@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -35,6 +36,25 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_its_files_once() -> Iterator[None]:
+    """The models of services, which every session of every command reads anew: that is
+    half of what making a client costs.
+    """
+    from botocore.loaders import JSONFileLoader  # noqa: PLC0415 - as boto3 is, late
+
+    read, known = JSONFileLoader.load_file, dict[str, Any]()
+
+    def load_file(self: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in known:
+            known[file_path] = read(self, file_path)
+        return known[file_path]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(JSONFileLoader, "load_file", load_file)
         yield
 
 
