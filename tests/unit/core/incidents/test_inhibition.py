@@ -11,7 +11,12 @@ from lambdas.core.incidents.incident import (
     Transition,
     advance,
 )
-from lambdas.core.incidents.inhibition import Inhibition, inhibition, lineage
+from lambdas.core.incidents.inhibition import (
+    Inhibition,
+    inhibition,
+    lineage,
+    with_models,
+)
 from tests.datasets import a_dataset, incremental
 from tests.watched import NOW, a_verdict
 
@@ -138,3 +143,16 @@ def test_versions_go_up_by_one_with_each_change() -> None:
     assert third is not None
     assert [one.version for one in (first, second, third)] == [1, 2, 3]
     assert dataclasses.replace(third, version=1).dataset == "cats"
+
+
+def test_models_are_late_with_what_they_are_made_from_each_once_by_name() -> None:
+    made_from = {
+        "revenue": frozenset({"orders"}),
+        "basket": frozenset({"orders", "items"}),
+        "weather_days": frozenset({"weather"}),
+    }
+    models = ["weather_days", "revenue", "basket"]
+    assert with_models(made_from, ["orders"], models) == ["orders", "basket", "revenue"]
+    known = ["revenue", "orders"]
+    assert with_models(made_from, known, models) == ["revenue", "orders", "basket"]
+    assert with_models(made_from, [], models) == []

@@ -476,3 +476,9 @@ def test_checks_that_fail_anew_are_told_to_systems_again() -> None:
     assert (NoticeKind.OPENED, SYSTEMS) not in said(
         advance(late_first, LATE, now=NOW + HOUR, has_news=True)
     )
+
+
+def test_what_has_no_cause_has_spent_nothing_on_one() -> None:
+    bare = dataclasses.replace(opened(), cause=None)
+    assert bare.cause_since is not None
+    assert bare.spent_at(NOW + HOUR) == ()
