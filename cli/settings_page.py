@@ -4,7 +4,10 @@ functions, from the types that read them.
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from cli.reference import sections
 from lambdas.core import settings
@@ -65,15 +68,34 @@ def _functions() -> Iterator[str]:
     yield "## Variables of the functions\n"
     yield "Set by the deploy; for whoever reads a function's configuration.\n"
     known: dict[str, tuple[list[str], str]] = {}
+    meanings = _meanings()
     for model in function_models():
-        for name, field in model.model_fields.items():
-            readers, _ = known.setdefault(name.upper(), ([], field.description or ""))
+        for name in model.model_fields:
+            of_bases = [meanings.get((one.__name__, name)) for one in model.__mro__]
+            meaning = next(filter(None, of_bases), "")
+            readers, _ = known.setdefault(name.upper(), ([], meaning))
             readers.append(model.__name__.removesuffix("Settings").lower())
     rows = [
         (name, ", ".join(readers), " ".join(meaning.split()))
         for name, (readers, meaning) in sorted(known.items())
     ]
     yield _table(("variable", "read by", "meaning"), rows)
+
+
+def _meanings() -> dict[tuple[str, str], str]:
+    """What stands below a class's field in the source."""
+    module = ast.parse(inspect.getsource(settings))
+    classes = [one for one in module.body if isinstance(one, ast.ClassDef)]
+    return {
+        (one.name, field.target.id): below.value.value
+        for one in classes
+        for field, below in pairwise(one.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

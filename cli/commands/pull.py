@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from cli import options
 from cli.documents import run_document
@@ -156,6 +155,8 @@ def run(
 
 def _wake(name: str, reached: Deployed, *, wait: bool, as_json: bool) -> int:
     """Queue a pull of a deployed dataset; its run, unless nobody waits for it."""
+    from rich.console import Console  # noqa: PLC0415 - for who waits for one
+
     from cli.deployed.wake import ENDED, PATIENCE, wake  # noqa: PLC0415 - what is deployed, for who names one
 
     progress = wake(name, reached)

@@ -20,9 +20,8 @@ from lambdas.core.http.destinations import Destinations
 class FunctionSettings(BaseModel):
     """The base of all: field `state_table` is the variable `STATE_TABLE`."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", use_attribute_docstrings=True
-    )
+    # a function reads one of them: none is built, nor its source read, before that
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def to_environment(self) -> dict[str, str]:
         """The variables a function needs to read these settings back."""
