@@ -436,9 +436,9 @@ class TestOffset:
         assert offsets(walk(OffsetPaginator(limit=2), [(2, {"total": "2"})])) == ["0"]
 
     @pytest.mark.parametrize("total", [{}, {"total": None}])
-    def test_without_a_total_a_short_page_ends_it(self, total: object) -> None:
+    def test_without_a_total_a_short_page_does_not_end_it(self, total: object) -> None:
         made = walk(OffsetPaginator(limit=2), [(2, total), (1, total), (0, total)])
-        assert offsets(made) == ["0", "2"]
+        assert offsets(made) == ["0", "2", "3"]
 
     def test_without_a_total_an_empty_page_ends_it(self) -> None:
         made = walk(OffsetPaginator(limit=2), [(2, {}), (2, {}), (0, {}), (2, {})])
@@ -448,7 +448,7 @@ class TestOffset:
         made = walk(
             OffsetPaginator(limit=1000), [(100, {}), (100, {}), (40, {}), (0, {})]
         )
-        assert offsets(made) == ["0", "100", "200"]
+        assert offsets(made) == ["0", "100", "200", "240"]
 
     def test_an_api_that_caps_the_limit_and_knows_the_total_loses_no_rows(self) -> None:
         total = {"total": 240}
@@ -463,7 +463,8 @@ class TestOffset:
 
     def test_a_maximum_with_more_behind_it_is_no_end(self) -> None:
         paginator = OffsetPaginator(limit=2, maximum_offset=4, total_path=None)
-        assert offsets(walk(paginator, [(2, {}), (1, {})])) == ["0", "2"]
+        made = walk(paginator, [(2, {}), (1, {}), (0, {})])
+        assert offsets(made) == ["0", "2", "3"]
         with pytest.raises(CapReached, match="maximum_offset 4 is reached"):
             walk(paginator, [(2, {}), (2, {})])
 
