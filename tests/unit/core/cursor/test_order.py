@@ -313,3 +313,12 @@ def test_a_time_is_its_day_and_an_end_after_midnight_the_next() -> None:
 
 def test_without_a_cursor_the_order_is_of_iso_times_and_numbers() -> None:
     assert CursorOrder.of(None) == CursorOrder()
+
+
+def test_a_time_without_a_zone_is_told_in_full() -> None:
+    with pytest.raises(ValueError, match="no zone") as refused:
+        AUTO.key("2024-01-01T00:00:00")
+    assert str(refused.value) == (
+        "the time '2024-01-01T00:00:00' carries no offset, and no zone is declared; "
+        "accepted: an offset, or an IANA zone in incremental.timezone"
+    )

@@ -15,6 +15,7 @@ from lambdas.core.freshness.assess import (
     Collected,
     Limits,
     all_signals,
+    passes_only_for_quiet,
     table_signals,
     watch_after,
 )
@@ -228,3 +229,22 @@ def test_what_was_found_on_the_way_is_among_the_signals() -> None:
     assert known.load.last_loaded_at == NOW - HOUR
     assert known.deployment.generation == generation(cats())
     assert known.deployment.database == "DB"
+
+
+@pytest.mark.parametrize(
+    ("state", "is_quiet", "age", "only_for_quiet"),
+    [
+        ("pass", True, 7 * HOUR, True),
+        ("pass", True, HOUR, False),
+        ("pass", False, 7 * HOUR, False),
+        ("error", True, 7 * HOUR, False),
+    ],
+)
+def test_what_is_late_passes_only_for_quiet_where_nothing_is_due(
+    state: str, age: timedelta, *, is_quiet: bool, only_for_quiet: bool
+) -> None:
+    found = signals(5, at=age)
+    policy = found.policy.model_copy(update={"in_quiet_time": is_quiet})
+    found = found.model_copy(update={"policy": policy})
+    verdict = a_verdict(state, None if state == "pass" else "pipe_stopped")
+    assert passes_only_for_quiet(found, verdict) is only_for_quiet

@@ -229,3 +229,13 @@ def test_a_row_after_now_is_remembered_with_its_day() -> None:
     (ahead,) = (one for one in new.position.edge if len(one) == 20)
     assert int.from_bytes(ahead[:4]) == datetime(2013, 1, 9, tzinfo=UTC).toordinal()
     assert new.position.value == "2013-01-01T12:00:00Z"
+
+
+def test_two_kinds_on_one_page_are_told_in_full() -> None:
+    new = new_rows()
+    with pytest.raises(Terminal) as refused:
+        new.keep(rows("2013-01-01", 5), page=1)
+    assert str(refused.value) == (
+        "page 1: the cursor `at` of cats is a date ('2013-01-01') and a number (5) on "
+        "one page; accepted: one kind, which `incremental.cursor_type` may name"
+    )
