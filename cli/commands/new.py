@@ -194,6 +194,7 @@ def _ask(
         reference = f"secret:{api_name}#{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
         params[name], given[reference] = reference, value
     refused: UpstreamError | None = None
+    is_known = False
     challenges: list[str] = []
     ways: list[AuthChoice] = []
     for way in _ways(pasted, api_name, api, token, challenges):
@@ -225,7 +226,9 @@ def _ask(
         except UpstreamError as error:
             if error.kind is not RunErrorKind.AUTH:
                 raise
-            refused = error
+            # Who is known and may not read this is told, not the last try.
+            if not is_known:
+                refused, is_known = error, http.is_known
             challenges.append(http.challenge)
     hint = (
         "give a token with --token (or --token - to type it)"

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from itertools import chain, islice
 from typing import BinaryIO
 from urllib.parse import parse_qsl, urlsplit
@@ -54,6 +55,8 @@ class RememberingApi(HttpApi):
 
     challenge: str = ""
     """What the API wants in `Authorization`, as it said with the newest refusal."""
+    is_known: bool = False
+    """Whether an answer did not say that it does not know who asks."""
     _known: dict[tuple[object, ...], HttpResponse | None]
 
     def _send(
@@ -63,6 +66,7 @@ class RememberingApi(HttpApi):
         into: BinaryIO | None = None,
     ) -> HttpResponse:
         response = super()._send(request, references, into)
+        self.is_known = response.status != HTTPStatus.UNAUTHORIZED
         self.challenge = response.headers.get("www-authenticate", self.challenge)
         return response
 

@@ -547,6 +547,19 @@ def test_an_api_without_records_ends_with_three(answer: Answer, place: Place) ->
     assert place.written() == ""
 
 
+def test_of_several_refusals_the_one_that_knows_who_asks_is_told(place: Place) -> None:
+    def app(asked: Asked) -> Answer:
+        known = asked.headers.get("authorization") == basic("tom", CANARY)
+        return Answer(status=403 if known else 401)
+
+    with serving(app) as server:
+        given = ("--from", f"{server.url}cats", "--token", f"tom:{CANARY}")
+        code, _, err = place.run("new", "cats", *given)
+    assert code == 3
+    assert "answered 403; the credentials are known but may not read this" in err
+    assert "answered 401" not in err
+
+
 def test_a_token_as_django_rest_framework_wants_it_is_told_by_its_refusal(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
