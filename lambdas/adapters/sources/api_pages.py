@@ -121,7 +121,7 @@ class ApiPages:
                 yield page
                 del page
             if capped is not None:
-                raise self._http.without_secrets(capped, self._place(base, number))
+                raise self._http.at_page(capped, number, base.url)
             if upcoming is None:
                 return
             position, number = upcoming, number + 1
@@ -130,10 +130,10 @@ class ApiPages:
     def _refuse_over(self, base: HttpRequest, number: int) -> None:
         most = self._endpoint.max_pages
         if most is not None and number > most:
+            where = f"page {number} of {self._http.public(base.url)}"
             raise Terminal(
-                f"{self._place(base, number)}max_pages is {most}, and there are more: "
-                "nothing of this pull lands. Raise max_pages, or ask for a smaller "
-                "range",
+                f"{where}: max_pages is {most}, and there are more: nothing "
+                "of this pull lands. Raise max_pages, or ask for a smaller range",
                 kind=RunErrorKind.RESPONSE,
             )
 
@@ -160,7 +160,7 @@ class ApiPages:
             content_type = response.headers.get("content-type", "")
             return Document(response.body, content_type=content_type)
         except UpstreamError as error:
-            raise self._http.without_secrets(error, self._place(base, 1)) from None
+            raise self._http.at_page(error, 1, base.url) from None
 
     def _base(self) -> HttpRequest:
         http, resolve = self._http, self._http.secrets.value
@@ -168,9 +168,6 @@ class ApiPages:
         return base_request(
             http.api, self._endpoint, values=self._values, resolve=resolve
         )
-
-    def _place(self, base: HttpRequest, number: int) -> str:
-        return f"page {number} of {self._http.public(base.url)}: "
 
     def _page(
         self, base: HttpRequest, position: JsonValue, number: int, guard: LoopGuard
@@ -203,7 +200,7 @@ class ApiPages:
                 self._prefetch(base, answered, self._upcoming)
             del document, response, records, answered
         except UpstreamError as error:
-            raise self._http.without_secrets(error, self._place(base, number)) from None
+            raise self._http.at_page(error, number, base.url) from None
         yield page
 
     def _pieces(
@@ -248,7 +245,7 @@ class ApiPages:
                 answered = self._answered(base, request, response, rows, None)
                 yield self._made(answered, position, held, number)
         except UpstreamError as error:
-            raise self._http.without_secrets(error, self._place(base, number)) from None
+            raise self._http.at_page(error, number, base.url) from None
 
     def _made(
         self,

@@ -104,6 +104,11 @@ class HttpApi:
         """`url` as a message may show it."""
         return public_url(url, self._hidden)
 
+    def at_page(self, error: UpstreamError, number: int, url: str) -> UpstreamError:
+        """The same error, its sentence beginning with the page, and its URL once."""
+        of = "" if isinstance(error, _Placed) else f" of {self.public(url)}"
+        return self.without_secrets(error, f"page {number}{of}: ")
+
     def without_secrets(self, error: UpstreamError, where: str = "") -> UpstreamError:
         """The same error, its sentence beginning with `where` and holding no secret."""
         return type(error)(
@@ -182,9 +187,7 @@ class HttpApi:
             self.retries += 1
 
     def _told(self, error: UpstreamError, request: HttpRequest, why: str) -> Exception:
-        tree = next(
-            t for t in (OverBudget, Transient, Terminal) if isinstance(error, t)
-        )
+        tree = next(placed for plain, placed in _PLACED if isinstance(error, plain))
         place = f"{request.method} {self.public(request.url)} "
         return tree(
             redact(
@@ -398,8 +401,19 @@ class _Placed:
 
 
 class _PlacedTerminal(_Placed, Terminal):
-    """About the token request, and final."""
+    """Final."""
 
 
 class _PlacedTransient(_Placed, Transient):
-    """About the token request, and worth another try."""
+    """Worth another try."""
+
+
+class _PlacedOverBudget(_Placed, OverBudget):
+    """Worth another try, once our own budget has room."""
+
+
+_PLACED = (
+    (OverBudget, _PlacedOverBudget),
+    (Transient, _PlacedTransient),
+    (Terminal, _PlacedTerminal),
+)

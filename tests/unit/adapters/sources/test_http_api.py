@@ -169,7 +169,8 @@ def test_what_is_final_is_not_tried_again(
         error = pull.fails(Terminal)
     assert error.kind is kind
     assert message in str(error)
-    assert "page 1 of http" in str(error)
+    assert str(error).startswith(("page 1: GET http", "page 1 of http"))
+    assert str(error).count(server.url) == 1
     assert (pull.source.requests, pull.clock.slept) == (1, [])
 
 

@@ -180,7 +180,7 @@ def test_an_error_comes_after_the_pages_before_it() -> None:
         )
         pages = ApiPages(http=http, endpoint=endpoint(OFFSET), ahead=True).pages()
         seen = [next(pages).number for _ in range(5)]
-        with pytest.raises(Terminal, match=r"page 6 of .*404"):
+        with pytest.raises(Terminal, match=r"page 6: GET .*404"):
             next(pages)
     assert seen == [1, 2, 3, 4, 5]
 
