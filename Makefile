@@ -25,11 +25,16 @@ setup: $(READY) ## the virtual environment with `catflap` in it
 
 # uv installs the hashed lock in seconds where pip takes a minute and more.
 $(READY): requirements.txt requirements-uv.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	touch $@
+	@echo "Installing catflap into $(VENV), once; about half a minute."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "  1/3  uv, which installs the rest"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@echo "  2/3  $$(grep -c '==' requirements.txt) packages, each with its hash"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@echo "  3/3  catflap itself"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "Installed: $(BIN)/catflap"
 
 run: $(READY) ## replay January 2013 through the embedded stack
 	$(BIN)/python -m local --days $(DAYS) $(ARGS)
