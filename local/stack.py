@@ -371,13 +371,13 @@ class EmbeddedStack:
     def _fabric(self) -> Fabric:
         # Days that pass in minutes would be spent on pages nobody looks at: there one
         # is written after changes, and when it is asked for.
-        is_replay = self._start is not None
-        none_of = ["Page"] if self._team_reports else []
-        ticked = self.deployment.without_schedules_of("reports", *none_of)
+        if self._start is not None:
+            which = "Page" if self._team_reports else "*"
+            self.deployment.resting = frozenset({f"*-reports/{which}"})
         return Fabric(
             cloud=self.cloud,
             host=self.host,
-            deployment=ticked if is_replay else self.deployment,
+            deployment=self.deployment,
             snowpipe=self.snowflake,
             started_at=self._start or datetime.now(UTC),
         )

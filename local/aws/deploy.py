@@ -7,10 +7,10 @@ subscriptions, policies, schedules and custom resources in silence.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,6 +57,8 @@ class Deployment:
     changed: list[str] = field(default_factory=list)
     """Addresses that the last deployment made or changed, in order."""
     seconds: float = 0.0
+    resting: frozenset[str] = frozenset()
+    """Patterns of addresses (`*-reports/Page`) whose schedules do not tick."""
 
     @property
     def total_resources(self) -> int:
@@ -65,8 +67,13 @@ class Deployment:
 
     @property
     def schedules(self) -> list[DeployedSchedule]:
-        """Every schedule."""
-        return list(self._details(DeployedSchedule))
+        """Every schedule that ticks."""
+        return [
+            one.created.details
+            for address, one in self.resources.items()
+            if isinstance(one.created.details, DeployedSchedule)
+            and not any(fnmatchcase("/".join(address), at) for at in self.resting)
+        ]
 
     @property
     def rules(self) -> list[DeployedRule]:
@@ -77,21 +84,6 @@ class Deployment:
     def event_sources(self) -> list[DeployedEventSource]:
         """Every queue that feeds a function."""
         return list(self._details(DeployedEventSource))
-
-    def without_schedules_of(self, part: str, *names: str) -> Deployment:
-        """The same, in which nothing of one stack ticks; with `names`, none of them."""
-        return dataclasses.replace(
-            self,
-            resources={
-                key: one
-                for key, one in self.resources.items()
-                if not (
-                    one.type == "AWS::Scheduler::Schedule"
-                    and key[0].endswith(f"-{part}")
-                    and (not names or key[1] in names)
-                )
-            },
-        )
 
     def physical_id(self, stack: str, logical_id: str) -> str:
         """What `Ref` gives. Raises KeyError naming what there is."""
