@@ -184,12 +184,15 @@ class UpstreamApi:
         is_later = self.reading.requests > 0 or self.reading.goes_on
         is_wrong = is_later and not self.style.may_end_empty
         if is_wrong and self.world.happens(Mishap.EMPTY_IN_BETWEEN, 0.02):
+            self.reading.failed()
             return self.world.rng.choice((*_EMPTY, _NO_CONTENT))
         return None
 
     def _page(self, asked: Mapping[str, str]) -> tuple[Sequence[bytes], Answered]:
         if not self.style.by_number:
             token = asked.get("after")
+            if token == NOWHERE:
+                self.reading.failed()
             first, _, second = (token or "").partition(".")
             after = (int(first), int(second)) if token else None
             rows, upcoming, total = self.reading.after(after)

@@ -215,7 +215,7 @@ class Reading:
 
     def failed(self) -> None:
         """An error came; at a stored position it may be taken for one that expired."""
-        if self.goes_on and self.requests <= 1:
+        if self.goes_on:
             self._on_expired()
 
     def after(self, place: Place | None) -> tuple[list[bytes], Place | None, int]:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from lambdas.core.errors import RunErrorKind
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.http.urls import public_url
+from lambdas.core.paging.base import CapReached
 from lambdas.core.records.documents import bad_response
 
 
@@ -18,7 +20,8 @@ class LoopGuard:
     A request that comes again, or a page whose rows have all come before, is a loop;
     rows are compared by a sample of 64. Rows without an id may be equal where the
     answer shows that it is another page. Pages without rows are looked at by their
-    requests only, and at most `EMPTY_PAGES` of them may follow each other.
+    requests only, and at most `EMPTY_PAGES` of them may follow each other. Both are a
+    cap: a long pull that ends so cannot go on from its place, and begins anew.
     """
 
     EMPTY_PAGES = 1000
@@ -35,10 +38,11 @@ class LoopGuard:
         body = msgspec.json.encode(request.json, order="sorted")
         identity = (request.method, request.url, *sorted(request.params.items()), body)
         if hash(identity) in self._requests:
-            raise bad_response(
+            raise CapReached(
                 "the pages go in circles: the next page is one that was read already, "
                 f"{public_url(request.url)}; the API repeats its link or cursor, or "
-                "does not know the parameter that the paginator sends"
+                "does not know the parameter that the paginator sends",
+                kind=RunErrorKind.RESPONSE,
             )
         self._requests.add(hash(identity))
 
@@ -50,9 +54,10 @@ class LoopGuard:
         """
         self._empty = 0 if records else self._empty + 1
         if self._empty > self.EMPTY_PAGES:
-            raise bad_response(
+            raise CapReached(
                 f"{self._empty} pages without a row follow each other, and the API "
-                "goes on; set stop_after_empty_page: true, or ask for a smaller range"
+                "goes on; set stop_after_empty_page: true, or ask for a smaller range",
+                kind=RunErrorKind.RESPONSE,
             )
         if not records:
             return

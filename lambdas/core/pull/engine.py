@@ -332,7 +332,7 @@ class Puller:
             resumed = plan.resumed
             if resumed is None or resumed.position is None:
                 raise
-            is_stale = not transfer.run.pages and may_be_stale(dataset, error)
+            is_stale = not transfer.has_rows and may_be_stale(dataset, error)
             if not is_stale and not isinstance(error, CapReached):
                 raise
             anew = begins_anew_at(dataset, resumed, before.cursor)

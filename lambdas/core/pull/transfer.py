@@ -63,6 +63,11 @@ class Transfer:
         self._landed = self._objects(self._raw_key)
         self._refused = self._objects(self._quarantine_key)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether any row that is new came so far."""
+        return self._rows > 0
+
     def _objects(self, key: Callable[[int], str]) -> Objects:
         return Objects(
             landing=self._landing,
