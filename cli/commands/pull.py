@@ -28,6 +28,7 @@ from cli.one_machine.parents_first import ParentFailed, never_landed, pulled_fir
 from cli.one_machine.rate_files import RateFiles
 from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
+from cli.output import age, when
 from lambdas.adapters.environment import variables
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents
@@ -157,8 +158,16 @@ def _wake(name: str, reached: Deployed, *, wait: bool, as_json: bool) -> int:
     """Queue a pull of a deployed dataset; its run, unless nobody waits for it."""
     from rich.console import Console  # noqa: PLC0415 - for who waits for one
 
-    from cli.deployed.wake import ENDED, PATIENCE, wake  # noqa: PLC0415 - what is deployed, for who names one
+    from cli.deployed.environment import now  # noqa: PLC0415 - what is deployed, for who names one
+    from cli.deployed.wake import ENDED, PATIENCE, behind, wake  # noqa: PLC0415 - what is deployed, for who names one
 
+    until, at = behind(name, reached), now()
+    if until is not None and until > at:
+        print(
+            f"{name}: its last pull failed and is tried again at {when(until)}, in "
+            f"{age(at, until)}; no other begins before that",
+            file=sys.stderr,
+        )
     progress = wake(name, reached)
     newest = next(progress)
     if not wait:

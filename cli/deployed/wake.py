@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cli.deployed.environment import Deployed
 from lambdas.core.names import pulls_queue_name
-from lambdas.core.pull.message import PullRequest
+from lambdas.core.pull.message import MAX_TRIES, PullRequest, comes_again_at
 from lambdas.core.pull.run import Run, RunStatus
 
 ENDED = frozenset({RunStatus.LANDED, RunStatus.FAILED, RunStatus.VOIDED})
@@ -16,6 +16,15 @@ EVERY_S = 1.0
 PATIENCE = timedelta(minutes=30)
 """A message that waits behind another pull of its dataset waits up to a function's
 longest life; then its own pull takes as long."""
+
+
+def behind(name: str, reached: Deployed) -> datetime | None:
+    """Until when a failed pull of `name` keeps what is queued now waiting, if it does.
+
+    Raises NotReached.
+    """
+    with reached.reached():
+        return comes_again_at(reached.runs().latest_runs(name, MAX_TRIES))
 
 
 def wake(name: str, reached: Deployed) -> Iterator[Run | None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -170,6 +171,24 @@ def continuation(request: PullRequest, after: str) -> PullRequest | None:
 def wait_before_retry(tries: int) -> timedelta:
     """1, 2, 4, 8, then 15 minutes."""
     return min(_FIRST_WAIT * (1 << (tries - 1)), _LONGEST_WAIT)
+
+
+def comes_again_at(runs: Sequence[Run]) -> datetime | None:
+    """When the message of the newest run is delivered again, as far as the runs of its
+    dataset, the newest first, show: until then no other of that dataset is. None if it
+    was the last delivery, or is not over.
+    """
+    failed = takewhile(_comes_again, runs)
+    tries = sum(1 for _ in failed) % MAX_TRIES
+    ended_at = runs[0].finished_at if runs else None
+    if not tries or ended_at is None:
+        return None
+    return ended_at + wait_before_retry(tries)
+
+
+def _comes_again(run: Run) -> bool:
+    is_ours = run.error is not None and run.error.kind is RunErrorKind.INTERNAL
+    return is_ours or ending(run, tries=1) is MessageEnding.AGAIN
 
 
 def hidden_until_death(remaining: timedelta) -> timedelta:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,14 @@ from lambdas.core.errors import (
     UpstreamError,
 )
 from lambdas.core.pull.engine import Puller
-from lambdas.core.pull.message import MAX_TRIES, Delivery, deliveries, wait_before_retry
+from lambdas.core.pull.message import (
+    MAX_TRIES,
+    Delivery,
+    comes_again_at,
+    deliveries,
+    wait_before_retry,
+)
+from lambdas.core.pull.run import Run
 from lambdas.pull.worker import WAITING_TRIES, Worker
 from tests.datasets import a_dataset
 from tests.memory import (
@@ -96,6 +104,9 @@ class Rig:
             remaining=lambda: REMAINING,
         )
 
+    def newest_runs(self) -> list[Run]:
+        return [*reversed(self.state.runs.values())][:MAX_TRIES]
+
     def _catalogue(self) -> Catalogue:
         if self.denied is not None:
             raise self.denied
@@ -141,6 +152,32 @@ def test_a_message_that_comes_again_has_the_next_check_look(tries: int) -> None:
     rig = Rig([ROW])
     rig.worker().work(a_delivery(tries=tries))
     assert ("cats" in rig.state.suspected) == (tries > 1)
+
+
+@pytest.mark.parametrize("kind", [RunErrorKind.HTTP, RunErrorKind.INTERNAL])
+def test_the_runs_show_until_when_no_other_pull_of_the_dataset_begins(
+    kind: RunErrorKind,
+) -> None:
+    rig = Rig(Transient("503", kind=kind))
+    for tries in range(1, MAX_TRIES):
+        with suppress(Transient):
+            rig.worker().work(a_delivery(tries=tries))
+        hidden = timedelta(seconds=rig.queue.hidden_s[-1])
+        runs = rig.newest_runs()
+        assert comes_again_at(runs) == rig.clock.now() + hidden
+        rig.clock.sleep(hidden.total_seconds())
+
+
+def test_after_the_last_delivery_and_after_a_success_nothing_waits() -> None:
+    rig = Rig(Transient("503", kind=RunErrorKind.HTTP))
+    for tries in range(1, MAX_TRIES + 1):
+        rig.worker().work(a_delivery(tries=tries))
+        rig.clock.sleep(60)
+    assert comes_again_at(rig.newest_runs()) is None
+    well = Rig([ROW])
+    well.worker().work(a_delivery())
+    assert comes_again_at(well.newest_runs()) is None
+    assert comes_again_at([]) is None
 
 
 def test_refused_credentials_wait_for_a_person_not_for_the_queue() -> None:
