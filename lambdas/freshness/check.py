@@ -160,7 +160,9 @@ class FreshnessCheck:
         self._publish(before.events)
         swept, stuck = self._swept()
         due = self._due(before, now)
-        judgement = self._judge.judge(due, before.watches, now=now)
+        judgement = self._judge.judge(
+            due, before.watches, now=now, failed=before.failed
+        )
         judged = judgement.judged
         judged += self._risks.judged(before, {one.name for one in due}, now)
         judged = with_problems(judged, problems_of(before))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +14,9 @@ from lambdas.adapters.signals.collect import CollectedSignals, Collector
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis.causes.pulling import FAILURES_AT_RISK
+from lambdas.core.diagnosis.evidence import PullFacts
 from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table
-from lambdas.core.diagnosis.verdict import Verdict, diagnose
+from lambdas.core.diagnosis.verdict import Verdict, diagnose, diagnose_first_pull
 from lambdas.core.freshness.assess import Limits, all_signals, table_signals
 from lambdas.core.freshness.first_load import awaited_until, awaiting
 from lambdas.core.freshness.watch import Watch
@@ -71,11 +72,21 @@ class Judge:
         watches: Mapping[str, Watch],
         *,
         now: datetime,
+        failed: Collection[str] = (),
     ) -> Judgement:
-        """A verdict on each of `datasets`; one that fails leaves the others theirs."""
+        """A verdict on each of `datasets`; one that fails leaves the others theirs.
+
+        `failed` had a pull that failed: that is told of one that waits for its first
+        rows.
+        """
         unjudged: dict[str, str] = {}
         judged = self._doubted(self._by_age(datasets, watches, now, unjudged), now)
-        late = [item.dataset for item in judged if item.verdict.state.late]
+        late = [
+            item.dataset
+            for item in judged
+            if item.verdict.state.late
+            or (item.awaited_until is not None and item.dataset.name in failed)
+        ]
         explained = self._explained(judged, self._collector.collect(late, now=now))
         return Judgement(judged=explained, unjudged=unjudged)
 
@@ -108,11 +119,13 @@ class Judge:
         }
         signals |= self._with(failing, remembered, joined)
         return [
-            Judged(
-                dataset=dataset,
-                signals=signals[dataset.name],
-                verdict=diagnose(signals[dataset.name]),
-                before=watch,
+            dataclasses.replace(
+                _judged(
+                    dataset,
+                    signals[dataset.name],
+                    watch,
+                    pull=found[dataset.name].pull,
+                ),
                 is_remembered=True,
             )
             for dataset, watch in watched
@@ -249,12 +262,8 @@ class Judge:
                     name,
                 )
                 continue
-            pull = found[name].pull
             explained[place] = _judged(
-                item.dataset,
-                signals,
-                item.before,
-                schedule_created_at=pull.schedule.created_at if pull else None,
+                item.dataset, signals, item.before, pull=found[name].pull
             )
         return explained
 
@@ -284,17 +293,21 @@ def _judged(
     signals: Signals,
     before: Watch | None,
     *,
-    schedule_created_at: datetime | None = None,
+    pull: PullFacts | None = None,
 ) -> Judged:
     judged = Judged(
         dataset=dataset, signals=signals, verdict=diagnose(signals), before=before
     )
     until = awaited_until(
-        dataset, signals, before, schedule_created_at=schedule_created_at
+        dataset,
+        signals,
+        before,
+        schedule_created_at=pull.schedule.created_at if pull else None,
     )
     is_empty = signals.table.row_count == 0
     is_concerned = is_empty or judged.verdict.state.late
     if until is None or until <= signals.now or not is_concerned:
         return judged
-    verdict = awaiting(judged.verdict, until=until, is_empty=is_empty)
+    failed = diagnose_first_pull(signals, due=until) if is_empty else None
+    verdict = failed or awaiting(judged.verdict, until=until, is_empty=is_empty)
     return dataclasses.replace(judged, verdict=verdict, awaited_until=until)

@@ -155,6 +155,39 @@ def _late(seen: Assessment) -> _Found:
     )
 
 
+def diagnose_first_pull(signals: Signals, *, due: datetime) -> Verdict | None:
+    """At risk: a table that waits for its first rows, due then, whose pull failed.
+
+    None where the last pull did not fail, or nothing that was found says why.
+    Nobody knows yet that such a pull ever works: one failure is news.
+    """
+    seen = assess(signals)
+    if seen.run.status != "failed":
+        return None
+    found = _late(seen)
+    causes = [
+        rule
+        for rule in _in_order(found.explaining + found.bystanders)
+        if rule.stage is not None and Audience.ENGINEERS in rule.tell
+    ]
+    if not causes:
+        return None
+    cause = causes[0]
+    return Verdict(
+        dataset=signals.dataset,
+        state=State.PASS,
+        cause=cause.code,
+        stage=cause.stage,
+        tell=frozenset({Audience.ENGINEERS}),
+        headline=f"{signals.dataset} at risk: {cause.headline(seen)}",
+        evidence=_evidence(seen, (cause,)),
+        next_step=cause.next_step(seen),
+        also=tuple(dict.fromkeys(rule.code for rule in causes[1:])),
+        at_risk=True,
+        late_at=due,
+    )
+
+
 _OF_RISKS = frozenset({"pull", "landing", "load"})
 """Sections of signals without which no rule sees a risk."""
 

@@ -974,6 +974,49 @@ def test_a_failed_pull_is_told_before_the_data_are_late_and_wakes_no_warehouse()
     assert house.state.open == {}
 
 
+@pytest.mark.parametrize("is_seen_before", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        (RunErrorKind.AUTH, "credentials_rejected"),
+        (RunErrorKind.RESPONSE, "response_changed"),
+        (RunErrorKind.HTTP, "upstream_down"),
+        (RunErrorKind.INTERNAL, "pull_failed"),
+    ],
+)
+def test_a_first_pull_that_fails_is_told_with_its_reason_and_pages_nobody(
+    kind: RunErrorKind, cause: str, *, is_seen_before: bool
+) -> None:
+    house = House({"cats": EMPTY})
+    if is_seen_before:
+        house.check()
+    failed_pull(house, "cats", kind)
+    house.check(MINUTES_5)
+    (risk,) = house.state.all.values()
+    assert (risk.kind, risk.cause, risk.state) == ("at_risk", cause, "pass")
+    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+    assert house.pages() == []
+    watch = house.state.seen["cats"]
+    assert (watch.at_risk, watch.first_load_over) == (True, False)
+    assert risk.late_at == watch.next_look_at
+    for _ in range(3):
+        house.check(MINUTES_5)
+    assert len(house.sns.batches) == 1
+    pulled(house, "cats")
+    house.check(MINUTES_5)
+    assert house.state.open == {}
+
+
+def test_a_first_pull_that_goes_on_failing_is_late_in_the_same_incident() -> None:
+    house = House({"cats": EMPTY})
+    failed_pull(house, "cats", RunErrorKind.AUTH)
+    house.check()
+    house.check(timedelta(hours=15, minutes=30))
+    assert house.state.seen["cats"].state == "error"
+    (late,) = [one for one in house.state.all.values() if one.dataset == "cats"]
+    assert (late.kind, late.cause) == ("late", "credentials_rejected")
+
+
 def test_what_was_at_risk_and_is_mended_ends_without_having_been_late() -> None:
     house = House({"cats": fresh()})
     house.check()
