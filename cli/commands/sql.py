@@ -6,8 +6,6 @@ Example: catflap sql "select carrier, count(*) from analytics.flights group by 1
 from __future__ import annotations
 
 import json
-import os
-from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -15,9 +13,8 @@ from rich.console import Console
 
 from cli import options
 from cli.deployed.environment import deployed
+from cli.deployed.reader import warehouse_of
 from cli.rows import rows_as_json, rows_as_table
-from lambdas.adapters.secrets import SecretsManagerSecrets
-from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.core.text.count import counted
 
 DONE = 0
@@ -34,14 +31,7 @@ def run(
 ) -> int:
     """Print the answer. Raises BadInput, BadFiles, NotReached, WarehouseError."""
     reached = deployed(environment, environments=environments)
-    # The connector signs for a region, and asks only this variable for it.
-    os.environ.setdefault("AWS_REGION", reached.environment.region)
-    warehouse = SnowflakeWarehouse(
-        settings=reached.settings,
-        secrets=SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager")),
-        connector=snowflake_connector,
-    )
-    with closing(warehouse), reached.reached():
+    with warehouse_of(reached) as warehouse:
         names, rows = warehouse.ask(statement)
     if as_json:
         print(json.dumps(rows_as_json(names, rows)))

@@ -1,7 +1,7 @@
 """List every dataset: state, newest event, age, next deadline, open incident.
 
-Reads only the state table; the warehouse stays asleep. Exits with 1 if a dataset is
-warn, error or unknown, or if checks have stopped.
+Reads only the state table; the warehouse stays asleep, unless --rows asks it. Exits
+with 1 if a dataset is warn, error or unknown, or if checks have stopped.
 
 Example: catflap status --env prod
 """
@@ -12,10 +12,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cli import options
-from cli.deployed.environment import deployed, now
+from cli.deployed.environment import Deployed, deployed, now
 from cli.deployed.local import LOCAL, LocalStack
 from cli.deployed.newest import newest_loaded
 from cli.output import age, coloured, columns, iso, percent, when
@@ -39,6 +41,13 @@ if TYPE_CHECKING:
     from lambdas.adapters.state.incidents import IncidentTable
 
 WELL, NOT_WELL = 0, 1
+NOT_ASKED = -1
+"""Rows that nobody asked for."""
+
+Rows = Annotated[
+    bool,
+    typer.Option("--rows", help="Count what each table shows; wakes the warehouse."),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,8 @@ class Row:
     """Runs that its circuit breaker holds back, those that wait, and what shows."""
     loaded_until: datetime | None = None
     """The newest event as of the last load, which may be younger than the check."""
+    rows: int | None = NOT_ASKED
+    """What its relation shows; None where it cannot be read."""
 
     @property
     def newest_at(self) -> datetime | None:
@@ -140,6 +151,7 @@ def run(
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
     models: options.Models = None,
+    rows: Rows = False,
     as_json: options.Json = False,
 ) -> int:
     """Print the status; 1 if anything is warn, error or unknown, or checks stopped."""
@@ -163,6 +175,7 @@ def run(
         names = sorted({*watches, *faulty, *declared(datasets)} - made)
         if stack is not None:
             names = [name for name in names if name in stack.datasets]
+        counted = _rows_shown(reached, names) if rows else {}
         status = Status(
             environment=environment,
             now=now(),
@@ -176,6 +189,7 @@ def run(
                     is_faulty=name in faulty,
                     paused=paused.get(name),
                     loaded_until=loaded_until.get(name),
+                    rows=counted.get(name, NOT_ASKED),
                     failing=checked[name].failing if name in checked else (),
                     unknown=checked[name].unknown if name in checked else (),
                     held=checked[name].held if name in checked else (),
@@ -227,6 +241,7 @@ def as_document(status: Status) -> dict[str, object]:
                 "cause": row.watch.cause if row.watch else None,
                 "newest_at": iso(row.newest_at),
                 "age_s": _age_s(row.newest_at, status.now),
+                **({} if row.rows == NOT_ASKED else {"rows": row.rows}),
                 "checked_at": iso(row.watch.checked_at) if row.watch else None,
                 "paused": row.paused,
                 "next_deadline": iso(row.watch.next_look_at) if row.watch else None,
@@ -261,13 +276,15 @@ def as_text(status: Status) -> str:
             age(row.newest_at, status.now),
             when(row.watch.next_look_at if row.watch else None),
             percent(_share(row.watch, 30, status.now)),
+            *(() if row.rows == NOT_ASKED else (_known(row.rows),)),
             _incident(row),
         )
         for row in status.rows
     ]
+    is_counted = any(row.rows != NOT_ASKED for row in status.rows)
     head = (
         "dataset", "state", "newest", "age", "next deadline", "kept 30 d",
-        "open incident",
+        *(("rows",) if is_counted else ()), "open incident",
     )  # fmt: skip
     top, *lines = columns(head, rows).split("\n")
     text = [
@@ -297,6 +314,16 @@ def as_text(status: Status) -> str:
         if (until := one.until_at(status.now)) is not None
     ]
     return "\n".join(text)
+
+
+def _rows_shown(reached: Deployed, names: Sequence[str]) -> Mapping[str, int | None]:
+    from cli.deployed.reader import rows_shown  # noqa: PLC0415 - Snowflake's connector, for who asks for rows
+
+    return rows_shown(reached, names)
+
+
+def _known(rows: int | None) -> str:
+    return "not known" if rows is None else f"{rows:,}"
 
 
 def _share(watch: Watch | None, days: int, now: datetime) -> float | None:

@@ -9,7 +9,7 @@ What is told is judged by rules of its own (`rules`), from what each check found
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -110,8 +110,9 @@ class _WatchedJudge(Judge):
         watches: Mapping[str, Watch],
         *,
         now: datetime,
+        failed: Collection[str] = (),
     ) -> Judgement:
-        judgement = super().judge(datasets, watches, now=now)
+        judgement = super().judge(datasets, watches, now=now, failed=failed)
         self.found = {one.dataset.name: one for one in judgement.judged}
         return judgement
 

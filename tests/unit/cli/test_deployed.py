@@ -17,17 +17,18 @@ from cli.deployed.environment import deployed, moment
 from cli.main import run
 from cli.output import age, columns, iso, when
 from lambdas.adapters.reports.page_object import PageObject
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse
 from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Freshness
-from lambdas.core.errors import BadInput, RunErrorKind
+from lambdas.core.errors import BadInput, ObjectMissing, RunErrorKind
 from lambdas.core.freshness.attainment import AttainmentState, Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, advance
 from lambdas.core.incidents.quality import quality_verdict
-from lambdas.core.names import MONITOR, state_table_name
+from lambdas.core.names import MONITOR, pulls_queue_name, state_table_name
 from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
 from tests.aws import a_state_table
@@ -195,6 +196,29 @@ def test_the_newest_event_is_not_older_than_the_last_load(house: House) -> None:
     assert newest() == "2026-11-23T08:00:00Z"
 
 
+def test_rows_are_those_of_the_relation_and_only_asked_for_on_request(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = {"CATS.ANALYTICS.CATS": 3}
+
+    def query(_: object, statement: str) -> list[tuple[int]]:
+        asked.append(statement)
+        relation = statement.rpartition(" ")[2]
+        if relation not in counts:
+            raise ObjectMissing(f"{relation} does not exist")
+        return [(counts[relation],)]
+
+    asked: list[str] = []
+    monkeypatch.setattr(SnowflakeWarehouse, "query", query)
+    house.state.remember([a_watch(), a_watch("dogs")])
+    house.state.checked(NOW)
+    house.json("status")
+    assert asked == []
+    _, document = house.json("status", "--rows")
+    assert [one["rows"] for one in document["datasets"]] == [3, None]
+    assert "not known" in house("status", "--rows")[1]
+
+
 @pytest.mark.parametrize("state", ["warn", "error", "unknown"])
 def test_one_that_is_not_well_is_told_by_the_exit_code(
     house: House, state: str
@@ -243,6 +267,26 @@ def test_a_dataset_that_is_declared_and_was_never_looked_at_is_unknown(
     code, document = house.json("status")
     assert (code, document["datasets"][0]["state"]) == (1, "unknown")
     assert "not checked yet" in house("status")[1]
+
+
+@pytest.mark.parametrize(("minutes_ago", "waits"), [(0.5, True), (2, False)])
+def test_a_pull_says_until_when_it_waits_behind_one_that_failed(
+    house: House, minutes_ago: float, *, waits: bool
+) -> None:
+    boto3.client("sqs", region_name="eu-central-1").create_queue(
+        QueueName=pulls_queue_name("dev"), Attributes={"FifoQueue": "true"}
+    )
+    failed = a_run(
+        RunStatus.FAILED,
+        8,
+        finished_at=NOW - timedelta(minutes=minutes_ago),
+        error=RunError(kind=RunErrorKind.HTTP, message="refuses connections"),
+    )
+    house.runs.record_started(failed)
+    assert run(["pull", "cats", "--env", "dev", "--no-wait", *house.options]) == 0
+    out, err = house.capsys.readouterr()
+    assert "the pull is queued" in out
+    assert ("is tried again at 2026-11-23 09:00Z, in 30 s" in err) == waits
 
 
 def test_runs_are_told_in_the_words_of_a_pull(house: House) -> None:
