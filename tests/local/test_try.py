@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -319,4 +319,50 @@ def test_what_a_killed_one_left_goes_at_the_next_start(
     )
     assert after.returncode == 0, after.stderr
     assert f"process {held.pid}, started" in after.stdout
+    assert list((project / ".catflap").glob("try-*")) == []
+
+
+@contextmanager
+def with_ctrl_c() -> Iterator[None]:
+    """Processes that are started here end by Ctrl-C, as those of a terminal do: one
+    that was started in the background of a shell ignores it, and so do its children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("arguments", "until", "code"),
+    [
+        (("cats",), "synthesize and deploy", 130),
+        (("cats", "--stay"), "Ctrl-C ends it", 0),
+    ],
+)
+def test_ctrl_c_ends_it_and_all_that_it_started(
+    arguments: tuple[str, ...], until: str, code: int, tmp_path: Path, base_url: str
+) -> None:
+    project = a_project(tmp_path, base_url, "cats")
+    with (
+        with_ctrl_c(),
+        (tmp_path / "said").open("w+") as said,
+        subprocess.Popen(  # noqa: S603 - our own command
+            command("try", *arguments),
+            cwd=project,
+            env=environment(),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        while until not in (tmp_path / "said").read_text() and process.poll() is None:
+            time.sleep(0.1)
+        started = descendants(process.pid)
+        # a terminal sends it to all that run in it
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == code
+    assert started
+    assert wait_until_gone(started) == set()
+    assert "Traceback" not in (tmp_path / "said").read_text()
     assert list((project / ".catflap").glob("try-*")) == []

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -64,6 +65,44 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         ):
             lost.append(link)
     assert not lost
+
+
+_WEB = re.compile(r"\b[a-z][a-z+.-]*://[^\s)\]`\"'<>,|}]+")
+
+
+def is_web_link(link: str) -> bool:
+    """Whether it has the form of one that a reader can follow: https with a host, or
+    http on this machine. Whether somebody answers there, no test asks.
+    """
+    parts = urlsplit(link)
+    host = parts.hostname or ""
+    if parts.scheme == "http":
+        return host == "127.0.0.1"
+    is_host = re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", host) is not None
+    return parts.scheme == "https" and is_host and link[-1] not in ".;:"
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_every_web_link_has_the_form_of_one(page: Path) -> None:
+    text = _FENCE.sub("", (ROOT / page).read_text())
+    linked = [link for link in links(page) if re.match(r"[a-z]+:", link)]
+    bare = [
+        one.rstrip(".;:…")
+        for one in _WEB.findall(text)
+        if one.startswith(("http://", "https://"))
+    ]
+    assert [one for one in linked + bare if not is_web_link(one)] == []
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://example.com/", "https://localhost/", "https://semver", "htps://a.org",
+        "https:/semver.org/", "mailto:ann@example.com", "https://semver.org/.",
+    ],
+)  # fmt: skip
+def test_what_is_no_web_link_is_found(link: str) -> None:
+    assert not is_web_link(link)
 
 
 def test_a_heading_is_called_as_github_calls_it(tmp_path: Path) -> None:

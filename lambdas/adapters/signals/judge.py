@@ -19,6 +19,7 @@ from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table
 from lambdas.core.diagnosis.verdict import Verdict, diagnose, diagnose_first_pull
 from lambdas.core.freshness.assess import Limits, all_signals, table_signals
 from lambdas.core.freshness.first_load import awaited_until, awaiting
+from lambdas.core.freshness.promise import is_promised
 from lambdas.core.freshness.watch import Watch
 
 LOG = logging.getLogger("catflap.freshness.judge")
@@ -308,6 +309,7 @@ def _judged(
     is_concerned = is_empty or judged.verdict.state.late
     if until is None or until <= signals.now or not is_concerned:
         return judged
-    failed = diagnose_first_pull(signals, due=until) if is_empty else None
+    late_at = until if is_promised(dataset.freshness) else None
+    failed = diagnose_first_pull(signals, late_at=late_at) if is_empty else None
     verdict = failed or awaiting(judged.verdict, until=until, is_empty=is_empty)
     return dataclasses.replace(judged, verdict=verdict, awaited_until=until)

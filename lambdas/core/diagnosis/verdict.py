@@ -155,8 +155,10 @@ def _late(seen: Assessment) -> _Found:
     )
 
 
-def diagnose_first_pull(signals: Signals, *, due: datetime) -> Verdict | None:
-    """At risk: a table that waits for its first rows, due then, whose pull failed.
+def diagnose_first_pull(
+    signals: Signals, *, late_at: datetime | None
+) -> Verdict | None:
+    """At risk: a table that waits for its first rows, and whose pull failed.
 
     None where the last pull did not fail, or nothing that was found says why.
     Nobody knows yet that such a pull ever works: one failure is news.
@@ -184,7 +186,7 @@ def diagnose_first_pull(signals: Signals, *, due: datetime) -> Verdict | None:
         next_step=cause.next_step(seen),
         also=tuple(dict.fromkeys(rule.code for rule in causes[1:])),
         at_risk=True,
-        late_at=due,
+        late_at=late_at,
     )
 
 
