@@ -34,7 +34,7 @@ Environments = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]
-Limit = Annotated[int, typer.Option(min=1, help="Show at most this many.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, help="Show at most this many.")]
 
 
 def models_of(datasets: Path, models: Path | None) -> Path:

@@ -123,7 +123,10 @@ def run(
         typer.Option(metavar="FILE", help="With --landing: the state of `pull`."),
     ] = None,
     parallel: Annotated[
-        int, typer.Option(min=1, max=64, help="Slices at a time, with --landing.")
+        int,
+        typer.Option(
+            metavar="N", min=1, max=64, help="Slices at a time, with --landing."
+        ),
     ] = 4,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,

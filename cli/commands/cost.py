@@ -47,11 +47,18 @@ def run(
     ] = False,
     seconds: Annotated[
         float,
-        typer.Option("--seconds-a-pull", min=0.1, help="How long a pull takes."),
+        typer.Option(
+            "--seconds-a-pull", metavar="N", min=0.1, help="How long a pull takes."
+        ),
     ] = SECONDS_A_PULL,
     megabytes: Annotated[
         float,
-        typer.Option("--mb-a-pull", min=0.0, help="What a pull brings, uncompressed."),
+        typer.Option(
+            "--mb-a-pull",
+            metavar="N",
+            min=0.0,
+            help="What a pull brings, uncompressed.",
+        ),
     ] = MB_A_PULL,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,

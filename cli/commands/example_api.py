@@ -23,7 +23,12 @@ def run(
     *,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 is a free one."),
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=65_535,
+            help="The port on 127.0.0.1; 0 is a free one.",
+        ),
     ] = PORT,
 ) -> NoReturn:
     """Become the process that serves: no command imports the embedded stack."""

@@ -75,7 +75,9 @@ def run(
         typer.Argument(metavar="NAME", help="A dataset; without it, all are ranked."),
     ] = None,
     *,
-    days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 90,
+    days: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many days back.")
+    ] = 90,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,

@@ -32,7 +32,7 @@ def run(
     name: options.Name,
     *,
     limit: Annotated[
-        int, typer.Option(min=0, help="Print at most this many rows.")
+        int, typer.Option(metavar="N", min=0, help="Print at most this many rows.")
     ] = 10,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,

@@ -31,7 +31,7 @@ def run(
         typer.Option("--rows", help="Print records as NDJSON, for `replay --fixed`."),
     ] = False,
     limit: Annotated[
-        int, typer.Option(min=1, help="Print at most this many rows.")
+        int, typer.Option(metavar="N", min=1, help="Print at most this many rows.")
     ] = 1_000,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,

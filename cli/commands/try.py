@@ -83,7 +83,10 @@ Start = Annotated[
 Speed = Annotated[
     float,
     typer.Option(
-        min=0.1, max=3600, help="With --stay: let time pass this many times as fast."
+        metavar="N",
+        min=0.1,
+        max=3600,
+        help="With --stay: let time pass this many times as fast.",
     ),
 ]
 

@@ -210,6 +210,9 @@ def test_rows_are_those_of_the_relation_and_only_asked_for_on_request(
 
     asked: list[str] = []
     monkeypatch.setattr(SnowflakeWarehouse, "query", query)
+    # set by the command if nobody has, as here; put back with the others
+    monkeypatch.setenv("AWS_REGION", "")
+    monkeypatch.delenv("AWS_REGION")
     house.state.remember([a_watch(), a_watch("dogs")])
     house.state.checked(NOW)
     house.json("status")

@@ -1064,6 +1064,35 @@ def test_a_problem_of_its_loads_puts_a_dataset_at_risk_in_its_own_incident() -> 
     assert house.state.open == {}
 
 
+def test_an_ack_of_what_is_at_risk_is_one_of_what_is_late_and_both_name_the_owner() -> (
+    None
+):
+    house = House({"cats": fresh()})
+    (cats,) = house.datasets
+    owner = cats.owner.model_copy(update={"team": "felines"})
+    house.datasets = [cats.model_copy(update={"owner": owner})]
+    house.check()
+    house.state.problems = [
+        Problem(
+            code="pipe_stopped",
+            dataset="cats",
+            sentence="its pipe is PAUSED",
+            next_step="`catflap replay cats`",
+            since=NOW,
+        )
+    ]
+    house.check(MINUTES_5)
+    (risk,) = house.state.all.values()
+    by_hand(house, acknowledge=True)
+    failed_pull(house, "cats", RunErrorKind.INTERNAL, times=3)
+    house.check(3 * HOUR)
+    (late,) = [one for one in house.state.all.values() if one.dataset == "cats"]
+    assert (late.incident_id, late.kind) == (risk.incident_id, "late")
+    assert late.human.acknowledged_by == "ann"
+    mails = [as_mail(batch.message)[1] for batch in house.sns.batches]
+    assert ["Owner: felines" in one for one in mails] == [True] * len(mails)
+
+
 def test_a_paused_dataset_raises_no_alarm_and_begins_anew() -> None:
     house = House({"cats": fresh(7 * HOUR)})
     house.check()
