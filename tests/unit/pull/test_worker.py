@@ -154,17 +154,18 @@ def test_a_message_that_comes_again_has_the_next_check_look(tries: int) -> None:
     assert ("cats" in rig.state.suspected) == (tries > 1)
 
 
-@pytest.mark.parametrize("kind", [RunErrorKind.HTTP, RunErrorKind.INTERNAL])
+@pytest.mark.parametrize("is_ours", [False, True])
 def test_the_runs_show_until_when_no_other_pull_of_the_dataset_begins(
-    kind: RunErrorKind,
+    *, is_ours: bool
 ) -> None:
-    rig = Rig(Transient("503", kind=kind))
+    rig = Rig([ROW] if is_ours else Transient("503", kind=RunErrorKind.HTTP))
+    if is_ours:
+        rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
     for tries in range(1, MAX_TRIES):
-        with suppress(Transient):
+        with suppress(OSError):
             rig.worker().work(a_delivery(tries=tries))
         hidden = timedelta(seconds=rig.queue.hidden_s[-1])
-        runs = rig.newest_runs()
-        assert comes_again_at(runs) == rig.clock.now() + hidden
+        assert comes_again_at(rig.newest_runs()) == rig.clock.now() + hidden
         rig.clock.sleep(hidden.total_seconds())
 
 
