@@ -330,10 +330,11 @@ class FreshnessCheck:
             if was_open or verdict.cause is not None
             else None
         )
+        if before is None and verdict.cause is None:
+            # Nothing is open and nothing is wrong, as of nearly every dataset.
+            return _ended_by_person(_kept(item, incident_id=None), item), ()
         promise = dataset.freshness
-        earlier = None
-        if before is None and verdict.cause is not None:
-            earlier = self._earlier(watch)
+        earlier = self._earlier(watch) if before is None else None
         subject = context_of(dataset, usual=_usual(watch, now))
         transition = advance(
             before,
@@ -357,11 +358,8 @@ class FreshnessCheck:
         is_open = after is not None and after.resolved_at is None
         incident_id = after.incident_id if after is not None and is_open else None
         kept = _kept(item, incident_id=incident_id)
-        if before is None and watch is not None and watch.incident_id is not None:
-            # A person closed it since the last look.
-            kept = dataclasses.replace(
-                kept, ended_incident=watch.incident_id, ended_at=now
-            )
+        if before is None:
+            kept = _ended_by_person(kept, item)
         if after is None or after is before:
             return kept, ()
         if kept.tally is not None:
@@ -501,6 +499,16 @@ class FreshnessCheck:
                 retired_now.append(name)
         if retired_now:
             self._state.forget(retired_now)
+
+
+def _ended_by_person(kept: Watch, item: Judged) -> Watch:
+    """`kept`, of a dataset with no open incident: one that was open at the last look
+    was closed by a person since.
+    """
+    closed = item.before.incident_id if item.before is not None else None
+    if closed is None:
+        return kept
+    return dataclasses.replace(kept, ended_incident=closed, ended_at=item.signals.now)
 
 
 def _kept(item: Judged, *, incident_id: str | None) -> Watch:

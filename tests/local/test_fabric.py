@@ -12,6 +12,8 @@ from local.aws.cloud import Cloud
 from local.aws.deploy import Deployment, deploy
 from local.aws.fabric import Fabric
 from local.aws.invoke import FunctionHost
+from local.aws.resources.messages import DeployedSchedule, ScheduleTarget
+from local.aws.resources.registry import Created, Existing
 from tests.local.conftest import Assembly, function, role, statement
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -118,6 +120,34 @@ class World:
         )
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
+
+
+def test_while_one_stack_rests_schedules_of_others_are_those_that_stand_now() -> None:
+    def standing(name: str) -> Existing:
+        schedule = DeployedSchedule(
+            name=name,
+            expression="rate(1 hour)",
+            timezone="UTC",
+            enabled=True,
+            target=ScheduleTarget(
+                arn="arn:queue",
+                role_arn=None,
+                input="{}",
+                message_group_id=None,
+                dead_letters=None,
+                max_retries=0,
+            ),
+        )
+        created = Created(physical_id=name, details=schedule)
+        return Existing(type="AWS::Scheduler::Schedule", properties={}, created=created)
+
+    deployment = Deployment(resting=frozenset({"reports"}))
+    deployment.resources["catflap-dev-reports", "Page"] = standing("page")
+    assert deployment.schedules == []
+    deployment.resources["catflap-dev-schedules", "Cats"] = standing("cats")
+    assert [one.name for one in deployment.schedules] == ["cats"]
+    deployment.resting = frozenset()
+    assert [one.name for one in deployment.schedules] == ["page", "cats"]
 
 
 def test_a_schedule_wakes_each_dataset_once_an_hour(

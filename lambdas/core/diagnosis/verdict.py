@@ -112,6 +112,7 @@ def diagnose(signals: Signals) -> Verdict:
     also = said if cause is None else said[1:]
     paging = () if risks else ranked[:1] + found.paging + monitor
     page = any(rule.wakes(seen) for rule in paging)
+    evidence = _evidence(seen, said)
     return Verdict(
         dataset=signals.dataset,
         state=seen.state,
@@ -119,8 +120,8 @@ def diagnose(signals: Signals) -> Verdict:
         stage=None if cause is None else cause.stage,
         page=page,
         tell=_tell(seen, cause, page=page or bool(found.bystanders), risk=bool(risks)),
-        headline=_headline(seen, cause, risk=bool(risks)),
-        evidence=_evidence(seen, said),
+        headline=_headline(seen, cause, newest=evidence[0], risk=bool(risks)),
+        evidence=evidence,
         next_step="nothing to do" if cause is None else cause.next_step(seen),
         also=tuple(rule.code for rule in also),
         eta=None if cause is None else _ahead(cause.eta(seen), seen),
@@ -241,15 +242,15 @@ def _tell(
     return tell
 
 
-def _headline(seen: Assessment, cause: Rule | None, *, risk: bool) -> str:
-    """Dataset, how late, why."""
+def _headline(seen: Assessment, cause: Rule | None, *, newest: str, risk: bool) -> str:
+    """Dataset, how late, why; `newest` is the sentence about the table."""
     dataset = seen.signals.dataset
     why = "" if cause is None else f": {cause.headline(seen)}"
     match seen.state:
         case State.UNKNOWN:
             return f"{dataset} cannot be judged{why}"
         case State.PASS if cause is None:
-            return f"{dataset} is on time: {table(seen)}"
+            return f"{dataset} is on time: {newest}"
         case State.PASS:
             return f"{dataset} {'at risk' if risk else 'is on time'}{why}"
         case State.WARN | State.ERROR:

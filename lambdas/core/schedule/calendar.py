@@ -47,14 +47,7 @@ class _Rules:
     windows: tuple[tuple[timedelta, timedelta], ...]
     weekdays: frozenset[int]
     holidays: str | None
-
-    @property
-    def always_due(self) -> bool:
-        return (
-            not self.windows
-            and self.holidays is None
-            and len(self.weekdays) == len(_WEEKDAYS)
-        )
+    always_due: bool
 
 
 def in_quiet_time(calendar: Calendar, at: datetime) -> bool:
@@ -129,17 +122,20 @@ def last_moment_within(
     when `due` is used up as quiet time begins, this is the end of that quiet time. None
     if it lies past ten years, or past what a datetime holds.
     """
+    rules = _rules(calendar)
     at, left = start, due
-    for begin, end in _quiet_spans(_rules(calendar), start):
-        if begin > at:
-            if begin - at > left:
-                return at + left
-            left -= begin - at
-        if end == _NEVER:
-            return None
-        at = max(at, end)
+    if not rules.always_due:
+        for begin, end in _quiet_spans(rules, start):
+            if begin > at:
+                if begin - at > left:
+                    return at + left
+                left -= begin - at
+            if end == _NEVER:
+                return None
+            at = max(at, end)
+        return None
     try:
-        return at + left if _rules(calendar).always_due else None
+        return at + left
     except OverflowError:
         return None
 
@@ -166,11 +162,15 @@ def _rules(calendar: Calendar) -> _Rules:
     if calendar.holidays is not None:
         _holidays(calendar.holidays)
     listed = _WEEKDAYS if calendar.weekdays is None else calendar.weekdays
+    weekdays = frozenset(_WEEKDAYS.index(day) for day in listed)
+    windows = tuple(sorted(_window(text) for text in calendar.quiet))
+    has_quiet = windows or calendar.holidays or len(weekdays) < len(_WEEKDAYS)
     return _Rules(
         tz=zone(calendar.timezone),
-        windows=tuple(sorted(_window(text) for text in calendar.quiet)),
-        weekdays=frozenset(_WEEKDAYS.index(day) for day in listed),
+        windows=windows,
+        weekdays=weekdays,
         holidays=calendar.holidays,
+        always_due=not has_quiet,
     )
 
 
