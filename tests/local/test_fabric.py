@@ -141,7 +141,7 @@ def test_while_one_stack_rests_schedules_of_others_are_those_that_stand_now() ->
         created = Created(physical_id=name, details=schedule)
         return Existing(type="AWS::Scheduler::Schedule", properties={}, created=created)
 
-    deployment = Deployment(resting=frozenset({"reports"}))
+    deployment = Deployment(resting=frozenset({"*-reports/Page"}))
     deployment.resources["catflap-dev-reports", "Page"] = standing("page")
     assert deployment.schedules == []
     deployment.resources["catflap-dev-schedules", "Cats"] = standing("cats")
