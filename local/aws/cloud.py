@@ -172,6 +172,11 @@ class Cloud:
         pairs = [line.split(" ", 1) for line in lines]
         return {name: datetime.fromisoformat(at) for name, at in pairs}
 
+    def messages(self) -> list[dict[str, str | None]]:
+        """All that wait in queues, hidden or not: `queue`, `body`, `group`."""
+        found: list[dict[str, str | None]] = json.loads(self._control("messages"))
+        return found
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """A client with the administrator's credentials; one per service is kept."""
         return self._client("admin", service)

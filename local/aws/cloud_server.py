@@ -27,7 +27,8 @@ Application: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 CONTROL = "/-/catflap/"
 """Below it, by POST: `clock` (body: ISO time), `iam` and `duplicate-events` (body: `on`
 or `off`), and two that answer a line for each queue: `waiting-queues` with its name,
-`hidden-messages` with its name and when the first of them is visible again (ISO)."""
+`hidden-messages` with its name and when the first of them is visible again (ISO);
+`messages` answers all that wait, hidden or not, as JSON."""
 
 
 class Chaos:
@@ -82,6 +83,8 @@ class Control:
                 return _answered("\n".join(_waiting_queues()), start_response)
             case "hidden-messages":
                 return _answered("\n".join(_hidden_messages()), start_response)
+            case "messages":
+                return _answered(json.dumps(_messages()), start_response)
             case _:
                 start_response("404 Not Found", [("Content-Length", "0")])
                 return []
@@ -129,6 +132,14 @@ def _keep_stack(told: dict[str, str]) -> None:
 
 def _waiting_queues() -> list[str]:
     return [name for name, queue in _queues() if queue.messages]
+
+
+def _messages() -> list[dict[str, str | None]]:
+    return [
+        {"queue": name, "body": message.body, "group": message.group_id}
+        for name, queue in _queues()
+        for message in queue._messages  # noqa: SLF001 - moto offers the visible ones only
+    ]
 
 
 def _hidden_messages() -> list[str]:

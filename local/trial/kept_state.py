@@ -1,6 +1,6 @@
 """What an embedded stack holds, kept in a folder, so that the next one goes on from it:
-the landing bucket, the state table, Slack's messages, and Snowflake's tables, loads
-and pipes.
+the landing bucket, the state table, what waits in queues, Slack's messages, and
+Snowflake's tables, loads and pipes.
 
 A save is a folder of its own, beside the objects that all saves share, and counts once
 the file `newest` names it: whoever is killed meanwhile leaves the save before.
@@ -42,7 +42,7 @@ class KeptState:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._last: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+        self._last: tuple[list[dict[str, Any]], ...] = ([], [], [])
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -77,12 +77,17 @@ class KeptState:
         self, stack: EmbeddedStack, moment: KeptMoment, *, table: str, is_last: bool
     ) -> None:
         """Keep what the stack holds. Only while nothing is in flight. Until the last,
-        where neither bucket nor state table changed, only the time is written.
+        where bucket, state table and queues are as before, only the time is written.
         """
         before = self._newest()
         objects, items = self._objects(stack), _items(stack, table)
+        messages = _messages(stack)
         said = {"now": moment.now.isoformat(), "is_real": moment.is_real}
-        if before is not None and not is_last and self._last == (objects, items):
+        if (
+            before is not None
+            and not is_last
+            and self._last == (objects, items, messages)
+        ):
             _write(before / _MOMENT, said)
             return
         folder = self._root / str(int(before.name) + 1 if before else 1)
@@ -91,10 +96,11 @@ class KeptState:
         stack.snowflake.save(folder / "snowflake")
         _write(folder / "objects.json", objects)
         _write(folder / "items.json", items)
+        _write(folder / "messages.json", messages)
         _write(folder / "posts.json", [asdict(one) for one in stack.slack.all])
         _write(folder / _MOMENT, said)
         _write(self._root / _NEWEST, folder.name)
-        self._last = objects, items
+        self._last = objects, items, messages
         self._remove_all_but(folder, {one["file"] for one in objects})
 
     def _remove_all_but(self, newest: Path, objects: set[str]) -> None:
@@ -124,6 +130,9 @@ class KeptState:
         dynamodb = stack.cloud.client("dynamodb")
         for item in json.loads((folder / "items.json").read_text(), object_hook=_read):
             dynamodb.put_item(TableName=table, Item=item)
+        messages = folder / "messages.json"
+        if messages.exists():  # a save of before has none
+            _send(sqs, json.loads(messages.read_text()))
         stack.snowflake.restore(folder / "snowflake")
         posts = json.loads((folder / "posts.json").read_text())
         stack.slack.all.extend(
@@ -157,6 +166,21 @@ class KeptState:
             "file": name,
             "headers": {key: got[key] for key in _HEADERS if got.get(key)},
         }
+
+
+def _messages(stack: EmbeddedStack) -> list[dict[str, Any]]:
+    """What Snowpipe has not read yet is in the bucket, and is no news."""
+    return [one for one in stack.cloud.messages() if one["queue"] != QUEUE]
+
+
+def _send(sqs: Any, messages: list[dict[str, Any]]) -> None:  # noqa: ANN401 - boto3's client
+    """Each once more, and at once: whoever starts anew does not wait for a retry."""
+    for number, one in enumerate(messages):
+        fifo = {"MessageGroupId": one["group"]} if one["group"] else {}
+        if fifo:
+            fifo["MessageDeduplicationId"] = f"kept-{number}"
+        url = sqs.get_queue_url(QueueName=one["queue"])["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=one["body"], **fifo)
 
 
 def _listed(s3: Any, bucket: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3's client

@@ -13,6 +13,8 @@ import orjson
 import pytest
 
 from lambdas.core.landing.names import RAW
+from lambdas.core.names import pulls_queue_name
+from lambdas.core.pull.message import PullRequest
 from local.scenarios.comparison import canonical, released
 from local.trial.kept_state import KeptMoment, KeptState
 from tests.local.embedded_world import FRESHNESS, World
@@ -38,6 +40,11 @@ def shown_rows(world: World, dataset: str) -> Counter[str]:
         f"SELECT * FROM {database(world)}.ANALYTICS.{dataset.upper()}"
     )
     return Counter(str(row[:-1]) for row in rows)
+
+
+def messages_of(world: World, dataset: str) -> list[dict[str, str | None]]:
+    """What waits to be pulled, hidden or not."""
+    return [one for one in world.stack.cloud.messages() if one["group"] == dataset]
 
 
 def is_whole(world: World, dataset: str) -> bool:
@@ -132,6 +139,18 @@ def test_a_stack_goes_on_from_what_was_kept_of_it(lived: World, tmp_path: Path) 
     table = lived.function(FRESHNESS).environment["STATE_TABLE"]
     before = {name: raw_rows(lived, name) for name in ("flights", "weather")}
     moment = KeptMoment(now=lived.now, is_real=False)
+    sqs = lived.stack.cloud.client("sqs")
+    queue = sqs.get_queue_url(QueueName=pulls_queue_name("dev"))["QueueUrl"]
+    sqs.send_message(
+        QueueUrl=queue,
+        MessageBody=PullRequest(dataset="flights", reason="manual").model_dump_json(),
+        MessageGroupId="flights",
+        MessageDeduplicationId="asked",
+    )
+    # as one whose pull failed, which is hidden until it is tried again
+    sqs.receive_message(QueueUrl=queue, VisibilityTimeout=900)
+    waiting = messages_of(lived, "flights")
+    assert len(waiting) == 1
     with kept.held():
         kept.save(lived.stack, moment, table=table, is_last=True)
         keys = sorted(map(str, state_keys(lived)))
@@ -141,10 +160,12 @@ def test_a_stack_goes_on_from_what_was_kept_of_it(lived: World, tmp_path: Path) 
         lose_state(lived)
         for name in before:
             lived.stack.warehouse(f"DELETE FROM {database(lived)}.RAW.{name.upper()}")
+        sqs.purge_queue(QueueUrl=queue)
         assert kept.moment() == moment
         kept.restore(lived.stack, table=table, now=lived.now)
 
     assert sorted(map(str, state_keys(lived))) == keys
+    assert messages_of(lived, "flights") == waiting
     lived.fabric.drain(lived.now)
     assert {name: raw_rows(lived, name) for name in before} == before
     lived.advance(HOUR)
