@@ -159,9 +159,9 @@ class UpstreamApi:
         """As it is."""
         return url
 
-    def without_secrets(self, error: UpstreamError, where: str = "") -> UpstreamError:
+    def at_page(self, error: UpstreamError, number: int, url: str) -> UpstreamError:
         """The error, and where."""
-        return type(error)(f"{where}{error}", kind=error.kind)
+        return type(error)(f"page {number} of {url}: {error}", kind=error.kind)
 
     def fetch(self, request: HttpRequest, **_: object) -> HttpResponse:
         """A page, or what a broken API answers with 200 in its place."""
