@@ -188,6 +188,7 @@ def settings_of(
         "engineers_topic_arn": "",
         "stakeholders_topic_arn": "",
         "channels": environment.channels_json,
+        "digests": environment.digests_json,
         "environment_name": environment.name,
         "check_every_s": environment.check_every_minutes * 60,
         "allowed_origins": environment.allowed_origins_json(),

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from lambdas.adapters.sources.ahead import AHEAD_BYTES, PARALLEL, Prefetched, one_ahead
 from lambdas.adapters.sources.http_api import HttpApi
-from lambdas.core.dataset import Endpoint
+from lambdas.core.dataset import Endpoint, ResponseAction
 from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.urls import origin_of
@@ -47,6 +47,11 @@ _IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A longer answer in JSON Lines or CSV waits in a temporary file."""
 
 _NO_CONTENT = frozenset({204, 205})
+_PAST_THE_END = tuple(
+    ResponseAction(status_code=status, action="ignore")
+    for status in (400, 404, 416, 422)
+)
+"""Of what is asked for only to see that there is nothing."""
 
 
 class ApiPages:
@@ -142,7 +147,8 @@ class ApiPages:
 
         Raises BadInput if the endpoint cannot make a request.
         """
-        self._prefetched.ask([self._whole(self._base(), self._position)])
+        if not self.paginator.may_be_past_the_end(self._position):
+            self._prefetched.ask([self._whole(self._base(), self._position)])
 
     def request(self) -> HttpRequest:
         """The request for the first page, or that at `position`, before auth."""
@@ -175,7 +181,11 @@ class ApiPages:
         """An answer in JSON: one page."""
         try:
             request = self._request(base, position, guard)
-            response = self._fetch(base, request)
+            response = self._fetch(
+                base,
+                request,
+                past_the_end=self.paginator.may_be_past_the_end(position),
+            )
             if response is None:
                 yield self._nothing(request, number)
                 return
@@ -214,7 +224,12 @@ class ApiPages:
             request = self._request(base, position, guard)
             with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
                 file = cast("BinaryIO", spool)
-                response = self._fetch(base, request, into=file)
+                response = self._fetch(
+                    base,
+                    request,
+                    into=file,
+                    past_the_end=self.paginator.may_be_past_the_end(position),
+                )
                 if response is None or response.status in _NO_CONTENT:
                     yield self._nothing(request, number)
                     return
@@ -344,7 +359,12 @@ class ApiPages:
         )
 
     def _fetch(
-        self, base: HttpRequest, request: HttpRequest, into: BinaryIO | None = None
+        self,
+        base: HttpRequest,
+        request: HttpRequest,
+        into: BinaryIO | None = None,
+        *,
+        past_the_end: bool = False,
     ) -> HttpResponse | None:
         """The answer, or None if it is to be ignored."""
         if origin_of(request.url) != origin_of(base.url):
@@ -353,11 +373,10 @@ class ApiPages:
                 "base_url; start over",
                 kind=RunErrorKind.RESPONSE,
             )
-        if into is None:
-            response = self._prefetched.take(request)
-        else:
-            response = self._http.fetch(request, actions=self._actions, into=into)
-        return response
+        if into is None and not past_the_end:
+            return self._prefetched.take(request)
+        actions = (*self._actions, *(_PAST_THE_END if past_the_end else ()))
+        return self._http.fetch(request, actions=actions, into=into)
 
     def _read(self, response: HttpResponse) -> tuple[Document, list[bytes]]:
         content_type = response.headers.get("content-type", "")

@@ -78,6 +78,13 @@ class AutoPaginator(BasePaginator):
             "`{type: single_page}` if these are all"
         )
 
+    def may_be_past_the_end(self, position: JsonValue) -> bool:
+        """As detected."""
+        if position is None:
+            return False
+        paginator, at = self._at(position)
+        return paginator.may_be_past_the_end(at)
+
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int
     ) -> Sequence[JsonValue]:

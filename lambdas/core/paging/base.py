@@ -155,6 +155,13 @@ class BasePaginator(BaseModel, ABC):
             "too. If there may be more, ask for a smaller range (`incremental`)"
         )
 
+    def may_be_past_the_end(self, position: JsonValue) -> bool:
+        """Whether a page is asked for only to see that there is nothing: an API that
+        refuses it has told the end.
+        """
+        del position
+        return False
+
     @property
     def counts_pages_at(self) -> str | None:
         """Where a number is declared that counts pages, whatever it is called."""

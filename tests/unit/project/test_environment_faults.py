@@ -52,7 +52,7 @@ def test_alarms_that_reach_nobody_are_a_warning_until_a_team_has_an_address(
     warned = f"{file}:12: teams: warning: no team has an address in `engineers`"
     assert check(project, "--env", "dev") == 0
     assert warned in capsys.readouterr().err
-    text = file.read_text().replace("data-eng: {}", "data-eng: {engineers: [a@b.ch]}")
+    text = file.read_text().replace("data-eng: {", "data-eng: {engineers: [a@b.ch], ")
     file.write_text(text)
     assert check(project, "--env", "dev") == 0
     assert "no team has" not in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -23,6 +24,9 @@ from lambdas.core.paging.counts import (
 from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import JsonPath
+
+_LIKELY_ALL = "likely_all"
+"""In a position: a short page was before it."""
 
 
 class OffsetPaginator(CountingPaginator):
@@ -132,9 +136,11 @@ class OffsetPaginator(CountingPaginator):
 
         A short page is no end: an API may cap the limit, or leave out what one may not
         see, and going on by the limit asked for would skip rows. Nor do more rows than
-        expected come again. If nothing else tells the end, a page without rows does.
+        expected come again. If nothing else tells the end, a page without rows does, or
+        that one behind a short page is refused.
         """
         offset, limit = self._at(position)
+        is_short = page.rows < limit and self.stop_after_empty_page
         if page.rows == 0 and self.stop_after_empty_page:
             return None
         if position is None and 0 < page.rows < limit:
@@ -147,18 +153,27 @@ class OffsetPaginator(CountingPaginator):
             page.rows >= limit
         ):  # fmt: skip
             total = None
-        more = self.goes_on(
+        goes_on = partial(
+            self.goes_on,
             page,
             by_total=None if total is None else upcoming < total + self._base,
             rows_read=self.rows_up_to(page, position),
-            is_full=True if self.stop_after_empty_page else None,
             maximum=self.maximum_offset,
         )
-        if not more:
+        if not goes_on(is_full=True if self.stop_after_empty_page else None):
             return None
         if self.maximum_offset is not None and upcoming >= self.maximum_offset:
             raise cap_reached("maximum_offset", self.maximum_offset)
-        return {"offset": upcoming, "limit": limit}
+        is_likely_all = is_short and not goes_on(is_full=False)
+        return {
+            "offset": upcoming,
+            "limit": limit,
+            **({_LIKELY_ALL: True} if is_likely_all else {}),
+        }
+
+    def may_be_past_the_end(self, position: JsonValue) -> bool:
+        """Behind a short page, where nothing says that there is more."""
+        return isinstance(position, dict) and position.get(_LIKELY_ALL) is True
 
     @property
     def _base(self) -> int:

@@ -12,7 +12,7 @@ import pytest
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import RunErrorKind, Terminal
+from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
 from lambdas.core.landing.names import RAW
 from lambdas.core.paging.base import CapReached
 from lambdas.core.pull.engine import Puller, PullResult
@@ -555,6 +555,35 @@ def test_a_short_page_is_no_end_where_nothing_else_says_so() -> None:
     with serving(app) as server:
         endpoint = {"paginator": {"type": "offset", "limit": SIZE}}
         assert Pull(server, endpoint).records() == ROWS
+
+
+@pytest.mark.parametrize("status", [400, 404, 416, 422])
+def test_an_offset_that_is_refused_behind_a_short_page_ends_the_pull(
+    status: int,
+) -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        if at >= len(ROWS):
+            return Answer(status=status, body=b"offset out of range")
+        return answer_json(ROWS[at : at + SIZE])
+
+    with serving(app) as server:
+        endpoint = {"paginator": {"type": "offset", "limit": SIZE}}
+        assert Pull(server, endpoint).records() == ROWS
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_an_offset_that_is_refused_behind_a_full_page_is_an_error(status: int) -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        if at >= SIZE:
+            return Answer(status=status, body=b"no more than one page")
+        return answer_json(ROWS[at : at + SIZE])
+
+    with serving(app) as server:
+        endpoint = {"paginator": {"type": "offset", "limit": SIZE}}
+        with pytest.raises(UpstreamError):
+            Pull(server, endpoint).records()
 
 
 @pytest.mark.parametrize(
