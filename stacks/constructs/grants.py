@@ -138,13 +138,13 @@ _DATA, _NOTES = (RAW, QUARANTINE), (MANIFESTS, EDGES)
 
 
 def land_objects(role: iam.Role, landing: LandingResources) -> None:
-    """Upload in parts, complete, look whether it is there; say that a run is whole;
-    keep and drop manifests and edges.
+    """Upload in parts, complete, look whether it is there; say that a run is whole,
+    and read what a parent's run has landed; keep and drop manifests and edges.
     """
     upload = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
     keep = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     allow(role, "LandObjects", upload, _below(landing, _DATA))
-    allow(role, "SayWhatIsWhole", ["s3:PutObject"], _below(landing, (RUNS,)))
+    allow(role, "SayWhatIsWhole", upload[1:], _below(landing, (RUNS,)))
     allow(role, "KeepNotes", keep, _below(landing, _NOTES))
     _use_bucket(role, landing, (*_DATA, RUNS, *_NOTES))
 

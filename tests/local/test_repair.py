@@ -371,7 +371,7 @@ def test_rows_that_would_be_refused_again_stay_in_quarantine(
     before = tables(pulled, "weather")
     code, out, _ = catflap("replay", "weather", "--quarantined")
     assert code == 1
-    assert "3 rows would be refused again" in out
+    assert "would be refused again, and stay: 3 rows" in out
     assert tables(pulled, "weather") == before
 
 
