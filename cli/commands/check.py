@@ -121,7 +121,7 @@ def _usual_runs(
 ) -> tuple[Mapping[str, timedelta], str]:
     """How long a pull of each dataset takes there, or why that is not known."""
     from cli.deployed.environment import deployed  # noqa: PLC0415 - for who names one
-    from cli.deployed.usual_runs import usual_runs  # noqa: PLC0415 - boto3, for who names one
+    from cli.deployed.remembered import usual_runs  # noqa: PLC0415 - boto3, for who names one
 
     promised = [
         name

@@ -19,7 +19,7 @@ import typer
 from cli import options
 from cli.deployed.environment import Deployed, deployed, now
 from cli.deployed.local import LOCAL, LocalStack
-from cli.deployed.newest import newest_loaded
+from cli.deployed.remembered import newest_loaded
 from cli.output import age, coloured, columns, iso, percent, when
 from lambdas.core.dataset import Catalogue
 from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
