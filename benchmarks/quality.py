@@ -90,7 +90,7 @@ class DuckStatements:
     statements: list[str] = field(default_factory=list)
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         """One statement of ours."""
         del parameters

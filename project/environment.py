@@ -126,12 +126,33 @@ class Snowflake(_Model):
         description="has pipes load what they missed, and removes old runs; absent = "
         "user and role `<database>_REPAIRER`",
     )
+    reporter: Login | None = Field(
+        default=None,
+        description="reads what the account was used for and who was granted what, for "
+        "reports; absent = user and role `<database>_REPORTER`; with `key_pair` none",
+    )
+    reads_queries: bool = Field(
+        default=False,
+        description="whether reports may read the text of every query of the account, "
+        "to say who used what and who granted it",
+    )
 
     @property
     def repair_login(self) -> Login:
         """The repairer, by its own name or by the database's."""
         name = f"{self.database}_REPAIRER"
         return self.repairer or Login(user=name, role=name)
+
+    @property
+    def report_login(self) -> Login:
+        """The reporter, by its own name or by the database's."""
+        name = f"{self.database}_REPORTER"
+        return self.reporter or Login(user=name, role=name)
+
+    @property
+    def has_reporter(self) -> bool:
+        """Whether the reporter can sign in: with `key_pair` only one with a key."""
+        return self.authenticator != "key_pair" or self.reporter is not None
 
     @model_validator(mode="after")
     def _key_pair_needs_its_secret(self) -> Self:
@@ -140,8 +161,9 @@ class Snowflake(_Model):
                 ("admin", self.admin),
                 ("reader", self.reader),
                 ("repairer", self.repair_login),
+                ("reporter", self.reporter),
             ):
-                if login.private_key_secret is None:
+                if login is not None and login.private_key_secret is None:
                     message = (
                         f"{name}.private_key_secret is missing; `authenticator: "
                         "key_pair` needs the name of the secret that holds the key"
@@ -342,6 +364,14 @@ class Environment(_Channels):
         )
 
     @property
+    def snowflake_users_json(self) -> str:
+        """Who signs in to Snowflake for catflap, with their roles, as functions read
+        them.
+        """
+        users = self.snowflake_account.users
+        return json.dumps({one.user.upper(): one.role.upper() for one in users})
+
+    @property
     def digests_json(self) -> str:
         """The time zones of teams that get a digest, as functions read them."""
         teams = sorted(self.teams.items())
@@ -371,6 +401,8 @@ class Environment(_Channels):
             admin=self._service_user(known.admin, "warehouse"),
             reader=self._service_user(known.reader, "freshness"),
             repairer=self._service_user(known.repair_login, "repair"),
+            reporter=self._service_user(known.report_login, "reports"),
+            reads_queries=known.reads_queries,
             warehouse=known.warehouse,
             database=known.database,
         )

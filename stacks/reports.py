@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import App, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -14,15 +16,17 @@ from lambdas.core.events import (
     LateEvent,
     RecoveredEvent,
 )
-from lambdas.core.names import EVENT_SOURCE
+from lambdas.core.names import EVENT_SOURCE, role_name
 from lambdas.core.settings import ReportSettings
 from project.environment import Environment
+from project.login import login_secrets, login_settings
 from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
     keep_digests,
     read_catalogue,
+    read_secrets,
     read_state,
     write_pages,
 )
@@ -33,12 +37,14 @@ from stacks.notifications import NotificationsStack
 
 PAGE_EVERY = Duration.minutes(15)
 """Half of what a page may be old before it says so."""
+WEEK_AT = "09:00"
+"""On Mondays in UTC, when Snowflake's views know all of the day before (8 hours)."""
 CHANGES = (LateEvent, AtRiskEvent, RecoveredEvent, ClosedEvent)
 
 
 class ReportsStack(CatflapStack):
     """The status page every quarter of an hour, and after each change; digests; what
-    caused each month's incidents.
+    caused each month's incidents; what each week cost, and who got access to what.
     """
 
     def __init__(
@@ -62,19 +68,24 @@ class ReportsStack(CatflapStack):
             engineers=notifications.engineers,
             fifo=False,
         ).queue
+        login = environment.snowflake.report_login
         reports = CatflapFunction(
             self,
             "Reports",
             environment=environment,
             slice_name="reports",
-            description="Writes the status page, morning digests and causes reports",
+            description="Writes the status page, digests and other reports",
             code=bundle.code(),
             settings=ReportSettings(
+                **login_settings(environment.snowflake, login),
                 state_table=landing.state.table_name,
                 landing_bucket=landing.bucket.bucket_name,
                 catalogue_key=catalogue_key(),
                 channels=environment.channels_json,
                 digests=environment.digests_json,
+                credit_price=environment.credit_price,
+                budgets=json.dumps(environment.budgets),
+                snowflake_users=environment.snowflake_users_json,
                 environment_name=environment.name,
                 check_every_s=environment.check_every_minutes * 60,
                 runbook_url=environment.runbook_url,
@@ -83,11 +94,13 @@ class ReportsStack(CatflapStack):
             timeout=Duration.minutes(5),
             memory_mib=512,
             failed_events=failed,
-            role_name=None,
+            # Snowflake knows the reporter by its role's name.
+            role_name=role_name(environment.name, "reports"),
             feeds_itself=False,
         )
         read_state(reports.role, landing.state)
         read_catalogue(reports.role, landing)
+        read_secrets(reports.role, login_secrets(login))
         write_pages(reports.role, landing)
         keep_digests(reports.role, landing.state)
         role = wake_every(
@@ -125,6 +138,19 @@ class ReportsStack(CatflapStack):
                 role=role,
                 function=reports,
                 description=f"Writes what caused the month's incidents of {name}",
+                dead_letters=failed,
+            )
+        if environment.snowflake.has_reporter:
+            wake_at(
+                self,
+                "Week",
+                at=WEEK_AT,
+                timezone="UTC",
+                day_of_week="MON",
+                says={"report": "week"},
+                role=role,
+                function=reports,
+                description="Tells what a week cost, and who got access to what",
                 dead_letters=failed,
             )
         self._follow_changes(landing, reports)

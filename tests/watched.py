@@ -197,7 +197,7 @@ class FakeWarehouse:
         return len(self.asked)
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         del parameters
         self.asked.append(statement)

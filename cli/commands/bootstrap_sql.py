@@ -24,7 +24,7 @@ def run(
     first = (
         f"Snowflake for environment {known.name} of catflap. Run this once, before the "
         "first deploy; running it again changes nothing. Run it as a user that holds "
-        "SYSADMIN, USERADMIN and SECURITYADMIN; whoever holds ACCOUNTADMIN does."
+        "ACCOUNTADMIN: nobody else grants roles of the database SNOWFLAKE."
     )
     last = (
         "After the first deploy, let a role read the data, here PUBLIC, which is "

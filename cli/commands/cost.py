@@ -1,8 +1,13 @@
-"""Estimate what the project will cost a month, before it is deployed.
+"""Show what the last week cost in Snowflake, by dataset and team, and why.
 
-Reads only the YAML. It counts pulls, checks, requests, storage, Snowpipe and
-wake-ups of the warehouse, with every dataset on time, by list prices. How long a pull
-takes and how much it brings is assumed; say it if you know better.
+Reads Snowflake's views of usage: what the warehouse was billed and what woke it, each
+wake-up divided among the datasets that it served; what Snowpipe loaded. It is compared
+with the week before and with the estimate.
+
+With --estimate it reads only the YAML, and tells what a month will cost before a
+deploy: pulls, checks, requests, storage, Snowpipe and wake-ups of the warehouse, with
+every dataset on time, by list prices. How long a pull takes and how much it brings is
+assumed; say it if you know better.
 
 Example: catflap cost --estimate --seconds-a-pull 12
 """
@@ -20,7 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import options
-from lambdas.core.errors import BadInput
+from cli.deployed.environment import deployed
+from cli.deployed.usage import usage_report
 from lambdas.core.reports.estimate import (
     DAYS,
     MB_A_PULL,
@@ -30,14 +36,13 @@ from lambdas.core.reports.estimate import (
     monthly_cost,
 )
 from lambdas.core.reports.prices import READ
+from lambdas.core.reports.usage import budget_said
 from lambdas.core.text.count import counted
 from project.environment import Environment
 from project.environment_file import read_environment
 from project.yaml_files import load_catalogue
 
 LISTED = 10
-NEARLY, ALL = 0.8, 1.0
-"""Shares of a budget at which a team is told."""
 
 
 def run(
@@ -66,12 +71,13 @@ def run(
     apis: options.Apis = options.APIS,
     as_json: options.Json = False,
 ) -> int:
-    """Print the estimate; returns 0. Raises BadInput for faulty YAML."""
-    if not estimate:
-        raise BadInput(
-            "cost: only the estimate is there; run `catflap cost --estimate`"
-        )
-    known = read_environment(environments, environment)
+    """Print it; 0. Raises BadInput, BadFiles, NotReached, WarehouseUnreachable."""
+    reached = None if estimate else deployed(environment, environments=environments)
+    known = (
+        read_environment(environments, environment)
+        if reached is None
+        else reached.environment
+    )
     catalogue = load_catalogue(datasets, apis)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     assumed = Assumptions(
@@ -84,7 +90,10 @@ def run(
         assumed=assumed,
         other_secrets=frozenset(known.channel_secrets.values()),
     )
-    if as_json:
+    if reached is not None:
+        week = usage_report(reached, catalogue, found)
+        print(json.dumps(week.document()) if as_json else "\n".join(week.lines()))
+    elif as_json:
         print(json.dumps(_document(found, assumed, known)))
     else:
         _show(found, assumed, known)
@@ -163,20 +172,10 @@ def _sentences(
     more = f" and {len(ranked) - LISTED:,} more" if len(ranked) > LISTED else ""
     yield f"by dataset: {named}{more}"
     for team, usd in found.teams.items():
-        yield f"{team}: ${usd:,.2f}{_against(usd, known.budgets.get(team))}"
+        yield f"{team}: ${usd:,.2f}{budget_said(usd, known.budgets.get(team))}"
     yield (
         f"assumed: a pull takes {assumed.seconds_a_pull:g} s and brings "
         f"{assumed.mb_a_pull:g} MB, a credit costs ${assumed.credit_price:g}; all "
         f"are on time for {DAYS} days; list prices of us-east-1, read {READ}, "
         "before free tiers. Models, NAT and data transfer are not in it."
     )
-
-
-def _against(usd: float, budget: float | None) -> str:
-    if budget is None:
-        return ""
-    share = usd / budget
-    said = f", {share:.0%} of its budget of ${budget:,.2f}"
-    if share >= ALL:
-        return f"{said}: more than it has"
-    return f"{said}: nearly all of it" if share >= NEARLY else said

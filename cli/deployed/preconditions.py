@@ -6,21 +6,26 @@ A precondition is met, or not, or not known: what cannot be asked is never "not 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.deployed.aws_errors import origin_of, sentence_of
+from cli.deployed.environment import now
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.state.proof import ProofTable
 from lambdas.core.dataset import Catalogue, to_json_value
-from lambdas.core.errors import CatflapError
+from lambdas.core.errors import AccessRefused, CatflapError
 from lambdas.core.http.auth import references_in
+from lambdas.core.sql import generation, names, pipe_status
 
 if TYPE_CHECKING:
     from cli.deployed.environment import Deployed
 
+SUSPENDED = "SUSPENDED"
 State: TypeAlias = Literal["ok", "bad", "unknown"]
 LEAST_BOOTSTRAP = 6
 """The bootstrap that the CDK's pinned command line asks for."""
@@ -56,7 +61,11 @@ def preconditions(reached: Deployed, catalogue: Catalogue) -> Iterator[Precondit
             ("e-mail addresses", _addresses(reached)),
         ):
             yield from _asked(reached, what, found)
-    yield from _asked(reached, "Snowflake", _snowflake(reached))
+    asked = list(_asked(reached, "Snowflake", _snowflake(reached)))
+    yield from asked
+    if all(one.state == "ok" for one in (*account, *asked)):
+        found = _pipes(reached, catalogue)
+        yield from _asked(reached, "pipes without a warehouse", found)
 
 
 def _asked(reached: Deployed, what: str, found: Found) -> Iterator[Precondition]:
@@ -244,3 +253,54 @@ def _snowflake(reached: Deployed) -> Found:
         )
     finally:
         warehouse.close()
+
+
+def _pipes(reached: Deployed, catalogue: Catalogue) -> Found:
+    """Whether a pipe's status needs a warehouse in this account, which no page says.
+    It proves itself: a session without one asks, and SHOW WAREHOUSES tells before and
+    after whether ours sleeps. What was seen is kept in the state: from then on checks
+    tell "on time" from what landed and what pipes report, where they can.
+    """
+    settings = reached.settings
+    if not catalogue.datasets:
+        yield "unknown", "there is no dataset yet, whose pipe could be asked"
+        return
+    name = min(catalogue.datasets)
+    pipe = names.pipe(settings.snowflake_database, name, generation(catalogue[name]))
+    asleep = SnowflakeWarehouse(
+        settings=settings,
+        secrets=SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager")),
+        connector=snowflake_connector,
+        purpose="proof",
+        is_asleep=True,
+    )
+    proof = ProofTable(dynamodb=reached.aws("dynamodb"), table=settings.state_table)
+    with closing(asleep):
+        try:
+            before = _warehouse_state(asleep, settings.snowflake_warehouse)
+            asleep.query(pipe_status(pipe))
+            after = _warehouse_state(asleep, settings.snowflake_warehouse)
+        except AccessRefused as error:
+            proof.keep(proven=False, at=now())
+            yield "unknown", f"checks read tables, as before: {error}"
+            return
+        except CatflapError as error:
+            yield "unknown", str(error)
+            return
+    if before != SUSPENDED:
+        state = (before or "not to be seen").lower()
+        later = "ask again when it sleeps, a minute after its last statement"
+        yield "unknown", f"the warehouse is {state}: {later}"
+        return
+    proof.keep(proven=after == SUSPENDED, at=now())
+    if after == SUSPENDED:
+        yield "ok", "asked without a warehouse, and ours slept on: checks rely on it"
+    else:
+        yield "unknown", f"it woke the warehouse ({after}): checks read tables"
+
+
+def _warehouse_state(asleep: SnowflakeWarehouse, warehouse: str) -> str | None:
+    plain = names.plain(names.identifier(warehouse))
+    columns, rows = asleep.ask(f"SHOW WAREHOUSES LIKE {names.literal(plain)}")
+    place = [column.lower() for column in columns].index("state")
+    return str(rows[0][place]) if rows else None

@@ -51,9 +51,14 @@ class Warehouse(Protocol):
     """Snowflake, as far as statements go."""
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self,
+        statement: str,
+        parameters: Sequence[object] = (),
+        *,
+        serves: Sequence[str] = (),
     ) -> list[tuple[object, ...]]:
-        """Run one statement and fetch its rows.
+        """Run one statement and fetch its rows; `serves` are the datasets that it is
+        about, for who asks later what it cost.
 
         Raises WarehouseUnreachable, ObjectMissing, AccessRefused or WarehouseError.
         """

@@ -195,7 +195,7 @@ class LineageSettings(CatalogueSettings):
     """The name of a secret with an `api_key`."""
 
 
-class ReportSettings(DigestSettings, CatalogueSettings):
+class ReportSettings(DigestSettings, SnowflakeSettings, CatalogueSettings):
     """The function that makes reports."""
 
     state_table: str
@@ -203,6 +203,34 @@ class ReportSettings(DigestSettings, CatalogueSettings):
     check_every_s: int = 300
     runbook_url: str | None = None
     repository_url: str | None = None
+    credit_price: float = 3.0
+    budgets: str = "{}"
+    """JSON: teams to USD a month."""
+    snowflake_users: str = "{}"
+    """JSON: who signs in to Snowflake for catflap, and their roles."""
+    aws_endpoint_url: str | None = None
+    """As `UpstreamSettings`."""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the stack is an embedded one; what it makes says so."""
+        return self.aws_endpoint_url is not None
+
+    @property
+    def budgets_of_teams(self) -> dict[str, float]:
+        """USD a month, by team."""
+        kept: dict[str, float] = json.loads(self.budgets)
+        return kept
+
+    @property
+    def users_of_ours(self) -> list[str]:
+        """Who signs in to Snowflake for catflap."""
+        return sorted(json.loads(self.snowflake_users))
+
+    @property
+    def roles_of_ours(self) -> list[str]:
+        """Their roles."""
+        return sorted(json.loads(self.snowflake_users).values())
 
 
 class WarehouseSettings(SnowflakeSettings, CatalogueSettings):

@@ -11,9 +11,11 @@ import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from lambdas.adapters.signals.judge import Judge, Judged, reason
 from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.diagnosis.signals import Table
 from lambdas.core.errors import (
     DeliveryError,
     StateConflict,
@@ -100,6 +102,26 @@ class _Outcome:
     unchecked: dict[str, str] = field(default_factory=dict)
 
 
+class Witness(Protocol):
+    """Tells how new tables are, all of them or none, without reading them."""
+
+    def __call__(
+        self,
+        datasets: Sequence[Dataset],
+        watches: Mapping[str, Watch],
+        *,
+        now: datetime,
+    ) -> Mapping[str, Table]:
+        """The tables by dataset."""
+
+
+def _nobody(
+    datasets: Sequence[Dataset], watches: Mapping[str, Watch], *, now: datetime
+) -> Mapping[str, Table]:
+    del datasets, watches, now
+    return {}
+
+
 class FreshnessCheck:
     """Looks at every dataset that can be late, and tells who has to know."""
 
@@ -119,9 +141,13 @@ class FreshnessCheck:
         statements: Callable[[], int],
         has_time: Callable[[], bool],
         with_digest: Container[str] = frozenset(),
+        access: Callable[[datetime], object] = lambda _: None,
+        witness: Witness = _nobody,
     ) -> None:
-        """`with_digest` are teams whose stakeholders get a digest in the morning, in
-        place of a line for each dataset that is late. `sweep` completes runs that a
+        """`access` looks at who may read what is personal; `witness` tells how new
+        tables are that need not be read. `with_digest` are teams
+        whose stakeholders get a digest in the morning, in place of a line for each
+        dataset that is late. `sweep` completes runs that a
         crashed pull had recorded; `loads` makes notices of what was found about loads,
         `quality` of checks that fail; `statements` counts what the warehouse
         was asked so far; `has_time` says whether there is time to record one more
@@ -142,6 +168,8 @@ class FreshnessCheck:
         self._statements = statements
         self._has_time = has_time
         self._with_digest = with_digest
+        self._access = access
+        self._witness = witness
         self._lineage = lineage(catalogue)
         self._silences: Sequence[Silence] = ()
         self._models = ModelPromises(catalogue=catalogue, judge=judge)
@@ -153,6 +181,7 @@ class FreshnessCheck:
     def run(self, *, now: datetime) -> CheckResult:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
+        self._look_at_access(now)
         before = self._state.check_state()
         self._silences = before.silences
         # First what waits: whatever happens to this check, nobody waits for another.
@@ -160,10 +189,13 @@ class FreshnessCheck:
         self._publish(before.events)
         swept, stuck = self._swept()
         due = self._due(before, now)
+        judged = self._told_by_what_landed(due, before, now)
+        if not judged:
+            due = self._with_riders(due, before.watches, now)
         judgement = self._judge.judge(
-            due, before.watches, now=now, failed=before.failed
+            [] if judged else due, before.watches, now=now, failed=before.failed
         )
-        judged = judgement.judged
+        judged = [*judged, *judgement.judged]
         judged += self._risks.judged(before, {one.name for one in due}, now)
         judged = with_problems(judged, problems_of(before))
         judged, of_apis = self._apis.told(judged, before, now)
@@ -199,6 +231,13 @@ class FreshnessCheck:
             failed=len(outcome.unchecked),
             swept=swept,
         )
+
+    def _look_at_access(self, now: datetime) -> None:
+        """First: what it puts in the outbox is delivered by this check."""
+        try:
+            self._access(now)
+        except Exception:
+            LOG.exception("could not see who may read what is personal")
 
     def _publish(self, kept: Sequence[KeptEvent]) -> None:
         """Publish what the bus refused before; what it refuses again waits on."""
@@ -259,7 +298,7 @@ class FreshnessCheck:
         return ()
 
     def _due(self, check_state: CheckState, now: datetime) -> list[Dataset]:
-        """Whom the warehouse is woken for, and who shares the wake-up."""
+        """Who can be late."""
         untold = {notice.dataset for notice in check_state.waiting}
         watches = check_state.watches
         promised = [
@@ -278,13 +317,39 @@ class FreshnessCheck:
                 tolerance=tolerance_of(dataset),
             )
         } | self._models.due(watches, now)
-        if not due:
-            return []
+        return [dataset for dataset in promised if dataset.name in due]
+
+    def _with_riders(
+        self, due: Sequence[Dataset], watches: Mapping[str, Watch], now: datetime
+    ) -> list[Dataset]:
+        """Whom the warehouse is woken for, and who shares the wake-up."""
+        names = {dataset.name for dataset in due}
         return [
             dataset
-            for dataset in promised
-            if dataset.name in due or rides_along(watches.get(dataset.name), now=now)
+            for dataset in self._catalogue.datasets.values()
+            if dataset.name in names
+            or (
+                bool(due)
+                and dataset.schedule.paused is None
+                and rides_along(watches.get(dataset.name), now=now)
+            )
         ]
+
+    def _told_by_what_landed(
+        self, due: Sequence[Dataset], before: CheckState, now: datetime
+    ) -> list[Judged]:
+        """None where a load of theirs is known to be amiss."""
+        amiss = problems_of(before)
+        if any(dataset.name in amiss for dataset in due):
+            return []
+        try:
+            tables = self._witness(due, before.watches, now=now)
+            if not tables:
+                return []
+            return self._judge.by_landed(due, before.watches, tables, now=now)
+        except Exception:
+            LOG.exception("what landed could not be looked at; tables are read")
+            return []
 
     def _conclude(self, judged: Sequence[Judged], now: datetime) -> _Outcome:
         """Keep what changed, of each dataset for itself.
@@ -417,7 +482,7 @@ class FreshnessCheck:
             dataset=name,
             loaded_at=at,
             newest_event_at=event_at.isoformat() if event_at else None,
-            rows=item.signals.table.row_count,
+            rows=None if item.is_witnessed else item.signals.table.row_count,
         )
         try:
             self._events.publish(event.detail_type, event.detail())
@@ -527,6 +592,7 @@ def _kept(item: Judged, *, incident_id: str | None) -> Watch:
         item.before,
         incident_id=incident_id,
         awaited_until=item.awaited_until,
+        is_witnessed=item.is_witnessed,
     )
 
 

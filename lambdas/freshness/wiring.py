@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 
@@ -14,10 +14,14 @@ from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
+from lambdas.adapters.signals.landed_witness import LandedWitness
+from lambdas.adapters.snowflake.grants import ShownGrants
+from lambdas.adapters.snowflake.pipes import Pipes
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.proof import ProofTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.adapters.wiring.signals import (
     SignalClients,
@@ -25,10 +29,14 @@ from lambdas.adapters.wiring.signals import (
     judge,
     limits_of,
 )
+from lambdas.core.dataset import Dataset
+from lambdas.core.errors import WarehouseError
 from lambdas.core.incidents.channels import routes
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.pull.commit import Committer
+from lambdas.core.reports.access import ObjectGrant
 from lambdas.core.settings import FreshnessSettings
+from lambdas.freshness.access_watch import AccessWatch
 from lambdas.freshness.check import FreshnessCheck
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
@@ -48,12 +56,56 @@ def warehouse() -> SnowflakeWarehouse:
         settings=settings(FreshnessSettings),
         secrets=_secrets(),
         connector=snowflake_connector,
+        purpose="check",
     )
 
 
 @cache
 def _secrets() -> SecretsManagerSecrets:
     return SecretsManagerSecrets(client=lambda: client("secretsmanager"))
+
+
+def _access_watch(
+    known: FreshnessSettings, datasets: Mapping[str, Dataset], state: IncidentTable
+) -> AccessWatch:
+    shown = ShownGrants(warehouse=_shows(), database=known.snowflake_database)
+
+    def all_of(dataset: Dataset) -> Sequence[ObjectGrant]:
+        """None but all: what could not be seen is no grant that was removed."""
+        shown.unseen = []
+        found = shown.on(dataset)
+        if shown.unseen:
+            raise WarehouseError("; ".join(shown.unseen))
+        return found
+
+    return AccessWatch(
+        datasets=datasets,
+        shown=all_of,
+        memory=state,
+        routes=routes(known.secrets_of_channels),
+        pointers=_pointers(known),
+        every=timedelta(seconds=known.check_every_s),
+    )
+
+
+def _pointers(known: FreshnessSettings) -> Pointers:
+    return Pointers(
+        environment=known.environment_name,
+        runbook_url=known.runbook_url,
+        repository_url=known.repository_url,
+    )
+
+
+@cache
+def _shows() -> SnowflakeWarehouse:
+    """A session without a warehouse; what it asks does not count as waking one."""
+    return SnowflakeWarehouse(
+        settings=settings(FreshnessSettings),
+        secrets=_secrets(),
+        connector=snowflake_connector,
+        purpose="look",
+        is_asleep=True,
+    )
 
 
 def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
@@ -90,11 +142,7 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         state=state,
         judge=judge(known, reach, datasets.datasets),
         outbox=Outbox(
-            pointers=Pointers(
-                environment=known.environment_name,
-                runbook_url=known.runbook_url,
-                repository_url=known.repository_url,
-            ),
+            pointers=_pointers(known),
             state=state,
             channels=made,
             has_time=lambda: remaining() > RESERVE,
@@ -124,4 +172,13 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         statements=lambda: warehouse().statements,
         has_time=lambda: remaining() > RESERVE + DELIVERY,
         with_digest=known.zones_of_digests,
+        access=_access_watch(known, datasets.datasets, state).look,
+        witness=LandedWitness(
+            runs=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
+            pipes=Pipes(warehouse=_shows()),
+            database=known.snowflake_database,
+            is_proven=ProofTable(
+                dynamodb=client("dynamodb"), table=known.state_table
+            ).is_proven,
+        ).tables,
     )

@@ -33,6 +33,7 @@ def warehouse() -> SnowflakeWarehouse:
         settings=settings(RepairSettings),
         secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
         connector=snowflake_connector,
+        purpose="repair",
     )
 
 

@@ -1,5 +1,6 @@
 """The reports function: the status page, every quarter of an hour and after changes;
-each team's digest in its morning, and each month what caused its incidents.
+each team's digest in its morning, and each month what caused its incidents; each week
+what it cost, and who got access to what.
 
 To add a report: a name in `Report`, a function in `wiring` and a line in `_MAKE`; its
 schedule says the name, and what is to be made.
@@ -31,6 +32,7 @@ class Report(StrEnum):
     PAGE = "page"
     DIGEST = "digest"
     CAUSES = "causes"
+    WEEK = "week"
 
 
 def _page(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,10 +52,15 @@ def _causes(event: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+def _week(event: Mapping[str, Any]) -> dict[str, Any]:
+    return wiring.write_week(datetime.fromisoformat(event["due_at"]))
+
+
 _MAKE: Mapping[Report, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     Report.PAGE: _page,
     Report.DIGEST: _digest,
     Report.CAUSES: _causes,
+    Report.WEEK: _week,
 }
 
 

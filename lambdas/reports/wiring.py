@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from lambdas.adapters.clients import client
@@ -12,16 +13,29 @@ from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.reports.facts import read_causes, read_facts, read_morning
 from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.reports.status_page import as_html
+from lambdas.adapters.secrets import SecretsManagerSecrets
+from lambdas.adapters.snowflake.access_history import AccessHistory
+from lambdas.adapters.snowflake.usage import AccountUsage
+from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.adapters.state.costs import CostTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.incidents.channels import Routes, routes
 from lambdas.core.incidents.incident import NoticeKind
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.pointers import Pointers
+from lambdas.core.reports.access_week import access_notices
 from lambdas.core.reports.causes import causes_notices
+from lambdas.core.reports.cost_report import CostReport
 from lambdas.core.reports.digest import digest_notices
+from lambdas.core.reports.estimate import Assumptions, monthly_cost
 from lambdas.core.reports.status_page import status_page
 from lambdas.core.reports.team_notices import day_of
+from lambdas.core.reports.usage import WEEK as A_WEEK
+from lambdas.core.reports.usage import weeks
 from lambdas.core.settings import ReportSettings
+
+WEEK = "week/all"
+"""Beside the names of teams, of which none has a slash."""
 
 
 def write_page(changed_at: datetime | None) -> dict[str, Any]:
@@ -46,7 +60,7 @@ def write_page(changed_at: datetime | None) -> dict[str, Any]:
             runbook_url=known.runbook_url,
             repository_url=known.repository_url,
         ),
-        simulated=False,
+        simulated=known.is_simulated,
     )
     html = as_html(status_page(facts), written_at=now)
     kept.put(html, made_at=now)
@@ -121,3 +135,78 @@ def _once(
     notices = made(_Asked(known=known, timezone=timezone, now=SystemClock().now()))
     state.record_report(team, kind, day, notices)
     return {"team": team, "notices": len(notices)}
+
+
+def write_week(due_at: datetime) -> dict[str, Any]:
+    """Put the reports of a week in the outbox, once: what it cost, who got access to
+    what; and what teams near their budget hear, once a month at each mark.
+    """
+    known = settings(ReportSettings)
+    state = IncidentTable(dynamodb=client("dynamodb"), table=known.state_table)
+    day = due_at.date().isoformat()
+    if (state.report_day(WEEK, NoticeKind.DIGEST) or "") >= day:
+        return {"notices": 0}
+    now = SystemClock().now()
+    to = routes(known.secrets_of_channels)
+    cost = _cost(known, due_at)
+    access = AccessHistory(source=warehouse(), database=known.snowflake_database).facts(
+        catalogue().datasets,
+        since=due_at - A_WEEK,
+        now=due_at,
+        service_roles=frozenset(known.roles_of_ours),
+        simulated=known.is_simulated,
+    )
+    made = [
+        *cost.notices(routes=to, now=now),
+        *access_notices(access, routes=to, now=now),
+    ]
+    state.record_report(WEEK, NoticeKind.DIGEST, day, made)
+    CostTable(dynamodb=client("dynamodb"), table=known.state_table).keep(
+        cost.sentences()
+    )
+    told = len(made)
+    for team, mark in cost.teams_near_their_budget().items():
+        key, month = f"budget/{team}/{mark:.0%}", f"{due_at:%Y-%m}"
+        if (state.report_day(key, NoticeKind.DIGEST) or "") < month:
+            near = cost.budget_notices(team, routes=to, now=now)
+            state.record_report(key, NoticeKind.DIGEST, month, near)
+            told += len(near)
+    return {"notices": told}
+
+
+def _cost(known: ReportSettings, due_at: datetime) -> CostReport:
+    all_ = catalogue()
+    usage = AccountUsage(
+        source=warehouse(),
+        warehouse=known.snowflake_warehouse,
+        database=known.snowflake_database,
+        datasets=all_.datasets,
+        users=known.users_of_ours,
+    )
+    earlier, last = weeks(due_at)
+    return CostReport(
+        before=usage.week(*earlier),
+        after=usage.week(*last),
+        estimate=monthly_cost(
+            all_.datasets,
+            start=last[0],
+            check_every=timedelta(seconds=known.check_every_s),
+            assumed=Assumptions(credit_price=known.credit_price),
+            other_secrets=frozenset(known.secrets_of_channels.values()),
+        ),
+        datasets=all_.datasets,
+        budgets=known.budgets_of_teams,
+        credit_price=known.credit_price,
+        simulated=known.is_simulated,
+    )
+
+
+@cache
+def warehouse() -> SnowflakeWarehouse:
+    """The connection that a warm function keeps; made by its first statement."""
+    return SnowflakeWarehouse(
+        settings=settings(ReportSettings),
+        secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
+        connector=snowflake_connector,
+        purpose="report",
+    )

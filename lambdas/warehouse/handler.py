@@ -75,7 +75,10 @@ def provisioner(context: LambdaContext) -> Provisioner:
     return Provisioner(
         settings=known,
         open_warehouse=lambda: SnowflakeWarehouse(
-            settings=known, secrets=secrets, connector=snowflake_connector
+            settings=known,
+            secrets=secrets,
+            connector=snowflake_connector,
+            purpose="deploy",
         ),
         columns=StoredColumns(
             client=lambda: client("dynamodb"), table=known.state_table

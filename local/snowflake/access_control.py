@@ -54,6 +54,15 @@ class Session:
     warehouse: str | None
     database: str | None
     schema: str | None
+    query_tag: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """What a statement has asked for: the tables that it reads, and a warehouse."""
+
+    reads: set[str] = field(default_factory=set)
+    warehouse: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +90,9 @@ def _first_grants() -> set[Grant]:
 
 @dataclass(slots=True)
 class AccessControl:
-    """Who may do what. `used` are the grants that a statement has needed so far."""
+    """Who may do what. `used` are the grants that statements have needed so far;
+    `asked` is of the one that runs.
+    """
 
     users: dict[str, User] = field(
         default_factory=lambda: {
@@ -104,6 +115,7 @@ class AccessControl:
     owners: dict[Thing, str] = field(default_factory=dict)
     grants: set[Grant] = field(default_factory=_first_grants)
     used: set[Grant] = field(default_factory=set)
+    asked: Asked = field(default_factory=Asked)
 
     def held_by(self, role: str) -> frozenset[str]:
         """The role, and all that it inherits from."""
@@ -174,6 +186,8 @@ class AccessControl:
                 self.demand_privilege(
                     session.role, need, Thing(need.on, things[need.on])
                 )
+        if statement == "SELECT" and "TABLE" in things:
+            self.asked.reads.add(things["TABLE"])
         if rule.uses_warehouse:
             self.demand_warehouse(session)
 
@@ -189,6 +203,7 @@ class AccessControl:
                 errno=606,
                 sqlstate="57P03",
             )
+        self.asked.warehouse = thing.name
 
     def demand_privilege(self, role: str, need: Need, thing: Thing) -> None:
         """Refuse a role that lacks one privilege on one object."""

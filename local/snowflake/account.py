@@ -88,6 +88,8 @@ class Account:
     pipes: dict[str, Pipe] = field(default_factory=dict)
     dynamic_tables: dict[str, DynamicTable] = field(default_factory=dict)
     views: set[str] = field(default_factory=set)
+    suspends_at: dict[str, datetime] = field(default_factory=dict)
+    """Of warehouses that have worked: when they fall asleep."""
     managed_schemas: set[str] = field(default_factory=set)
     """Those in which only the schema's owner grants."""
 

@@ -61,6 +61,9 @@ class RoleStatements:
             rf"CREATE\s+{OR_NOT}WAREHOUSE\s+{IF_NOT}{NAMED}\s*{REST}": (
                 self._create_warehouse
             ),
+            r"SHOW\s+WAREHOUSES(?:\s+LIKE\s+'(?P<like>[^']*)')?": (
+                self._show_warehouses
+            ),
             rf"USE\s+ROLE\s+{NAMED}": self._use_role,
             rf"USE\s+WAREHOUSE\s+{NAMED}": self._use_warehouse,
             r"USE\s+SECONDARY\s+ROLES\s+\S+": self._nothing_to_do,
@@ -149,6 +152,32 @@ class RoleStatements:
         self._access.owners[thing] = session.role
         session.warehouse = name
         return done(f"Warehouse {name} successfully created.")
+
+    def _show_warehouses(
+        self, match: re.Match[str], session: Session, now: datetime
+    ) -> Answer:
+        """Those on which the role has any privilege. It wakes none."""
+        like = (match["like"] or "").upper()
+        seen = [
+            thing.name
+            for thing in self._access.owners
+            if thing.kind == "WAREHOUSE"
+            and like in {"", thing.name}
+            and self._access.has(session.role, Need("WAREHOUSE"), thing)
+        ]
+        until = self._account.suspends_at
+        return Answer(
+            columns=("name", "state", "type", "size"),
+            rows=[
+                (
+                    name,
+                    "STARTED" if now < until.get(name, now) else "SUSPENDED",
+                    "STANDARD",
+                    "X-Small",
+                )
+                for name in sorted(seen)
+            ],
+        )
 
     def _use_role(
         self, match: re.Match[str], session: Session, _now: datetime

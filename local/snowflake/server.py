@@ -27,7 +27,7 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -48,7 +48,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.snowflake.access_control import ADMINISTRATOR, Session
+from local.snowflake.access_control import ADMINISTRATOR, Asked, Session
 from local.snowflake.account import Account
 from local.snowflake.answers import Answer
 from local.snowflake.aws_side import SnowflakeAws
@@ -56,6 +56,7 @@ from local.snowflake.rewrite import Rewriting
 from local.snowflake.snapshot import SnowflakeSnapshot
 from local.snowflake.snowpipe import Snowpipe
 from local.snowflake.statements import Statements
+from local.snowflake.usage import UsageHistory
 
 # By import_module: the package has a function `server` of the same name, and neither
 # has types.
@@ -90,6 +91,11 @@ class EmbeddedAccount:
             connection=_server.shared_fs.duck_conn,
             translate=self._translate,
         )
+        self.usage = UsageHistory(
+            account=self.account, connection=_server.shared_fs.duck_conn.cursor()
+        )
+        self.usage.open()
+        self.snowpipe.loaded = self.usage.pipes_loaded
         self.statements = Statements(
             account=self.account, aws=aws, snowpipe=self.snowpipe
         )
@@ -155,13 +161,33 @@ class EmbeddedAccount:
             if not any(wanted in access.held_by(one) for one in user.roles):
                 return f"role {wanted} is not granted to user {name}"
         warehouse, database, schema = context
+        parameters = data.get("SESSION_PARAMETERS") or {}
+        assert isinstance(parameters, dict)
         return Session(
             user=name,
             role=wanted,
             warehouse=warehouse and warehouse.upper(),
             database=database,
             schema=schema,
+            query_tag=str(parameters.get("QUERY_TAG") or ""),
         )
+
+    def understand(self, command: str, session: Session, now: datetime) -> Answer | str:
+        """What it answers, or what fakesnow is to run; all of it is remembered."""
+        with self.lock:
+            asked = self.account.access.asked = Asked()
+            try:
+                answer: Answer | str | None = self.statements.answer(
+                    command, session, now
+                )
+                if answer is None:
+                    self.usage.shown(command, now)
+                    answer = self.rewriting.rewrite(command, session, now)
+            except ProgrammingError as error:
+                self.usage.record(command, session, asked, now, error=str(error.msg))
+                raise
+            self.usage.record(command, session, asked, now)
+        return answer
 
     def _aws_role(self, data: Json) -> str | None:
         if str(data.get("AUTHENTICATOR")) != "WORKLOAD_IDENTITY":
@@ -191,13 +217,9 @@ def hook(embedded: EmbeddedAccount) -> None:
         connection = cursor._conn  # noqa: SLF001 - fakesnow has no other way in
         session = embedded.sessions.get(connection, nobody)
         session.database, session.schema = connection.database, connection.schema
-        now = datetime.now(UTC)
-        with embedded.lock:
-            answer = embedded.statements.answer(command, session, now)
-            if answer is None:
-                command = embedded.rewriting.rewrite(command, session, now)
-        if answer is None:
-            return execute(cursor, command, *args, **kwargs)
+        answer = embedded.understand(command, session, datetime.now(UTC))
+        if isinstance(answer, str):
+            return execute(cursor, answer, *args, **kwargs)
         cursor._execute(_as_select(answer))  # noqa: SLF001 - fakesnow has no other way in
         return cursor
 
@@ -327,7 +349,11 @@ def application(embedded: EmbeddedAccount) -> Starlette:
         # Snowflake runs statements of one session side by side; here they share a
         # DuckDB connection, which refuses a second one instead of letting it wait.
         async with in_turn:
-            return cast("Response", await _server.query_request(request))
+            tagged = await _tagged(embedded, request)
+            try:
+                return cast("Response", await _server.query_request(request))
+            finally:
+                tagged()
 
     async def clock(request: Request) -> Response:
         embedded.set_clock(datetime.fromisoformat((await request.json())["now"]))
@@ -366,6 +392,20 @@ def application(embedded: EmbeddedAccount) -> Starlette:
             ),
         ]
     )
+
+
+async def _tagged(embedded: EmbeddedAccount, request: Request) -> Callable[[], None]:
+    """The session bears the tag of this statement until what is returned is called."""
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    tag = (json.loads(body).get("parameters") or {}).get("QUERY_TAG")
+    connection = _server.sessions.get(_server.to_token(request))
+    session = None if connection is None else embedded.sessions.get(connection)
+    if tag is None or session is None:
+        return lambda: None
+    before, session.query_tag = session.query_tag, str(tag)
+    return lambda: setattr(session, "query_tag", before)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -92,6 +92,12 @@ class StagedFile:
     received_at: datetime | None = None
 
 
+def _uncompressed(content: bytes) -> int:
+    """Bytes that are billed: text by its size uncompressed. A gzip ends with it."""
+    is_gzip = content.startswith(b"\x1f\x8b")
+    return int.from_bytes(content[-4:], "little") if is_gzip else len(content)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     insert: str
@@ -117,6 +123,8 @@ class Snowpipe:
         self._translate = translate
         self._prepared: dict[str, _Prepared] = {}
         self.last_received_at: datetime | None = None
+        self.loaded: list[tuple[str, datetime, int]] = []
+        """Of each file: its pipe, when, and its bytes, uncompressed."""
 
     def deliver(self, now: datetime, *, is_told: bool = True) -> int:
         """Take what was announced; how many files. Unless `is_told`, nothing was."""
@@ -178,6 +186,7 @@ class Snowpipe:
             return False
         if load.loaded:
             pipe.last_ingested_at, pipe.last_ingested_path = now, key
+            self.loaded.append((pipe.name, now, _uncompressed(content or b"")))
         return True
 
     def _owner_lacks(self, pipe: Pipe) -> str | None:

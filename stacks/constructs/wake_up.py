@@ -70,6 +70,7 @@ def wake_at(
     at: str,
     timezone: str,
     day_of_month: int | None = None,
+    day_of_week: str | None = None,
     says: Mapping[str, str],
     role: iam.Role,
     function: CatflapFunction,
@@ -77,13 +78,14 @@ def wake_at(
     dead_letters: sqs.IQueue,
 ) -> None:
     """A schedule of every day at `at` (`HH:MM`) on a zone's clock, or of one day of
-    every month.
+    every month or week (`MON`).
     """
     hour, minute = map(int, at.split(":"))
+    days = f"? * {day_of_week}" if day_of_week else f"{day_of_month or '*'} * ?"
     _schedule(
         scope,
         construct_id,
-        expression=f"cron({minute} {hour} {day_of_month or '*'} * ? *)",
+        expression=f"cron({minute} {hour} {days} *)",
         timezone=timezone,
         says=says,
         tried_for=Duration.hours(12),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     chromium = a_browser()
     with_packages()
     folder, now = tmp_path_factory.mktemp("pages"), datetime.now(UTC)
-    names = named(5)
+    names = named(5, columns={"email": {"type": "string", "personal": True}})
     late = some_facts(
         names,
         watches={"dataset_0000": a_watch("dataset_0000", is_late=True)},
         incidents={"dataset_0000": an_incident("dataset_0000")},
     )
+    late = replace(late, costs={"dataset_0000": "$0.42 in Snowflake"})
     pages = {
         "well": as_html(status_page(some_facts(names)), written_at=now),
         "late": as_html(status_page(late), written_at=now),
@@ -121,7 +123,9 @@ def test_a_card_says_what_is_late_and_leads_to_where_it_stopped(
     (card,) = seen["late"]
     for words in ("dataset_0000", "Late since", "Newest data", "not known yet"):
         assert words in card
-    assert {"Where it stopped", "Evidence", "Next step"} <= set(seen["openedByCard"])
+    told = {one.partition(" (")[0] for one in seen["openedByCard"]}
+    assert {"Where it stopped", "Evidence", "Next step"} <= told
+    assert {"Cost", "Personal columns"} <= told
 
 
 def test_hostile_texts_do_nothing(seen: dict[str, Any]) -> None:

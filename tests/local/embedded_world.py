@@ -22,6 +22,7 @@ from local.upstream import Upstream
 PULL = "lambdas.pull.handler.handle"
 FRESHNESS = "lambdas.freshness.handler.handle"
 REPAIR = "lambdas.repair.handler.handle"
+REPORTS = "lambdas.reports.handler.handle"
 
 
 @dataclass(kw_only=True)

@@ -6,11 +6,22 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lambdas.core.reports.estimate import A_CHECK, A_PULL
+from lambdas.core.reports.estimate import (
+    A_CHECK,
+    A_PULL,
+    MONTH,
+    PAGES_A_DAY,
+    PULL_GB,
+    SMALL_GB,
+    Assumptions,
+    monthly_cost,
+)
+from lambdas.core.sql import names
 from local.scenarios.replay import Diary, Replay, Told, flat_alarms
 from local.scenarios.story import Turn
 from tests.local.conftest import STORY_STARTS
-from tests.local.embedded_world import World
+from tests.local.embedded_world import REPORTS, World
+from tests.local.shell import Shell
 
 FLAT_THRESHOLD = timedelta(hours=4)
 """Three hours, and one until the rows of an hour are loaded."""
@@ -162,3 +173,128 @@ def test_what_an_estimate_says_of_a_pull_a_check_and_a_page_is_what_they_call(
     checks = host.usage("freshness")
     queries = checks.calls["dynamodb.Query"] / checks.invocations
     assert queries == pytest.approx(A_CHECK["dynamodb_reads"], rel=0.2)
+
+
+def test_an_estimate_of_the_day_agrees_with_the_day(
+    diary: Diary, embedded: World
+) -> None:
+    """Within a tenth: invocations, and GB-seconds by the time that was measured."""
+    del diary
+    host, project = embedded.stack.host, embedded.stack.project
+    pulls, checks = host.usage("pull"), host.usage("freshness")
+    days = (END - STORY_STARTS) / timedelta(days=1)
+    found = monthly_cost(
+        project.catalogue.datasets,
+        start=STORY_STARTS,
+        check_every=timedelta(minutes=project.environment.check_every_minutes),
+        assumed=Assumptions(
+            seconds_a_pull=pulls.seconds / pulls.invocations,
+            seconds_a_check=checks.seconds / checks.invocations,
+        ),
+    )
+    counts = found.frequencies
+    assert counts.pulls_a_day * days == pytest.approx(pulls.invocations, rel=0.1)
+    assert counts.checks_a_day * days == pytest.approx(checks.invocations, rel=0.1)
+    items = {line.item: line.quantity * days / MONTH for line in found.lines}
+    measured = pulls.seconds * PULL_GB + checks.seconds * SMALL_GB
+    # the repair function and the page take time of their own
+    others = counts.checks_a_day * days * 0.5 * checks.seconds / checks.invocations
+    pages = PAGES_A_DAY * days * (1 + counts.datasets / 100)
+    of_others = (others + pages) * SMALL_GB
+    assert items["lambda_gb_seconds"] - of_others == pytest.approx(measured, rel=0.1)
+
+
+# A week later: what the day has cost, and what became of access.
+
+MONDAY = STORY_STARTS.replace(hour=9) + timedelta(days=7)
+
+
+@pytest.fixture
+def later(diary: Diary, embedded: World) -> World:
+    del diary
+    embedded.now = MONDAY
+    embedded.stack.set_clock(MONDAY)
+    return embedded
+
+
+def test_the_week_says_what_woke_the_warehouse_and_for_whom(
+    later: World, shell: Shell
+) -> None:
+    code, week = shell.json("cost")
+    assert (code, week["simulated"], week["not_seen"]) == (0, True, [])
+    checks = later.stack.answers("freshness")
+    assert week["wake_ups"] >= sum(one["wake_ups"] for one in checks) > 0
+    assert week["wake_ups_before"] == 0
+    of_us = {"flights", "weather"}
+    shares = [one["wake_ups"] for one in week["by_dataset"].values()]
+    assert sum(shares) == pytest.approx(week["wake_ups"], abs=0.1)
+    assert of_us <= week["by_dataset"].keys()
+    billed = sum(one["credits"] for one in week["by_dataset"].values())
+    assert billed == pytest.approx(week["credits"], abs=0.001)
+    # a minute each at least, and little more
+    assert 1 <= week["credits"] * 60 / week["wake_ups"] <= 1.2
+    (grew,) = [one for one in week["more_than_before"] if one.startswith("flights")]
+    assert "checks for it woke" in grew
+    assert "0 the week before" in grew
+    _, out, _ = shell("cost")
+    assert out.startswith("Snowflake from 2013-01-01 to 2013-01-08 (simulated): ")
+
+
+def test_grants_by_hand_and_a_removed_role_are_found_and_their_person_by_choice(
+    later: World, shell: Shell
+) -> None:
+    project = later.stack.project.environment
+    table = names.raw_table(project.snowflake.database, "flights")
+    owner = project.snowflake.admin.role
+    account = later.stack.snowflake
+    account.administer(
+        ["CREATE ROLE CURIOUS", "CREATE ROLE LEFT_OVER", "CREATE USER MIA",
+         "GRANT ROLE CURIOUS TO USER MIA", f"GRANT ROLE {owner} TO USER ADMINISTRATOR"],
+        role="USERADMIN",
+    )  # fmt: skip
+    for role in ("CURIOUS", "LEFT_OVER"):
+        grant = f"GRANT SELECT ON TABLE {table} TO ROLE {role}"
+        account.administer([grant], role=owner)
+    later.stack.set_clock(MONDAY + timedelta(hours=1))
+    account.administer(["DROP ROLE LEFT_OVER"], role="USERADMIN")
+    later.now = MONDAY + timedelta(hours=6)
+    later.stack.set_clock(later.now)
+
+    code, week = shell.json("access", "--week")
+    assert code == 0
+    lines = [one[21:] for one in week["granted_and_removed"]]
+    assert f"granted: SELECT on RAW.FLIGHTS to role CURIOUS by role {owner}" in lines
+    assert (
+        "removed: SELECT on RAW.FLIGHTS from role LEFT_OVER; the role was removed"
+    ) in lines
+    assert "granted: role CURIOUS to user MIA by role USERADMIN" in lines
+    assert any("reads_queries" in one for one in week["not_seen"])
+    assert week["not_used_in_90_days"] == []
+
+    reporter = project.snowflake.report_login.role
+    account.administer(
+        [f"GRANT DATABASE ROLE SNOWFLAKE.GOVERNANCE_VIEWER TO ROLE {reporter}"]
+    )
+    _, week = shell.json("access", "--week")
+    assert week["not_seen"] == []
+    (by_hand,) = [one for one in week["granted_and_removed"] if "CURIOUS by" in one]
+    assert by_hand.endswith("typed by ADMINISTRATOR")
+    assert ("role CURIOUS may read or change data, and asked nothing") in week[
+        "not_used_in_90_days"
+    ]
+
+
+def test_the_function_tells_engineers_of_both_once_a_week(later: World) -> None:
+    event = {"report": "week", "due_at": MONDAY.isoformat()}
+    function = later.function(REPORTS)
+    answer = later.stack.host.invoke(function, event, now=later.now)
+    assert answer["notices"] >= 2
+    again = later.stack.host.invoke(function, event, now=later.now)
+    assert again["notices"] == 0
+    later.stack.topics.read()
+    later.check()
+    told = [mail.subject for mail in later.stack.topics.read()]
+    assert any(
+        one.startswith("Snowflake from 2013-01-01 to 2013-01-08") for one in told
+    )
+    assert any(one.startswith("Access from ") for one in told)

@@ -91,7 +91,9 @@ class CheckedTables:
         self._shape = shape
         pipe.on_loaded.append(self._look)
 
-    def query(self, statement: str, parameters: Sequence[object] = ()) -> Answer:
+    def query(
+        self, statement: str, parameters: Sequence[object] = (), **_: object
+    ) -> Answer:
         """One statement, which may go wrong."""
         del parameters
         name, do = self._understood(statement)

@@ -186,6 +186,7 @@ def test_a_teams_reports_are_made_at_their_time_on_its_clock(prod: Templates) ->
         "rate(15 minutes)",
         "cron(30 7 * * ? *)",
         "cron(30 7 1 * ? *)",
+        "cron(0 9 ? * MON *)",
     }
     for expression, report in (
         ("cron(30 7 * * ? *)", "digest"),
@@ -198,6 +199,8 @@ def test_a_teams_reports_are_made_at_their_time_on_its_clock(prod: Templates) ->
             "team": "data-eng",
             "due_at": SCHEDULED_TIME,
         }
+    weekly = found["cron(0 9 ? * MON *)"]
+    assert json.loads(weekly["Target"]["Input"])["report"] == "week"
 
 
 def test_prods_data_outlives_its_stack(prod: Templates) -> None:

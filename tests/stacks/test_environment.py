@@ -64,6 +64,46 @@ def test_a_fault_names_its_key(project: Path, old: str, new: str, told: str) -> 
     assert told in faults(project, old, new)
 
 
+def with_keys(project: Path, more: str = "") -> Path:
+    """The project, whose functions sign in to Snowflake with keys."""
+    dev = project / "environments" / "dev.yaml"
+    text = dev.read_text()
+    text = text.replace("workload_identity", "key_pair")
+    for who in ("ADMIN", "READER"):
+        text = text.replace(
+            f"role: CATFLAP_DEV_{who}",
+            f"role: CATFLAP_DEV_{who}, private_key_secret: k",
+        )
+    repairer = "  repairer: {user: R, role: R, private_key_secret: k}\n"
+    dev.write_text(text.replace("slack:", f"{repairer}{more}slack:", 1))
+    return project
+
+
+def test_with_keys_a_week_is_told_once_a_reporter_is_declared(project: Path) -> None:
+    environment, catalogue = read_project(with_keys(project), "dev")
+    assert not environment.snowflake.has_reporter
+    made = new_app(outdir=project / "out", context=UNBUNDLED)
+    add_stacks(made, environment=environment, catalogue=catalogue)
+    made.synth()
+    said = [
+        schedule["Properties"]["Target"]["Input"]
+        for part, _, schedule in read_templates(project / "out").resources(
+            "AWS::Scheduler::Schedule"
+        )
+        if part == "reports"
+    ]
+    assert said
+    assert not any('"week"' in one for one in said)
+
+
+def test_a_reporter_that_is_declared_needs_its_key(project: Path) -> None:
+    own = "  reporter: {user: Q, role: Q, private_key_secret: q}\n"
+    environment, _ = read_project(with_keys(project, own), "dev")
+    assert environment.snowflake.has_reporter
+    told = faults(project, ", private_key_secret: q", "")
+    assert "reporter.private_key_secret" in told
+
+
 def keys_of(model: type[BaseModel]) -> Iterator[str]:
     for key, field in model.model_fields.items():
         yield key

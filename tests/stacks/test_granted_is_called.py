@@ -116,8 +116,9 @@ NEVER_READ = {
     "warehouse": _SECRETS,
     # It shares the landing bucket's adapter, and drops no manifests.
     "repair": {*_SECRETS, "s3:DeleteObject"},
-    # It reads by the adapters that others write by.
+    # It reads by the adapters that others write by, and signs in as `warehouse` does.
     "reports": {
+        *_SECRETS,
         "dynamodb:BatchWriteItem",
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",

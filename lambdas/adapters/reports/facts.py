@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from lambdas.adapters.state.checks import CheckTable
+from lambdas.adapters.state.costs import CostTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue
@@ -90,6 +91,7 @@ def read_facts(
         days=days,
         loads=loads,
         checks={name: one for name, one in checked.items() if one is not None},
+        costs=CostTable(dynamodb=dynamodb, table=table).read(),
         pointers=pointers,
         simulated=simulated,
     )

@@ -296,6 +296,8 @@ const details = (at) => {
     full.checks.map((one) => [one[0], one[1], one[2], one[3], one[4] ? said(new Date(one[4] * 1000), "") : "–", one[5]]));
   list(cell, "Made from", full.from);
   list(cell, "Used by", full.by);
+  if (full.cost) list(cell, "Cost", [full.cost]);
+  if (full.personal) list(cell, `Personal columns (catflap access ${names[at]} says who sees them)`, full.personal);
   return row;
 };
 const toggle = (at, open) => {

@@ -208,6 +208,8 @@ def _full(details: EngineerDetails) -> Mapping[str, object]:
         "checks": [_check(one) for one in details.checks[:_CHECKS]],
         "from": details.made_from,
         "by": details.used_by,
+        **({"cost": details.cost} if details.cost else {}),
+        **({"personal": details.personal} if details.personal else {}),
     }
 
 

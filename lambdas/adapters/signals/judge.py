@@ -33,6 +33,7 @@ class Judged:
 
     `awaited_until` is set while a dataset waits for the first rows it ever gets.
     `is_remembered`: its table was not read; it is as the last check saw it.
+    `is_witnessed`: what landed told how new it is.
     """
 
     dataset: Dataset
@@ -41,6 +42,7 @@ class Judged:
     before: Watch | None
     awaited_until: datetime | None = None
     is_remembered: bool = False
+    is_witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,31 @@ class Judge:
         ]
         explained = self._explained(judged, self._collector.collect(late, now=now))
         return Judgement(judged=explained, unjudged=unjudged)
+
+    def by_landed(
+        self,
+        datasets: Sequence[Dataset],
+        watches: Mapping[str, Watch],
+        tables: Mapping[str, Table],
+        *,
+        now: datetime,
+    ) -> list[Judged]:
+        """A verdict on each by what landed, if all are on time; else none: their tables
+        are to be read.
+        """
+        judged = [
+            dataclasses.replace(
+                self._judged_by_age(one, tables[one.name], watches.get(one.name), now),
+                is_witnessed=True,
+            )
+            for one in datasets
+            if one.name in tables
+        ]
+        is_well = all(
+            item.verdict.state == "pass" and item.verdict.cause is None
+            for item in judged
+        )
+        return judged if len(judged) == len(datasets) and is_well else []
 
     def at_risk(
         self, watched: Sequence[tuple[Dataset, Watch]], *, now: datetime

@@ -91,7 +91,7 @@ class TableReader:
         """Whether the warehouse answered to the end."""
         try:
             try:
-                rows = self._ask(freshness_query(view, due))
+                rows = self._ask(freshness_query(view, due), due)
             except WarehouseUnreachable:
                 raise
             except WarehouseError as error:
@@ -119,7 +119,7 @@ class TableReader:
     ) -> None:
         """Ask for `names` at once; on an error, for each half, down to the one."""
         try:
-            rows = self._ask(text(names))
+            rows = self._ask(text(names), names)
         except WarehouseUnreachable:
             raise
         except WarehouseError as error:
@@ -158,14 +158,14 @@ class TableReader:
         for name in ahead:
             readings[name] = _filtered(readings[name], answers.get(name))
 
-    def _ask(self, statement: str) -> list[Row]:
+    def _ask(self, statement: str, names: Sequence[str]) -> list[Row]:
         if self.statements >= STATEMENTS:
             raise WarehouseUnreachable(
                 f"{STATEMENTS} statements were asked in one check, which is the limit; "
                 "look for the first error above"
             )
         self.statements += 1
-        return self._warehouse.query(statement)
+        return self._warehouse.query(statement, serves=names)
 
 
 def _batches(names: Sequence[str], size: int) -> list[Sequence[str]]:

@@ -25,6 +25,15 @@ class ShownGrants:
     unseen: list[str] = field(default_factory=list)
 
     def of(self, dataset: Dataset) -> list[ObjectGrant]:
+        """What is granted on a dataset's table and on what people read of it; who holds
+        those roles is followed.
+        """
+        found = self.on(dataset)
+        for grant in found:
+            self._follow(grant.to)
+        return found
+
+    def on(self, dataset: Dataset) -> list[ObjectGrant]:
         """What is granted on a dataset's table and on what people read of it."""
         is_dynamic = dataset.table.materialized == "dynamic_table"
         statements = (
@@ -33,16 +42,13 @@ class ShownGrants:
                 self.database, dataset.name, is_dynamic=is_dynamic
             ),
         )
-        found = [
+        return [
             ObjectGrant(
                 privilege=row["privilege"], on=row["name"], to=self._grantee(row)
             )
             for statement in statements
             for row in self._asked(statement, about=dataset.name)
         ]
-        for grant in found:
-            self._follow(grant.to)
-        return found
 
     def _follow(self, start: Grantee) -> None:
         waiting = [start]

@@ -34,7 +34,8 @@ def load_records(
     while True:
         page = min(PAGE, limit)
         rows = warehouse.query(
-            copy_history(database, dataset, since, until=until, limit=page)
+            copy_history(database, dataset, since, until=until, limit=page),
+            serves=[dataset],
         )
         records = [_record(row) for row in rows]
         known = len(found)

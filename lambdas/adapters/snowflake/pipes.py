@@ -37,6 +37,7 @@ class Pipes:
             state=str(said.get("executionState")),
             pending=pending if isinstance(pending, int) else 0,
             last_ingested=str(path).rpartition("/")[2] if path else None,
+            last_ingested_at=instant(said.get("lastIngestedTimestamp")),
             last_forwarded_at=instant(said.get("lastForwardedMessageTimestamp")),
             channel=str(channel) if channel else None,
         )

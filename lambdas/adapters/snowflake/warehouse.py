@@ -21,11 +21,11 @@ from lambdas.core.errors import (
 )
 from lambdas.core.ports import Secrets
 from lambdas.core.settings import SnowflakeSettings
+from lambdas.core.sql.account_usage import query_tag
 
 LOGIN_TIMEOUT_S = 30
 NETWORK_TIMEOUT_S = 60
 SOCKET_TIMEOUT_S = 60
-QUERY_TAG = "catflap"
 
 # Snowflake's own error numbers; the connector's begin at 250000
 # (https://docs.snowflake.com/en/user-guide/python-connector-api, "Error messages")
@@ -33,14 +33,20 @@ _DOES_NOT_EXIST = frozenset({2003, 2043})
 _NOT_ALLOWED = frozenset({3001, 3540, 606})  # 606: no warehouse this role may use
 _CANCELLED = frozenset({604, 630})  # aborted, or past the statement timeout
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class StatementCursor(Protocol):
     """What is used of the connector's cursor."""
 
-    def execute(self, command: str, params: Sequence[object] | None = None) -> object:
-        """Run a statement."""
+    def execute(
+        self,
+        command: str,
+        params: Sequence[object] | None = None,
+        *,
+        _statement_params: dict[str, str] | None = None,
+    ) -> object:
+        """Run a statement, with parameters of the session that hold for it alone."""
 
     @property
     def description(self) -> Sequence[Sequence[object]] | None:
@@ -97,7 +103,7 @@ class SnowflakeWarehouse:
 
     The connection is made by the first statement and kept for a warm function; one
     that Snowflake has forgotten meanwhile is made again, once. `statements` counts
-    what was sent.
+    what was sent. Each bears a tag that says what it is for, `purpose`.
     """
 
     def __init__(
@@ -106,8 +112,13 @@ class SnowflakeWarehouse:
         settings: SnowflakeSettings,
         secrets: Secrets,
         connector: Callable[[], Connect],
+        purpose: str = "command",
+        is_asleep: bool = False,
     ) -> None:
+        """`is_asleep`: the session has no warehouse, and so can wake none."""
         self._settings = settings
+        self._is_asleep = is_asleep
+        self._purpose = purpose
         self._secrets = secrets
         self._connector = connector
         self._connection: Connection | None = None
@@ -128,25 +139,34 @@ class SnowflakeWarehouse:
         threading.Thread(target=ahead, name="sign-in", daemon=True).start()
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self,
+        statement: str,
+        parameters: Sequence[object] = (),
+        *,
+        serves: Sequence[str] = (),
     ) -> list[tuple[object, ...]]:
-        """Run one statement with `?` binds and fetch its rows.
+        """Run one statement with `?` binds and fetch its rows. `serves` are the
+        datasets that it is about, for who asks later what it cost.
 
         Raises WarehouseUnreachable if nothing is known of what was asked,
         ObjectMissing, AccessRefused, or WarehouseError for every other refusal.
         """
-        return self.ask(statement, parameters)[1]
+        return self.ask(statement, parameters, serves=serves)[1]
 
     def ask(
-        self, statement: str, parameters: Sequence[object] = ()
+        self,
+        statement: str,
+        parameters: Sequence[object] = (),
+        *,
+        serves: Sequence[str] = (),
     ) -> tuple[list[str], list[tuple[object, ...]]]:
         """As `query`: the names of the columns, and the rows."""
         try:
-            return self._run(statement, parameters)
+            return self._run(statement, parameters, serves)
         except _SessionGone:
             self.close()
         try:
-            return self._run(statement, parameters)
+            return self._run(statement, parameters, serves)
         except _SessionGone as error:
             raise WarehouseUnreachable(str(error)) from error
 
@@ -158,13 +178,16 @@ class SnowflakeWarehouse:
                 connection.close()
 
     def _run(
-        self, statement: str, parameters: Sequence[object]
+        self, statement: str, parameters: Sequence[object], serves: Sequence[str]
     ) -> tuple[list[str], list[tuple[object, ...]]]:
         connection = self._connected()
         self.statements += 1
+        tag = {"QUERY_TAG": query_tag(self._purpose, serves)}
         try:
             with closing(connection.cursor()) as cursor:
-                cursor.execute(statement, tuple(parameters) or None)
+                cursor.execute(
+                    statement, tuple(parameters) or None, _statement_params=tag
+                )
                 names = [str(column[0]) for column in cursor.description or ()]
                 return names, [tuple(row) for row in cursor.fetchall()]
         except Exception as error:
@@ -185,7 +208,7 @@ class SnowflakeWarehouse:
                 account=settings.snowflake_account,
                 user=settings.snowflake_user,
                 role=settings.snowflake_role,
-                warehouse=settings.snowflake_warehouse,
+                warehouse=None if self._is_asleep else settings.snowflake_warehouse,
                 database=settings.snowflake_database,
                 client_session_keep_alive=False,
                 # It would ask the metadata services of three clouds, and STS, where it
@@ -196,7 +219,7 @@ class SnowflakeWarehouse:
                 socket_timeout=SOCKET_TIMEOUT_S,
                 paramstyle="qmark",
                 session_parameters={
-                    "QUERY_TAG": QUERY_TAG,
+                    "QUERY_TAG": query_tag(self._purpose),
                     "TIMEZONE": "UTC",
                     "CLIENT_TELEMETRY_ENABLED": False,
                 },
@@ -237,7 +260,7 @@ class SnowflakeWarehouse:
         parts = urlsplit(url)
         if parts.hostname is None or not (
             parts.scheme == "https"
-            or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+            or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         ):
             raise BadInput(
                 "SNOWFLAKE_ENDPOINT_URL must be an https URL, or http on loopback; "

@@ -29,6 +29,7 @@ from lambdas.adapters.state.items import (
     EVENT,
     FAILED,
     FRESHNESS,
+    GRANTS,
     OPEN,
     OUTBOX,
     PROBLEM,
@@ -222,6 +223,32 @@ class IncidentTable:
         self._writer.transact(
             [mark, *(self._put(_notice_item(notice)) for notice in notices)],
             refused=f"the {kind} of {team} for {day} was made by somebody else",
+        )
+
+    def remembered_grants(self) -> dict[str, list[str]]:
+        """The grants that were seen on each dataset, a line each."""
+        items = monitor_items(self._dynamodb, self._table, GRANTS)
+        return {
+            kind_and_name(item)[1]: [one["S"] for one in item["grants"]["L"]]
+            for item in items
+        }
+
+    def record_grants(
+        self, dataset: str, grants: Sequence[str], notices: Sequence[Notice]
+    ) -> None:
+        """Remember them, and put what is told of the change in the outbox.
+
+        Raises StateConflict if another check did so.
+        """
+        mark = self._put(
+            {
+                **monitor_key(GRANTS, dataset),
+                "grants": {"L": [{"S": one} for one in grants]},
+            }
+        )
+        self._writer.transact(
+            [mark, *(self._put(_notice_item(notice)) for notice in notices)],
+            refused=f"the grants on {dataset} were kept by another check",
         )
 
     def forget(self, datasets: Iterable[str]) -> None:

@@ -11,6 +11,9 @@
 ``MONITOR`` / ``SILENCE#<id>``                           a silence that a person began
 ``MONITOR`` / ``DIGEST#<team>``                          the day of its newest digest
 ``MONITOR`` / ``CAUSES#<team>``                          the same of its causes report
+``MONITOR`` / ``GRANTS#<name>``                          who may read what is personal
+``MONITOR`` / ``COSTS``                                  what datasets cost last week
+``MONITOR`` / ``PROOF``                                  that pipes need no warehouse
 
 What there is one of for each dataset, or more, is spread over partitions by a hash of
 its key: a partition takes 1,000 writes a second (DynamoDB), and an outage writes of all
@@ -46,6 +49,7 @@ REPORTS = frozenset({FAILED, EVENT})
 SILENCE = "SILENCE"
 DIGEST = "DIGEST"
 CAUSES = "CAUSES"
+GRANTS = "GRANTS"
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 

@@ -156,8 +156,10 @@ def watch_after(
     *,
     incident_id: str | None,
     awaited_until: datetime | None = None,
+    is_witnessed: bool = False,
 ) -> Watch:
-    """What to remember. A table that could not be read is remembered as it was.
+    """What to remember. A table that could not be read is remembered as it was;
+    `is_witnessed`: it was not, and what landed told how new it is.
 
     `awaited_until`: the dataset waits for its first rows, which are due then.
 
@@ -199,6 +201,9 @@ def watch_after(
         or (is_read and awaited_until is None),
         tally=_attained_after(dataset, signals, verdict, before),
         resumed_at=None if awaited_until is None else resumed_at(before, signals.now),
+        read_at=signals.now
+        if is_read and not is_witnessed
+        else (None if before is None else before.read_at),
     )
 
 

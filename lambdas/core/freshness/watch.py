@@ -29,8 +29,8 @@ class Watch:
     once rows were seen, or once the time for the first ones was over. `tally` is how
     late it has been. `at_risk`: it is on time, and has an incident all the same, which
     is looked after without its table. `ended_incident` is the newest that is over,
-    since `ended_at`. `resumed_at` is when it was first seen after a pause, until its
-    first rows since then are due.
+    since `ended_at`. `read_at` is when its table itself was read last. `resumed_at` is
+    when it was first seen after a pause, until its first rows since then are due.
     """
 
     dataset: str
@@ -52,6 +52,7 @@ class Watch:
     ended_at: datetime | None = None
     is_paused: bool = False
     resumed_at: datetime | None = None
+    read_at: datetime | None = None
 
     @property
     def seen_since(self) -> datetime:

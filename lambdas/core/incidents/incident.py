@@ -77,7 +77,7 @@ class NoticeKind(StrEnum):
     REPAIRED = "repaired"
     """What was wrong mended itself: no incident, told once."""
     DIGEST = "digest"
-    """A team's morning: no incident, once a day."""
+    """A report, such as a team's morning: no incident, once."""
     CAUSES = "causes"
     """What kept a team's data late over a month: no incident, once."""
 

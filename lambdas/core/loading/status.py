@@ -42,6 +42,7 @@ class PipeNow:
     state: str
     pending: int
     last_ingested: str | None = None
+    last_ingested_at: datetime | None = None
     last_forwarded_at: datetime | None = None
     channel: str | None = None
 

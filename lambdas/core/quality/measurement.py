@@ -36,7 +36,7 @@ class BatchMeasurement:
         self.values: dict[Key, Values] = {}
         self.errors: dict[Key, str] = {}
 
-    def ask(self, statement: str) -> list[Row]:
+    def ask(self, statement: str, serves: Sequence[str] = ()) -> list[Row]:
         """One statement. Raises WarehouseError, at once if there is no more to ask."""
         if self._down is not None:
             raise WarehouseUnreachable(self._down)
@@ -46,7 +46,7 @@ class BatchMeasurement:
             )
         self.statements += 1
         try:
-            return self._warehouse.query(statement)
+            return self._warehouse.query(statement, serves=serves)
         except StatementCancelled as error:
             self._cancelled += 1
             if self._cancelled >= CANCELLED:
@@ -64,7 +64,8 @@ class BatchMeasurement:
     def _measure(self, batch: Sequence[Branch]) -> None:
         """All at once; on an error each half, down to the one check that hurts."""
         try:
-            found = values_of(batch, self.ask(batch_query(batch)))
+            served = sorted({key[0] for branch in batch for key, _ in branch.checks})
+            found = values_of(batch, self.ask(batch_query(batch), served))
         except StatementCancelled as error:
             self._halve(batch, error)
         except WarehouseUnreachable as error:

@@ -71,7 +71,7 @@ A_REPAIR: Mapping[str, float] = {
 A_PAGE: Mapping[str, float] = {
     "scheduler": 1,
     "lambda_requests": 1,
-    "dynamodb_reads": 9,
+    "dynamodb_reads": 10,
     "s3_gets": 1,
     "s3_puts": 1,
     "kms_requests": 1,

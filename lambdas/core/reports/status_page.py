@@ -29,6 +29,7 @@ from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.quality.due import relations
 from lambdas.core.quality.release import added_delay
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
+from lambdas.core.reports.access_week import personal_columns
 from lambdas.core.reports.strip import bad_days, lasted, strip_of
 from lambdas.core.reports.text import plain_text, web_address
 from lambdas.core.schedule.expressions import expression, next_due
@@ -90,6 +91,8 @@ class PageFacts:
     loads: Mapping[str, CheckedLoad] = field(default_factory=dict)
     """What quality checks found in the newest load, by dataset."""
     checks: Mapping[str, DatasetChecks] = field(default_factory=dict)
+    costs: Mapping[str, str] = field(default_factory=dict)
+    """What each dataset cost in the last week, in a sentence."""
     pointers: Pointers = field(default_factory=Pointers)
     simulated: bool = False
 
@@ -127,6 +130,9 @@ class EngineerDetails:
     week: Attainment | None
     rows: int | None
     checks: tuple[QualityResult, ...]
+    cost: str | None
+    personal: tuple[str, ...]
+    """Columns that say something of a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,6 +479,8 @@ def _details(facts: PageFacts, name: str, bad: Sequence[Day]) -> EngineerDetails
         week=None if tally is None else attainment(tally, days=7, now=facts.now),
         rows=watch.row_count if watch else None,
         checks=checks.results if checks else (),
+        cost=_maybe(facts.costs.get(name)),
+        personal=tuple(personal_columns(facts.catalogue[name])),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lambdas.core.sql import access, loading, names
+from lambdas.core.sql.account_usage import ViewerRole, grant_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +33,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who works in the account for one environment, and where."""
+    """Who works in the account for one environment, and where. `reads_queries`: reports
+    may read what anybody in the account asked, to say who used what.
+    """
 
     admin: ServiceUser
     reader: ServiceUser
     repairer: ServiceUser
+    reporter: ServiceUser
     warehouse: str
     database: str
+    reads_queries: bool = False
 
     @property
     def users(self) -> tuple[ServiceUser, ...]:
-        """All three."""
-        return (self.admin, self.reader, self.repairer)
+        """All four."""
+        return (self.admin, self.reader, self.repairer, self.reporter)
 
     def bootstrap(self) -> Iterator[Step]:
         """What makes users, roles and warehouse. It may be run again."""
@@ -57,9 +62,9 @@ class Account:
             ),
         )
         yield Step(
-            why="Three roles: one makes and owns the objects, one reads, one repairs. "
-            "The first is granted to SYSADMIN, so that administrators can reach what "
-            "it owns.",
+            why="Four roles: one makes and owns the objects, one reads, one repairs, "
+            "one reads what the account was used for. The first is granted to "
+            "SYSADMIN, so that administrators can reach what it owns.",
             statements=(
                 "USE ROLE USERADMIN",
                 *(
@@ -81,7 +86,7 @@ class Account:
             ),
         )
         yield Step(
-            why="All three run statements on the warehouse.",
+            why="All four run statements on the warehouse.",
             statements=(
                 "USE ROLE SYSADMIN",
                 *(
@@ -89,6 +94,19 @@ class Account:
                     f"TO ROLE {names.identifier(one.role)}"
                     for one in self.users
                 ),
+            ),
+        )
+        viewers = [ViewerRole.USAGE, ViewerRole.SECURITY]
+        queries = "They do not read who asked what"
+        if self.reads_queries:
+            viewers.append(ViewerRole.GOVERNANCE)
+            queries = "They read the text of every query of the account"
+        yield Step(
+            why="Reports of cost and access read Snowflake's own views of usage and "
+            f"of grants, and no data. {queries} (reads_queries).",
+            statements=(
+                "USE ROLE ACCOUNTADMIN",
+                *grant_to(self.reporter.role, viewers),
             ),
         )
 

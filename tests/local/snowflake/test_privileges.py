@@ -250,19 +250,20 @@ def test_an_analyst_reads_by_the_database_role_and_not_the_raw_tables(
 
 
 def test_the_teardown_removes_all_that_the_bootstrap_made(world: World) -> None:
-    admin, reader, repairer = (
+    admin, reader, repairer, reporter = (
         ServiceUser(
             user=f"GONE_{which}",
             role=f"GONE_{which}",
             function="test",
             aws_role_arn="arn:aws:iam::1:role/a",
         )
-        for which in ("ADMIN", "READER", "REPAIRER")
+        for which in ("ADMIN", "READER", "REPAIRER", "REPORTER")
     )
     gone = Account(
         admin=admin,
         reader=reader,
         repairer=repairer,
+        reporter=reporter,
         warehouse="GONE_WH",
         database="GONE_DB",
     )

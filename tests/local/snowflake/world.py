@@ -27,25 +27,29 @@ DATABASE = "CATFLAP_TEST"
 ADMIN_ROLE = "CATFLAP_ADMIN"
 READER_ROLE = "CATFLAP_READER"
 REPAIRER_ROLE = "CATFLAP_REPAIRER"
+REPORTER_ROLE = "CATFLAP_REPORTER"
 ADMIN, READER, REPAIRER = "CATFLAP_DEPLOYER", "CATFLAP_WATCHER", "CATFLAP_MENDER"
+REPORTER = "CATFLAP_BOOKKEEPER"
 WAREHOUSE = "CATFLAP_WH"
 STARTED = datetime(2013, 1, 1, 5, tzinfo=UTC)
 
 
 def account(aws_role_arn: str) -> Account:
     """The account's users, who all sign in as one AWS role here."""
-    admin, reader, repairer = (
+    admin, reader, repairer, reporter = (
         ServiceUser(user=user, role=role, function="test", aws_role_arn=aws_role_arn)
         for user, role in (
             (ADMIN, ADMIN_ROLE),
             (READER, READER_ROLE),
             (REPAIRER, REPAIRER_ROLE),
+            (REPORTER, REPORTER_ROLE),
         )
     )
     return Account(
         admin=admin,
         reader=reader,
         repairer=repairer,
+        reporter=reporter,
         warehouse=WAREHOUSE,
         database=DATABASE,
     )

@@ -15,7 +15,7 @@ from lambdas.adapters.signals.judge import Judge
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Catalogue, Dataset, SqlModel
 from lambdas.core.diagnosis.evidence import DeployedSchedule, PullFacts
-from lambdas.core.diagnosis.signals import Deployment, Signals
+from lambdas.core.diagnosis.signals import Deployment, Signals, Table
 from lambdas.core.errors import (
     AccessRefused,
     ChannelDown,
@@ -27,6 +27,7 @@ from lambdas.core.errors import (
     WarehouseError,
 )
 from lambdas.core.freshness.assess import Limits, table_signals
+from lambdas.core.freshness.landed import READ_EVERY
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.human import Change, changed_by_hand
@@ -93,6 +94,8 @@ class House:
         self.sweep: Callable[[], object] = lambda: None
         self.has_time: Callable[[], bool] = lambda: True
         self.with_digest: frozenset[str] = frozenset()
+        self.landed: dict[str, Table] | None = None
+        """What landed tells of tables, if anything."""
         self.freshness = freshness or PROMISE
         self.datasets = [self._dataset(name) for name in tables]
         self.models: list[SqlModel] = []
@@ -168,7 +171,16 @@ class House:
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
             with_digest=self.with_digest,
+            witness=self._told,
         ).run(now=self.now)
+
+    def _told(
+        self, datasets: Sequence[Dataset], watches: Mapping[str, Watch], **_: object
+    ) -> Mapping[str, Table]:
+        known = self.landed or {}
+        read_at = (watches[one.name].read_at for one in datasets if one.name in watches)
+        is_read = all(at is not None and self.now - at < READ_EVERY for at in read_at)
+        return {one.name: known[one.name] for one in datasets if is_read and known}
 
     def age(self, name: str, age: timedelta) -> None:
         self.warehouse.tables[name] = FakeTable(self.now - age, self.now - age)

@@ -40,7 +40,7 @@ class FakeTables:
         self.models: list[str] = []
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         del parameters
         self.asked.append(statement)

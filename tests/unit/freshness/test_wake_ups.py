@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lambdas.core.dataset import Dataset
+from lambdas.core.diagnosis.signals import Table
 from lambdas.core.freshness.cost import SLEEPS_AFTER, USUAL_RUN, estimate
 from lambdas.core.reports.estimate import DAYS
 from tests.datasets import a_dataset
@@ -130,3 +131,50 @@ def test_a_thousand_hourly_datasets_wake_the_warehouse_thirty_times_a_day_at_mos
             hourly(1_003, **ages), start=MONDAY, days=1, check_every=MINUTES_5
         )
         assert told.wake_ups_a_day <= 30
+
+
+def landed(house: House, *, but: str | None = None) -> None:
+    """Each hour brings rows at once, and what landed tells so; `but` one stops."""
+    for name in house.warehouse.tables:
+        newest = house.now.replace(minute=0) - (
+            timedelta(hours=9) if name == but else timedelta()
+        )
+        house.warehouse.tables[name] = FakeTable(newest, newest)
+    house.landed = {
+        name: Table(
+            read="ok",
+            newest_event_at=table.newest,
+            newest_loaded_at=table.loaded,
+            row_count=1,
+        )
+        for name, table in house.warehouse.tables.items()
+        if isinstance(table, FakeTable)
+    }
+
+
+def test_what_landed_tells_that_all_is_on_time_and_a_table_is_read_once_a_day() -> None:
+    house = House(
+        {name: FakeTable(MONDAY) for name in ("d0", "d1", "d2")}, freshness=HOURLY
+    )
+    woken = []
+    house.now = MONDAY
+    while house.now < MONDAY + timedelta(days=3):
+        landed(house)
+        if house.check().statements:
+            woken.append(house.now)
+        house.now += MINUTES_5
+    assert house.told(house.sns) == []
+    assert len(woken) <= 4  # the first look, and one a day
+
+
+def test_what_landed_tells_nothing_of_what_is_late_its_table_is_read() -> None:
+    house = House({name: FakeTable(MONDAY) for name in ("d0", "d1")}, freshness=HOURLY)
+    house.now = MONDAY
+    landed(house)
+    house.check()
+    while house.now < MONDAY + timedelta(hours=4):
+        house.now += MINUTES_5
+        landed(house, but="d1")
+        is_read = house.check().statements > 0
+    assert is_read
+    assert {name for name, *_ in house.told(house.sns)} == {"d1"}

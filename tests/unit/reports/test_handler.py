@@ -43,6 +43,11 @@ def s3(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region}
     )
     known = ReportSettings(
+        snowflake_account="a",
+        snowflake_user="R",
+        snowflake_role="R",
+        snowflake_warehouse="W",
+        snowflake_database="D",
         state_table=table,
         landing_bucket=BUCKET,
         catalogue_key="x",

@@ -73,7 +73,7 @@ class FakeWarehouse:
         self.closed += 1
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         assert not parameters
         self.statements.append(statement)
@@ -258,7 +258,7 @@ def test_a_pipe_that_takes_anothers_place_loads_nothing_again() -> None:
 
     class Loaded(FakeWarehouse):
         def query(
-            self, statement: str, parameters: Sequence[object] = ()
+            self, statement: str, parameters: Sequence[object] = (), **_: object
         ) -> list[tuple[object, ...]]:
             if statement.startswith("SELECT 1 FROM CATFLAP_TEST.RAW.FLIGHTS "):
                 assert f"'/g{number}/'" in statement
@@ -476,7 +476,7 @@ def test_a_deploy_that_takes_longer_than_one_invocation_goes_on() -> None:
 
     class Slow(FakeWarehouse):
         def query(
-            self, statement: str, parameters: Sequence[object] = ()
+            self, statement: str, parameters: Sequence[object] = (), **_: object
         ) -> list[tuple[object, ...]]:
             clock.sleep(3.0 if "RAW" in statement else 0.0)
             return super().query(statement, parameters)
@@ -508,7 +508,7 @@ def test_an_sql_error_while_iam_spreads_is_waited_out() -> None:
         stumbles = 2
 
         def query(
-            self, statement: str, parameters: Sequence[object] = ()
+            self, statement: str, parameters: Sequence[object] = (), **_: object
         ) -> list[tuple[object, ...]]:
             if "VALIDATE_STORAGE" in statement and self.stumbles:
                 self.stumbles -= 1

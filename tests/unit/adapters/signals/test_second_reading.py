@@ -18,7 +18,7 @@ class WrongView(FakeWarehouse):
     has_tables = True
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         is_view = "CATFLAP.FRESHNESS_" in statement
         if not is_view and not self.has_tables:

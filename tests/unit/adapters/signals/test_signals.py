@@ -208,7 +208,7 @@ class OneAnswer:
         self.asked: list[str] = []
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         del parameters
         self.asked.append(statement)
@@ -239,7 +239,7 @@ class PipeAnswers:
         self._described = described
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         del parameters
         if not statement.startswith("DESC"):

@@ -67,7 +67,9 @@ def test_a_table_the_view_does_not_know_yet_is_asked_itself() -> None:
     known = reader(warehouse)
     answer = warehouse.query
 
-    def without_t1(statement: str, parameters: object = ()) -> list[tuple[object, ...]]:
+    def without_t1(
+        statement: str, parameters: object = (), **_: object
+    ) -> list[tuple[object, ...]]:
         rows = answer(statement)
         del parameters
         return rows[:1] if "FRESHNESS_" in statement else rows

@@ -21,7 +21,7 @@ class History:
         self.asked = 0
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         assert not parameters
         self.asked += 1

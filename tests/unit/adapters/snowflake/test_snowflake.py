@@ -20,6 +20,7 @@ from lambdas.core.errors import (
     WarehouseUnreachable,
 )
 from lambdas.core.settings import SnowflakeSettings
+from lambdas.core.sql.account_usage import LONGEST_TAG, served_by
 
 
 class FakeSecrets:
@@ -37,6 +38,7 @@ class FakeAccount:
         self.script = list(script)
         self.logins: list[dict[str, Any]] = []
         self.asked: list[tuple[str, Sequence[object] | None]] = []
+        self.tags: list[str] = []
         self.closed = 0
 
     def connect(self, **arguments: Any) -> FakeAccount:
@@ -49,8 +51,15 @@ class FakeAccount:
     def close(self) -> None:
         self.closed += 1
 
-    def execute(self, command: str, params: Sequence[object] | None = None) -> None:
+    def execute(
+        self,
+        command: str,
+        params: Sequence[object] | None = None,
+        *,
+        _statement_params: dict[str, str] | None = None,
+    ) -> None:
         self.asked.append((command, params))
+        self.tags.append((_statement_params or {}).get("QUERY_TAG", ""))
         if isinstance(self.script[0], Exception):
             raise self.script.pop(0)  # type: ignore[misc]  # checked a line above
 
@@ -109,6 +118,17 @@ def test_it_signs_in_once_with_its_aws_role_and_no_secret() -> None:
     assert not {"password", "private_key", "host"} & login.keys()
     assert account.asked == [("SELECT ?", (1,)), ("SELECT 2", None)]
     assert own.statements == 2
+
+
+def test_a_statement_says_what_it_is_for_and_whom_it_serves() -> None:
+    account = FakeAccount([], [])
+    own = warehouse(account)
+    own.query("SELECT 1", serves=["cats", "dogs"])
+    own.query("SELECT 2", serves=[f"a_long_name_{number}" for number in range(300)])
+    assert [served_by(tag) for tag in account.tags] == [("cats", "dogs"), 300]
+    assert all(len(tag) <= LONGEST_TAG for tag in account.tags)
+    assert served_by("of somebody else") is served_by(None) is None
+    assert served_by('{"app":"catflap","for":"command"}') == 0
 
 
 def test_a_key_pair_comes_from_the_secret() -> None:

@@ -177,6 +177,7 @@ def test_a_look_is_remembered_in_full() -> None:
         incident_id="cats-1",
         first_seen_at=NOW - HOUR,
         tally=watch.tally,
+        read_at=NOW,
     )
     assert watch.tally is not None
     assert after(signals(5)).first_seen_at == NOW

@@ -22,7 +22,7 @@ class FakeAnswers:
         self.asked: list[str] = []
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         del parameters
         self.asked.append(statement)
@@ -90,7 +90,7 @@ def test_a_warehouse_that_is_gone_is_asked_once() -> None:
 def test_what_is_no_finite_number_is_unknown() -> None:
     class Infinite(FakeAnswers):
         def query(
-            self, statement: str, parameters: Sequence[object] = ()
+            self, statement: str, parameters: Sequence[object] = (), **_: object
         ) -> list[tuple[object, ...]]:
             del statement, parameters
             return [(0, float("inf"))]

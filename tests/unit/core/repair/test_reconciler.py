@@ -143,7 +143,7 @@ class Snowflake:
         ]
 
     def query(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: str, parameters: Sequence[object] = (), **_: object
     ) -> list[tuple[object, ...]]:
         del parameters
         if statement.startswith("DELETE"):

@@ -28,6 +28,12 @@ ACCOUNT = Account(
         function="repair",
         aws_role_arn="arn:aws:iam::1:role/c",
     ),
+    reporter=ServiceUser(
+        user="bookkeeper",
+        role="reporter",
+        function="reports",
+        aws_role_arn="arn:aws:iam::1:role/d",
+    ),
     warehouse="wh",
     database="cats",
 )
@@ -37,7 +43,7 @@ TEXTS = [text for step in ACCOUNT.bootstrap() for text in step.statements]
 def test_an_administrator_makes_users_without_a_secret() -> None:
     assert not [text for text in TEXTS if "PASSWORD" in text]
     users = [text for text in TEXTS if text.startswith("CREATE USER")]
-    assert len(users) == 3
+    assert len(users) == 4
     for text in users:
         assert "TYPE = SERVICE" in text
         assert "WORKLOAD_IDENTITY = (TYPE = AWS ARN = 'arn:aws:iam::1:role/" in text
@@ -49,6 +55,20 @@ def test_the_admin_stands_below_sysadmin_and_may_make_no_roles() -> None:
     assert on_account == (
         "GRANT CREATE DATABASE, CREATE STORAGE INTEGRATION ON ACCOUNT TO ROLE ADMIN"
     )
+
+
+def test_reports_read_usage_and_grants_and_every_query_by_choice_only() -> None:
+    viewers = [text for text in TEXTS if "DATABASE ROLE SNOWFLAKE." in text]
+    assert viewers == [
+        "GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE REPORTER",
+        "GRANT DATABASE ROLE SNOWFLAKE.SECURITY_VIEWER TO ROLE REPORTER",
+    ]
+    chosen = [
+        text
+        for step in replace(ACCOUNT, reads_queries=True).bootstrap()
+        for text in step.statements
+    ]
+    assert "GRANT DATABASE ROLE SNOWFLAKE.GOVERNANCE_VIEWER TO ROLE REPORTER" in chosen
 
 
 def test_a_user_with_a_key_is_told_where_its_public_half_goes() -> None:

@@ -32,6 +32,7 @@ snowflake:
   admin: {user: A, role: A, private_key_secret: a}
   reader: {user: R, role: R, private_key_secret: r}
   repairer: {user: P, role: P, private_key_secret: p}
+  reporter: {user: Q, role: Q, private_key_secret: p}
 teams: {others: {}}
 """
 

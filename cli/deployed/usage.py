@@ -1,0 +1,108 @@
+"""What a deployed environment was used for, asked as its reporter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from urllib.parse import urlsplit
+
+from cli.deployed.environment import Deployed, now
+from cli.deployed.local import LOCAL
+from lambdas.adapters.secrets import SecretsManagerSecrets
+from lambdas.adapters.snowflake.access_history import AccessHistory
+from lambdas.adapters.snowflake.usage import AccountUsage
+from lambdas.adapters.snowflake.warehouse import (
+    LOOPBACK,
+    SnowflakeWarehouse,
+    snowflake_connector,
+)
+from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.errors import BadInput
+from lambdas.core.reports.access_week import WEEK, AccessFacts
+from lambdas.core.reports.cost_report import CostReport
+from lambdas.core.reports.estimate import MonthlyCost
+from lambdas.core.reports.usage import weeks
+
+
+def reporter(reached: Deployed) -> SnowflakeWarehouse:
+    """A session of the environment's reporter, unless the shell says who asks.
+
+    Raises BadInput where the reporter cannot sign in.
+    """
+    # The connector signs for a region, and asks only this variable for it.
+    os.environ.setdefault("AWS_REGION", reached.environment.region)
+    snowflake, said = reached.environment.snowflake, reached.settings
+    login = snowflake.report_login
+    own, theirs = (
+        {
+            "snowflake_user": one.user,
+            "snowflake_role": one.role,
+            "snowflake_private_key_secret": one.private_key_secret,
+        }
+        for one in (login, snowflake.reader)
+    )
+    settings = said.model_copy(
+        update={key: own[key] for key in own if getattr(said, key) == theirs[key]}
+    )
+    if settings.snowflake_user == login.user and not snowflake.has_reporter:
+        raise BadInput(
+            f"{login.user} cannot sign in: with `authenticator: key_pair` declare "
+            "`snowflake.reporter` in the environment's file, with its "
+            "`private_key_secret`"
+        )
+    return SnowflakeWarehouse(
+        settings=settings,
+        secrets=SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager")),
+        connector=snowflake_connector,
+        purpose="report",
+    )
+
+
+def _is_simulated(reached: Deployed) -> bool:
+    """Whether it is an embedded stack, which answers on loopback alone."""
+    url = reached.settings.snowflake_endpoint_url
+    on_loopback = url is not None and urlsplit(url).hostname in LOOPBACK
+    return reached.environment.name == LOCAL or on_loopback
+
+
+def usage_report(
+    reached: Deployed, catalogue: Catalogue, estimate: MonthlyCost
+) -> CostReport:
+    """The last whole week beside the one before. Raises NotReached,
+    WarehouseUnreachable.
+    """
+    known = reached.environment
+    with reached.reached(), closing(reporter(reached)) as source:
+        usage = AccountUsage(
+            source=source,
+            warehouse=known.snowflake.warehouse,
+            database=known.snowflake.database,
+            datasets=catalogue.datasets,
+            users=[one.user.upper() for one in known.snowflake_account.users],
+        )
+        earlier, last = weeks(now())
+        return CostReport(
+            before=usage.week(*earlier),
+            after=usage.week(*last),
+            estimate=estimate,
+            datasets=catalogue.datasets,
+            budgets=known.budgets,
+            credit_price=known.credit_price,
+            simulated=_is_simulated(reached),
+        )
+
+
+def access_week(reached: Deployed, datasets: Mapping[str, Dataset]) -> AccessFacts:
+    """What became of access in seven days. Raises NotReached, WarehouseUnreachable."""
+    known, at = reached.environment, now()
+    with reached.reached(), closing(reporter(reached)) as source:
+        return AccessHistory(source=source, database=known.snowflake.database).facts(
+            datasets,
+            since=at - WEEK,
+            now=at,
+            service_roles=frozenset(
+                one.role.upper() for one in known.snowflake_account.users
+            ),
+            simulated=_is_simulated(reached),
+        )
