@@ -18,11 +18,14 @@ from lambdas.core.quality.result import Release
 from lambdas.freshness.quality import QualityChecks
 from tests.checked import MemoryChecks
 from tests.soak.aws import DynamoDB
+from tests.soak.faults import Killed
 from tests.soak.snowpipe import Loaded, Snowpipe
 from tests.soak.world import LONGEST_PAUSE_S, World
 from tests.watched import MemoryIncidents
 
 HOURS = 6
+LONGEST_CHECK_S = 15 * 60
+"""Then its function is ended."""
 _CANDIDATE = re.compile(r"UNION SELECT '([^']+)'")
 _OF_RUN = re.compile(r"STARTSWITH\(_RUN_ID, '([^']+)'\)")
 _RECORDED = re.compile(r"\('cats', '([^']+)', (TRUE|FALSE), '([^']+)', '([^']+)'\)")
@@ -86,6 +89,7 @@ class CheckedTables:
         self.held: set[str] = set()
         self._passed: dict[str, int] = {}
         self._failed_s = -1e9
+        self.check_began_s = 0.0
         self._world = world
         self.pipe = pipe
         self._shape = shape
@@ -97,6 +101,8 @@ class CheckedTables:
         """One statement, which may go wrong."""
         del parameters
         name, do = self._understood(statement)
+        if self._world.now_s - self.check_began_s > LONGEST_CHECK_S:
+            raise Killed(name)
         if name == "measure" and self._cannot_run():
             self._failed_s = self._world.now_s
             self._world.counts["checks that could not run"] += 1
@@ -261,7 +267,12 @@ class Checker:
         before, self._checked_at = self._checked_at, now
         self._checks += 1
         is_awake = self._checks % 4 == 0  # freshness asks for something
-        checks.check(is_awake=is_awake, last_check_at=before, now=now)
+        outer, self.tables.check_began_s = self.tables.check_began_s, self._world.now_s
+        try:
+            checks.check(is_awake=is_awake, last_check_at=before, now=now)
+        finally:
+            # this one ran while another was paused
+            self.tables.check_began_s = outer
 
     def release(self) -> None:
         """A person shows a run that is held back."""

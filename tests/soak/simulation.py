@@ -403,7 +403,7 @@ class Simulation:
         world.counts["invocations"] += 1
         puller = Puller(
             **self._ports(clock),
-            source=self._source,
+            source=self._sources(),
             random=world.rng.randbytes,
             roll_over_bytes=self.shape.roll_over_bytes,
             budget=Budget(
@@ -495,6 +495,22 @@ class Simulation:
         if self.world.happens(Mishap.CLOCK_WRONG, 0.15):
             skew_s = self.world.rng.choice(_SKEWS_S)
         return WorldClock(self.world, skew_s=skew_s)
+
+    def _sources(self) -> Callable[[Dataset, Window], PageSource]:
+        """The pages of one invocation: a merged pull that leaves its place reads rows
+        again, which show once.
+        """
+        is_resumed = False
+
+        def source(dataset: Dataset, window: Window) -> PageSource:
+            nonlocal is_resumed
+            is_merged = dataset.write_disposition != "append"
+            if is_merged and is_resumed and window.position is None:
+                self.began_anew = True
+            is_resumed = window.position is not None
+            return self._source(dataset, window)
+
+        return source
 
     def _source(self, dataset: Dataset, window: Window) -> PageSource:
         reading = Reading(
