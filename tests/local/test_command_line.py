@@ -172,6 +172,7 @@ def test_what_a_deploy_uploads_is_where_the_templates_look_for_it(
         assert found == file.path.read_bytes(), file.name
 
 
+@pytest.mark.long
 def test_a_first_deploy_that_fails_is_rolled_back_and_the_second_succeeds(
     account: Account,
 ) -> None:
