@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import StateConflict, WarehouseError
+from lambdas.core.errors import StateConflict, WarehouseError, WarehouseUnreachable
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.incident import Recipient
@@ -58,6 +58,7 @@ class AccessWatch:
         routes: Routes,
         pointers: Pointers,
         every: timedelta,
+        has_time: Callable[[], bool],
     ) -> None:
         self._personal = [
             one for _, one in sorted(datasets.items()) if personal_columns(one)
@@ -67,13 +68,21 @@ class AccessWatch:
         self._routes = routes
         self._pointers = pointers
         self._every = every
+        self._has_time = has_time
 
-    def look(self, now: datetime) -> int:
-        """How many changes were told. Raises what the state raises."""
+    def look(self, now: datetime) -> Sequence[Notice]:
+        """What is told of changes, which stands in the outbox. Raises
+        WarehouseUnreachable, and what the state raises.
+        """
         if not self._personal:
-            return 0
+            return ()
         before = self._memory.remembered_grants()
-        return sum(self._look(one, before, now) for one in self._turn(now))
+        made: list[Notice] = []
+        for dataset in self._turn(now):
+            if not self._has_time():
+                break
+            made += self._look(dataset, before, now)
+        return made
 
     def _turn(self, now: datetime) -> Sequence[Dataset]:
         turns = -(-len(self._personal) // A_CHECK)
@@ -82,22 +91,24 @@ class AccessWatch:
 
     def _look(
         self, dataset: Dataset, before: Mapping[str, Sequence[str]], now: datetime
-    ) -> int:
+    ) -> Sequence[Notice]:
         try:
             lines = sorted(map(_line, self._shown(dataset)))
+        except WarehouseUnreachable:
+            raise  # so would be the next: each would be waited for in vain
         except WarehouseError as error:
             LOG.warning("could not see who may read %s: %s", dataset.name, error)
-            return 0
+            return ()
         old = before.get(dataset.name)
         if old is not None and list(old) == lines:
-            return 0
+            return ()
         notices = () if old is None else self._notices(dataset, old, lines, now)
         try:
             self._memory.record_grants(dataset.name, lines, notices)
         except StateConflict as conflict:
             LOG.warning("%s", conflict)
-            return 0
-        return bool(notices)
+            return ()
+        return notices
 
     def _notices(
         self,
@@ -122,10 +133,7 @@ class AccessWatch:
                 *([block("Removed", removed, listed=True)] if removed else []),
                 block("Personal columns", [personal]),
                 block("See all of it", [command]),
-                block(
-                    "Who did it",
-                    [WHO],
-                ),
+                block("Who did it", [WHO]),
             ),
         )
         return report_notices(

@@ -141,13 +141,13 @@ class FreshnessCheck:
         statements: Callable[[], int],
         has_time: Callable[[], bool],
         with_digest: Container[str] = frozenset(),
-        access: Callable[[datetime], object] = lambda _: None,
+        access: Callable[[datetime], Sequence[Notice]] = lambda _: (),
         witness: Witness = _nobody,
     ) -> None:
-        """`access` looks at who may read what is personal; `witness` tells how new
-        tables are that need not be read. `with_digest` are teams
-        whose stakeholders get a digest in the morning, in place of a line for each
-        dataset that is late. `sweep` completes runs that a
+        """`access` makes notices of who may read what is personal; `witness` tells how
+        new tables are that need not be read. `with_digest` are teams whose stakeholders
+        get a digest in the morning, in place of a line for each dataset that is late.
+        `sweep` completes runs that a
         crashed pull had recorded; `loads` makes notices of what was found about loads,
         `quality` of checks that fail; `statements` counts what the warehouse
         was asked so far; `has_time` says whether there is time to record one more
@@ -181,7 +181,6 @@ class FreshnessCheck:
     def run(self, *, now: datetime) -> CheckResult:
         """Check once. Raises only what leaves nothing half done: call it again."""
         asked_before = self._statements()
-        self._look_at_access(now)
         before = self._state.check_state()
         self._silences = before.silences
         # First what waits: whatever happens to this check, nobody waits for another.
@@ -212,7 +211,7 @@ class FreshnessCheck:
         of_us = self._self_checked(before, delivered.left, stuck, outcome, now)
         left = delivered.left
         sent = waited.delivered + delivered.delivered
-        if of_us:
+        if of_us := [*of_us, *self._looked_at_access(now)]:
             more = self._outbox.deliver([*left, *of_us])
             left, sent = more.left, sent + more.delivered
         self._state.checked(now)
@@ -232,12 +231,13 @@ class FreshnessCheck:
             swept=swept,
         )
 
-    def _look_at_access(self, now: datetime) -> None:
-        """First: what it puts in the outbox is delivered by this check."""
+    def _looked_at_access(self, now: datetime) -> Sequence[Notice]:
+        """Last: nobody who is late waits for it."""
         try:
-            self._access(now)
+            return self._access(now)
         except Exception:
             LOG.exception("could not see who may read what is personal")
+        return ()
 
     def _publish(self, kept: Sequence[KeptEvent]) -> None:
         """Publish what the bus refused before; what it refuses again waits on."""

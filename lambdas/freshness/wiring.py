@@ -66,7 +66,10 @@ def _secrets() -> SecretsManagerSecrets:
 
 
 def _access_watch(
-    known: FreshnessSettings, datasets: Mapping[str, Dataset], state: IncidentTable
+    known: FreshnessSettings,
+    datasets: Mapping[str, Dataset],
+    state: IncidentTable,
+    has_time: Callable[[], bool],
 ) -> AccessWatch:
     shown = ShownGrants(warehouse=_shows(), database=known.snowflake_database)
 
@@ -85,6 +88,7 @@ def _access_watch(
         routes=routes(known.secrets_of_channels),
         pointers=_pointers(known),
         every=timedelta(seconds=known.check_every_s),
+        has_time=has_time,
     )
 
 
@@ -111,6 +115,10 @@ def _shows() -> SnowflakeWarehouse:
 def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
     """The check for one invocation; `remaining` is the function's time that is left."""
     known = settings(FreshnessSettings)
+
+    def has_time() -> bool:
+        return remaining() > RESERVE + DELIVERY
+
     datasets = catalogue()
     clock = SystemClock()
     events = EventBus(events=client("events"), bus=known.event_bus)
@@ -167,12 +175,12 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
             state=state,
             routes=reached,
             events=events,
-            has_time=lambda: remaining() > RESERVE + DELIVERY,
+            has_time=has_time,
         ),
         statements=lambda: warehouse().statements,
-        has_time=lambda: remaining() > RESERVE + DELIVERY,
+        has_time=has_time,
         with_digest=known.zones_of_digests,
-        access=_access_watch(known, datasets.datasets, state).look,
+        access=_access_watch(known, datasets.datasets, state, has_time).look,
         witness=LandedWitness(
             runs=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
             pipes=Pipes(warehouse=_shows()),

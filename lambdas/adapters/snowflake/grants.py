@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import ObjectMissing, WarehouseError
+from lambdas.core.errors import (
+    ObjectMissing,
+    StatementCancelled,
+    WarehouseError,
+    WarehouseUnreachable,
+)
 from lambdas.core.reports.access import Grantee, ObjectGrant
 from lambdas.core.sql import grants_shown
 
@@ -17,7 +22,9 @@ MOST_ROLES = 2_000
 
 @dataclass(kw_only=True)
 class ShownGrants:
-    """Looks grants up; every role once. `unseen` says what could not be."""
+    """Looks grants up; every role once. `unseen` says what could not be. Raises
+    WarehouseUnreachable.
+    """
 
     warehouse: SnowflakeWarehouse
     database: str
@@ -77,6 +84,9 @@ class ShownGrants:
             self.unseen.append(f"{about}: not there, or not to be seen by this role")
             return
         except WarehouseError as error:
+            is_answered = not isinstance(error, WarehouseUnreachable)
+            if not is_answered and not isinstance(error, StatementCancelled):
+                raise  # each statement that follows would wait as long
             self.unseen.append(f"{about}: {error}")
             return
         names = [column.lower() for column in columns]

@@ -25,6 +25,7 @@ from lambdas.core.errors import (
     StuckRun,
     SweepIncomplete,
     WarehouseError,
+    WarehouseUnreachable,
 )
 from lambdas.core.freshness.assess import Limits, table_signals
 from lambdas.core.freshness.landed import READ_EVERY
@@ -94,6 +95,7 @@ class House:
         self.sweep: Callable[[], object] = lambda: None
         self.has_time: Callable[[], bool] = lambda: True
         self.with_digest: frozenset[str] = frozenset()
+        self.access: Callable[[datetime], Sequence[Notice]] = lambda _: ()
         self.landed: dict[str, Table] | None = None
         """What landed tells of tables, if anything."""
         self.freshness = freshness or PROMISE
@@ -171,6 +173,7 @@ class House:
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
             with_digest=self.with_digest,
+            access=self.access,
             witness=self._told,
         ).run(now=self.now)
 
@@ -394,6 +397,21 @@ def test_data_that_comes_in_quiet_time_is_a_recovery() -> None:
     house.age("cats", timedelta())
     house.check(MINUTES_5)
     assert house.state.open == {}
+
+
+def test_who_is_late_is_told_before_anybody_looks_at_access() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    quiet_upstream(house)
+    told: list[list[tuple[str, str, str]]] = []
+
+    def look(_: datetime) -> Sequence[Notice]:
+        told.append(house.told(house.sns))
+        raise WarehouseUnreachable("no answer")
+
+    house.access = look
+    house.check()
+    assert told == [house.told(house.sns)]
+    assert told[0]
 
 
 def test_slack_that_is_down_does_not_keep_mail_from_leaving() -> None:
