@@ -1,11 +1,12 @@
 """The function that hears the bus, and tells a lineage service in OpenLineage's words.
 
-The bus is the outbox. Each event is tried once: one that is lost costs nothing but a
-gap in somebody's picture, and nothing waits for it.
+The service is asked once for each event: one that is lost costs nothing but a gap in
+somebody's picture, and nothing waits for it.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -35,11 +36,17 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:
         database=known.snowflake_database,
         bucket=known.landing_bucket,
     )
-    endpoint = LineageEndpoint(
+    sent = endpoint().send(documents.of(event))
+    logger.info("sent", extra={"detail_type": event["detail-type"], "sent": sent})
+
+
+@cache
+def endpoint() -> LineageEndpoint:
+    """The service, its key and its connection, which a warm function keeps."""
+    known = settings(LineageSettings)
+    return LineageEndpoint(
         http=urllib3.PoolManager(),
         url=known.lineage_url,
         secrets=SecretsManagerSecrets(client=lambda: client("secretsmanager")),
         secret=known.lineage_secret,
     )
-    sent = endpoint.send(documents.of(event))
-    logger.info("sent", extra={"detail_type": event["detail-type"], "sent": sent})

@@ -16,6 +16,7 @@ from lambdas.lineage import handler
 from tests.api_server import Answer, Asked, serving
 from tests.datasets import a_dataset
 
+CACHES = (clients.client, environment.published, handler.endpoint)
 CONTEXT: Any = SimpleNamespace(aws_request_id="r-1")
 LOADED = {
     "detail-type": "dataset.loaded",
@@ -40,13 +41,16 @@ class Service:
 def service(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The function's surroundings, and who is told."""
     del aws
-    for cache in (clients.client, environment.published):
+    for cache in CACHES:
         cache.cache_clear()
     boto3.client("s3").create_bucket(Bucket="landing")
     boto3.client("s3").put_object(
         Bucket="landing",
         Key="catalogue/1.json",
         Body=catalogue_to_json(Catalogue(datasets={"cats": a_dataset()})).encode(),
+    )
+    boto3.client("secretsmanager").create_secret(
+        Name="lineage", SecretString='{"api_key": "CANARY"}'
     )
     found = Service()
     with serving(found) as api:
@@ -57,11 +61,12 @@ def service(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
             snowflake_account="ACME-MAIN",
             snowflake_database="DB",
             lineage_url=api.url,
+            lineage_secret="lineage",
         )
         for name, value in known.to_environment().items():
             monkeypatch.setenv(name, value)
         yield found
-    for cache in (clients.client, environment.published):
+    for cache in CACHES:
         cache.cache_clear()
 
 
@@ -76,3 +81,13 @@ def test_a_service_that_takes_nothing_is_asked_once(service: Service) -> None:
     handler.handle(LOADED, CONTEXT)
 
     assert service.jobs == ["load.cats"]
+
+
+def test_a_warm_function_reads_its_key_once(service: Service) -> None:
+    handler.handle(LOADED, CONTEXT)
+    boto3.client("secretsmanager").delete_secret(
+        SecretId="lineage", ForceDeleteWithoutRecovery=True
+    )
+    handler.handle(LOADED, CONTEXT)
+
+    assert service.jobs == (["load.cats"] * 2 + ["relation.cats"] * 2) * 2
