@@ -156,22 +156,23 @@ def write_week(due_at: datetime) -> dict[str, Any]:
         service_roles=frozenset(known.roles_of_ours),
         simulated=known.is_simulated,
     )
-    made = [
-        *cost.notices(routes=to, now=now),
-        *access_notices(access, routes=to, now=now),
-    ]
-    state.record_report(WEEK, NoticeKind.DIGEST, day, made)
     CostTable(dynamodb=client("dynamodb"), table=known.state_table).keep(
         cost.sentences()
     )
-    told = len(made)
+    told = 0
     for team, mark in cost.teams_near_their_budget().items():
         key, month = f"budget/{team}/{mark:.0%}", f"{due_at:%Y-%m}"
         if (state.report_day(key, NoticeKind.DIGEST) or "") < month:
             near = cost.budget_notices(team, routes=to, now=now)
             state.record_report(key, NoticeKind.DIGEST, month, near)
             told += len(near)
-    return {"notices": told}
+    made = [
+        *cost.notices(routes=to, now=now),
+        *access_notices(access, routes=to, now=now),
+    ]
+    # last: who is killed before it begins anew
+    state.record_report(WEEK, NoticeKind.DIGEST, day, made)
+    return {"notices": told + len(made)}
 
 
 def _cost(known: ReportSettings, due_at: datetime) -> CostReport:

@@ -11,12 +11,16 @@ import boto3
 import pytest
 
 from lambdas.adapters.channels.sns import document_of
+from lambdas.adapters.snowflake.access_history import AccessHistory
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import StateConflict
+from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.groups import batches_of
 from lambdas.core.incidents.incident import Ending
+from lambdas.core.incidents.message import Message
 from lambdas.core.incidents.notice import Notice
+from lambdas.core.reports.notices import report_notices
 from lambdas.core.settings import ReportSettings
 from lambdas.reports import handler, wiring
 from tests.aws import a_state_table
@@ -183,3 +187,49 @@ def test_a_digest_tells_of_every_incident_of_the_night(s3: Any) -> None:
     handler.handle(DIGEST, CONTEXT)
     (notice,) = waiting()
     assert "3 ended since yesterday" in notice.message.headline
+
+
+class NearItsBudget:
+    """What is used of a week's cost, of a team that is near the end of its budget."""
+
+    def notices(self, *, routes: Routes, now: datetime) -> tuple[Notice, ...]:
+        return report_notices("cost", Message(headline="cost"), routes=routes, now=now)
+
+    def sentences(self) -> dict[str, str]:
+        return {"cats": "$1.00"}
+
+    def teams_near_their_budget(self) -> dict[str, float]:
+        return {"data-eng": 0.8}
+
+    def budget_notices(
+        self, team: str, *, routes: Routes, now: datetime
+    ) -> tuple[Notice, ...]:
+        message = Message(headline=f"{team} is near its budget")
+        return report_notices(f"budget-{team}", message, routes=routes, now=now)
+
+
+@pytest.mark.parametrize("dies_after", [1, 2])
+def test_a_week_that_dies_between_two_writes_is_told_whole_and_once(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, dies_after: int
+) -> None:
+    del s3
+    monkeypatch.setattr(wiring, "_cost", lambda *_: NearItsBudget())
+    monkeypatch.setattr(wiring, "warehouse", lambda: None)
+    monkeypatch.setattr(AccessHistory, "facts", lambda *_, **__: None)
+    monkeypatch.setattr(wiring, "access_notices", lambda *_, **__: ())
+    record, writes = IncidentTable.record_report, iter(range(1, 100))
+
+    def dying(self: IncidentTable, *arguments: Any) -> None:
+        record(self, *arguments)
+        if next(writes) == dies_after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(IncidentTable, "record_report", dying)
+    week = {"report": "week", "due_at": "2026-11-30T09:30:00Z"}
+    with pytest.raises(KeyboardInterrupt):
+        handler.handle(week, CONTEXT)
+    handler.handle(week, CONTEXT)
+    assert sorted(one.message.headline for one in waiting()) == [
+        "cost",
+        "data-eng is near its budget",
+    ]
