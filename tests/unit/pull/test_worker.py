@@ -160,7 +160,7 @@ def test_the_runs_show_until_when_no_other_pull_of_the_dataset_begins(
 ) -> None:
     rig = Rig([ROW] if is_ours else Transient("503", kind=RunErrorKind.HTTP))
     if is_ours:
-        rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
+        rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]  # from now on
     for tries in range(1, MAX_TRIES):
         with suppress(OSError):
             rig.worker().work(a_delivery(tries=tries))
@@ -188,7 +188,7 @@ def test_refused_credentials_wait_for_a_person_not_for_the_queue() -> None:
 
 def test_a_fault_of_ours_is_raised_and_comes_again_soon() -> None:
     rig = Rig([ROW])
-    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]  # from now on
     with pytest.raises(OSError, match="no bucket"):
         rig.worker().work(a_delivery(tries=3))
     assert rig.queue.hidden_s[-1] == 240
@@ -208,7 +208,7 @@ def test_datasets_that_cannot_be_read_are_a_failed_pull_and_come_again() -> None
 
 def test_a_dataset_is_at_risk_before_its_message_is_a_dead_letter() -> None:
     rig = Rig([ROW])
-    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]  # from now on
     for tries in range(1, MAX_TRIES + 1):
         rig.clock.sleep(60)
         with pytest.raises(OSError, match="no bucket"):
@@ -295,7 +295,7 @@ def test_a_place_is_left_however_the_pull_ends() -> None:
     rig = Rig([ROW])
     rig.worker(places=Counted()).work(a_delivery())
     rig = Rig([ROW])
-    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]
+    rig.landing.put = rig.landing.open = _refuse  # type: ignore[method-assign,assignment]  # from now on
     with pytest.raises(OSError, match="no bucket"):
         rig.worker(places=Counted()).work(a_delivery())
     assert left == ["cats m1", "cats m1"]
