@@ -572,6 +572,22 @@ def test_an_offset_that_is_refused_behind_a_short_page_ends_the_pull(
         assert Pull(server, endpoint).records() == ROWS
 
 
+def test_an_offset_of_lines_that_is_refused_behind_a_short_page_ends_the_pull() -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        if at >= len(ROWS):
+            return Answer(status=416, body=b"offset out of range")
+        lines = (json.dumps(row) for row in ROWS[at : at + SIZE])
+        return Answer(body="\n".join(lines).encode())
+
+    with serving(app) as server:
+        endpoint = {
+            "paginator": {"type": "offset", "limit": SIZE},
+            "format": "jsonl",
+        }
+        assert Pull(server, endpoint).records() == ROWS
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
 def test_an_offset_that_is_refused_behind_a_full_page_is_an_error(status: int) -> None:
     def app(asked: Asked) -> Answer:
