@@ -30,6 +30,7 @@ from lambdas.core.loading.objects import LandedObjects, LoadRecord
 from lambdas.core.loading.repair import Problem, Repaired
 from lambdas.core.names import is_ours
 from lambdas.core.pull.run import DatasetState
+from lambdas.core.silences.silence import Silence
 from tests.memory import Faults
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -51,6 +52,7 @@ class MemoryIncidents:
         self.repaired: dict[str, Repaired] = {}
         self.failed: set[str] = set()
         self.events: dict[str, KeptEvent] = {}
+        self.silences: list[Silence] = []
 
     def keep_event(self, event: KeptEvent) -> None:
         self.events[event.event_id] = event
@@ -70,6 +72,7 @@ class MemoryIncidents:
             repaired=list(self.repaired.values()),
             failed=frozenset(self.failed),
             events=list(self.events.values()),
+            silences=list(self.silences),
             own={
                 name: self.all[incident_id]
                 for name, incident_id in self.open.items()

@@ -246,11 +246,11 @@ def _change(
 
 
 def _subject(name: str, *, datasets: Path, apis: Path, models: Path) -> IncidentContext:
-    if name.startswith(API):
-        return api_context(name, ())
     if name in OURS:
         return monitor_context() if name == MONITOR else loading_context()
     made = read_files(datasets, apis, models).sound if datasets.is_dir() else None
+    if name.startswith(API):
+        return api_context(name, made.datasets.values() if made is not None else ())
     if made is not None and name in made.models:
         return context_of(relations(made)[name])
     return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])

@@ -1,15 +1,17 @@
-"""Tells engineers of an API that rejects our credentials, once for all its datasets."""
+"""Tells engineers of an API that rejects our credentials, once for all of theirs."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from lambdas.adapters.signals.judge import Judged
+from lambdas.core.dataset import Dataset
 from lambdas.core.errors import StateConflict
 from lambdas.core.incidents.channels import Routes
+from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.incident import Incident, advance
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
@@ -23,14 +25,22 @@ from lambdas.core.incidents.verdicts.api import (
     without_engineers,
 )
 from lambdas.core.names import API
+from lambdas.core.silences.silence import Silence
 
 LOG = logging.getLogger("catflap.freshness.api_incidents")
 
 
 class ApiIncidents:
-    """One incident an API, beside those of its datasets."""
+    """One incident an API and owner, beside those of its datasets."""
 
-    def __init__(self, *, state: IncidentState, routes: Routes) -> None:
+    def __init__(
+        self,
+        *,
+        datasets: Collection[Dataset],
+        state: IncidentState,
+        routes: Routes,
+    ) -> None:
+        self._datasets = datasets
         self._state = state
         self._routes = routes
 
@@ -51,7 +61,7 @@ class ApiIncidents:
                 continue
             quiet |= {one.dataset.name for one in found}
             try:
-                made += self._advance(name, found, before, now)
+                made += self._advance(name, found, before, check_state.silences, now)
             except StateConflict as conflict:
                 LOG.warning("%s; the next check tells", conflict)
         return [_quiet(one) if one.dataset.name in quiet else one for one in judged], (
@@ -63,10 +73,20 @@ class ApiIncidents:
         name: str,
         rejected: Sequence[Rejected],
         before: Incident | None,
+        silences: Sequence[Silence],
         now: datetime,
     ) -> Sequence[Notice]:
         verdict = api_verdict(name, rejected)
-        transition = advance(before, verdict, now=now)
+        transition = advance(
+            before,
+            verdict,
+            now=now,
+            is_silenced=bool(rejected)
+            and all(
+                context_of(one.dataset).is_silenced(silences, CAUSE, now)
+                for one in rejected
+            ),
+        )
         after = transition.incident
         if after is None:
             return ()
@@ -84,7 +104,7 @@ class ApiIncidents:
         made = notices(
             dataclasses.replace(transition, incident=after),
             verdict,
-            subject=api_context(name, rejected),
+            subject=api_context(name, self._datasets),
             routes=self._routes,
             now=now,
         )

@@ -38,7 +38,6 @@ from lambdas.core.freshness.watch import (
 )
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import (
-    IncidentContext,
     context_of,
     removed_context,
     with_late,
@@ -61,7 +60,7 @@ from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
 from lambdas.core.quality.due import relations
 from lambdas.core.schedule.zones import last_morning
-from lambdas.core.silences.silence import Silence, holding
+from lambdas.core.silences.silence import Silence
 from lambdas.freshness.api_incidents import ApiIncidents
 from lambdas.freshness.models import ModelPromises
 from lambdas.freshness.outbox import Outbox
@@ -161,7 +160,9 @@ class FreshnessCheck:
         self._routes = routes
         self._self_check = self_check
         self._risks = Risks(judge=judge, datasets=catalogue.datasets)
-        self._apis = ApiIncidents(state=state, routes=routes)
+        self._apis = ApiIncidents(
+            datasets=catalogue.datasets.values(), state=state, routes=routes
+        )
         self._sweep = sweep
         self._loads = loads
         self._quality = quality
@@ -405,7 +406,7 @@ class FreshnessCheck:
             before,
             verdict,
             now=now,
-            is_silenced=self._is_silenced(subject, verdict.cause, now),
+            is_silenced=subject.is_silenced(self._silences, verdict.cause, now),
             newest_at=newest_of(dataset, item.signals.table),
             still_old=passes_only_for_quiet(item.signals, verdict),
             inhibited_by=inhibited.by.get(dataset.name),
@@ -448,19 +449,6 @@ class FreshnessCheck:
             watch=kept,
         )
         return None, told
-
-    def _is_silenced(
-        self, subject: IncidentContext, cause: str | None, now: datetime
-    ) -> bool:
-        held = holding(
-            self._silences,
-            dataset=subject.dataset,
-            team=subject.team,
-            api=subject.api,
-            cause=cause,
-            now=now,
-        )
-        return held is not None
 
     def _earlier(self, watch: Watch | None) -> Incident | None:
         """The dataset's last incident that is over. One that was open at the last look

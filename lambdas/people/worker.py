@@ -151,7 +151,7 @@ class PeopleWorker:
         if name in ours:
             return ours[name]()
         if name.startswith(API):
-            return api_context(name, ())
+            return api_context(name, self._catalogue.datasets.values())
         dataset = relations(self._catalogue).get(name)
         return removed_context(name) if dataset is None else context_of(dataset)
 

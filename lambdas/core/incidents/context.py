@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from lambdas.core.dataset import Api, Dataset, Freshness, Period
 from lambdas.core.freshness.attainment import LATES, AttainmentState, Late, Usual
 from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.names import LOADING, MONITOR
+from lambdas.core.silences.silence import Silence, holding
 from lambdas.core.text.count import counted
 
 
@@ -38,6 +41,20 @@ class IncidentContext:
                 return self.stakeholders_at
             case _:
                 return None
+
+    def is_silenced(
+        self, silences: Iterable[Silence], cause: str | None, now: datetime
+    ) -> bool:
+        """Whether nobody is to hear of it with that cause, for now."""
+        held = holding(
+            silences,
+            dataset=self.dataset,
+            team=self.team,
+            api=self.api,
+            cause=cause,
+            now=now,
+        )
+        return held is not None
 
 
 def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentContext:

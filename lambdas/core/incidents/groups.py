@@ -18,6 +18,8 @@ from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_word
 from lambdas.core.incidents.message import Block, Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.quality import WORDS as OF_CHECKS
+from lambdas.core.names import OURS, is_ours
+from lambdas.core.text.count import counted
 
 TOGETHER_FROM = 2
 """So many notices that say the same leave as one."""
@@ -87,7 +89,10 @@ def _is_by_owner(channel: str) -> bool:
 
 
 def _story(notice: Notice) -> tuple[str, ...]:
-    return notice.channel, notice.audience.value, notice.incident_id
+    """What is told in the order in which it came: a later incident of a dataset is not
+    told before the end of an earlier one.
+    """
+    return notice.channel, notice.audience.value, notice.dataset or notice.incident_id
 
 
 _ALONE = frozenset(
@@ -103,7 +108,7 @@ _ALONE = frozenset(
 
 def _stands_alone(notice: Notice) -> bool:
     """Systems want each, and each promise has a time of its own."""
-    is_own = notice.kind in _ALONE
+    is_own = notice.kind in _ALONE or notice.dataset in OURS
     known = CHANNELS.get(notice.channel)
     is_alone = known is not None and known.pages_only
     return notice.audience is Recipient.SYSTEMS or is_own or is_alone
@@ -152,18 +157,31 @@ def _rank(notice: Notice) -> tuple[int, bool, datetime, str]:
 def _together(group: list[Notice]) -> Message:
     first = group[0]
     worst = min(group, key=_rank)
+    if is_ours(first.dataset):
+        return _of_owners(group, worst)
     names = list(dict.fromkeys(item.dataset for item in sorted(group, key=_rank)))
     page = "[page] " if any(notice.page for notice in group) else ""
     why = in_plain_words(first.cause).rstrip(".") if first.cause else ""
     if first.shared is not None and first.audience is Recipient.ENGINEERS:
         why += f" ({first.shared})"
     return Message(
-        headline=f"{page}{len(names)} datasets {_what(first)}"
+        headline=f"{page}{counted(len(names), 'dataset')} {_what(first)}"
         + (f": {why}" if why and first.kind is not NoticeKind.RESOLVED else ""),
         blocks=(
             block("The worst first", _lines(sorted(group, key=_rank)), listed=True),
             *_more(names),
             Block(label="The first of them", lines=(worst.message.headline,)),
+            *worst.message.blocks,
+        ),
+    )
+
+
+def _of_owners(group: list[Notice], worst: Notice) -> Message:
+    """An API of several owners, where all read one message."""
+    return Message(
+        headline=f"{worst.message.headline} (one of {len(group)} owners)",
+        blocks=(
+            block("Owners", _lines(sorted(group, key=_rank)), listed=True),
             *worst.message.blocks,
         ),
     )

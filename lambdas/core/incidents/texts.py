@@ -166,6 +166,8 @@ def _also(code: str) -> str:
 
 def one_line(audience: Recipient, incident: Incident, subject: IncidentContext) -> str:
     """Where many stand in one message: since when, when it is expected, whose it is."""
+    if subject.dataset.startswith(API):
+        return f"{_owner(subject)}: {incident.headline}"
     is_known = incident.expected_at is not None
     expected = f"expected {_expected(incident, subject)}" if is_known else ""
     if incident.resolved_at is not None:

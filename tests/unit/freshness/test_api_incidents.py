@@ -5,8 +5,11 @@ from __future__ import annotations
 from lambdas.core.errors import RunErrorKind
 from lambdas.core.incidents.document import document
 from lambdas.core.names import API
+from lambdas.core.silences.silence import Silence
+from tests.datasets import a_dataset
 from tests.unit.freshness.test_check import (
     MINUTES_5,
+    PROMISE,
     House,
     failed_pull,
     fresh,
@@ -73,3 +76,81 @@ def test_it_ends_when_the_last_of_them_is_pulled_and_its_end_is_told_once() -> N
     assert house.state.open == {}
     last = house.sns.batches[-1].message.headline
     assert last.startswith("the API at 127.0.0.1:1 is well again")
+
+
+def of_two_teams() -> House:
+    house = House({name: fresh() for name in NAMES})
+    owners = {"cats": "air", "dogs": "air", "owls": "sea"}
+    house.datasets = [
+        a_dataset(
+            name=name,
+            freshness=PROMISE,
+            owner={"team": team, "slack": f"#{team}-eng", "mention": f"@{team}-oncall"},
+        )
+        for name, team in owners.items()
+    ]
+    house.check()
+    return house
+
+
+def test_each_owner_hears_of_the_api_in_its_own_channel_with_its_own_datasets() -> None:
+    house = of_two_teams()
+    house.datasets.append(
+        a_dataset(
+            name="eels", freshness=PROMISE, owner={"team": "sea", "slack": "#sea-eng"}
+        )
+    )
+    house.warehouse.tables["eels"] = fresh()
+    house.check()
+    for name in ("cats", "dogs", "owls", "eels"):
+        failed_pull(house, name, RunErrorKind.AUTH)
+    house.check(MINUTES_5)
+    told = {
+        one.address: one
+        for batch in house.slack.batches
+        for one in batch.notices
+        if one.dataset.startswith(API)
+    }
+    assert set(told) == {"#air-eng", "#sea-eng"}
+    for address, mine, theirs in (
+        ("#air-eng", ("cats", "dogs", "air"), ("owls", "eels", "sea")),
+        ("#sea-eng", ("owls", "eels", "sea"), ("cats", "dogs", "air")),
+    ):
+        said = str(told[address].message)
+        assert all(word in said for word in mine)
+        assert not any(word in said for word in theirs)
+    (together,) = [
+        one.message for one in house.sns.batches if one.first.dataset.startswith(API)
+    ]
+    assert together.headline.endswith("2 datasets, 0 late (one of 2 owners)")
+
+
+def test_an_owner_with_one_dataset_hears_of_that() -> None:
+    house = of_two_teams()
+    for name in NAMES:
+        failed_pull(house, name, RunErrorKind.AUTH)
+    house.check(MINUTES_5)
+    told = [name for name, _ in to_engineers(house)]
+    assert sorted(name[:5] for name in told) == [API, "owls"]
+
+
+def test_a_silence_of_all_its_datasets_silences_it_and_ends() -> None:
+    house = of_two_teams()
+    until = house.now + 2 * HOUR
+    held = Silence(
+        silence_id="s1",
+        by="mia",
+        why="their restart",
+        starts_at=house.now,
+        until=until,
+        ends_at=until,
+        api="127.0.0.1:1",
+    )
+    house.state.silences = [held]
+    for name in NAMES:
+        failed_pull(house, name, RunErrorKind.AUTH)
+    house.check(MINUTES_5)
+    assert to_engineers(house) == []
+    house.check(2 * HOUR)
+    told = {name[:5] for name, _ in to_engineers(house)}
+    assert told - {"_moni"} == {API, "owls"}

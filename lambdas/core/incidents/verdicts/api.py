@@ -1,15 +1,15 @@
-"""An API that rejects our credentials: one incident, with the datasets it concerns.
+"""An API that rejects our credentials: one incident an owner, with its datasets.
 
-Fifty datasets of one API meet the same refusal, each at its next pull. Engineers hear
-of the API once, and the datasets' own incidents are kept without them; those who use
-the data hear of each dataset that is late.
+Fifty datasets of one API meet the same refusal, each at its next pull. Their engineers
+hear of the API once, each owner's of its own datasets, and the datasets' incidents are
+kept without them; those who use the data hear of each dataset that is late.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -35,14 +35,15 @@ class Rejected:
 
 
 def api_name(dataset: Dataset) -> str | None:
-    """The name under which the incident of a dataset's API stands: its host, and which
-    of its credentials. None: it has no API.
+    """The name under which the incident of a dataset's API stands: its host, which of
+    its credentials, and whose engineers hear of it. None: it has no API.
     """
-    client = dataset.source.client
+    client, owner = dataset.source.client, dataset.owner
     if not isinstance(client, Api):
         return None
     auth = "" if client.auth is None else client.auth.model_dump_json()
-    which = hashlib.blake2b(auth.encode(), digest_size=3).hexdigest()
+    told_apart_by = "\n".join((auth, owner.team, owner.slack or ""))
+    which = hashlib.blake2b(told_apart_by.encode(), digest_size=3).hexdigest()
     return f"{API}{urlsplit(client.base_url).netloc}.{which}"
 
 
@@ -80,15 +81,19 @@ def without_engineers(verdict: Verdict) -> Verdict:
     return dataclasses.replace(verdict, page=False, tell=tell)
 
 
-def api_context(name: str, rejected: Sequence[Rejected]) -> IncidentContext:
-    """The API as people speak of it, and whose its datasets are."""
-    teams: Mapping[str, None] = dict.fromkeys(
-        sorted(one.dataset.owner.team for one in rejected)
-    )
+def api_context(name: str, datasets: Iterable[Dataset]) -> IncidentContext:
+    """The API as people speak of it, and whose datasets it concerns; of `datasets`, the
+    others do not count.
+    """
+    owners = [one.owner for one in datasets if api_name(one) == name]
+    mentions = dict.fromkeys(sorted(filter(None, (one.mention for one in owners))))
     return IncidentContext(
         dataset=name,
         description=f"the API at {host_of(name)}",
         promise="those of its datasets",
         timezone="UTC",
-        team=", ".join(teams) or "whoever runs catflap",
+        team=owners[0].team if owners else "whoever runs catflap",
+        engineers_at=owners[0].slack if owners else None,
+        mention=" ".join(mentions) or None,
+        api=host_of(name),
     )
