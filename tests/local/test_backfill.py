@@ -27,7 +27,7 @@ DAYS = 8
 END = datetime(2013, 1, 1 + DAYS, tzinfo=UTC)
 STARTS = END + timedelta(hours=1)
 WINDOW = ["--from", "2013-01-01T00:00:00Z", "--to", f"{END:%Y-%m-%d}T00:00:00Z"]
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def _is_running(pid: int) -> bool:
 
 
 def _ended(pid: int) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while _is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not _is_running(pid)

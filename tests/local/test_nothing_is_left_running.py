@@ -17,7 +17,7 @@ import pytest
 from local.stack import ROOT
 from tests.local.embedded_world import pids_alive
 
-PATIENCE_S = 10.0
+PATIENCE_S = 120.0
 
 PROGRAM = """
 import json, subprocess, sys

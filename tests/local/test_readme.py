@@ -47,7 +47,7 @@ def project(tmp_path: Path) -> Iterator[tuple[Path, str]]:
             path.write_text(path.read_text().replace(PORT, port))
         yield tmp_path, port
         api.terminate()
-        assert api.wait(timeout=30) == 130
+        assert api.wait(timeout=120) == 130
 
 
 @pytest.mark.long

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -41,18 +40,16 @@ def test_the_spread_is_the_same_in_every_process_and_release() -> None:
     assert spread == [2, 2, 2, 0]
 
 
-def test_a_thousand_datasets_synth_in_half_a_minute_and_fit_their_stacks(
+def test_a_thousand_datasets_fit_their_stacks(
     tmp_path: Path,
 ) -> None:
     names = [f"dataset_{number}" for number in range(998)]
     # To the CDK these two would be one, were they at a stack's top level.
     catalogue = catalogue_of([*names, "a_b", "ab"])
     environment, _ = read_project(app.ROOT, "prod")
-    started = time.monotonic()
     many = new_app(outdir=tmp_path, context=UNBUNDLED)
     add_stacks(many, environment=environment, catalogue=catalogue)
     many.synth()
-    took_s = time.monotonic() - started
     templates = read_templates(tmp_path)
     schedules = Counter(
         resource["Properties"]["Name"]
@@ -63,7 +60,6 @@ def test_a_thousand_datasets_synth_in_half_a_minute_and_fit_their_stacks(
     assert max(len(one["Resources"]) for one in templates.by_part.values()) <= 450
     sizes = [path.stat().st_size for path in tmp_path.glob("*.template.json")]
     assert max(sizes) < 1_000_000  # CloudFormation's limit of a template
-    assert took_s < 30
 
 
 def test_one_dataset_more_is_a_schedule_and_the_catalogue(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from local.aws.cloud import Cloud
 from local.snowflake.process import EmbeddedSnowflake
 from tests.local.snowflake.world import World
 
-GONE_AFTER_S = 15.0
+GONE_AFTER_S = 120.0
 
 
 @pytest.fixture

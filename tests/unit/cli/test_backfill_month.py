@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +52,9 @@ schedule: {rate: 1 hour}
 
 
 class Flights:
-    """January and two days of February, by the hour they left."""
+    """January and two days of February, by the hour they left. Whoever asks for the day
+    `stopped_at` is interrupted, and what is asked for after that is sent slowly.
+    """
 
     def __init__(self) -> None:
         until = datetime(2013, 2, 3, tzinfo=UTC)
@@ -62,10 +65,22 @@ class Flights:
             orjson.dumps(dict(zip(NAMES, row.values, strict=True))) for row in rows
         ]
         self._hours = [str(row.values[-1]) for row in rows]
+        self.stopped_at = "9"
+        self.asking: Future[subprocess.Popen[bytes]] = Future()
+        self._is_stopped = False
+
+    def stop(self, day: str) -> None:
+        """Whoever asks for a day from this one on, once."""
+        self.stopped_at, self._is_stopped, self.asking = day, False, Future()
 
     def __call__(self, asked: Asked) -> Answer:
         query = asked.query
         since, before = query.get("since", ""), query.get("before", "9")
+        if self._is_stopped:
+            time.sleep(0.2)
+        elif since >= self.stopped_at:
+            self._is_stopped = True
+            self.asking.result(600).send_signal(signal.SIGINT)
         first = bisect.bisect_left(self._hours, since) + int(query.get("at", 0))
         last = bisect.bisect_left(self._hours, before)
         at = int(query.get("at", 0)) + PAGE
@@ -140,25 +155,23 @@ def test_a_month_that_was_interrupted_lands_whole_and_once_beside_live_pulls(
     rig: Rig,
 ) -> None:
     assert run(["pull", "flights", "--to", rig.landing, *rig.options]) == 0
-    before, live = rig.state(), len(rig.files())
+    before = rig.state()
     assert before.cursor.value == "2013-02-02T23:00:00Z"
 
     stopped = 0
-    for wanted in (6, 16):
+    for day in ("2013-01-07", "2013-01-20"):
+        rig.flights.stop(day)
         process = rig.backfilling()
-        deadline = time.monotonic() + 60
-        while len(rig.files()) < live + wanted and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        rig.flights.asking.set_result(process)
+        out, err = process.communicate(timeout=600)
         assert (process.returncode, b"Traceback" in err) == (130, False), err
         assert b"the same command goes on" in err
         document = json.loads(out)
         assert stopped < document["landed"] < 31
         stopped = document["landed"]
 
-    out, err = rig.backfilling().communicate(timeout=120)
+    rig.flights.stop("9")
+    out, err = rig.backfilling().communicate(timeout=600)
     document = json.loads(out)
     assert (document["status"], document["landed"]) == ("succeeded", 31), err
     upstream = Counter(orjson.dumps(orjson.loads(row)) for row in rig.flights.rows)
@@ -167,6 +180,6 @@ def test_a_month_that_was_interrupted_lands_whole_and_once_beside_live_pulls(
     assert rig.state() == before
 
     files = sorted(rig.files())
-    out, _ = rig.backfilling().communicate(timeout=120)
+    out, _ = rig.backfilling().communicate(timeout=600)
     assert json.loads(out) == document
     assert sorted(rig.files()) == files

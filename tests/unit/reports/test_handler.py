@@ -81,10 +81,10 @@ def test_a_tick_writes_the_page_which_no_browser_keeps(s3: Any) -> None:
 
 def test_of_many_changes_at_once_those_that_are_shown_write_nothing(s3: Any) -> None:
     del s3
-    before = datetime.now(UTC) - timedelta(minutes=1)
+    before = datetime.now(UTC) - timedelta(hours=1)
     assert handler.handle(a_change(before), CONTEXT)["datasets"] == 1
     assert handler.handle(a_change(before), CONTEXT)["datasets"] == 0
-    later = datetime.now(UTC) + timedelta(minutes=1)
+    later = datetime.now(UTC) + timedelta(hours=1)
     assert handler.handle(a_change(later), CONTEXT)["datasets"] == 1
 
 

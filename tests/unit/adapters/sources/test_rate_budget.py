@@ -7,8 +7,8 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,50 +109,68 @@ def test_two_who_share_wait_for_each_other(store: BucketStore) -> None:
     assert times[-1] - times[0] == pytest.approx(9 * 0.55, abs=0.2)
 
 
+class SeenClock(SystemClock):
+    """Keeps what it last said: by that a budget let a request go, however long a busy
+    machine takes to note it.
+    """
+
+    def __init__(self) -> None:
+        self.seen_s = 0.0
+
+    def now(self) -> datetime:
+        now = super().now()
+        self.seen_s = now.timestamp()
+        return now
+
+
 @pytest.mark.long
-def test_four_threads_stay_within_one_budget_and_use_it() -> None:
+def test_four_threads_stay_within_one_budget() -> None:
     limit, store = RateLimit(requests=50), MemoryBuckets()
     times: list[float] = []
 
     def work() -> None:
-        budget = a_budget(store, limit)
-        ends_at = time.time() + 2
-        while time.time() < ends_at:
-            budget.wait(within_s=10)
-            times.append(time.time())
+        clock = SeenClock()
+        budget = a_budget(store, limit, clock)
+        for _ in range(30):
+            budget.wait(within_s=900)
+            times.append(clock.seen_s)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most_in_a_window(times, 1.0) <= 50
-    assert len(times) >= 60
+    assert len(times) == 4 * 30
+    assert most_in_a_window(sorted(times), 1.0) <= 50
     assert len(store.stored) == 1
 
 
 WORKER = """
-import random, sys, time
+import random, sys
 from pathlib import Path
 from cli.one_machine.rate_files import RateFiles
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.rate_budget import SharedBudget
 from lambdas.core.dataset import RateLimit
+class SeenClock(SystemClock):
+    def now(self):
+        self.seen = super().now()
+        return self.seen
+clock = SeenClock()
 budget = SharedBudget(
     key="k", limit=RateLimit(requests=50), store=RateFiles(folder=Path(sys.argv[1])),
-    clock=SystemClock(), random=random.random,
+    clock=clock, random=random.random,
 )
 print("ready", flush=True)
 sys.stdin.readline()
-ends_at = time.time() + 2
-while time.time() < ends_at:
-    budget.wait(within_s=10)
-    print(time.time())
+for _ in range(30):
+    budget.wait(within_s=900)
+    print(clock.seen.timestamp())
 """
 
 
 @pytest.mark.long
-def test_four_processes_stay_within_one_budget_and_use_it(tmp_path: Path) -> None:
+def test_four_processes_stay_within_one_budget(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen(  # noqa: S603 - this interpreter, and the text above
             [sys.executable, "-c", WORKER, str(tmp_path)],
@@ -169,12 +187,11 @@ def test_four_processes_stay_within_one_budget_and_use_it(tmp_path: Path) -> Non
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     times = [float(line) for output in outputs for line in output.splitlines()]
-    assert all(outputs)
-    assert most_in_a_window(times, 1.0) <= 50
-    assert len(times) >= 50
+    assert len(times) == 4 * 30
+    assert most_in_a_window(sorted(times), 1.0) <= 50
 
 
 class Moody:
