@@ -30,6 +30,7 @@ from lambdas.core.pull.window import Window
 from lambdas.core.records.json_path import find
 from lambdas.core.records.primary_key import UNLOOKED, Keyed
 from lambdas.core.records.projection import Projection
+from lambdas.core.text.count import counted
 
 _ONE_KIND: tuple[set[type], ...] = ({str}, {int}, {float})
 _FARTHEST_ZONE = timedelta(hours=14)
@@ -81,6 +82,7 @@ class NewRows:
         self._order = CursorOrder.of(incremental)
         self._values = _cursor_reader(incremental.cursor_path)
         self._limit = limit
+        self._stood_at, self._asked_from = position.value, window.start
         furthest = reached or position
         try:
             self._start = self._bound(window.start)
@@ -136,32 +138,30 @@ class NewRows:
         if self._cursor is None or self._newest_came is None or self._came_from_start:
             return None
         return (
-            f"upstream was asked from {self._shown_start} on and sent {self._came:,} "
-            f"rows, all of them older (the newest {shown(self._newest_came[1])}), so "
-            "none is new. If that is not as it should be, look whether the API filters "
-            f"by `{self._incremental.cursor_path}` and reads the value as it is "
-            f"written; {self._set_back}"
+            f"upstream was asked from {shown(self._asked_from)} on and sent "
+            f"{counted(self._came, 'row')}, none of them new: the newest "
+            f"({shown(self._newest_came[1])}) is older. If that is not as it should "
+            f"be, look whether the API filters by `{self._incremental.cursor_path}` "
+            f"and reads the value as it is written; {self._set_back}"
         )
 
     def _cursor_after_now(self) -> str | None:
         if self._cursor is None or not self._is_ahead(self._cursor):
             return None
         return (
-            f"the cursor stands at {self._shown_start}, which is after now: rows that "
-            f"are dated before it are not asked for; {self._set_back}"
+            f"the cursor stands at {shown(self._stood_at)}, which is after now: rows "
+            f"that are dated before it are not asked for; {self._set_back}"
         )
 
     def _like_an_epoch(self) -> str | None:
         """A number is no time unless that is declared, and may be one all the same."""
-        if self._best is None or self._best[0] != "number" or self._limit is None:
+        if self._start is None or self._best is None or self._limit is None:
+            return None
+        if self._best[0] != "number":
             return None
         now_s = self._limit.timestamp()
-        first = (
-            self._incremental.initial_value if self._start is None else self._start[1]
-        )
         for least, unit, name in _EPOCHS:
-            is_like_one = first is not None and least <= float(first) <= now_s * unit
-            if is_like_one and self._best[1] > now_s * unit:
+            if least <= self._start[1] <= now_s * unit < self._best[1]:
                 return (
                     f"the cursor has moved to {shown(self._best_value)}, which as a "
                     "count since 1970 is after now. If it is one, declare "
@@ -169,10 +169,6 @@ class NewRows:
                     f"cursor never passes now; {self._set_back}"
                 )
         return None
-
-    @property
-    def _shown_start(self) -> str:
-        return shown(self._best_value if self._start is None else self._start[1])
 
     @property
     def _set_back(self) -> str:
@@ -288,7 +284,7 @@ class NewRows:
 
     def _touches_edge(self, verdicts: Verdicts) -> bool:
         """Whether a row may be one that was seen before: each is looked at."""
-        return not self._edge.is_empty and any(
+        return any(
             key is not None and self._edge.may_hold(key, self._start)
             for _, key in verdicts.values()
         )

@@ -59,11 +59,6 @@ class Edge:
         """Whether exactly this row was seen by an earlier pull."""
         return self._hash(record) in self._seen
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no row that comes can have been seen before."""
-        return not self._seen
-
     def moved_on(self) -> None:
         """The cursor has moved: what stood at it can come no more."""
         self._at_edge.clear()

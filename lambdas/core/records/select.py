@@ -188,7 +188,7 @@ def _best(
 def _holds(array: msgspec.Raw, first_bytes: bytes) -> bool:
     """Whether the array's first element (or its end) begins with one of these."""
     inside = bytes(memoryview(array)[1:256]).lstrip()[:1]
-    return inside != b"" and inside in first_bytes
+    return inside in first_bytes
 
 
 def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]:

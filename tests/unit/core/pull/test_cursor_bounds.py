@@ -12,7 +12,7 @@ from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.pull import edge
 from lambdas.core.pull.cursor import NewRows
 from lambdas.core.pull.run import CursorPosition
-from lambdas.core.pull.window import plan_window
+from lambdas.core.pull.window import Window, plan_window
 from tests.datasets import a_dataset, incremental
 
 
@@ -85,6 +85,15 @@ def test_without_the_declared_order_from_the_cursor_on_nothing_is_cut(
     new = new_rows(5, **keys)
     new.keep(rows(8, 10), page=1)
     assert not new.can_stop_here
+
+
+def test_a_pull_that_has_met_no_cursor_is_not_cut() -> None:
+    for new in (
+        new_rows(row_order="asc", on_cursor_value_missing="exclude"),
+        new_rows(initial_value=5, row_order="asc", on_cursor_value_missing="exclude"),
+    ):
+        new.keep(rows(None), page=1)
+        assert not new.can_stop_here
 
 
 # where it ends -----------------------------------------------------------------------
@@ -229,6 +238,64 @@ def test_a_row_after_now_is_remembered_with_its_day() -> None:
     (ahead,) = (one for one in new.position.edge if len(one) == 20)
     assert int.from_bytes(ahead[:4]) == datetime(2013, 1, 9, tzinfo=UTC).toordinal()
     assert new.position.value == "2013-01-01T12:00:00Z"
+
+
+MISSING = (
+    ", in the row with id 2, is missing or null; set on_cursor_value_missing to "
+    "`include` or `exclude` if that is as it should be"
+)
+NO_ORDER = (
+    ", in the row with id 2, is not usable: [1] is not a cursor value; accepted: a "
+    "number or a text"
+)
+OTHER_KIND = (
+    ", in the row with id 2, is a date ('2013-01-01'), but it was a number; if the API "
+    "has changed, `catflap reset cats --cursor VALUE` sets the cursor back"
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (rows(6, None), MISSING),
+        (rows(6, [1]), NO_ORDER),
+        (rows(6, "2013-01-01"), OTHER_KIND),
+        ([b"[1]"], " cannot be read: Expected `object`, got `array` - at `$[0]`"),
+    ],
+    ids=["missing", "without an order", "of another kind", "unreadable"],
+)
+def test_a_cursor_that_is_no_good_is_told_in_full(page: list[bytes], said: str) -> None:
+    with pytest.raises(Terminal) as refused:
+        new_rows(5).keep(page, page=4)
+    assert refused.value.kind is RunErrorKind.SCHEMA
+    assert str(refused.value) == f"page 4: the cursor `at` of cats{said}"
+
+
+@pytest.mark.parametrize(
+    ("key", "where"),
+    [
+        (["id", "at"], ', in the row with id 1 and at "2013-01-01",'),
+        (["id", "none"], ", in the row with id 1 and none ,"),
+        ([], ""),
+    ],
+)
+def test_a_row_is_told_by_all_of_its_key(key: list[str], where: str) -> None:
+    dataset = a_dataset(
+        source=incremental(), primary_key=key, write_disposition="append"
+    )
+    position = CursorPosition(value=5)
+    new = NewRows(dataset=dataset, position=position, window=Window(start=5))
+    with pytest.raises(Terminal) as refused:
+        new.keep(rows("2013-01-01"), page=1)
+    assert f"cats{where} is a date" in str(refused.value)
+
+
+def test_a_dataset_without_a_cursor_has_no_new_rows() -> None:
+    source = incremental()
+    del source["endpoint"]["incremental"]
+    dataset = a_dataset(source=source, write_disposition="replace")
+    with pytest.raises(BadInput, match=r"^cats declares no incremental$"):
+        NewRows(dataset=dataset, position=CursorPosition(), window=Window())
 
 
 def test_two_kinds_on_one_page_are_told_in_full() -> None:

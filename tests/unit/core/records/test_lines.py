@@ -8,8 +8,14 @@ import re
 import pytest
 
 from lambdas.core.errors import Terminal
+from lambdas.core.records import select
 from lambdas.core.records.documents import MAX_RECORD_BYTES, Document
-from lambdas.core.records.select import COMMON, detect_selector, select_records
+from lambdas.core.records.select import (
+    COMMON,
+    detect_selector,
+    parted,
+    select_records,
+)
 
 BREAKS = ["\n", "\r\n", "\r"]
 
@@ -141,3 +147,107 @@ def test_what_holds_no_records_is_shown() -> None:
     assert str(refused.value) == (
         'expected an array or an object of records, got a string: `"abc"`'
     )
+
+
+EMPTY = (
+    "expected records, got an empty object; if an answer without records looks like "
+    "this, ignore it with response_actions, or set data_selector: $"
+)
+NOT_THERE = (
+    "the data_selector `rows` matches nothing: the answer is an object with `items`, "
+    "`total`"
+)
+ARRAYS = (
+    "`rows` should hold objects, one a record; it holds an array: `[1]` (ask the API "
+    "for rows as objects, as Datasette's _shape=objects does)"
+)
+SEVERAL = (
+    "several arrays of objects could be the records: `cats`, `dogs`; name one as "
+    "data_selector"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "selector", "said"),
+    [
+        (b"{}", None, EMPTY),
+        (
+            b'"x"',
+            None,
+            'expected an array or an object of records, got a string: `"x"`',
+        ),
+        (b'{"items":[{"a":1}],"total":1}', "rows", NOT_THERE),
+        (b"[1]", None, "`$` should hold objects, one a record; it holds a number: `1`"),
+        (b'{"rows":[[1]]}', None, ARRAYS),
+        (b'{"cats":[{"a":1}],"dogs":[{"b":1}]}', None, SEVERAL),
+    ],
+)
+def test_what_holds_no_records_is_told_in_full(
+    body: bytes, selector: str | None, said: str
+) -> None:
+    with pytest.raises(Terminal) as refused:
+        select_records(Document(body), selector)
+    assert str(refused.value) == said
+
+
+def test_records_that_moved_after_the_first_page_are_told_in_full() -> None:
+    with pytest.raises(Terminal) as refused:
+        select_records(Document(b'{"cats":[{"a":1}]}'), found="data.rows")
+    assert str(refused.value) == (
+        "the records stood in `data.rows` on the first page, and are not there now: "
+        "the answer is an object with `cats`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "selector"),
+    [
+        ([{"page": 1}, [{"id": 1}]], "[1]"),
+        ([{"page": 1}, {"of": 2}, [{"id": 1}]], "[2]"),
+        ([{"page": 1}, {"of": 2}, {"at": 3}, [{"id": 1}]], "$"),
+        ([[{"id": 1}]], "$"),
+        ([[{"id": 1}], [{"id": 2}]], "$"),
+        ([{"page": 1}, 3, [{"id": 1}]], "$"),
+    ],
+)
+def test_one_array_among_two_or_three_elements_beside_objects_holds_the_records(
+    document: object, selector: str
+) -> None:
+    found = detect_selector(Document(json.dumps(document).encode()))
+    assert found.removeprefix("$") == selector.removeprefix("$")
+
+
+@pytest.mark.parametrize("name", ["columns", "fields", "headers", "schema"])
+def test_columns_have_one_of_these_names(name: str) -> None:
+    document = {name: ["id", "at"], "rows": [[1, 2], [3, 4]]}
+    found = select_records(Document(json.dumps(document).encode()), "rows")
+    assert [json.loads(one) for one in found] == [
+        {"id": 1, "at": 2}, {"id": 3, "at": 4},
+    ]  # fmt: skip
+
+
+def test_rows_that_are_given_long_names_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = Document(b'{"columns":["id","at"],"rows":[[1,2],[3,4]]}')
+    monkeypatch.setattr(select, "MAX_NAMED_BYTES", 20)
+    assert len(select_records(document)) == 2
+    monkeypatch.setattr(select, "MAX_NAMED_BYTES", 19)
+    with pytest.raises(Terminal) as refused:
+        select_records(document)
+    assert str(refused.value) == (
+        "2 rows by 2 long names are more than 19 bytes; ask for smaller pages"
+    )
+
+
+def test_an_array_that_begins_with_many_spaces_is_still_one() -> None:
+    body = b'{"cats":[' + b" " * 300 + b'{"id":1}],"ids":[1]}'
+    assert select_records(Document(body)) == [b'{"id":1}']
+
+
+def test_what_is_no_object_is_parted_from_the_records() -> None:
+    assert parted([b'{"a":1}', b"null", b'{"b":1}', b"3"]) == (
+        [b'{"a":1}', b'{"b":1}'], [b"null", b"3"],
+    )  # fmt: skip
+    assert parted([b"3"]) == ([], [b"3"])
+    assert parted([b'{"a":1}']) == ([b'{"a":1}'], [])
