@@ -110,20 +110,17 @@ class Sign:
     @property
     def sentence(self) -> str:
         """What it is and what it says."""
-        shown = self.value
         if self.is_header and self.where == "link":
             return 'the Link header has a rel="next"'
-        if isinstance(shown, str) and is_url(shown, self.words):
-            where = (
-                f"the header `{self.where}`" if self.is_header else f"`{self.where}`"
-            )
-            return f"{where} holds a link"
+        place = f"the header `{self.where}`" if self.is_header else f"`{self.where}`"
+        shown = self.value
         if isinstance(shown, str):
+            if is_url(shown, self.words):
+                return f"{place} holds a link"
             shown = f"`{excerpt(shown.encode())}`"
         elif isinstance(shown, bool):
             shown = str(shown).lower()
-        what = f"the header `{self.where}`" if self.is_header else f"`{self.where}`"
-        return f"{what} is {shown}"
+        return f"{place} is {shown}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,12 +359,10 @@ class Signs:
             if number is not None and part is not None:
                 parts.setdefault(part, Sign(name, number, is_header=True))
         return Counted(
-            total=parts.get("total") or (
-                parts.get("count") if "count" in parts else None
-            ),
+            total=parts.get("total") or parts.get("count"),
             pages=parts.get("pages"),
             page=parts.get("page"),
-        )  # fmt: skip
+        )
 
     @cached_property
     def remaining(self) -> Sign | None:
@@ -706,7 +701,7 @@ def _is_of_pages(node: Node) -> bool:
 
 
 def _is_nothing(node: Node) -> bool:
-    return node.is_empty or node.value in (False, 0, -1, "0", "-1")
+    return node.is_empty or node.value in (0, -1, "0", "-1")  # False is 0
 
 
 def _whole(value: Scalar) -> int | None:
