@@ -78,18 +78,18 @@ EVENTS_A_CHECK = 500
 class CheckResult:
     """What a check did, in figures. `wake_ups`: whether the warehouse was asked."""
 
-    datasets: int = 0
-    due: int = 0
-    statements: int = 0
-    wake_ups: int = 0
-    suspects: int = 0
-    unknown: int = 0
-    notices: int = 0
-    delivered: int = 0
-    waiting: int = 0
-    conflicts: int = 0
-    failed: int = 0
-    swept: bool = True
+    datasets: int
+    due: int
+    statements: int
+    wake_ups: int
+    suspects: int
+    unknown: int
+    notices: int
+    delivered: int
+    waiting: int
+    conflicts: int
+    failed: int
+    swept: bool
 
 
 @dataclass(slots=True, kw_only=True)

@@ -399,7 +399,9 @@ def test_data_that_comes_in_quiet_time_is_a_recovery() -> None:
     assert house.state.open == {}
 
 
-def test_who_is_late_is_told_before_anybody_looks_at_access() -> None:
+def test_who_is_late_is_told_before_anybody_looks_at_access(
+    faults: Callable[[], list[str]],
+) -> None:
     house = House({"cats": fresh(7 * HOUR)})
     quiet_upstream(house)
     told: list[list[tuple[str, str, str]]] = []
@@ -412,6 +414,7 @@ def test_who_is_late_is_told_before_anybody_looks_at_access() -> None:
     house.check()
     assert told == [house.told(house.sns)]
     assert told[0]
+    assert faults() == ["could not see who may read what is personal"]
 
 
 def test_slack_that_is_down_does_not_keep_mail_from_leaving() -> None:
@@ -522,7 +525,9 @@ def about_us(house: House) -> list[tuple[str, bool]]:
     ]
 
 
-def test_a_sweep_that_fails_hinders_no_check(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sweep_that_fails_hinders_no_check(
+    caplog: pytest.LogCaptureFixture, faults: Callable[[], list[str]]
+) -> None:
     house = House({"cats": fresh(7 * HOUR)})
 
     def refused() -> None:
@@ -532,6 +537,7 @@ def test_a_sweep_that_fails_hinders_no_check(caplog: pytest.LogCaptureFixture) -
     result = house.check()
     assert (result.swept, result.suspects) == (False, 1)
     assert "the bucket cannot be listed" in caplog.text
+    assert faults() == ["could not look for unfinished runs; the next check will"]
     assert about_us(house) == []
 
 
@@ -900,7 +906,9 @@ def unwritable(house: House, name: str) -> None:
     house.state.record = refused  # type: ignore[method-assign]  # one that refuses
 
 
-def test_a_dataset_that_cannot_be_written_silences_no_other() -> None:
+def test_a_dataset_that_cannot_be_written_silences_no_other(
+    faults: Callable[[], list[str]],
+) -> None:
     house = House({"ants": fresh(7 * HOUR), "cats": fresh(7 * HOUR)})
     unwritable(house, "ants")
     result = house.check()
@@ -913,10 +921,11 @@ def test_a_dataset_that_cannot_be_written_silences_no_other() -> None:
     assert monitor.evidence == ("ants: RuntimeError: the item is too large",)
     house.check(MINUTES_5)
     assert len(house.told(house.sns)) == len(set(house.told(house.sns)))
+    assert faults() == ["could not check ants"] * 2
 
 
 def test_a_dataset_that_cannot_be_judged_silences_no_other(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, faults: Callable[[], list[str]]
 ) -> None:
     def odd(dataset: Dataset, *arguments: object, **more: object) -> Signals:
         if dataset.name == "ants":
@@ -927,6 +936,7 @@ def test_a_dataset_that_cannot_be_judged_silences_no_other(
     house = House({"ants": fresh(), "cats": fresh(7 * HOUR)})
     assert house.check().failed == 1
     assert {name for name, _, _ in house.told(house.sns)} == {"cats", MONITOR}
+    assert faults() == ["ants could not be judged"]
 
 
 def test_what_waits_is_delivered_before_anything_that_may_fail() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
@@ -198,12 +198,15 @@ def test_its_figures_count_what_it_tells_of_itself_too() -> None:
     assert (result.waiting, result.swept, result.wake_ups) == (0, False, 1)
 
 
-def test_what_could_not_be_delivered_is_counted_as_waiting() -> None:
+def test_what_could_not_be_delivered_is_counted_as_waiting(
+    faults: Callable[[], list[str]],
+) -> None:
     house = House({"cats": fresh(7 * HOUR)})
     house.slack.fault = RuntimeError("no answer")
     result = house.check()
     assert result.notices == result.delivered + result.waiting
     assert result.waiting >= 2
+    assert faults() == ["channel slack failed; retrying with the next check"]
     house.slack.fault = None
     later = house.check(timedelta(minutes=1))
     assert later.delivered >= result.waiting
