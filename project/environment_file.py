@@ -63,6 +63,16 @@ def button_warnings(folder: Path, name: str) -> list[Fault]:
     return [dataclasses.replace(fault, is_warning=True)]
 
 
+def mention_warnings(folder: Path, name: str, said: Sequence[str]) -> list[Fault]:
+    """What Slack said of those whom a page would mention, each in a sentence."""
+    file = folder / f"{name}.yaml"
+    found = (Misfit(dataset=None, key=("slack",), sentence=one) for one in said)
+    return [
+        dataclasses.replace(_misfit(one, file, folder), is_warning=True)
+        for one in found
+    ]
+
+
 def loopback_warnings(catalogue: Catalogue, datasets: Path) -> list[Fault]:
     """Datasets whose API only this machine can ask."""
     return [

@@ -26,6 +26,7 @@ from lambdas.adapters.environment import SystemClock
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import CatflapError
 from lambdas.core.freshness.promise import is_promised
+from lambdas.core.quality.due import relations
 from lambdas.core.quality.release import added_delay
 from project.dataset_faults import broken_promises, dataset_fault, sql_faults
 from project.environment_file import (
@@ -33,6 +34,7 @@ from project.environment_file import (
     button_warnings,
     environment_faults,
     loopback_warnings,
+    mention_warnings,
 )
 from project.fault import Fault
 from project.yaml_files import ProjectFiles, read_files
@@ -67,9 +69,12 @@ def run(
             *audience_warnings(environments, environment),
             *button_warnings(environments, environment),
         ]
-        written = replace(written, warnings=(*written.warnings, *warned))
         if not wrong:
-            usual_runs, not_known = _usual_runs(environment, environments, written)
+            usual_runs, said, not_known = _remembered(
+                environment, environments, written
+            )
+            warned += mention_warnings(environments, environment, said)
+        written = replace(written, warnings=(*written.warnings, *warned))
     wrong += broken_promises(
         written.sound.datasets,
         datasets,
@@ -116,26 +121,27 @@ def _python_faults(written: ProjectFiles, datasets: Path) -> list[Fault]:
     return wrong
 
 
-def _usual_runs(
+def _remembered(
     environment: str, environments: Path, written: ProjectFiles
-) -> tuple[Mapping[str, timedelta], str]:
-    """How long a pull of each dataset takes there, or why that is not known."""
+) -> tuple[Mapping[str, timedelta], list[str], str]:
+    """How long a pull of each dataset takes there and whom a page would not mention, or
+    why that is not known.
+    """
     from cli.deployed.environment import deployed  # noqa: PLC0415 - for who names one
-    from cli.deployed.remembered import usual_runs  # noqa: PLC0415 - boto3, for who names one
+    from cli.deployed.remembered import unknown_mentions, usual_runs  # noqa: PLC0415 - boto3, for who names one
 
-    promised = [
-        name
-        for name, dataset in written.sound.datasets.items()
-        if is_promised(dataset.freshness)
-    ]
+    sound = written.sound
+    promised = [x for x, one in sound.datasets.items() if is_promised(one.freshness)]
     try:
         reached = deployed(environment, environments=environments)
-        return usual_runs(reached, promised), ""
+        runs = usual_runs(reached, promised)
+        return runs, unknown_mentions(reached, relations(sound)), ""
     except CatflapError as error:
-        return {}, (
+        not_known = (
             f"how long pulls take in {environment} is not known ({error}); promises "
             "were checked as if they took no time\n"
         )
+        return {}, [], not_known
 
 
 def _document(written: ProjectFiles) -> dict[str, object]:

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from cli.deployed.environment import Deployed
 from lambdas.core.dataset import Dataset
 from lambdas.core.diagnosis.evidence import event_reached, usual_run_s
+from lambdas.core.slack.mentions import handles_in
 
 _RUNS = 10
 """So many of the newest runs of a dataset are asked for."""
 _AT_ONCE = 8
+_NAMED = 5
 
 
 def usual_runs(reached: Deployed, datasets: Sequence[str]) -> Mapping[str, timedelta]:
@@ -53,3 +55,41 @@ def newest_loaded(
             for dataset, state in zip(asked, states, strict=True)
         }
     return {name: at for name, at in found.items() if at is not None}
+
+
+def unknown_mentions(reached: Deployed, datasets: Mapping[str, Dataset]) -> list[str]:
+    """What checks found out about the user groups that owners name, where a page would
+    mention nobody. Raises NotReached.
+    """
+    from lambdas.adapters.state.user_groups import UserGroupTable  # noqa: PLC0415 - boto3
+
+    named = {
+        name: handles_in(one.owner.mention)
+        for name, one in sorted(datasets.items())
+        if one.owner.mention
+    }
+    if not any(named.values()) or "slack" not in reached.environment.channel_secrets:
+        return []
+    with reached.reached():
+        groups = UserGroupTable(
+            dynamodb=reached.aws("dynamodb"), table=reached.settings.state_table
+        ).read()
+    if groups is None:
+        return []
+    said = []
+    for handle in groups.unknown:
+        whose = [name for name, handles in named.items() if handle in handles]
+        if whose:
+            more = f" and {len(whose) - _NAMED} more" if len(whose) > _NAMED else ""
+            said.append(
+                f"@{handle}, whom the owner of {', '.join(whose[:_NAMED])}{more} names "
+                f"in `mention`, is no user group of the workspace (asked "
+                f"{groups.asked_at:%Y-%m-%d %H:%M} UTC): a page mentions nobody; "
+                "accepted: the handle of one, or ids S… or U…"
+            )
+    if groups.fault:
+        said.append(
+            f"the user groups that owners name in `mention` are not known since "
+            f"{groups.asked_at:%Y-%m-%d %H:%M} UTC: {groups.fault}"
+        )
+    return said

@@ -72,6 +72,7 @@ from lambdas.freshness.self_check import SelfCheck
 LOG = logging.getLogger("catflap.freshness.check")
 EVENTS_A_CHECK = 500
 """Refused events that one check publishes."""
+NOTHING: Mapping[str, Callable[[datetime], Sequence[Notice]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +141,11 @@ class FreshnessCheck:
         statements: Callable[[], int],
         has_time: Callable[[], bool],
         with_digest: Container[str] = frozenset(),
-        access: Callable[[datetime], Sequence[Notice]] = lambda _: (),
+        afterwards: Mapping[str, Callable[[datetime], Sequence[Notice]]] = NOTHING,
         witness: Witness = _nobody,
     ) -> None:
-        """`access` makes notices of who may read what is personal; `witness` tells how
+        """`afterwards` is looked at last, by what it is called: it makes notices that
+        stand in the outbox, and nobody who is late waits for it. `witness` tells how
         new tables are that need not be read. `with_digest` are teams whose stakeholders
         get a digest in the morning, in place of a line for each dataset that is late.
         `sweep` completes runs that a
@@ -169,7 +171,7 @@ class FreshnessCheck:
         self._statements = statements
         self._has_time = has_time
         self._with_digest = with_digest
-        self._access = access
+        self._afterwards = afterwards
         self._witness = witness
         self._lineage = lineage(catalogue)
         self._silences: Sequence[Silence] = ()
@@ -212,7 +214,7 @@ class FreshnessCheck:
         of_us = self._self_checked(before, delivered.left, stuck, outcome, now)
         left = delivered.left
         sent = waited.delivered + delivered.delivered
-        if of_us := [*of_us, *self._looked_at_access(now)]:
+        if of_us := [*of_us, *self._looked_afterwards(now)]:
             more = self._outbox.deliver([*left, *of_us])
             left, sent = more.left, sent + more.delivered
         self._state.checked(now)
@@ -232,13 +234,14 @@ class FreshnessCheck:
             swept=swept,
         )
 
-    def _looked_at_access(self, now: datetime) -> Sequence[Notice]:
-        """Last: nobody who is late waits for it."""
-        try:
-            return self._access(now)
-        except Exception:
-            LOG.exception("could not see who may read what is personal")
-        return ()
+    def _looked_afterwards(self, now: datetime) -> Sequence[Notice]:
+        made: list[Notice] = []
+        for what, look in self._afterwards.items():
+            try:
+                made += look(now)
+            except Exception:
+                LOG.exception("could not look at %s", what)
+        return made
 
     def _publish(self, kept: Sequence[KeptEvent]) -> None:
         """Publish what the bus refused before; what it refuses again waits on."""

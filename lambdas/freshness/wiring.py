@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 import urllib3
 
 from lambdas.adapters.channels.registry import Tools, channels
+from lambdas.adapters.channels.slack import SlackChannel
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
 from lambdas.adapters.event_bus import EventBus
@@ -23,21 +24,27 @@ from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.proof import ProofTable
 from lambdas.adapters.state.runs import StateTable
+from lambdas.adapters.state.user_groups import UserGroupTable
 from lambdas.adapters.wiring.signals import (
     SignalClients,
     deployment_of,
     judge,
     limits_of,
 )
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import WarehouseError
 from lambdas.core.incidents.channels import routes
+from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.pointers import Pointers
+from lambdas.core.incidents.ports import Channel
 from lambdas.core.pull.commit import Committer
+from lambdas.core.quality.due import relations
 from lambdas.core.reports.access import ObjectGrant
 from lambdas.core.settings import FreshnessSettings
+from lambdas.core.slack.mentions import handles_of
 from lambdas.freshness.access_watch import AccessWatch
 from lambdas.freshness.check import FreshnessCheck
+from lambdas.freshness.mention_watch import MentionWatch
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
@@ -90,6 +97,27 @@ def _access_watch(
         every=timedelta(seconds=known.check_every_s),
         has_time=has_time,
     )
+
+
+def _mention_watch(
+    tools: Tools,
+    catalogue: Catalogue,
+    made: Mapping[str, Channel],
+    has_time: Callable[[], bool],
+) -> Mapping[str, Callable[[datetime], Sequence[Notice]]]:
+    """Of Slack, if there is one."""
+    slack = made.get("slack")
+    if not isinstance(slack, SlackChannel):
+        return {}
+    watch = MentionWatch(
+        handles=handles_of(relations(catalogue).values()),
+        groups=slack.groups,
+        memory=UserGroupTable(
+            dynamodb=tools.dynamodb, table=tools.settings.state_table
+        ),
+        has_time=has_time,
+    )
+    return {"mentions": watch.look}
 
 
 def _pointers(known: FreshnessSettings) -> Pointers:
@@ -180,7 +208,10 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         statements=lambda: warehouse().statements,
         has_time=has_time,
         with_digest=known.zones_of_digests,
-        access=_access_watch(known, datasets.datasets, state, has_time).look,
+        afterwards={
+            "grants": _access_watch(known, datasets.datasets, state, has_time).look,
+            **_mention_watch(tools, datasets, made, has_time),
+        },
         witness=LandedWitness(
             runs=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
             pipes=Pipes(warehouse=_shows()),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from lambdas.adapters.channels.registry import Tools
 from lambdas.adapters.slack.api import SlackApi
 from lambdas.adapters.slack.app import SlackApp
 from lambdas.adapters.slack.secret import SlackSecret
+from lambdas.adapters.slack.user_groups import user_groups
 from lambdas.adapters.slack.webhook import SlackWebhook
 from lambdas.adapters.state.slack_posts import SlackPostTable
+from lambdas.adapters.state.user_groups import UserGroupTable
 from lambdas.core.incidents.groups import NoticeBatch
 
 
@@ -26,17 +29,29 @@ class SlackChannel:
         """Post it. Raises DeliveryError or ChannelDown, never naming a secret."""
         (self._app if self._secret.is_app() else self._webhook).deliver(batch)
 
+    def groups(self) -> Mapping[str, str] | None:
+        """Ids of user groups by handle; None: a webhook knows of none. Raises
+        DeliveryError.
+        """
+        return user_groups(self._api) if self._secret.is_app() else None
+
+    @cached_property
+    def _api(self) -> SlackApi:
+        return SlackApi(
+            http=self._tools.http,
+            token=lambda: self._secret.value("bot_token"),
+            clock=self._tools.clock,
+            base_url=self._tools.settings.slack_api_url,
+        )
+
     @cached_property
     def _app(self) -> SlackApp:
         tools = self._tools
-        api = SlackApi(
-            http=tools.http,
-            token=lambda: self._secret.value("bot_token"),
-            clock=tools.clock,
-            base_url=tools.settings.slack_api_url,
-        )
         return SlackApp(
-            api=api,
+            api=self._api,
+            groups=UserGroupTable(
+                dynamodb=tools.dynamodb, table=tools.settings.state_table
+            ),
             posts=SlackPostTable(
                 dynamodb=tools.dynamodb, table=tools.settings.state_table
             ),

@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lambdas.adapters.slack.api import SlackApi, SlackRefused
+from lambdas.adapters.slack.user_groups import user_groups
 from lambdas.core.errors import DeliveryError
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import NoticeKind
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.slack.blocks import as_slack, reply
-from lambdas.core.slack.mentions import handles_in, mentioned
+from lambdas.core.slack.mentions import UserGroupMemory, handles_in, mentioned
 from lambdas.core.slack.post import SlackPost, SlackPosts
 from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
 
@@ -52,14 +53,15 @@ class SlackApp:
         *,
         api: SlackApi,
         posts: SlackPosts,
+        groups: UserGroupMemory,
         default_channel: str | None,
         has_buttons: bool,
     ) -> None:
         self._api = api
         self._posts = posts
+        self._groups = groups
         self._default = default_channel
         self._has_buttons = has_buttons
-        self._groups: Mapping[str, str] | None = None
 
     def deliver(self, batch: NoticeBatch) -> None:
         """Post what is new, then update what shows it. Raises DeliveryError or
@@ -198,19 +200,16 @@ class SlackApp:
         return " ".join(self._one_mention(one) for one in list(named)[:10])
 
     def _one_mention(self, mention: str) -> str:
-        groups = self._user_groups() if handles_in(mention) else {}
-        return mentioned(mention, groups)
-
-    def _user_groups(self) -> Mapping[str, str]:
-        """Ids of user groups by handle, read once; none if they cannot be."""
-        if self._groups is None:
-            try:
-                answer = self._api.call("usergroups.list", {})
-            except DeliveryError:
-                return {}
-            found = answer.get("usergroups", [])
-            self._groups = {str(one["handle"]): str(one["id"]) for one in found}
-        return self._groups
+        """By the ids that are remembered; only what is not is asked for now."""
+        handles = handles_in(mention)
+        known = self._groups.read() if handles else None
+        ids = {} if known is None else known.ids
+        if all(one in ids for one in handles):
+            return mentioned(mention, ids, ())
+        try:
+            return mentioned(mention, user_groups(self._api), handles)
+        except DeliveryError:
+            return mentioned(mention, ids, () if known is None else known.unknown)
 
 
 def _was_sent(notice: Notice, known: Mapping[str, SlackPost]) -> bool:

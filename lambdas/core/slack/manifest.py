@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from lambdas.core.dataset import Dataset
 from lambdas.core.slack.asked import REPORT
-from lambdas.core.slack.mentions import handles_in
+from lambdas.core.slack.mentions import handles_of
 
 NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_json="
 _ALWAYS = ("channels:read", "chat:write", "chat:write.public", "commands",
@@ -65,6 +65,5 @@ def link_to_create(document: dict[str, Any]) -> str:
 
 
 def _scopes(datasets: Iterable[Dataset]) -> list[str]:
-    named = [one.owner.mention for one in datasets if one.owner.mention]
-    has_handles = any(handles_in(mention) for mention in named)
+    has_handles = bool(handles_of(datasets))
     return sorted([*_ALWAYS, *(["usergroups:read"] if has_handles else [])])

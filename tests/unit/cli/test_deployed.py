@@ -22,6 +22,7 @@ from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.state.runs import StateTable
+from lambdas.adapters.state.user_groups import UserGroupTable
 from lambdas.core.dataset import Freshness
 from lambdas.core.errors import BadInput, ObjectMissing, RunErrorKind
 from lambdas.core.freshness.attainment import AttainmentState, Day
@@ -31,6 +32,7 @@ from lambdas.core.incidents.quality import quality_verdict
 from lambdas.core.names import MONITOR, pulls_queue_name, state_table_name
 from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, RunStatus
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
+from lambdas.core.slack.mentions import UserGroups
 from tests.aws import a_state_table
 from tests.unit.cli.files import folders
 from tests.watched import a_verdict
@@ -656,6 +658,37 @@ def test_slacks_manifest_has_the_address_that_the_deploy_gave(house: House) -> N
         0,
         output["SlackUrl"]["Value"],
     )
+
+
+def test_check_tells_whom_a_page_would_not_mention(house: House) -> None:
+    environments = Path(house.options[-1])
+    (environments / "dev.yaml").write_text(f"{ENVIRONMENT}slack: {{secret: slack}}\n")
+    cats = Path(house.options[1]) / "cats.yaml"
+    written = cats.read_text()
+    owned = re.sub(
+        r"^owner: .*$",
+        'owner: {team: data-eng, mention: "@duty @typo"}',
+        written,
+        flags=re.MULTILINE,
+    )
+    assert owned != written
+    cats.write_text(owned)
+
+    def warnings() -> list[str]:
+        code, found = house.json("check", "--env", "dev")
+        assert code == 0
+        return [one["message"] for one in found["warnings"] if one["key"] == "slack"]
+
+    table = state_table_name("dev")
+    groups = UserGroupTable(
+        dynamodb=boto3.client("dynamodb", region_name="eu-central-1"), table=table
+    )
+    assert warnings() == []
+    groups.keep(UserGroups(asked_at=NOW, ids={"duty": "S1"}, unknown=("typo",)))
+    (said,) = warnings()
+    assert said.startswith("@typo, whom the owner of cats names in `mention`, is no")
+    groups.keep(UserGroups(asked_at=NOW, fault="the app lacks a scope"))
+    assert warnings()[0].endswith("2026-11-23 09:00 UTC: the app lacks a scope")
 
 
 def test_a_report_is_an_incident_that_says_how_things_stood(house: House) -> None:

@@ -173,7 +173,7 @@ class House:
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
             with_digest=self.with_digest,
-            access=self.access,
+            afterwards={"grants": self.access},
             witness=self._told,
         ).run(now=self.now)
 

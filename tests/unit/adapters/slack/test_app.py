@@ -16,6 +16,7 @@ from lambdas.core.incidents.groups import NoticeBatch, batches_of
 from lambdas.core.incidents.incident import NoticeKind, Recipient
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
+from lambdas.core.slack.mentions import UserGroups
 from lambdas.core.slack.post import SlackPost
 from local.slack.page import Post
 from local.slack.webhook import SlackLookAlike
@@ -39,6 +40,17 @@ class MemoryPosts:
         self.kept |= {(address, one.incident_id): one for one in posts}
 
 
+class MemoryGroups:
+    def __init__(self, kept: UserGroups | None = None) -> None:
+        self.kept = kept
+
+    def read(self) -> UserGroups | None:
+        return self.kept
+
+    def keep(self, groups: UserGroups) -> None:
+        self.kept = groups
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[SlackLookAlike]:
     slack = SlackLookAlike(now=lambda: datetime(2026, 11, 23, 9, tzinfo=UTC))
@@ -57,6 +69,7 @@ def an_app(
     slack: SlackLookAlike,
     posts: MemoryPosts | None = None,
     *,
+    groups: MemoryGroups | None = None,
     default: str | None = "#alerts",
     token: str = BOT_TOKEN,
 ) -> SlackApp:
@@ -67,7 +80,11 @@ def an_app(
         base_url=slack.api_url,
     )
     return SlackApp(
-        api=api, posts=posts or MemoryPosts(), default_channel=default, has_buttons=True
+        api=api,
+        posts=posts or MemoryPosts(),
+        groups=groups or MemoryGroups(),
+        default_channel=default,
+        has_buttons=True,
     )
 
 
@@ -140,6 +157,21 @@ def test_an_unknown_group_is_named_and_nothing_is_lost(slack: SlackLookAlike) ->
     an_app(slack).deliver(alone(a_notice(page=True, mention="@typo")))
     ((root, _),) = threads(slack)
     assert "@typo (no user group of this workspace" in root.message["text"]
+
+
+def test_a_page_mentions_whom_the_last_look_found_while_slack_is_busy(
+    slack: SlackLookAlike,
+) -> None:
+    slack.workspace.busy["usergroups.list"] = [3_600] * 9
+    groups = MemoryGroups(
+        UserGroups(asked_at=NOW, ids={"duty": "S0DUTY11"}, unknown=("gone",))
+    )
+    page = a_notice(page=True, mention="@duty @gone @new")
+    an_app(slack, groups=groups).deliver(alone(page))
+    ((root, _),) = threads(slack)
+    said = root.message["text"]
+    assert said.startswith("<!subteam^S0DUTY11> @gone (no user group of this workspace")
+    assert "@new (not mentioned: Slack could not be asked" in said
 
 
 def test_a_letter_delivered_again_posts_nothing(slack: SlackLookAlike) -> None:

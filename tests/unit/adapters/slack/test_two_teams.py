@@ -24,7 +24,7 @@ from local.slack.webhook import SlackLookAlike
 from local.slack.workspace import BOT_TOKEN
 from tests.datasets import a_dataset
 from tests.memory import FakeClock
-from tests.unit.adapters.slack.test_app import MemoryPosts
+from tests.unit.adapters.slack.test_app import MemoryGroups, MemoryPosts
 from tests.watched import HOUR, NOW, a_verdict
 
 ROUTES = routes({"slack"})
@@ -72,7 +72,11 @@ class Office:
             base_url=slack.api_url,
         )
         self.app = SlackApp(
-            api=api, posts=MemoryPosts(), default_channel="#alerts", has_buttons=True
+            api=api,
+            posts=MemoryPosts(),
+            groups=MemoryGroups(),
+            default_channel="#alerts",
+            has_buttons=True,
         )
 
     def of(self, name: str, transition: Transition, verdict: Verdict) -> list[Notice]:

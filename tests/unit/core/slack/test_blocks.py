@@ -86,5 +86,5 @@ def test_every_action_has_a_button() -> None:
 
 
 def test_a_mention_is_in_slacks_own_syntax() -> None:
-    said = mentioned("@duty, U0123456 S0123456 @here", {"duty": "S9"})
+    said = mentioned("@duty, U0123456 S0123456 @here", {"duty": "S9"}, ())
     assert said == "<!subteam^S9> <@U0123456> <!subteam^S0123456> <!here>"
