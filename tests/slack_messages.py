@@ -292,6 +292,7 @@ def _morning(text: str) -> Morning:
         until=NOW + HOUR,
         ends_at=NOW + HOUR,
         team="data-eng",
+        dataset=datasets[-1].name,
     )
     return Morning(
         team="data-eng",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -15,16 +16,21 @@ import msgspec
 import typer
 
 from cli import options
-from cli.deployed.environment import deployed, now, who
+from cli.deployed.environment import Deployed, deployed, now, who
+from cli.deployed.published import published_catalogue
 from cli.output import columns, when
 from lambdas.adapters.state.silences import SilenceTable
 from lambdas.core.diagnosis.causes import BY_CODE
 from lambdas.core.errors import BadInput
+from lambdas.core.incidents.context import context_of
+from lambdas.core.quality.due import relations
 from lambdas.core.schedule.when import time_to_come
 from lambdas.core.silences.silence import SERIES, Every, Silence, checked
 from project.fault import printable
 
 DONE = 0
+MEMBERS = 1_000
+"""Datasets that a silence is begun for; of more it does not tell when one joins."""
 
 
 def run(
@@ -85,7 +91,7 @@ def run(
             dynamodb=reached.aws("dynamodb"), table=reached.settings.state_table
         )
         if made is not None:
-            table.keep(made)
+            table.keep(replace(made, members=_members(reached, made)))
         if end is not None:
             _end(table, end)
         known = sorted(table.all(), key=lambda one: one.ends_at)
@@ -120,6 +126,25 @@ def _silence(
         every=every,
         timezone=zone,
     )
+
+
+def _members(reached: Deployed, silence: Silence) -> tuple[str, ...]:
+    """The datasets of it that have an open incident as it begins, but of very many."""
+    if silence.starts_at > now():
+        return ()
+    watches = reached.incidents().watches()
+    known = published_catalogue(reached)
+    datasets = {} if known is None else relations(known)
+    found = []
+    for name, watch in watches.items():
+        if watch.incident_id is None or name not in datasets:
+            continue
+        subject = context_of(datasets[name])
+        if silence.is_of(
+            dataset=name, team=subject.team, api=subject.api, cause=watch.cause
+        ):
+            found.append(name)
+    return tuple(sorted(found)) if len(found) <= MEMBERS else ()
 
 
 def _about(

@@ -83,7 +83,7 @@ class ApiIncidents:
             now=now,
             is_silenced=bool(rejected)
             and all(
-                context_of(one.dataset).is_silenced(silences, CAUSE, now)
+                context_of(one.dataset).silence(silences, CAUSE, now)
                 for one in rejected
             ),
         )

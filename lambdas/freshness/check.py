@@ -16,6 +16,7 @@ from typing import Protocol
 from lambdas.adapters.signals.judge import Judge, Judged, reason
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.diagnosis.signals import Table
+from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.errors import (
     DeliveryError,
     StateConflict,
@@ -55,6 +56,7 @@ from lambdas.core.incidents.inhibition import (
     lineage,
     with_models,
 )
+from lambdas.core.incidents.message import local_time
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState
 from lambdas.core.ports import Events
@@ -174,6 +176,10 @@ class FreshnessCheck:
         self._afterwards = afterwards
         self._witness = witness
         self._lineage = lineage(catalogue)
+        self._told_at = {
+            name: (one.owner.slack, one.owner.stakeholders)
+            for name, one in catalogue.datasets.items()
+        }
         self._silences: Sequence[Silence] = ()
         self._models = ModelPromises(catalogue=catalogue, judge=judge)
         self._watched = {**self._models.promised, **catalogue.datasets}
@@ -364,7 +370,7 @@ class FreshnessCheck:
         outcome = _Outcome()
         unchanged: list[Watch] = []
         late = with_models(self._lineage, _late(judged), self._catalogue.models)
-        inhibited = inhibition(self._lineage, late)
+        inhibited = inhibition(self._lineage, late, told_at=self._told_at)
         for place, item in enumerate(judged):
             if not self._has_time():
                 left = len(judged) - place
@@ -392,7 +398,8 @@ class FreshnessCheck:
         self, item: Judged, inhibited: Inhibition, now: datetime
     ) -> tuple[Watch | None, Sequence[Notice]]:
         """Record a change of the incident and its notices, or what is to be kept."""
-        dataset, verdict, watch = item.dataset, item.verdict, item.before
+        dataset, watch = item.dataset, item.before
+        verdict = _beside(item.verdict, inhibited)
         was_open = watch is not None and watch.incident_id is not None
         before = (
             self._state.open_incident(dataset.name)
@@ -405,11 +412,15 @@ class FreshnessCheck:
         promise = dataset.freshness
         earlier = self._earlier(watch) if before is None else None
         subject = context_of(dataset, usual=_usual(watch, now))
+        silence = subject.silence(self._silences, verdict.cause, now)
+        if silence is not None:
+            verdict = _with_silence(verdict, silence, now)
         transition = advance(
             before,
             verdict,
             now=now,
-            is_silenced=subject.is_silenced(self._silences, verdict.cause, now),
+            is_silenced=silence is not None,
+            joins_silence=silence is not None and silence.is_joined_by(dataset.name),
             newest_at=newest_of(dataset, item.signals.table),
             still_old=passes_only_for_quiet(item.signals, verdict),
             inhibited_by=inhibited.by.get(dataset.name),
@@ -555,6 +566,25 @@ class FreshnessCheck:
                 retired_now.append(name)
         if retired_now:
             self._state.forget(retired_now)
+
+
+def _with_silence(verdict: Verdict, silence: Silence, now: datetime) -> Verdict:
+    """Whoever reads of it all the same reads why nobody was told."""
+    until = silence.until_at(now) or silence.ends_at
+    said = (
+        f"silenced until {local_time(until, silence.timezone)} by {silence.by}: "
+        f"{silence.why} ({silence.target})"
+    )
+    return dataclasses.replace(verdict, evidence=(*verdict.evidence, said))
+
+
+def _beside(verdict: Verdict, inhibited: Inhibition) -> Verdict:
+    """Who can act on what a late dataset is made from is told of that."""
+    origin = inhibited.beside.get(verdict.dataset)
+    if origin is None or not verdict.state.late:
+        return verdict
+    evidence = (*verdict.evidence, f"{origin}, which it is made from, is late, too")
+    return dataclasses.replace(verdict, page=False, evidence=evidence)
 
 
 def _ended_by_person(kept: Watch, item: Judged) -> Watch:

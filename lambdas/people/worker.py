@@ -40,7 +40,7 @@ from lambdas.core.names import API, LOADING, MONITOR
 from lambdas.core.people.edit import edit, report
 from lambdas.core.quality.due import relations
 from lambdas.core.slack.asked import REPORT, PersonRequest, queue_id
-from lambdas.core.slack.blocks import as_slack
+from lambdas.core.slack.blocks import as_slack, reply
 from lambdas.core.slack.post import SlackPost, SlackPosts
 
 if TYPE_CHECKING:
@@ -188,9 +188,9 @@ class PeopleWorker:
         """Tell the one person; nobody else sees it."""
         LOG.info("refused %s of %s: %s", wanted.action, wanted.user, sentence)
         arguments = {
+            **reply(f"That was not done: {sentence}."),
             "channel": wanted.channel,
             "user": wanted.user,
-            "text": f"That was not done: {sentence}.",
             "parse": "none",
         }
         try:

@@ -33,6 +33,7 @@ from lambdas.core.slack.asked import (
     asked,
     queue_id,
 )
+from lambdas.core.slack.blocks import reply
 from lambdas.core.slack.modals import modal, thanks
 from lambdas.core.slack.signature import NotSlack, TooLarge, request_of, verify
 
@@ -136,7 +137,7 @@ def _help(command: str) -> str:
 
 
 def _ephemeral(text: str) -> dict[str, object]:
-    return {"response_type": "ephemeral", "text": text}
+    return {"response_type": "ephemeral", **reply(text)}
 
 
 def _refused(status: int, why: str) -> UrlAnswer:

@@ -79,7 +79,10 @@ class Case:
 
 
 def _opened(case: Case) -> str | None:
-    has_heard = case.one.audience in case.thread.heard
+    thread, audience = case.thread, case.one.audience
+    has_heard = audience in thread.heard
+    if audience is Recipient.STAKEHOLDERS:
+        has_heard = has_heard and thread.was_late  # that it is late, they had not
     return "had heard of it" if has_heard else None
 
 
@@ -122,8 +125,9 @@ def _reminded(case: Case) -> str | None:
     every = case.dataset.freshness.repeat_every.duration if case.dataset else None
     if not woken or (every and case.now - woken[-1] < every):
         return "too early"
-    has_ack = case.thread.incident.human.acknowledged_at is not None
-    return "it was acknowledged" if has_ack else None
+    taken_at = case.thread.incident.human.acknowledged_at
+    is_over = taken_at is not None and woken[-1] > taken_at
+    return "it was acknowledged, and brought to mind since" if is_over else None
 
 
 def _resolved(case: Case) -> str | None:
@@ -312,6 +316,12 @@ class Rules:
             self._wrong(now, one, "nothing pages")
         elif judged.verdict.cause in thread.paged:
             self._wrong(now, one, f"{judged.verdict.cause} had paged")
+        elif (
+            one.kind is NoticeKind.CHANGED
+            and thread.paged
+            and thread.incident.human.acknowledged_at is not None
+        ):
+            self._wrong(now, one, "somebody had acknowledged a page of it")
 
     def _keep(
         self,
@@ -399,7 +409,8 @@ class Rules:
                 f"{now:%m-%d %H:%M} {incident_id}: {missing} not told "
                 f"({verdict.state}, {verdict.cause})"
             )
-        if verdict.page and verdict.cause not in thread.paged:
+        is_taken = thread.paged and incident.human.acknowledged_at is not None
+        if verdict.page and verdict.cause not in thread.paged and not is_taken:
             self.violations.append(
                 f"{now:%m-%d %H:%M} {incident_id}: no page for {verdict.cause}"
             )

@@ -120,7 +120,13 @@ def event_of(notice: Notice, *, environment: str) -> dict[str, object] | None:
 
 def _described(notice: Notice, environment: str) -> dict[str, object]:
     _, text = as_mail(notice.message)
-    links = dict.fromkeys(_LINK.findall(text))
+    links = [
+        line
+        for item in notice.message.blocks
+        if item.links
+        for line in item.lines
+        if _LINK.fullmatch(line)
+    ]
     return {
         "payload": {
             "summary": cut(notice.message.headline, SUMMARY),
@@ -132,7 +138,7 @@ def _described(notice: Notice, environment: str) -> dict[str, object]:
             "class": notice.cause or "unknown",
             "custom_details": {"message": cut(text, DETAILS)},
         },
-        "links": [{"href": link, "text": link} for link in list(links)[:10]],
+        "links": [{"href": link, "text": link} for link in links[:10]],
     }
 
 

@@ -14,6 +14,7 @@ from lambdas.adapters.slack.webhook import SlackWebhook
 from lambdas.adapters.state.slack_posts import SlackPostTable
 from lambdas.adapters.state.user_groups import UserGroupTable
 from lambdas.core.incidents.groups import NoticeBatch
+from lambdas.core.slack.manifest import bot_name
 
 
 class SlackChannel:
@@ -57,6 +58,7 @@ class SlackChannel:
             ),
             default_channel=tools.settings.option("slack", "default_channel"),
             has_buttons=self._secret.has("signing_secret"),
+            app_name=bot_name(tools.settings.environment_name or "local"),
         )
 
     @cached_property

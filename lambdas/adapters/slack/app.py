@@ -56,12 +56,14 @@ class SlackApp:
         groups: UserGroupMemory,
         default_channel: str | None,
         has_buttons: bool,
+        app_name: str = "catflap",
     ) -> None:
         self._api = api
         self._posts = posts
         self._groups = groups
         self._default = default_channel
         self._has_buttons = has_buttons
+        self._app_name = app_name
 
     def deliver(self, batch: NoticeBatch) -> None:
         """Post what is new, then update what shows it. Raises DeliveryError or
@@ -148,7 +150,8 @@ class SlackApp:
             why = OF_THE_CHANNEL.get(error.code)
             if why is None:
                 raise
-            where = f"Slack channel {address} {why} ({error.code})"
+            said = why.format(app=self._app_name)
+            where = f"Slack channel {address} {said} ({error.code})"
             if self._default is None or self._default == address:
                 raise DeliveryError(where) from None
             note = f"for {batch.first.audience.value} in {address}: {where}"

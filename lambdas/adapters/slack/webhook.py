@@ -25,6 +25,8 @@ from lambdas.core.incidents.incident import NoticeKind
 from lambdas.core.ports import Clock
 from lambdas.core.slack.blocks import as_slack, reply
 
+_PLAIN: dict[str, object] = {"unfurl_links": False, "unfurl_media": False}
+"""An address in an API's error becomes no picture."""
 _OF_THE_LETTER = frozenset({400, 413})
 _WORD = re.compile(rb"[a-z_]{1,60}")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
@@ -120,6 +122,6 @@ def _body(batch: NoticeBatch) -> dict[str, object]:
     """
     first = batch.first
     if first.kind is NoticeKind.EDITED:
-        return reply(f"{first.dataset}: {first.news}")
+        return {**reply(f"{first.dataset}: {first.news}"), **_PLAIN}
     note = f"for {first.audience.value}"
-    return as_slack(batch.message, note=note)
+    return {**as_slack(batch.message, note=note), **_PLAIN}

@@ -42,11 +42,11 @@ class IncidentContext:
             case _:
                 return None
 
-    def is_silenced(
+    def silence(
         self, silences: Iterable[Silence], cause: str | None, now: datetime
-    ) -> bool:
-        """Whether nobody is to hear of it with that cause, for now."""
-        held = holding(
+    ) -> Silence | None:
+        """The silence that holds for it with that cause, if one does."""
+        return holding(
             silences,
             dataset=self.dataset,
             team=self.team,
@@ -54,7 +54,6 @@ class IncidentContext:
             cause=cause,
             now=now,
         )
-        return held is not None
 
 
 def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentContext:

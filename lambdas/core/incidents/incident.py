@@ -262,11 +262,13 @@ def advance(
     earlier: Incident | None = None,
     reopen_within: timedelta = REOPEN_WITHIN,
     is_silenced: bool = False,
+    joins_silence: bool = False,
 ) -> Transition:
     """The incident after `verdict`, and who is told what.
 
     With `is_silenced` people hear of its end alone; what they did not hear is news once
-    the silence is over.
+    the silence is over. With `joins_silence`, engineers hear that there is one more,
+    and nobody is woken.
 
     `still_old` says of a verdict `pass` that only quiet time makes it so, `has_news`
     that there is more to tell than before, under the same cause. `before` is the open
@@ -293,22 +295,35 @@ def advance(
     )
     if before is not None and before.resolved_at is not None:
         before = None
+    snoozed_until = None
     if before is None and earlier is not None and verdict.cause is not None:
         if _is_called_false(earlier, newest_at, now):
             return Transition(incident=None)
+        snoozed_until = _outlived(earlier, verdict, now)
+        is_silenced = is_silenced or snoozed_until is not None
         if _comes_back(earlier, verdict, now=now, within=reopen_within):
+            again = _snoozed(_reopened(earlier, seen), snoozed_until)
             return _timed(
                 None,
-                _reopened(earlier, seen),
+                again,
                 now=now,
                 morning=None,
                 is_silenced=is_silenced,
+                joins_silence=joins_silence,
             )
     if verdict.state.late and inhibited_by is not None:
         transition = _inhibited(before, seen, by=inhibited_by)
     else:
         transition = _by_itself(before, seen)
-    return _timed(before, transition, now=now, morning=morning, is_silenced=is_silenced)
+    transition = _snoozed(transition, snoozed_until)
+    return _timed(
+        before,
+        transition,
+        now=now,
+        morning=morning,
+        is_silenced=is_silenced,
+        joins_silence=joins_silence,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +351,25 @@ def _is_called_false(
         return False
     ended_at = earlier.resolved_at or now
     return newest_at is not None or now - ended_at < _DAY
+
+
+def _outlived(earlier: Incident, verdict: Verdict, now: datetime) -> datetime | None:
+    """Until when a snooze holds that its incident did not outlive: it is of the dataset
+    and of the causes that were found. Who closed the incident meant it to be over.
+    """
+    until = earlier.human.snoozed_until
+    is_of_it = verdict.cause in earlier.causes
+    has_recovered = earlier.ended_by is Ending.RECOVERED
+    is_to_come = until is not None and now < until
+    return until if is_to_come and is_of_it and has_recovered else None
+
+
+def _snoozed(transition: Transition, until: datetime | None) -> Transition:
+    if until is None or transition.incident is None:
+        return transition
+    human = dataclasses.replace(transition.incident.human, snoozed_until=until)
+    incident = dataclasses.replace(transition.incident, human=human)
+    return dataclasses.replace(transition, incident=incident)
 
 
 def _comes_back(
@@ -477,6 +511,8 @@ def _reopened(earlier: Incident, seen: _Seen) -> Transition:
             false_alarm=False,
             promised_for=None,
             snoozed_until=None,
+            acknowledged_at=None if pages else earlier.human.acknowledged_at,
+            acknowledged_by=None if pages else earlier.human.acknowledged_by,
         ),
     )
     is_flapping = after.times_late(now) >= FLAPPING_FROM
@@ -504,6 +540,7 @@ def _timed(
     now: datetime,
     morning: datetime | None,
     is_silenced: bool = False,
+    joins_silence: bool = False,
 ) -> Transition:
     """With what time alone brings: promises that passed, the line of the morning, the
     minutes of each cause; and without what a snooze keeps back.
@@ -514,8 +551,12 @@ def _timed(
     told = list(transition.announcements)
     changes = _accounts(before, after, now)
     if before is None and is_silenced:
-        told = [one for one in told if _passes_a_snooze(one)]
-        changes |= {"told": (), "causes": (), "paged_for": (), "paged_at": None}
+        heard = [
+            _quietly(one) for one in told if joins_silence and _is_to_engineers(one)
+        ]
+        told = [*heard, *(one for one in told if _passes_a_snooze(one))]
+        changes |= {"causes": (), "paged_for": (), "paged_at": None}
+        changes["told"] = tuple(one.audience for one in heard)
     if before is not None:
         brought, noted = _brought_by_time(before, after, told, now, morning)
         if is_silenced or _is_snoozed(before, now):
@@ -581,7 +622,7 @@ def _brought_by_time(
 
 def _unsaid(before: Incident, after: Incident) -> dict[str, object]:
     """What a snooze keeps back is told once it is over: nobody has heard of it."""
-    kept = ("told", "causes", "paged_for", "paged_at", "blind_since")
+    kept = ("told", "causes", "paged_for", "paged_at", "blind_since", "human")
     if after is before or after.resolved_at is not None:
         return {}
     return {name: getattr(before, name) for name in kept}
@@ -592,6 +633,14 @@ def _of_the_promise(one: NoticeRequest) -> NoticeRequest:
     if is_change and one.audience is Recipient.STAKEHOLDERS:
         return dataclasses.replace(one, kind=NoticeKind.OVERDUE)
     return one
+
+
+def _is_to_engineers(one: NoticeRequest) -> bool:
+    return one.audience is Recipient.ENGINEERS
+
+
+def _quietly(one: NoticeRequest) -> NoticeRequest:
+    return dataclasses.replace(one, page=False)
 
 
 def _passes_a_snooze(one: NoticeRequest) -> bool:
@@ -696,7 +745,8 @@ def _changed(before: Incident, seen: _Seen) -> Transition:
     # A cause that comes back, as some do with every tick of a schedule, is no news.
     other_cause = cause not in before.causes
     words = {in_plain_words(code) for code in before.causes}
-    pages = verdict.page and (has_news or cause not in before.paged_for)
+    is_new = cause not in before.paged_for and not _is_taken(before)
+    pages = verdict.page and (has_news or is_new)
     wanted = {Recipient(str(who)) for who in verdict.tell}
     # What passes by itself asks nothing of anybody.
     lasts = cause not in PASSING
@@ -705,11 +755,16 @@ def _changed(before: Incident, seen: _Seen) -> Transition:
     heard = {
         Recipient.ENGINEERS: pages or has_news or asks or becomes_late,
         # That a warning became an error changes nothing for those who wait.
-        Recipient.STAKEHOLDERS: lasts and in_plain_words(cause) not in words,
+        Recipient.STAKEHOLDERS: becomes_late
+        or (lasts and in_plain_words(cause) not in words),
     }
+    # Whoever heard of a report only, hears for the first time that it is late.
+    known = () if becomes_late and before.kind in (REPORT, "failure") else before.told
     announcements = [
         NoticeRequest(
-            kind=NoticeKind.CHANGED if who in before.told else NoticeKind.OPENED,
+            kind=NoticeKind.CHANGED
+            if who in (before.told if who is Recipient.ENGINEERS else known)
+            else NoticeKind.OPENED,
             audience=who,
             page=pages and who is Recipient.ENGINEERS,
         )
@@ -740,6 +795,7 @@ def _changed(before: Incident, seen: _Seen) -> Transition:
         else before.paged_for,
         paged_at=now if pages or reminded else before.paged_at,
         told=_union(before.told, wanted),
+        human=_asked_again(before.human) if pages else before.human,
     )
     if not announcements and _is_same(before, after):
         return Transition(incident=before)
@@ -758,13 +814,24 @@ def _paged_for(verdict: Verdict) -> tuple[str, ...]:
     return (str(verdict.cause), *verdict.also)
 
 
+def _is_taken(before: Incident) -> bool:
+    """Whether a person has acknowledged a page of it: no other cause pages then."""
+    return before.human.acknowledged_at is not None and bool(before.paged_for)
+
+
+def _asked_again(human: HumanSide) -> HumanSide:
+    """Who acknowledged what had not paged has not acknowledged the page."""
+    return dataclasses.replace(human, acknowledged_at=None, acknowledged_by=None)
+
+
 def _is_reminder_due(before: Incident, seen: _Seen) -> bool:
-    return (
-        seen.verdict.page
-        and before.paged_at is not None
-        and before.human.acknowledged_at is None
-        and seen.now - before.paged_at >= seen.repeat
-    )
+    """A page is brought back to mind until somebody acknowledges it, and once after."""
+    acknowledged_at, paged_at = before.human.acknowledged_at, before.paged_at
+    if not seen.verdict.page or paged_at is None:
+        return False
+    if acknowledged_at is None:
+        return seen.now - paged_at >= seen.repeat
+    return paged_at <= acknowledged_at <= seen.now - seen.repeat
 
 
 def _blind(before: Incident, seen: _Seen) -> Transition:

@@ -3,13 +3,14 @@
 In alertmanager's words: what is made from a late dataset is *inhibited* by it. A late
 child of a late parent needs no page of its own: it is listed with its parent's
 incident, its own incident is kept silently, and when the parent is well and the child
-is not, it is told of like any other.
+is not, it is told of like any other. Where other people are told of the child than of
+the parent, they hear of the child, and are not woken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.models.graph import inputs_of
@@ -20,10 +21,13 @@ Lineage = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inhibition:
-    """`by` names what inhibits a dataset, `of` whom it inhibits, in given order."""
+    """`by` names what inhibits a dataset, `of` whom it inhibits, in given order;
+    `beside` names another owner's late dataset that a late one is made from.
+    """
 
     by: Mapping[str, str]
     of: Mapping[str, tuple[str, ...]]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def lineage(catalogue: Catalogue) -> Lineage:
@@ -49,22 +53,36 @@ def with_models(
     ]
 
 
-def inhibition(made_from: Lineage, late: Iterable[str]) -> Inhibition:
-    """Who is the echo of whom, of those that are late, the worst first.
+def inhibition(
+    made_from: Lineage,
+    late: Iterable[str],
+    *,
+    told_at: Mapping[str, Hashable] | None = None,
+) -> Inhibition:
+    """Who is the echo of whom, of those that are late, the worst first. `told_at` is
+    where people are told of a dataset; what it does not name goes with its origin.
 
     A chain of late ones is told of at its beginning. Datasets in a circle, which no
     catalogue should have, inhibit nobody.
     """
+    places = told_at or {}
     ordered = list(late)
     known = set(ordered)
     by: dict[str, str] = {}
     of: dict[str, list[str]] = {}
+    beside: dict[str, str] = {}
     for name in ordered:
         origin = _origin(made_from, known, name)
-        if origin is not None:
+        if origin is None:
+            continue
+        place = places.get(origin)
+        if places.get(name, place) != place:
+            beside[name] = origin
+        else:
             by[name] = origin
             of.setdefault(origin, []).append(name)
-    return Inhibition(by=by, of={name: tuple(found) for name, found in of.items()})
+    told_with = {name: tuple(found) for name, found in of.items()}
+    return Inhibition(by=by, of=told_with, beside=beside)
 
 
 def _origin(made_from: Lineage, late: set[str], name: str) -> str | None:

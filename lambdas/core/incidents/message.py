@@ -27,12 +27,15 @@ LINES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Lines under a label. `listed` lines get a bullet each; `aside` is small print."""
+    """Lines under a label. `listed` lines get a bullet each; `aside` is small print;
+    lines of `links` that are https addresses may be clicked on: they are ours.
+    """
 
     label: str | None = None
     lines: tuple[str, ...]
     listed: bool = False
     aside: bool = False
+    links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +52,15 @@ def block(
     *,
     listed: bool = False,
     aside: bool = False,
+    links: bool = False,
 ) -> Block:
     """At most `LINES` lines of at most `LINE` characters, saying what is left out."""
     kept = [cut(line, LINE) for line in lines[:LINES]]
     if len(lines) > LINES:
         kept.append(f"… and {len(lines) - LINES} more")
-    return Block(label=label, lines=tuple(kept), listed=listed, aside=aside)
+    return Block(
+        label=label, lines=tuple(kept), listed=listed, aside=aside, links=links
+    )
 
 
 def cut(text: str, limit: int) -> str:

@@ -84,7 +84,7 @@ def engineers_message(
             *_usually(subject, with_cause=True),
             *_human(incident, subject),
             block("Owner", [_owner(subject)]),
-            block("Runbook", [_runbook(cause)]),
+            block("Runbook", [_runbook(cause)], links=True),
             _footer(incident, subject),
         ),
     )
@@ -112,7 +112,7 @@ def _checks_for_engineers(
             block("Next step", [verdict.next_step]),
             *_human(incident, subject),
             block("Owner", [_owner(subject)]),
-            block("Runbook", ["docs/quality.md"]),
+            block("Runbook", ["docs/quality.md"], links=True),
             _footer(incident, subject),
         ),
     )

@@ -134,8 +134,15 @@ def engineers_digest(morning: Morning) -> Message:
 
 
 def stakeholders_digest(morning: Morning) -> Message | None:
-    """What is late now, and until when; None: nothing is."""
-    late = [one for one in _open(morning) if one.late_since is not None]
+    """What is late now, and until when; None: nothing is. Of what is silenced, those
+    hear who had heard of it.
+    """
+    late = [
+        one
+        for one in _open(morning)
+        if one.late_since is not None
+        and (Recipient.STAKEHOLDERS in one.told or not _silenced(morning, one))
+    ]
     if not late:
         return None
     names = list(dict.fromkeys(one.dataset for one in late))
@@ -205,7 +212,20 @@ def _who(one: Incident) -> str:
 def _open_line(morning: Morning, one: Incident) -> str:
     since = morning.at(one.late_since or one.opened_at)
     waits = f"; waits for {one.inhibited_by}" if one.inhibited_by else ""
-    return f"{cut(one.headline, LINE // 2)}; since {since}; {_who(one)}{waits}"
+    return (
+        f"{cut(one.headline, LINE // 2)}; since {since}; {_who(one)}{waits}"
+        f"{_silenced(morning, one)}"
+    )
+
+
+def _silenced(morning: Morning, one: Incident) -> str:
+    dataset = next((x for x in morning.datasets if x.name == one.dataset), None)
+    if dataset is None:
+        return ""
+    subject, now = context_of(dataset), morning.due_at
+    silence = subject.silence(morning.silences, one.cause, now)
+    until = None if silence is None else silence.until_at(now)
+    return "" if until is None else f"; silenced until {morning.at(until)}"
 
 
 def _ended_line(morning: Morning, one: Incident) -> str:

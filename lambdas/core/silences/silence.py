@@ -35,7 +35,8 @@ _DAYS = {Every.DAY: 1, Every.WEEK: 7}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """What is silenced, from when until when, why, and by whom. What is None holds for
-    all; `ends_at` is when it holds for the last time.
+    all; `ends_at` is when it holds for the last time. `members` are the datasets of it
+    that had an open incident when it began: of one more, engineers hear.
     """
 
     silence_id: str
@@ -50,6 +51,7 @@ class Silence:
     cause: str | None = None
     every: Every | None = None
     timezone: str = "UTC"
+    members: tuple[str, ...] = ()
 
     def until_at(self, now: datetime) -> datetime | None:
         """Until when it holds, if it holds `now`."""
@@ -80,6 +82,12 @@ class Silence:
         found = (dataset, team, api, cause)
         pairs = zip(wanted, found, strict=True)
         return all(want in (None, have) for want, have in pairs)
+
+    def is_joined_by(self, dataset: str) -> bool:
+        """Whether one more is late than those that it was begun for. A silence that was
+        begun before anything was late, as for planned work, is joined by none.
+        """
+        return bool(self.members) and dataset not in self.members
 
     @property
     def target(self) -> str:

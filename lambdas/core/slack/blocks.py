@@ -1,12 +1,14 @@
 """A message as Slack's Block Kit has it: `text` for notifications, `blocks` to see.
 
 No text of ours or of an API becomes a link, a channel or a mention: the three
-characters that Slack reads are escaped, and nothing is parsed besides. Times are shown
+characters that Slack reads are escaped, and nothing is parsed besides; but for the
+runbook's address, which is the environment's own. Times are shown
 in the reader's zone, too ("Formatting text for app surfaces", date formatting).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -22,6 +24,9 @@ CONTEXT_ELEMENT = 2_000
 """Slack: "Reference: blocks". The context's limit is ours; Slack states none."""
 TEXT = 3_900
 """`chat.update` refuses more than 4,000; a mention stands before it."""
+
+_ADDRESS = re.compile(r"https://[!-;=?-{}~]{1,500}")
+"""Of a page of ours; `verbatim` leaves every other address plain text."""
 
 SPOKEN = 400
 """Characters of one part of it, so that a long error leaves room for the next step."""
@@ -129,6 +134,9 @@ def _plain(text: str) -> Json:
 
 
 def _block(item: Block) -> Json:
+    if item.links and all(_ADDRESS.fullmatch(line) for line in item.lines):
+        links = "\n".join(f"<{_escaped(line, SECTION)}>" for line in item.lines)
+        return _markdown_section(f"*{_escaped(item.label or '', HEADER)}*\n{links}")
     bullet = "• " if item.listed else ""
     body = "\n".join(f"{bullet}{line}" for line in item.lines)
     if item.aside:

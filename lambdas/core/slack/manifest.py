@@ -30,7 +30,7 @@ def manifest(
             "description": "Says which data are late, and takes your word on it",
         },
         "features": {
-            "bot_user": {"display_name": f"catflap-{environment}"},
+            "bot_user": {"display_name": bot_name(environment)},
             "slash_commands": [
                 {
                     "command": command,
@@ -57,6 +57,11 @@ def manifest(
             "token_rotation_enabled": False,
         },
     }
+
+
+def bot_name(environment: str) -> str:
+    """By which the environment's app is invited to a channel."""
+    return f"catflap-{environment}"
 
 
 def link_to_create(document: dict[str, Any]) -> str:

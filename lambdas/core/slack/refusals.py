@@ -24,9 +24,8 @@ OF_THE_APP = {
 
 OF_THE_CHANNEL = {
     "channel_not_found": "does not exist, or is private and the app is not a member; "
-    "invite it there with /invite @catflap",
-    "not_in_channel": "does not have the app as a member; invite it there with "
-    "/invite @catflap",
+    "type /invite @{app} there",
+    "not_in_channel": "does not have the app as a member; type /invite @{app} there",
     "is_archived": "is archived; unarchive it, or name another channel",
     "is_inactive": "is archived; unarchive it, or name another channel",
     "restricted_action": "does not let the app post; ask a workspace administrator",
@@ -37,7 +36,7 @@ OF_THE_CHANNEL = {
     "channel",
     "no_permission": "does not let the app post; ask a workspace administrator",
 }
-"""This channel takes no message, others do."""
+"""This channel takes no message, others do; `{app}` is the name of the app's bot."""
 
 NOT_EDITABLE = frozenset({
     "message_not_found", "cant_update_message", "edit_window_closed", "update_failed",

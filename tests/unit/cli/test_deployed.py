@@ -625,7 +625,8 @@ def test_a_silence_is_begun_listed_and_ended(house: House) -> None:
         "cats",
         (NOW + 2 * HOUR).isoformat(),
     )
-    assert house.state.check_state().silences[0].why == "an <!channel> upgrade"
+    kept = house.state.check_state().silences[0]
+    assert (kept.why, kept.members) == ("an <!channel> upgrade", ())
     (shown,) = house.json("status")[1]["silences"]
     assert shown["of"] == "dataset cats"
     assert "silenced until" in house("status")[1]

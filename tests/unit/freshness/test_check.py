@@ -869,6 +869,32 @@ def test_what_is_made_from_a_late_dataset_is_told_with_it_and_pages_nobody() -> 
     assert house.state.open == {}
 
 
+def test_another_owners_people_hear_that_theirs_is_late_and_wake_nobody() -> None:
+    house = House({"shops": fresh(7 * HOUR), "orders": fresh(8 * HOUR)})
+    _family(house)
+    owner = house.datasets[1].owner.model_copy(
+        update={"team": "sales", "slack": "#sales", "stakeholders": "#sellers"}
+    )
+    house.datasets[1] = house.datasets[1].model_copy(update={"owner": owner})
+    house.check()
+    told = {(name, who) for name, _, who in house.told(house.slack)}
+    assert told == {
+        (name, who)
+        for name in ("shops", "orders")
+        for who in ("engineers", "stakeholders")
+    }
+    assert [page.dataset for page in house.pages()] == ["shops"]
+    theirs = next(
+        as_mail(one.message)[1]
+        for one in house.slack.batches
+        if one.first.dataset == "orders" and one.first.audience == "engineers"
+    )
+    assert "shops, which it is made from, is late, too" in theirs
+    house.age("shops", MINUTES_5)
+    house.check(MINUTES_5)
+    assert [page.dataset for page in house.pages()] == ["shops", "orders"]
+
+
 def test_one_message_lists_the_worst_first_and_says_how_many_it_leaves_out() -> None:
     tables: dict[str, FakeTable | WarehouseError] = {
         f"t{number:02d}": fresh(timedelta(hours=7, minutes=number))

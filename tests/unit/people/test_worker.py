@@ -315,6 +315,8 @@ def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) ->
     office.worker.work(office.wants("report", target="catz", words="x"))
     assert office.state.all == before
     assert "there is no dataset or model catz" in office.workspace.whispers[0][1]
+    office.worker.work(office.wants("report", target="<!channel>", words="x"))
+    assert "<!channel>" not in office.workspace.whispers[1][1]
 
 
 class Died(BaseException):

@@ -64,7 +64,10 @@ def test_an_incident_is_triggered_acknowledged_and_resolved_by_one_key(
     channel = a_channel(pager)
     message = Message(
         headline="x" * 2_000,
-        blocks=(block("Runbook", ["https://wiki.example.com/pipe_stopped"]),),
+        blocks=(
+            block("Evidence", ["see https://elsewhere.example.com/"]),
+            block("Runbook", ["https://wiki.example.com/pipe_stopped"], links=True),
+        ),
     )
     channel.deliver(a_batch(message, page=True, state="error", team="cats"))
     channel.deliver(a_batch(page=False, kind="edited", acknowledged_by="ann"))
@@ -76,7 +79,8 @@ def test_an_incident_is_triggered_acknowledged_and_resolved_by_one_key(
     payload = pager.got[0]["payload"]
     assert (payload["severity"], payload["group"]) == ("critical", "cats")
     assert len(payload["summary"]) <= 1_024
-    assert pager.got[0]["links"][0]["href"] == "https://wiki.example.com/pipe_stopped"
+    (link,) = pager.got[0]["links"]
+    assert link["href"] == "https://wiki.example.com/pipe_stopped"
 
 
 def test_what_is_no_page_is_not_sent() -> None:

@@ -188,7 +188,32 @@ def test_a_page_nobody_acknowledged_is_brought_back_to_mind_after_a_day() -> Non
     acknowledged = dataclasses.replace(
         incident, human=HumanSide(acknowledged_at=NOW, acknowledged_by="ada")
     )
-    assert said(after(acknowledged, LATE, timedelta(days=3))) == set()
+    assert said(after(acknowledged, LATE, timedelta(hours=23))) == set()
+    once = after(acknowledged, LATE, timedelta(hours=24))
+    assert said(once) == {(NoticeKind.REMINDER, ENGINEERS, False)}
+    assert once.incident is not None
+    assert said(after(once.incident, LATE, timedelta(days=3))) == set()
+
+
+def test_whoever_acknowledged_a_page_is_woken_by_no_other_cause() -> None:
+    other = a_verdict("error", "credentials_rejected", page=True, tell=LATE.tell)
+    taken = dataclasses.replace(
+        opened(), human=HumanSide(acknowledged_at=NOW, acknowledged_by="ada")
+    )
+    assert said(after(opened(), other)) & {(NoticeKind.CHANGED, ENGINEERS, True)}
+    told = after(taken, other)
+    assert (NoticeKind.CHANGED, ENGINEERS, False) in said(told)
+    assert told.incident is not None
+    assert told.incident.human == taken.human
+
+
+def test_what_was_acknowledged_before_it_paged_wakes_somebody_who_can_take_it() -> None:
+    warned = opened(a_verdict("warn", "pipe_stopped", page=False))
+    human = HumanSide(acknowledged_at=NOW, acknowledged_by="ada", note="I look")
+    step = after(dataclasses.replace(warned, human=human), LATE)
+    assert (NoticeKind.CHANGED, ENGINEERS, True) in said(step)
+    assert step.incident is not None
+    assert step.incident.human == HumanSide(note="I look")
 
 
 def test_a_resolved_incident_counts_as_none() -> None:

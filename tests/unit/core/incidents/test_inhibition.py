@@ -50,6 +50,14 @@ def test_a_parent_that_is_well_inhibits_nobody() -> None:
     assert inhibition({}, ["items", "orders"]).by == {}
 
 
+def test_who_is_told_elsewhere_hears_of_the_child_itself() -> None:
+    made_from = {"kittens": frozenset({"cats"}), "pups": frozenset({"cats"})}
+    told_at = {"cats": "#cats", "kittens": "#kittens", "pups": "#cats"}
+    found = inhibition(made_from, ["cats", "kittens", "pups"], told_at=told_at)
+    assert (found.by, found.beside) == ({"pups": "cats"}, {"kittens": "cats"})
+    assert found.of == {"cats": ("pups",)}
+
+
 def test_a_circle_inhibits_nobody_for_ever() -> None:
     circle = {"a": frozenset({"b"}), "b": frozenset({"a"})}
     assert inhibition(circle, ["a", "b"]).by == {}

@@ -161,8 +161,11 @@ def test_a_page_for_a_blind_check_is_brought_back_to_mind() -> None:
     due = after(blind, BLIND, REPEAT)
     assert said(due) == {(NoticeKind.REMINDER, ENGINEERS)}
     assert said(after(incident_of(due), BLIND, HOUR)) == set()
-    held = dataclasses.replace(blind, human=HumanSide(acknowledged_at=NOW))
-    assert said(after(held, BLIND, 3 * REPEAT)) == set()
+    held = dataclasses.replace(blind, human=HumanSide(acknowledged_at=NOW + HOUR))
+    assert said(after(held, BLIND, REPEAT - HOUR)) == set()
+    once = after(held, BLIND, REPEAT)
+    assert said(once) == {(NoticeKind.REMINDER, ENGINEERS)}
+    assert said(after(incident_of(once), BLIND, 3 * REPEAT)) == set()
 
 
 def test_no_reminder_comes_beside_what_is_news_anyway() -> None:

@@ -11,6 +11,7 @@ import pytest
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import context_of
+from lambdas.core.incidents.human import PersonReport, reported
 from lambdas.core.incidents.incident import (
     CauseTime,
     Ending,
@@ -177,6 +178,43 @@ def test_only_a_message_to_stakeholders_counts_as_one_to_them() -> None:
 
 
 # a snooze, and a silence -------------------------------------------------------------
+@pytest.mark.parametrize("passed", [REOPEN_WITHIN, 2 * REOPEN_WITHIN])
+def test_a_snooze_outlives_an_end_that_was_none(passed: timedelta) -> None:
+    until = NOW + DAY
+    human = HumanSide(snoozed_until=until)
+    over = dataclasses.replace(over_at(NOW + HOUR), human=human)
+    now = NOW + HOUR + passed
+    back = advance(None, LATE, now=now, earlier=over)
+    assert said(back) <= {(NoticeKind.OPENED, SYSTEMS)}
+    assert of(back).human.snoozed_until == until
+    told = advance(of(back), LATE, now=until)
+    assert (NoticeKind.OPENED, ENGINEERS) in said(told)
+    assert any(one.page for one in told.announcements)
+
+
+def test_a_snooze_is_of_the_causes_that_were_found_and_ends_with_a_persons_word() -> (
+    None
+):
+    human = HumanSide(snoozed_until=NOW + DAY)
+    now = NOW + HOUR + 2 * REOPEN_WITHIN
+    for over, verdict in (
+        (over_at(NOW + HOUR), a_verdict("error", "load_failed", tell=LATE.tell)),
+        (over_at(NOW + HOUR, Ending.CLOSED), LATE),
+    ):
+        earlier = dataclasses.replace(over, human=human)
+        back = advance(None, verdict, now=now, earlier=earlier)
+        assert (NoticeKind.OPENED, ENGINEERS) in said(back)
+
+
+def test_who_heard_of_a_report_only_hears_that_it_is_late() -> None:
+    report = PersonReport(dataset="cats", by="mia", words="no cats", key="k")
+    step = reported(None, report, now=NOW)
+    passing = a_verdict("error", "pull_due", tell=frozenset(("stakeholders",)))
+    late = advance(of(step), passing, now=NOW + MINUTE)
+    assert (NoticeKind.OPENED, STAKEHOLDERS) in said(late)
+    assert (NoticeKind.CHANGED, ENGINEERS) in said(late)
+
+
 def test_what_a_snooze_kept_back_is_news_when_it_is_over() -> None:
     late, until = opened(), NOW + 9 * HOUR
     snoozed = dataclasses.replace(late, human=HumanSide(snoozed_until=until))
@@ -310,7 +348,7 @@ def test_what_comes_back_in_time_is_the_same_one_open_again() -> None:
         note="the vendor knows",
         resolved_by="mia",
         promised_for=NOW,
-        snoozed_until=NOW + DAY,
+        snoozed_until=NOW + HOUR,
     )
     earlier = dataclasses.replace(over_at(NOW + HOUR), human=human)
     now = NOW + HOUR + REOPEN_WITHIN

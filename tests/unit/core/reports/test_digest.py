@@ -189,6 +189,25 @@ def test_silences_that_end_today_are_named() -> None:
     assert "maintenance" in ends(today, cause="pipe_stopped")
 
 
+def test_what_is_silenced_is_said_to_be_and_told_to_no_stakeholder_before() -> None:
+    silence = Silence(
+        silence_id="1",
+        by="Ann",
+        why="maintenance",
+        starts_at=NOW - HOUR,
+        until=NOW + 30 * HOUR,
+        ends_at=NOW + 30 * HOUR,
+        dataset="cats",
+    )
+    unheard = an_incident("cats", told=())
+    morning = a_morning(unheard, silences=(silence,))
+    assert "nobody has it; silenced until 2026-11-29" in text(engineers_digest(morning))
+    assert stakeholders_digest(morning) is None
+    heard = an_incident("cats", told=(Recipient.STAKEHOLDERS,))
+    assert stakeholders_digest(a_morning(heard, silences=(silence,))) is not None
+    assert stakeholders_digest(a_morning(unheard)) is not None
+
+
 def test_stakeholders_read_what_is_late_and_until_when() -> None:
     late = an_incident("cats", eta=NOW + HOUR)
     said = text(stakeholders_digest(a_morning(late)))

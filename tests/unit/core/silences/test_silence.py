@@ -144,3 +144,19 @@ def test_one_that_comes_back_is_still_silenced() -> None:
     assert people(back.announcements) == []
     ended = advance(back.incident, verdict, now=NOW + 3 * HOUR)
     assert ("opened", Recipient.ENGINEERS, True) in people(ended.announcements)
+
+
+def test_one_more_than_it_was_begun_for_is_told_quietly() -> None:
+    assert a_silence(members=("cats",)).is_joined_by("dogs")
+    assert not a_silence(members=("cats",)).is_joined_by("cats")
+    assert not a_silence().is_joined_by("dogs")  # planned work: nothing was late
+    verdict = a_verdict("error", "pipe_stopped", page=True)
+    joined = advance(None, verdict, now=NOW, is_silenced=True, joins_silence=True)
+    assert people(joined.announcements) == [("opened", Recipient.ENGINEERS, False)]
+    again = advance(joined.incident, verdict, now=NOW + HOUR, is_silenced=True)
+    assert people(again.announcements) == []
+    ended = advance(joined.incident, verdict, now=NOW + 3 * HOUR)
+    assert set(people(ended.announcements)) == {
+        ("changed", Recipient.ENGINEERS, True),
+        ("opened", Recipient.STAKEHOLDERS, False),
+    }

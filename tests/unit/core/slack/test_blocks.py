@@ -64,6 +64,29 @@ def test_the_notification_is_complete_by_itself() -> None:
     )
 
 
+def test_the_runbook_can_be_clicked_on_and_nothing_else() -> None:
+    page = "https://wiki.example.com/x?a=1&b=2"
+
+    def shown(line: str) -> Any:
+        message = Message(
+            headline="cats", blocks=(block("Runbook", [line], links=True),)
+        )
+        payload: Any = as_slack(message)
+        assert refusal(payload) is None
+        return payload["blocks"][1]["text"]["text"]
+
+    assert shown(page) == "*Runbook*\n<https://wiki.example.com/x?a=1&amp;b=2>"
+    for text in (
+        "docs/quality.md",
+        f"{page}|<!channel>",
+        f"{page}> <!here>",
+        "<!here>",
+    ):
+        assert "<" not in shown(text)
+    plain: Any = as_slack(Message(headline="cats", blocks=(block("Fix", [page]),)))
+    assert "<" not in plain["blocks"][1]["text"]["text"]
+
+
 def as_stamp(moment: datetime, _words: str) -> str:
     return moment.isoformat()
 
