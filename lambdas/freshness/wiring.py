@@ -24,7 +24,7 @@ from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.proof import ProofTable
 from lambdas.adapters.state.runs import StateTable
-from lambdas.adapters.state.user_groups import UserGroupTable
+from lambdas.adapters.state.slack_posts import UserGroupTable
 from lambdas.adapters.wiring.signals import (
     SignalClients,
     deployment_of,

@@ -1,6 +1,8 @@
-"""Which message of Slack's shows which incident, in the state table.
+"""What is remembered of Slack, in the state table.
 
-``SLACK#<owner's channel>`` / ``<incident id>``; it expires 90 days after its last use.
+``SLACK#<owner's channel>`` / ``<incident id>``  which message shows an incident; it
+                                                 expires 90 days after its last use
+``SLACK#`` / ``GROUPS``                          the user groups that owners name
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import msgspec
 
 from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.errors import ChannelDown
+from lambdas.core.slack.mentions import UserGroups
 from lambdas.core.slack.post import SlackPost
 
 if TYPE_CHECKING:
@@ -85,3 +88,27 @@ class SlackPostTable:
 
 def _key(address: str, incident_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"SLACK#{address}"}, "sk": {"S": incident_id}}
+
+
+_GROUPS = _key("", "GROUPS")
+
+
+class UserGroupTable:
+    """UserGroupMemory on DynamoDB."""
+
+    def __init__(self, *, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def read(self) -> UserGroups | None:
+        """What is remembered; None: nobody has asked yet."""
+        item = self._dynamodb.get_item(TableName=self._table, Key=_GROUPS).get("Item")
+        if item is None:
+            return None
+        return msgspec.json.decode(item["groups"]["S"], type=UserGroups)
+
+    def keep(self, groups: UserGroups) -> None:
+        """In place of what was."""
+        text = msgspec.json.encode(groups).decode()
+        item = {**_GROUPS, "groups": {"S": text}}
+        self._dynamodb.put_item(TableName=self._table, Item=item)

@@ -22,7 +22,7 @@ from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.state.runs import StateTable
-from lambdas.adapters.state.user_groups import UserGroupTable
+from lambdas.adapters.state.slack_posts import UserGroupTable
 from lambdas.core.dataset import Freshness
 from lambdas.core.errors import BadInput, ObjectMissing, RunErrorKind
 from lambdas.core.freshness.attainment import AttainmentState, Day

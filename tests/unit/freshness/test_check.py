@@ -59,6 +59,7 @@ from tests.watched import (
     FakeUpstream,
     FakeWarehouse,
     MemoryIncidents,
+    a_batch,
 )
 
 MINUTES_1, MINUTES_5 = timedelta(minutes=1), timedelta(minutes=5)
@@ -397,6 +398,33 @@ def test_data_that_comes_in_quiet_time_is_a_recovery() -> None:
     house.age("cats", timedelta())
     house.check(MINUTES_5)
     assert house.state.open == {}
+
+
+def test_a_morning_that_slack_sleeps_through_is_told_once_it_is_awake() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    digest = dataclasses.replace(
+        a_batch(notice_id="digest.slack", kind="digest", page=False).first,
+        dataset="",
+        channel="slack",
+        created_at=house.now,
+    )
+    house.state.outbox = {digest.notice_id: digest}
+    house.slack.fault = ChannelDown("503")
+    for _ in range(6):
+        house.age("cats", MINUTES_5)
+        assert house.check(HOUR).waiting >= 1
+    assert house.told(house.slack) == []
+    house.slack.fault = None
+    for _ in range(3):
+        house.check(MINUTES_5)
+    told = [
+        one.notice_id
+        for batch in house.slack.batches
+        for one in batch.notices
+        if one.kind == "digest"
+    ]
+    assert told == [digest.notice_id]
 
 
 def test_who_is_late_is_told_before_anybody_looks_at_access(
