@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lambdas.adapters.slack.api import SlackApi
+from lambdas.adapters.slack.api import SlackApi, SlackRefused
 from lambdas.adapters.slack.people import Members
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput, DeliveryError
@@ -113,6 +113,7 @@ class PeopleWorker:
             by=wanted.by,
             words=wanted.words or "",
             key=wanted.key,
+            user=wanted.user,
             evidence=as_seen(self._state.watch(wanted.target), subject),
         )
         incident = report(
@@ -187,14 +188,13 @@ class PeopleWorker:
     def _answer(self, wanted: PersonRequest, sentence: str) -> None:
         """Tell the one person; nobody else sees it."""
         LOG.info("refused %s of %s: %s", wanted.action, wanted.user, sentence)
-        arguments = {
-            **reply(f"That was not done: {sentence}."),
-            "channel": wanted.channel,
-            "user": wanted.user,
-            "parse": "none",
-        }
+        said = {**reply(f"That was not done: {sentence}."), "parse": "none"}
+        here = {**said, "channel": wanted.channel, "user": wanted.user}
         try:
-            self._api.call("chat.postEphemeral", arguments)
+            try:
+                self._api.call("chat.postEphemeral", here)
+            except SlackRefused:  # the app is no member there: a message of their own
+                self._api.call("chat.postMessage", {**said, "channel": wanted.user})
         except DeliveryError as error:
             LOG.warning("%s was not told why: %s", wanted.user, error)
 

@@ -121,8 +121,8 @@ def _said(wanted: PersonRequest) -> dict[str, object] | None:
     if wanted.action != REPORT:
         return None
     said = (
-        f"The owners of {wanted.target} are told by the next check; its stakeholders' "
-        "channel hears when it ends."
+        f"The owners of {wanted.target} are told by the next check. You get a message "
+        "when it ends, or at once if there is no such dataset."
     )
     if wanted.key.startswith("view:"):
         return {"response_action": "update", "view": thanks(said)}

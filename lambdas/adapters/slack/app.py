@@ -13,6 +13,8 @@ remembered right after it, so a copy is posted only if a function dies in betwee
 from __future__ import annotations
 
 import dataclasses
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +29,12 @@ from lambdas.core.slack.mentions import UserGroupMemory, handles_in, mentioned
 from lambdas.core.slack.post import SlackPost, SlackPosts
 from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
 
+LOG = logging.getLogger("catflap.slack.app")
+
+_PERSON = re.compile(r"[UW][A-Z0-9]{3,20}")
+"""The address of who reported something: who has left takes no message, and nobody
+else is told in their place.
+"""
 _QUIET: dict[str, object] = {
     "unfurl_links": False,
     "unfurl_media": False,
@@ -147,6 +155,9 @@ class SlackApp:
         try:
             return self._sent(address, batch, note="")
         except SlackRefused as error:
+            if _PERSON.fullmatch(address):
+                LOG.warning("%s is not told of the end: %s", address, error)
+                return _Posted(channel=address, ts="")
             why = OF_THE_CHANNEL.get(error.code)
             if why is None:
                 raise

@@ -100,6 +100,12 @@ def routes(secrets: Collection[str]) -> Routes:
     }
 
 
+def is_by_owner(channel: str) -> bool:
+    """Whether a channel has a place for each owner."""
+    known = CHANNELS.get(channel)
+    return known is not None and known.by_owner
+
+
 _OF_A_PAGE = frozenset({NoticeKind.EDITED, NoticeKind.RESOLVED})
 
 

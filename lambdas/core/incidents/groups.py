@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.core.incidents.channels import CHANNELS
+from lambdas.core.incidents.channels import CHANNELS, is_by_owner
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block
 from lambdas.core.incidents.notice import Notice
@@ -78,14 +78,9 @@ def _key(notice: Notice) -> tuple[str, ...]:
         notice.cause or "",
         notice.shared or "",
         notice.ended_by,
-        (notice.address or "") if _is_by_owner(notice.channel) else "",
+        (notice.address or "") if is_by_owner(notice.channel) else "",
         notice.notice_id if _stands_alone(notice) else "",
     )
-
-
-def _is_by_owner(channel: str) -> bool:
-    known = CHANNELS.get(channel)
-    return known is not None and known.by_owner
 
 
 def _story(notice: Notice) -> tuple[str, ...]:

@@ -36,6 +36,9 @@ from lambdas.core.incidents.message import local_time
 from lambdas.core.names import is_ours
 from lambdas.core.text.count import counted
 
+REPORTERS = 20
+"""So many who reported one thing hear of its end by themselves."""
+
 
 class Action(StrEnum):
     """What a person can do about an incident; the values are the buttons' ids."""
@@ -80,7 +83,7 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonReport:
     """That something looks wrong with a dataset, in a person's words; `evidence` is how
-    things stood then.
+    things stood then. `user` is the person's id in Slack, if it was said there.
     """
 
     dataset: str
@@ -88,6 +91,7 @@ class PersonReport:
     words: str
     key: str
     evidence: tuple[str, ...] = ()
+    user: str | None = None
 
 
 def as_seen(watch: Watch | None, subject: IncidentContext) -> tuple[str, ...]:
@@ -123,6 +127,7 @@ def reported(
         incident.human,
         note="\n".join(filter(None, [incident.human.note, said])),
         actions=(*incident.human.actions, done)[-ACTIONS_KEPT:],
+        reporters=_union_of(incident.human.reporters, report.user),
     )
     people = (Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
     return Transition(
@@ -137,6 +142,11 @@ def reported(
             for who in people
         ),
     )
+
+
+def _union_of(known: tuple[str, ...], user: str | None) -> tuple[str, ...]:
+    is_new = user is not None and user not in known and len(known) < REPORTERS
+    return (*known, user) if is_new and user is not None else known
 
 
 def _of_a_report(report: PersonReport, said: str, now: datetime) -> Incident:

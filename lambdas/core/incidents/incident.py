@@ -141,6 +141,8 @@ class HumanSide:
     """What stakeholders are told of the promised time."""
     actions: tuple[HumanAction, ...] = ()
     """What people did, the newest last; so many as are kept."""
+    reporters: tuple[str, ...] = ()
+    """Slack's ids of those who reported something, and hear of the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ is made; how a channel shapes it, when it is delivered.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from lambdas.core.events import (
     RecoveredEvent,
 )
 from lambdas.core.freshness.assess import Limits
-from lambdas.core.incidents.channels import Routes, is_told
+from lambdas.core.incidents.channels import Routes, is_by_owner, is_told
 from lambdas.core.incidents.context import IncidentContext
 from lambdas.core.incidents.document import document, state_of
 from lambdas.core.incidents.human import possible
@@ -101,7 +101,7 @@ def notices(
     incident = transition.incident
     if incident is None:
         return ()
-    return tuple(
+    made = tuple(
         _notice(
             announcement,
             incident,
@@ -114,6 +114,17 @@ def notices(
         for channel in routes.get(announcement.audience, ())
         if is_told(channel, announcement.kind, page=announcement.page)
     )
+    return (*made, *_to_reporters(made, incident))
+
+
+def _to_reporters(made: Sequence[Notice], incident: Incident) -> Iterator[Notice]:
+    """Whoever reported something hears of its end, wherever others read of it."""
+    for one in made:
+        is_theirs = one.audience is Recipient.STAKEHOLDERS and is_by_owner(one.channel)
+        if one.kind is NoticeKind.RESOLVED and is_theirs:
+            for user in incident.human.reporters:
+                notice_id = f"{one.notice_id}.{user}"
+                yield dataclasses.replace(one, notice_id=notice_id, address=user)
 
 
 def _notice(

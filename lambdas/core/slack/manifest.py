@@ -30,6 +30,12 @@ def manifest(
             "description": "Says which data are late, and takes your word on it",
         },
         "features": {
+            # where a person who reported something is answered
+            "app_home": {
+                "home_tab_enabled": False,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": True,
+            },
             "bot_user": {"display_name": bot_name(environment)},
             "slash_commands": [
                 {

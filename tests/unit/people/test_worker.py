@@ -317,6 +317,12 @@ def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) ->
     assert "there is no dataset or model catz" in office.workspace.whispers[0][1]
     office.worker.work(office.wants("report", target="<!channel>", words="x"))
     assert "<!channel>" not in office.workspace.whispers[1][1]
+    # where the app is no member, in a message of their own
+    office.worker.work(
+        office.wants("report", target="catz", words="x", user="U0EVE", channel="C0X")
+    )
+    last = office.workspace.posts[-1]
+    assert (last.channel, "catz" in str(last.message)) == ("#U0EVE", True)
 
 
 class Died(BaseException):

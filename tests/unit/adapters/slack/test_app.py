@@ -240,6 +240,16 @@ def test_a_channel_that_takes_nothing_is_told_of_in_the_default_one(
     assert word in str(root.message)
 
 
+def test_who_reported_something_and_has_left_is_told_nowhere_else(
+    slack: SlackLookAlike,
+) -> None:
+    app = an_app(slack)
+    app.deliver(alone(a_notice(1, "resolved", address="U0ANN")))
+    slack.workspace.room("U0BEN").refuses = "channel_not_found"
+    app.deliver(alone(a_notice(2, "resolved", address="U0BEN")))
+    assert [one.channel for one in slack.workspace.posts] == ["#U0ANN"]
+
+
 def test_without_any_channel_a_sentence_says_what_to_declare(
     slack: SlackLookAlike,
 ) -> None:

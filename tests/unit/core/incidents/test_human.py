@@ -10,7 +10,13 @@ import pytest
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.groups import batches_of
-from lambdas.core.incidents.human import Change, changed_by_hand, said_by
+from lambdas.core.incidents.human import (
+    Change,
+    PersonReport,
+    changed_by_hand,
+    reported,
+    said_by,
+)
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient, advance
 from lambdas.core.incidents.message import as_mail
 from lambdas.core.incidents.notice import Notice, notices
@@ -174,3 +180,32 @@ def test_a_promise_in_another_zone_is_the_same_moment() -> None:
     zone = datetime.fromisoformat("2026-11-23T15:00:00+02:00")
     after, _ = change(an_incident(), promised_for=zone)
     assert after.expected_at == NOW + timedelta(hours=4)
+
+
+def test_whoever_reported_it_in_slack_hears_of_its_end_by_themselves() -> None:
+    incident: Incident | None = None
+    for number, user in enumerate(("U0ANN", "U0BEN", "U0ANN", None)):
+        told = PersonReport(
+            dataset="cats", by="x", words="odd", key=f"slash:{number}", user=user
+        )
+        incident = reported(incident, told, now=NOW).incident
+    assert incident is not None
+    assert incident.human.reporters == ("U0ANN", "U0BEN")
+    over = changed_by_hand(incident, Change(by="mia", resolve=True), now=LATER)
+    assert over.incident is not None
+    owner = {"team": "cats", "slack": "#cats", "stakeholders": "#people"}
+    made = notices(
+        over,
+        said_by(over.incident),
+        subject=context_of(a_dataset(owner=owner)),
+        routes=dict.fromkeys(Recipient, ("sns", "slack")),
+        now=LATER,
+    )
+    assert len({one.notice_id for one in made}) == len(made)
+    to_people = [
+        one.address
+        for one in made
+        if one.channel == "slack" and one.audience is Recipient.STAKEHOLDERS
+    ]
+    assert to_people == ["#people", "U0ANN", "U0BEN"]
+    assert len(batches_of([one for one in made if one.channel == "slack"])) == 4
