@@ -246,7 +246,7 @@ class FreshnessCheck:
             try:
                 made += look(now)
             except Exception:
-                LOG.exception("could not look at %s", what)
+                LOG.exception("could not see %s", what)
         return made
 
     def _publish(self, kept: Sequence[KeptEvent]) -> None:

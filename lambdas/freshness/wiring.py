@@ -117,7 +117,7 @@ def _mention_watch(
         ),
         has_time=has_time,
     )
-    return {"mentions": watch.look}
+    return {"whom a page mentions": watch.look}
 
 
 def _pointers(known: FreshnessSettings) -> Pointers:
@@ -209,7 +209,9 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         has_time=has_time,
         with_digest=known.zones_of_digests,
         afterwards={
-            "grants": _access_watch(known, datasets.datasets, state, has_time).look,
+            "who may read what is personal": _access_watch(
+                known, datasets.datasets, state, has_time
+            ).look,
             **_mention_watch(tools, datasets, made, has_time),
         },
         witness=LandedWitness(

@@ -14,6 +14,7 @@ from lambdas.adapters.slack.webhook import SlackWebhook
 from lambdas.adapters.state.slack_posts import SlackPostTable, UserGroupTable
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.slack.manifest import bot_name
+from lambdas.core.slack.mentions import is_person
 
 
 class SlackChannel:
@@ -27,7 +28,10 @@ class SlackChannel:
 
     def deliver(self, batch: NoticeBatch) -> None:
         """Post it. Raises DeliveryError or ChannelDown, never naming a secret."""
-        (self._app if self._secret.is_app() else self._webhook).deliver(batch)
+        if self._secret.is_app():
+            self._app.deliver(batch)
+        elif not is_person(batch.first.address or ""):  # a webhook reaches none
+            self._webhook.deliver(batch)
 
     def groups(self) -> Mapping[str, str] | None:
         """Ids of user groups by handle; None: a webhook knows of none. Raises

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,16 +24,17 @@ from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import NoticeKind
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.slack.blocks import as_slack, reply
-from lambdas.core.slack.mentions import UserGroupMemory, handles_in, mentioned
+from lambdas.core.slack.mentions import (
+    UserGroupMemory,
+    handles_in,
+    is_person,
+    mentioned,
+)
 from lambdas.core.slack.post import SlackPost, SlackPosts
 from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
 
 LOG = logging.getLogger("catflap.slack.app")
 
-_PERSON = re.compile(r"[UW][A-Z0-9]{3,20}")
-"""The address of who reported something: who has left takes no message, and nobody
-else is told in their place.
-"""
 _QUIET: dict[str, object] = {
     "unfurl_links": False,
     "unfurl_media": False,
@@ -155,7 +155,7 @@ class SlackApp:
         try:
             return self._sent(address, batch, note="")
         except SlackRefused as error:
-            if _PERSON.fullmatch(address):
+            if is_person(address):  # who has left; nobody hears it in their place
                 LOG.warning("%s is not told of the end: %s", address, error)
                 return _Posted(channel=address, ts="")
             why = OF_THE_CHANNEL.get(error.code)

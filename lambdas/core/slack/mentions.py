@@ -18,6 +18,14 @@ from lambdas.core.dataset import Dataset
 _ALL = {"@here": "<!here>", "@channel": "<!channel>", "@everyone": "<!everyone>"}
 
 
+_PERSON = re.compile(r"[UW][A-Z0-9]{3,20}")
+
+
+def is_person(address: str) -> bool:
+    """Whether it is a person's id, such as of who reported something."""
+    return _PERSON.fullmatch(address) is not None
+
+
 def handles_in(mention: str) -> tuple[str, ...]:
     """The user groups' handles, without the sign, that have to be looked up."""
     words = re.split(r"[ ,]+", mention)

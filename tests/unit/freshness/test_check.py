@@ -174,7 +174,7 @@ class House:
             statements=lambda: self.warehouse.statements,
             has_time=self.has_time,
             with_digest=self.with_digest,
-            afterwards={"grants": self.access},
+            afterwards={"who may read what is personal": self.access},
             witness=self._told,
         ).run(now=self.now)
 
