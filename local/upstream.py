@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE_ROWS = 1000
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 
 DATASETTE = """
 import os, sys, threading
