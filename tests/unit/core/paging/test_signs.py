@@ -295,6 +295,7 @@ def test_a_total_is_a_whole_number_in_one_of_its_forms(
         ({"total": {"value": 9}}, {}, "total.value"),
         ({"totalCats": 9}, {}, "totalCats"),
         ({"totalDogs": 9}, {}, None),
+        ({"catPages": 9}, {}, None),
         ({"count": 9}, {}, "count"),
         ({"count": 9}, {"limit": "9"}, None),
         ({"count": 9}, {"count": "9"}, None),
@@ -326,6 +327,27 @@ def test_a_number_says_that_there_is_more(
     assert where(answer(envelope, params=params).above(2)) == total
 
 
+@pytest.mark.parametrize(
+    ("name", "url", "noun", "is_total"),
+    [
+        ("totalCats", "http://127.0.0.1/v1/cats", "", True),
+        ("totalCats", "http://127.0.0.1/v1/cats/", "", True),
+        ("totalCats", "http://127.0.0.1/v1/cats.json", "", True),
+        ("totalCat", "http://127.0.0.1/v1/cats", "", True),
+        ("totalCats", "http://127.0.0.1/v1/cat", "", True),
+        ("totalCats", "http://127.0.0.1/cats/dogs", "", False),
+        ("totalCats", "http://127.0.0.1/dogs", "cats", True),
+        ("totalCats", "http://127.0.0.1/dogs", "cat", True),
+        ("totalWildCats", "http://127.0.0.1/dogs", "wild_cats", True),
+    ],
+)
+def test_a_total_may_bear_the_name_of_what_it_counts(
+    name: str, url: str, noun: str, *, is_total: bool
+) -> None:
+    found = answer({name: 9}, url=url, noun=noun).above(2)
+    assert where(found) == (name if is_total else None)
+
+
 def test_a_number_says_nothing_where_it_is_not_known_how_much_was_read() -> None:
     assert answer({"total": 9}).above(None) is None
     assert where(answer({"total": 9}).above(2, but="total")) is None
@@ -350,7 +372,9 @@ def test_pages_count_from_0_where_the_numbers_say_so() -> None:
     """Page 2 of 3 is the third, if the rows before it and its own are all."""
     page = {"page": 2, "pages": 3, "limit": 2, "total": 5}
     assert answer(page, rows=1, before=BEFORE).above(3) is None
-    for change in ({"total": 6}, {"page": 1}, {"limit": 1}, {"pages": 4}):
+    for change in (
+        {"total": 6}, {"page": 1}, {"limit": 1}, {"pages": 4}, {"limit": None},
+    ):  # fmt: skip
         changed = answer({**page, **change}, rows=1, before=BEFORE)
         assert changed.above(3) is not None, change
     first = {"page": 0, "pages": 1, "limit": 2, "total": 5}
@@ -425,6 +449,23 @@ def test_a_number_may_stand_in_a_header(
     found = answer({}, headers=headers).above(2)
     assert where(found) == where_more
     assert found is None or found.is_header
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        "item", "items", "result", "results", "record", "records", "row", "rows",
+        "count", "pages", "entries", "objects",
+    ],
+)  # fmt: skip
+def test_what_is_left_is_told_of_one_of_these(of: str) -> None:
+    assert where(answer({f"remaining_{of}": 3}).remaining) == f"remaining_{of}"
+
+
+@pytest.mark.parametrize("name", ["total", "totals", "found", "matched"])
+def test_as_many_as_all_is_told_by_one_of_these(name: str) -> None:
+    read = PagesBefore(pages=2, rows=4)
+    assert answer({name: 4}, rows=0, before=read).has_read_total
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""What a check reads, and what it keeps for the next one."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import timedelta
+
+import pytest
+
+from lambdas.core.errors import RunErrorKind
+from lambdas.core.events import KeptEvent, RowsLoadedEvent
+from lambdas.core.incidents.human import Change, changed_by_hand
+from tests.unit.freshness.test_check import (
+    MINUTES_5,
+    House,
+    failed_pull,
+    fresh,
+    quiet_upstream,
+)
+from tests.watched import HOUR
+
+
+def test_of_a_dataset_that_is_well_no_incident_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House({"cats": fresh(), "dogs": fresh()})
+    read: list[str] = []
+    monkeypatch.setattr(
+        house.state, "open_incident", lambda name, **_: read.append(name)
+    )
+    house.check()
+    house.age("cats", timedelta())
+    house.age("dogs", timedelta())
+    house.check(3 * HOUR)
+    assert read == []
+
+
+def test_a_change_of_an_incident_is_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "catflap.freshness.check")
+    house = House({"cats": fresh(7 * HOUR)})
+    quiet_upstream(house)
+    house.check()
+    (incident,) = house.state.all.values()
+    said = [one.getMessage() for one in caplog.records if one.levelno == logging.INFO]
+    assert said == [f"{incident.incident_id}: {incident.headline} ({incident.cause})"]
+
+
+def test_a_watch_names_its_open_incident_and_the_last_that_is_over() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    (incident,) = house.state.all.values()
+    watch = house.state.seen["cats"]
+    assert (watch.incident_id, watch.ended_incident) == (incident.incident_id, None)
+    house.sources.pipe_state = "PAUSED"
+    house.check(MINUTES_5)
+    watch = house.state.seen["cats"]
+    assert (watch.incident_id, watch.ended_incident) == (incident.incident_id, None)
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    watch = house.state.seen["cats"]
+    assert (watch.incident_id, watch.ended_incident, watch.ended_at) == (
+        None, incident.incident_id, house.now,
+    )  # fmt: skip
+
+
+def test_a_watch_names_what_a_person_closed() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    before = house.state.open_incident("cats")
+    assert before is not None
+    closed = changed_by_hand(before, Change(by="ann", resolve=True), now=house.now)
+    assert closed.incident is not None
+    house.state.record(before, closed.incident, notices=(), watch=None)
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    watch = house.state.seen["cats"]
+    assert (watch.incident_id, watch.ended_incident, watch.ended_at) == (
+        None, before.incident_id, house.now,
+    )  # fmt: skip
+
+
+def test_what_was_not_read_stays_as_it_was() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    before = house.state.seen["cats"]
+    failed_pull(house, "cats", RunErrorKind.AUTH)
+    assert house.check(MINUTES_5).statements == 0
+    (risk,) = house.state.all.values()
+    assert house.state.seen["cats"] == dataclasses.replace(
+        before, cause=risk.cause, at_risk=True, incident_id=risk.incident_id
+    )
+
+
+@pytest.mark.parametrize("is_promised", [True, False])
+def test_old_data_of_which_less_is_promised_have_not_recovered(
+    *, is_promised: bool
+) -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    if is_promised:
+        house.age("cats", timedelta())
+    else:
+        less = {"count": 3, "period": "day"}
+        house.freshness = {
+            "loaded_at_field": "at", "warn_after": less, "error_after": less,
+        }  # fmt: skip
+        house.datasets = [house._dataset("cats")]
+    house.check(MINUTES_5)
+    (over,) = house.state.all.values()
+    assert over.ended_by == ("recovered" if is_promised else "not_promised")
+
+
+def test_so_many_refused_events_are_published_by_one_check() -> None:
+    house = House({"cats": fresh()})
+    for number in range(501):
+        event = RowsLoadedEvent(
+            id=f"{number:03d}",
+            dataset="cats",
+            loaded_at=house.now.isoformat(),
+            newest_event_at=None,
+            rows=1,
+        )
+        house.state.keep_event(
+            KeptEvent(detail_type=event.detail_type, detail=event.detail())
+        )
+    house.check()
+    assert len(house.events.published) == 500
+    assert list(house.state.events) == ["500"]
+    house.check(MINUTES_5)
+    assert house.state.events == {}
