@@ -5,6 +5,7 @@
     a first notice ──> a new message in the owner's channel
     a later one ─────> a reply in its thread, then the message is updated
     a page ──────────> always a new message: an edit wakes nobody
+    many of one cause > one message, updated with those that are over
 
 `chat.postMessage` takes no key that would drop a second copy. What was posted is
 remembered right after it, so a copy is posted only if a function dies in between.
@@ -30,7 +31,7 @@ from lambdas.core.slack.mentions import (
     is_person,
     mentioned,
 )
-from lambdas.core.slack.post import SlackPost, SlackPosts
+from lambdas.core.slack.post import SlackGroup, SlackPost, SlackPosts
 from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
 
 LOG = logging.getLogger("catflap.slack.app")
@@ -93,6 +94,10 @@ class SlackApp:
             known |= self._told(address, batch, new, known)
         for notice in batch.notices:
             self._shown(address, notice, known[notice.incident_id])
+        many = {post.ts for post in known.values() if post.members > 1}
+        for ts in sorted(many):
+            theirs = [x for x in batch.notices if known[x.incident_id].ts == ts]
+            self._shown_together(address, ts, theirs)
 
     def _told(
         self,
@@ -112,6 +117,14 @@ class SlackApp:
         if posted is None:
             posted = self._posted(address, batch)
             root = None
+            if len(new) > 1:
+                group = SlackGroup(
+                    channel=posted.channel,
+                    ts=posted.ts,
+                    members=len(new),
+                    message=batch.message,
+                )
+                self._posts.keep_group(address, group)
         made = {
             one.incident_id: _after(
                 one, known.get(one.incident_id), posted, new, is_reply=root is not None
@@ -188,7 +201,7 @@ class SlackApp:
         )
 
     def _shown(self, address: str, notice: Notice, post: SlackPost) -> None:
-        """Update the message that shows one incident; one that shows many stays."""
+        """Update the message that shows one incident."""
         if post.shown == notice.notice_id or post.members > 1:
             return
         said = as_slack(
@@ -196,15 +209,31 @@ class SlackApp:
             actions=notice.actions if self._has_buttons else (),
             incident_id=notice.incident_id,
         )
-        where = {"channel": post.channel, "ts": post.ts, "parse": "none"}
+        if self._edited(post.channel, post.ts, said):
+            shown = dataclasses.replace(post, shown=notice.notice_id)
+            self._posts.keep(address, [shown])
+
+    def _shown_together(self, address: str, ts: str, notices: Sequence[Notice]) -> None:
+        """Update the message that shows many, if some of them are over by now."""
+        before = self._posts.group(address, ts)
+        if before is None:
+            return
+        after = before.after(notices)
+        if after == before:
+            return
+        if self._edited(after.channel, ts, as_slack(after.shown)):
+            self._posts.keep_group(address, after)
+
+    def _edited(self, channel: str, ts: str, said: Mapping[str, object]) -> bool:
+        """Not where it cannot be any more: the thread has said what is new."""
+        where = {"channel": channel, "ts": ts, "parse": "none"}
         try:
             self._api.call("chat.update", {**said, **where})
         except SlackRefused as error:
             if error.code not in NOT_EDITABLE and error.code not in OF_THE_CHANNEL:
                 raise
-            return  # the thread has said what is new
-        shown = dataclasses.replace(post, shown=notice.notice_id)
-        self._posts.keep(address, [shown])
+            return False
+        return True
 
     def _mention(self, batch: NoticeBatch) -> str:
         """Who is mentioned: on a page, whoever its datasets' owners name."""

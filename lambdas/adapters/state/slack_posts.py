@@ -2,6 +2,7 @@
 
 ``SLACK#<owner's channel>`` / ``<incident id>``  which message shows an incident; it
                                                  expires 90 days after its last use
+``SLACK#<owner's channel>`` / ``GROUP#<ts>``     a message that shows many; the same
 ``SLACK#`` / ``GROUPS``                          the user groups that owners name
 """
 
@@ -16,7 +17,7 @@ import msgspec
 from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.errors import ChannelDown
 from lambdas.core.slack.mentions import UserGroups
-from lambdas.core.slack.post import SlackPost
+from lambdas.core.slack.post import SlackGroup, SlackPost
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,9 +64,30 @@ class SlackPostTable:
             raise ChannelDown("what was posted to Slack could not be read whole")
         return list(answer["Responses"].get(self._table, []))
 
+    def group(self, address: str, ts: str) -> SlackGroup | None:
+        """A message that shows many, if it is known. Raises ChannelDown."""
+        found = self._read(address, [f"GROUP#{ts}"])
+        if not found:
+            return None
+        return msgspec.json.decode(found[0]["group"]["S"], type=SlackGroup)
+
+    def keep_group(self, address: str, group: SlackGroup) -> None:
+        """Remember it."""
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                **_key(address, f"GROUP#{group.ts}"),
+                "group": {"S": msgspec.json.encode(group).decode()},
+                "expires_at": {"N": self._expires()},
+            },
+        )
+
+    def _expires(self) -> str:
+        return str(int((self._now() + KEPT).timestamp()))
+
     def keep(self, address: str, posts: Sequence[SlackPost]) -> None:
         """Remember them. Raises ChannelDown if one could not be."""
-        expires = str(int((self._now() + KEPT).timestamp()))
+        expires = self._expires()
         unwritten = self._writer.batch(
             [
                 {

@@ -23,6 +23,8 @@ from lambdas.core.text.count import counted
 
 TOGETHER_FROM = 2
 """So many notices that say the same leave as one."""
+FIRST = "The first of them"
+"""The label of the one that is spelled out."""
 _NAMED = 12
 """Datasets with a line of their own in one message."""
 _COUNTED = 60
@@ -165,7 +167,7 @@ def _together(group: list[Notice]) -> Message:
         blocks=(
             block("The worst first", _lines(sorted(group, key=_rank)), listed=True),
             *_more(names),
-            Block(label="The first of them", lines=(worst.message.headline,)),
+            Block(label=FIRST, lines=(worst.message.headline,)),
             *worst.message.blocks,
         ),
     )

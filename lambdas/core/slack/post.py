@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
+
+from lambdas.core.incidents.groups import FIRST
+from lambdas.core.incidents.incident import NoticeKind
+from lambdas.core.incidents.message import Block, Message, block, local_time
+from lambdas.core.incidents.notice import Notice
+from lambdas.core.names import is_ours
 
 SENT_KEPT = 30
 """Notices that a post remembers: as many as may wait for one incident at a time."""
@@ -33,8 +40,68 @@ class SlackPost:
         return dataclasses.replace(self, sent=sent[-SENT_KEPT:])
 
 
+_OPEN_AGAIN = frozenset({NoticeKind.REOPENED, NoticeKind.FLAPPING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackGroup:
+    """A message that shows many incidents, as it was posted; `over` is when each of
+    them ended that is over, by its name.
+    """
+
+    channel: str
+    ts: str
+    members: int
+    message: Message
+    over: Mapping[str, datetime] = field(default_factory=dict)
+
+    def after(self, notices: Iterable[Notice]) -> SlackGroup:
+        """With what `notices` say of the ends of its members."""
+        over = dict(self.over)
+        for one in notices:
+            name = one.team if is_ours(one.dataset) else one.dataset
+            if one.kind is NoticeKind.RESOLVED:
+                over[name] = one.created_at
+            elif one.kind in _OPEN_AGAIN:
+                over.pop(name, None)
+        return dataclasses.replace(self, over=over)
+
+    @property
+    def shown(self) -> Message:
+        """As it stands: nobody who reads it now takes for late what is not."""
+        if not self.over:
+            return self.message
+        headline = self.message.headline.removeprefix("[page] ")
+        left = self.members - len(self.over)
+        lead = f"{len(self.over)} of {self.members} over" if left > 0 else "Over"
+        ended = sorted(self.over.items(), key=lambda one: (one[1], one[0]))
+        lines = [f"{name}, {local_time(at, 'UTC')}" for name, at in reversed(ended)]
+        rest = [self._open(one) for one in self.message.blocks] if left > 0 else []
+        return Message(
+            headline=f"{lead}: {headline}",
+            blocks=(block("Over", lines, listed=True), *rest),
+        )
+
+    def _open(self, one: Block) -> Block:
+        """Its lines but for those of members that are over."""
+        if one.label == FIRST:
+            is_over = any(f"{name} " in one.lines[0] for name in self.over)
+            lines = (f"{one.lines[0]} (over)",) if is_over else one.lines
+            return dataclasses.replace(one, lines=lines)
+        if not one.listed:
+            return one
+        kept = (x for x in one.lines if x.partition(":")[0] not in self.over)
+        return dataclasses.replace(one, lines=tuple(kept))
+
+
 class SlackPosts(Protocol):
     """Where posts are remembered, by the owner's channel and incident."""
+
+    def group(self, address: str, ts: str) -> SlackGroup | None:
+        """A message that shows many, if it is known."""
+
+    def keep_group(self, address: str, group: SlackGroup) -> None:
+        """Remember it."""
 
     def of(self, address: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
         """Those that are known."""

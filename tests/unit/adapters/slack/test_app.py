@@ -17,7 +17,7 @@ from lambdas.core.incidents.incident import NoticeKind, Recipient
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.slack.mentions import UserGroups
-from lambdas.core.slack.post import SlackPost
+from lambdas.core.slack.post import SlackGroup, SlackPost
 from local.slack.page import Post
 from local.slack.webhook import SlackLookAlike
 from local.slack.workspace import BOT_TOKEN
@@ -28,7 +28,14 @@ from tests.watched import NOW, a_batch
 class MemoryPosts:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], SlackPost] = {}
+        self.groups: dict[tuple[str, str], SlackGroup] = {}
         self.dies = False
+
+    def group(self, address: str, ts: str) -> SlackGroup | None:
+        return self.groups.get((address, ts))
+
+    def keep_group(self, address: str, group: SlackGroup) -> None:
+        self.groups[address, group.ts] = group
 
     def of(self, address: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
         known = {one: self.kept.get((address, one)) for one in incidents}
@@ -291,8 +298,34 @@ def test_fifty_of_one_cause_are_one_message_and_their_end_is_said_in_its_thread(
     app.deliver(batch)
     app.deliver(batch)
     ((root, replies),) = threads(slack)
-    assert root.message["text"].startswith("50 datasets")
+    assert root.message["text"].startswith("3 of 50 over: 50 datasets")
     assert [one.message["text"] for one in replies] == ["3 datasets up to date again"]
+
+
+def test_a_message_of_many_shows_who_is_late_now(slack: SlackLookAlike) -> None:
+    app = an_app(slack)
+    names = ("ants", "bats", "cats")
+    lines = {name: f"{name}: newest 2026-11-23 08:00 UTC" for name in names}
+
+    def tell(number: int, kind: str, *some: str) -> str:
+        made = [a_notice(number, kind, dataset=x, line=lines[x]) for x in some]
+        for batch in batches_of(made):
+            app.deliver(batch)
+        return str(slack.workspace.posts[0].message)
+
+    assert all(line in tell(1, "opened", *names) for line in lines.values())
+    said = tell(2, "resolved", "ants")
+    assert "1 of 3 over: 3 datasets late" in said
+    assert "ants, 2026-11-23 09:00 UTC" in said
+    assert lines["ants"] not in said
+    assert lines["bats"] in said
+    assert lines["ants"] in tell(3, "reopened", "ants")
+    said = tell(4, "resolved", *names)
+    assert "'Over: 3 datasets late" in said
+    assert "newest" not in said
+    edits = slack.workspace.posts[0].edits
+    tell(4, "resolved", *names)
+    assert slack.workspace.posts[0].edits == edits
 
 
 def test_each_owner_reads_of_its_own_datasets_alone(slack: SlackLookAlike) -> None:
