@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from botocore.exceptions import ClientError
 
 from cli import options
 from cli.deployed.environment import Deployed, deployed, now, who
@@ -129,11 +130,16 @@ def _silence(
 
 
 def _members(reached: Deployed, silence: Silence) -> tuple[str, ...]:
-    """The datasets of it that have an open incident as it begins, but of very many."""
+    """The datasets of it that have an open incident as it begins; none if they are very
+    many, or what is deployed cannot be read, which keeps no silence from beginning.
+    """
     if silence.starts_at > now():
         return ()
     watches = reached.incidents().watches()
-    known = published_catalogue(reached)
+    try:
+        known = published_catalogue(reached)
+    except (BadInput, ClientError):
+        return ()
     datasets = {} if known is None else relations(known)
     found = []
     for name, watch in watches.items():

@@ -23,7 +23,12 @@ from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.adapters.state.slack_posts import UserGroupTable
-from lambdas.core.dataset import Freshness
+from lambdas.core.dataset import (
+    Catalogue,
+    Freshness,
+    catalogue_key,
+    catalogue_to_json,
+)
 from lambdas.core.errors import BadInput, ObjectMissing, RunErrorKind
 from lambdas.core.freshness.attainment import AttainmentState, Day
 from lambdas.core.freshness.watch import Watch
@@ -34,6 +39,7 @@ from lambdas.core.pull.run import CursorPosition, DatasetState, Run, RunError, R
 from lambdas.core.quality.result import CheckedLoad, DatasetChecks, QualityResult
 from lambdas.core.slack.mentions import UserGroups
 from tests.aws import a_state_table
+from tests.datasets import a_dataset
 from tests.unit.cli.files import folders
 from tests.watched import a_verdict
 
@@ -638,6 +644,31 @@ def test_a_silence_is_begun_listed_and_ended(house: House) -> None:
         ["--cause", "gremlins", "--until", "2h", "--why", "x"],
     ):
         assert silence(*wrong)[0] == 2
+
+
+def test_a_silence_knows_what_was_late_when_it_began(house: House) -> None:
+    options = ["silence", "--team", "data-eng", "--until", "2h", "--why", "x"]
+    house.state.record(None, an_incident(), notices=(), watch=None)
+    watch = a_watch(state="error", incident_id=an_incident().incident_id)
+    house.state.remember([watch, a_watch("dogs")])
+    settings = deployed("dev", environments=Path(house.options[-1])).settings
+    s3 = boto3.client("s3", region_name="eu-central-1")
+    s3.create_bucket(
+        Bucket=settings.landing_bucket,
+        CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+    )
+    datasets = {
+        name: a_dataset(name=name, owner={"team": "data-eng"})
+        for name in ("cats", "dogs")
+    }
+    s3.put_object(
+        Bucket=settings.landing_bucket,
+        Key=catalogue_key(),
+        Body=catalogue_to_json(Catalogue(datasets=datasets)),
+    )
+    assert run([*options, *house.options[-2:]]) == 0
+    (begun,) = house.state.check_state().silences
+    assert begun.members == ("cats",)
 
 
 def test_slacks_manifest_has_the_address_that_the_deploy_gave(house: House) -> None:
