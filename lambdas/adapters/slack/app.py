@@ -117,20 +117,21 @@ class SlackApp:
         if posted is None:
             posted = self._posted(address, batch)
             root = None
-            if len(new) > 1:
-                group = SlackGroup(
-                    channel=posted.channel,
-                    ts=posted.ts,
-                    members=len(new),
-                    message=batch.message,
-                )
-                self._posts.keep_group(address, group)
         made = {
             one.incident_id: _after(
                 one, known.get(one.incident_id), posted, new, is_reply=root is not None
             )
             for one in new
         }
+        here = sum(post.ts == posted.ts for post in made.values())
+        if root is None and here > 1:
+            group = SlackGroup(
+                channel=posted.channel,
+                ts=posted.ts,
+                members=here,
+                message=batch.message,
+            )
+            self._posts.keep_group(address, group)
         self._posts.keep(address, list(made.values()))
         return made
 
