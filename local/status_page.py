@@ -8,7 +8,7 @@ from lambdas.adapters.reports.facts import read_facts
 from lambdas.adapters.reports.status_page import as_html
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.names import state_table_name
-from lambdas.core.reports.status_page import status_page
+from lambdas.core.reports.page.status_page import status_page
 from local.stack import EmbeddedStack
 
 

@@ -364,12 +364,18 @@ class Environment(_Channels):
         )
 
     @property
-    def snowflake_users_json(self) -> str:
-        """Who signs in to Snowflake for catflap, with their roles, as functions read
-        them.
-        """
-        users = self.snowflake_account.users
-        return json.dumps({one.user.upper(): one.role.upper() for one in users})
+    def snowflake_logins(self) -> dict[str, tuple[str, str]]:
+        """The user and the role of each of catflap's functions in Snowflake."""
+        known = self.snowflake_account
+        return {
+            name: (one.user.upper(), one.role.upper())
+            for name, one in (
+                ("admin", known.admin),
+                ("reader", known.reader),
+                ("repairer", known.repairer),
+                ("reporter", known.reporter),
+            )
+        }
 
     @property
     def digests_json(self) -> str:

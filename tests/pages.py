@@ -11,7 +11,7 @@ from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.pull.run import Run, RunStatus
-from lambdas.core.reports.status_page import PageFacts, in_full
+from lambdas.core.reports.page.facts import PageFacts, in_full
 from tests.datasets import a_dataset
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -31,11 +31,12 @@ from cli.output import columns, iso
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.grants import ShownGrants
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.landing.names import RAW
 from lambdas.core.reports import access_week as access_report
 from lambdas.core.reports.access import Access, Grantee, access_of, changed
+from lambdas.core.reports.access_facts import personal_columns
 from lambdas.core.reports.policies import ObjectAccess, object_access
 from project.fault import printable
 from project.names import refuse_unknown
@@ -63,7 +64,7 @@ class DatasetAccess:
     @property
     def personal(self) -> list[str]:
         """Columns that say something of a person."""
-        return access_report.personal_columns(self.dataset)
+        return personal_columns(self.dataset)
 
 
 def run(
@@ -77,17 +78,21 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print it; 0. Raises BadInput, BadFiles, NotReached."""
     before = None if since is None else _earlier(since)
     reached = deployed(environment, environments=environments)
-    sound = read_files(datasets, apis).sound.datasets
+    if week and name is not None:
+        raise BadInput("--week tells of all datasets: leave NAME out")
+    catalogue = read_files(datasets, apis, options.models_of(datasets, models)).sound
+    sound = catalogue.datasets
     if name is not None:
         refuse_unknown(name, sound, apis=apis)
     wanted = [sound[one] for one in sorted(sound) if name in {None, one}]
     if week:
-        return _week(reached, wanted, as_json=as_json)
+        return _week(reached, catalogue, as_json=as_json)
     found, unseen = _look(reached, wanted)
     document = _document(found, unseen, environment)
     if as_json:
@@ -104,8 +109,8 @@ def run(
     return DONE
 
 
-def _week(reached: Deployed, datasets: Sequence[Dataset], *, as_json: bool) -> int:
-    facts = access_week(reached, {one.name: one for one in datasets})
+def _week(reached: Deployed, catalogue: Catalogue, *, as_json: bool) -> int:
+    facts = access_week(reached, catalogue)
     parts = access_report.report(facts)
     if as_json:
         said = {title.lower().replace(" ", "_"): all_ for title, all_ in parts.items()}

@@ -69,6 +69,7 @@ def run(
     environments: options.Environments = options.ENVIRONMENTS,
     datasets: options.Datasets = options.DATASETS,
     apis: options.Apis = options.APIS,
+    models: options.Models = None,
     as_json: options.Json = False,
 ) -> int:
     """Print it; 0. Raises BadInput, BadFiles, NotReached, WarehouseUnreachable."""
@@ -78,10 +79,13 @@ def run(
         if reached is None
         else reached.environment
     )
-    catalogue = load_catalogue(datasets, apis)
+    catalogue = load_catalogue(datasets, apis, options.models_of(datasets, models))
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     assumed = Assumptions(
-        seconds_a_pull=seconds, mb_a_pull=megabytes, credit_price=known.credit_price
+        seconds_a_pull=seconds,
+        mb_a_pull=megabytes,
+        credit_price=known.credit_price,
+        in_vpc=known.network.vpc is not None,
     )
     found = monthly_cost(
         catalogue.datasets,
@@ -89,6 +93,7 @@ def run(
         check_every=timedelta(minutes=known.check_every_minutes),
         assumed=assumed,
         other_secrets=frozenset(known.channel_secrets.values()),
+        models=catalogue.models,
     )
     if reached is not None:
         week = usage_report(reached, catalogue, found)
@@ -173,9 +178,10 @@ def _sentences(
     yield f"by dataset: {named}{more}"
     for team, usd in found.teams.items():
         yield f"{team}: ${usd:,.2f}{budget_said(usd, known.budgets.get(team))}"
+    nat = "; one NAT gateway" if assumed.in_vpc else ""
     yield (
         f"assumed: a pull takes {assumed.seconds_a_pull:g} s and brings "
-        f"{assumed.mb_a_pull:g} MB, a credit costs ${assumed.credit_price:g}; all "
+        f"{assumed.mb_a_pull:g} MB, a credit costs ${assumed.credit_price:g}{nat}; all "
         f"are on time for {DAYS} days; list prices of us-east-1, read {READ}, "
-        "before free tiers. Models, NAT and data transfer are not in it."
+        "before free tiers. Other data transfer is not in it."
     )

@@ -33,7 +33,7 @@ from cli.options import (
 from cli.output import age
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from lambdas.core.reports.status_page import status_page
+from lambdas.core.reports.page.status_page import status_page
 from lambdas.core.text.count import counted
 from project.yaml_files import read_files
 

@@ -8,6 +8,7 @@ Example: catflap status --env prod
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from cli.output import age, coloured, columns, iso, percent, when
 from lambdas.core.dataset import Catalogue
 from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
 from lambdas.core.freshness.attainment import attainment
-from lambdas.core.freshness.model_state import ModelState, model_state
+from lambdas.core.freshness.model_state import InputState, ModelState, model_state
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.document import state_of
 from lambdas.core.incidents.incident import HumanSide, Incident
@@ -201,8 +202,10 @@ def run(
             ],
             of_all=list(check_state.own.values()),
             silences=check_state.silences,
-            models=_models(read.sound, names, watches, checked) if read else (),
         )
+        if read is not None:
+            of_models = _models(read.sound, status.rows, checked)
+            status = dataclasses.replace(status, models=of_models)
     print(json.dumps(as_document(status)) if as_json else as_text(status))
     if stack is not None and not as_json:
         for name, url in stack.pages.items():
@@ -393,20 +396,20 @@ def _open_incident(watch: Watch | None, table: IncidentTable) -> Incident | None
 
 
 def _models(
-    catalogue: Catalogue,
-    names: Sequence[str],
-    watches: Mapping[str, Watch],
-    checked: Mapping[str, CheckedLoad],
+    catalogue: Catalogue, rows: Sequence[Row], checked: Mapping[str, CheckedLoad]
 ) -> list[ModelRow]:
     """Every model that is declared, and made from these datasets alone."""
+    inputs = {
+        row.name: InputState(state=row.state, newest_at=row.newest_at) for row in rows
+    }
     return [
         ModelRow(
-            how=model_state(catalogue, model, watches, now()),
+            how=model_state(catalogue, model, inputs, now()),
             failing=checked[name].failing if name in checked else (),
             unknown=checked[name].unknown if name in checked else (),
         )
         for name, model in sorted(catalogue.models.items())
-        if set(inputs_of(catalogue, name)) <= set(names)
+        if set(inputs_of(catalogue, name)) <= inputs.keys()
     ]
 
 

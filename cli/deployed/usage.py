@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import closing
 from urllib.parse import urlsplit
 
 from cli.deployed.environment import Deployed, now
 from cli.deployed.local import LOCAL
+from lambdas.adapters.reports.facts import read_lates
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.access_history import AccessHistory
 from lambdas.adapters.snowflake.usage import AccountUsage
@@ -17,9 +17,10 @@ from lambdas.adapters.snowflake.warehouse import (
     SnowflakeWarehouse,
     snowflake_connector,
 )
-from lambdas.core.dataset import Catalogue, Dataset
+from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
-from lambdas.core.reports.access_week import WEEK, AccessFacts
+from lambdas.core.reports.access_facts import AccessFacts
+from lambdas.core.reports.access_week import WEEK, unread
 from lambdas.core.reports.cost_report import CostReport
 from lambdas.core.reports.estimate import MonthlyCost
 from lambdas.core.reports.usage import weeks
@@ -79,9 +80,10 @@ def usage_report(
             warehouse=known.snowflake.warehouse,
             database=known.snowflake.database,
             datasets=catalogue.datasets,
-            users=[one.user.upper() for one in known.snowflake_account.users],
+            users=[user for user, _ in known.snowflake_logins.values()],
         )
         earlier, last = weeks(now())
+        access = _access(reached, catalogue, source)
         return CostReport(
             before=usage.week(*earlier),
             after=usage.week(*last),
@@ -89,20 +91,28 @@ def usage_report(
             datasets=catalogue.datasets,
             budgets=known.budgets,
             credit_price=known.credit_price,
-            simulated=_is_simulated(reached),
-        )
-
-
-def access_week(reached: Deployed, datasets: Mapping[str, Dataset]) -> AccessFacts:
-    """What became of access in seven days. Raises NotReached, WarehouseUnreachable."""
-    known, at = reached.environment, now()
-    with reached.reached(), closing(reporter(reached)) as source:
-        return AccessHistory(source=source, database=known.snowflake.database).facts(
-            datasets,
-            since=at - WEEK,
-            now=at,
-            service_roles=frozenset(
-                one.role.upper() for one in known.snowflake_account.users
+            lates=read_lates(
+                catalogue.datasets, incidents=reached.incidents(), now=now()
             ),
+            unread=unread(access),
             simulated=_is_simulated(reached),
         )
+
+
+def access_week(reached: Deployed, catalogue: Catalogue) -> AccessFacts:
+    """What became of access in seven days. Raises NotReached, WarehouseUnreachable."""
+    with reached.reached(), closing(reporter(reached)) as source:
+        return _access(reached, catalogue, source)
+
+
+def _access(
+    reached: Deployed, catalogue: Catalogue, source: SnowflakeWarehouse
+) -> AccessFacts:
+    known, at = reached.environment, now()
+    return AccessHistory(source=source, database=known.snowflake.database).facts(
+        catalogue,
+        since=at - WEEK,
+        now=at,
+        logins=known.snowflake_logins,
+        simulated=_is_simulated(reached),
+    )

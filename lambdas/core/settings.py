@@ -204,10 +204,12 @@ class ReportSettings(DigestSettings, SnowflakeSettings, CatalogueSettings):
     runbook_url: str | None = None
     repository_url: str | None = None
     credit_price: float = 3.0
+    in_vpc: bool = False
+    """Whether functions leave by a NAT gateway, for what that costs."""
     budgets: str = "{}"
     """JSON: teams to USD a month."""
     snowflake_users: str = "{}"
-    """JSON: who signs in to Snowflake for catflap, and their roles."""
+    """JSON: `admin`, `reader`, `repairer` and `reporter` to a user and its role."""
     aws_endpoint_url: str | None = None
     """As `UpstreamSettings`."""
 
@@ -223,14 +225,12 @@ class ReportSettings(DigestSettings, SnowflakeSettings, CatalogueSettings):
         return kept
 
     @property
-    def users_of_ours(self) -> list[str]:
-        """Who signs in to Snowflake for catflap."""
-        return sorted(json.loads(self.snowflake_users))
-
-    @property
-    def roles_of_ours(self) -> list[str]:
-        """Their roles."""
-        return sorted(json.loads(self.snowflake_users).values())
+    def logins_of_ours(self) -> dict[str, tuple[str, str]]:
+        """The user and the role of each, by what it is for."""
+        return {
+            name: (user, role)
+            for name, (user, role) in json.loads(self.snowflake_users).items()
+        }
 
 
 class WarehouseSettings(SnowflakeSettings, CatalogueSettings):

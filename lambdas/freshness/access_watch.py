@@ -20,7 +20,7 @@ from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.reports.access import ObjectGrant
-from lambdas.core.reports.access_week import personal_columns
+from lambdas.core.reports.access_facts import personal_columns
 from lambdas.core.reports.notices import report_notices
 from lambdas.core.text.count import counted
 

@@ -42,6 +42,7 @@ from lambdas.core.quality.due import relations
 from lambdas.core.reports.access import ObjectGrant
 from lambdas.core.settings import FreshnessSettings
 from lambdas.core.slack.mentions import handles_of
+from lambdas.core.sql.account_usage import LOOK
 from lambdas.freshness.access_watch import AccessWatch
 from lambdas.freshness.check import FreshnessCheck
 from lambdas.freshness.mention_watch import MentionWatch
@@ -135,7 +136,7 @@ def _shows() -> SnowflakeWarehouse:
         settings=settings(FreshnessSettings),
         secrets=_secrets(),
         connector=snowflake_connector,
-        purpose="look",
+        purpose=LOOK,
         is_asleep=True,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -10,7 +10,12 @@ from typing import Any
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
-from lambdas.adapters.reports.facts import read_causes, read_facts, read_morning
+from lambdas.adapters.reports.facts import (
+    read_causes,
+    read_facts,
+    read_lates,
+    read_morning,
+)
 from lambdas.adapters.reports.page_object import PageObject
 from lambdas.adapters.reports.status_page import as_html
 from lambdas.adapters.secrets import SecretsManagerSecrets
@@ -19,16 +24,18 @@ from lambdas.adapters.snowflake.usage import AccountUsage
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.state.costs import CostTable
 from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.proof import ProofTable
 from lambdas.core.incidents.channels import Routes, routes
 from lambdas.core.incidents.incident import NoticeKind
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.reports.access_week import access_notices
+from lambdas.core.reports.access_week import unread as unread_of
 from lambdas.core.reports.causes import causes_notices
 from lambdas.core.reports.cost_report import CostReport
 from lambdas.core.reports.digest import digest_notices
 from lambdas.core.reports.estimate import Assumptions, monthly_cost
-from lambdas.core.reports.status_page import status_page
+from lambdas.core.reports.page.status_page import status_page
 from lambdas.core.reports.team_notices import day_of
 from lambdas.core.reports.usage import WEEK as A_WEEK
 from lambdas.core.reports.usage import weeks
@@ -148,17 +155,20 @@ def write_week(due_at: datetime) -> dict[str, Any]:
         return {"notices": 0}
     now = SystemClock().now()
     to = routes(known.secrets_of_channels)
-    cost = _cost(known, due_at)
     access = AccessHistory(source=warehouse(), database=known.snowflake_database).facts(
-        catalogue().datasets,
+        catalogue(),
         since=due_at - A_WEEK,
         now=due_at,
-        service_roles=frozenset(known.roles_of_ours),
+        logins=known.logins_of_ours,
         simulated=known.is_simulated,
     )
+    cost = _cost(known, due_at, unread=unread_of(access))
     CostTable(dynamodb=client("dynamodb"), table=known.state_table).keep(
         cost.sentences()
     )
+    if cost.after.woken_by_looks:
+        proof = ProofTable(dynamodb=client("dynamodb"), table=known.state_table)
+        proof.keep(proven=False, at=now)
     told = 0
     for team, mark in cost.teams_near_their_budget().items():
         key, month = f"budget/{team}/{mark:.0%}", f"{due_at:%Y-%m}"
@@ -175,14 +185,16 @@ def write_week(due_at: datetime) -> dict[str, Any]:
     return {"notices": told + len(made)}
 
 
-def _cost(known: ReportSettings, due_at: datetime) -> CostReport:
+def _cost(
+    known: ReportSettings, due_at: datetime, *, unread: Sequence[str]
+) -> CostReport:
     all_ = catalogue()
     usage = AccountUsage(
         source=warehouse(),
         warehouse=known.snowflake_warehouse,
         database=known.snowflake_database,
         datasets=all_.datasets,
-        users=known.users_of_ours,
+        users=[user for user, _ in known.logins_of_ours.values()],
     )
     earlier, last = weeks(due_at)
     return CostReport(
@@ -192,12 +204,21 @@ def _cost(known: ReportSettings, due_at: datetime) -> CostReport:
             all_.datasets,
             start=last[0],
             check_every=timedelta(seconds=known.check_every_s),
-            assumed=Assumptions(credit_price=known.credit_price),
+            assumed=Assumptions(credit_price=known.credit_price, in_vpc=known.in_vpc),
             other_secrets=frozenset(known.secrets_of_channels.values()),
+            models=all_.models,
         ),
         datasets=all_.datasets,
         budgets=known.budgets_of_teams,
         credit_price=known.credit_price,
+        lates=read_lates(
+            all_.datasets,
+            incidents=IncidentTable(
+                dynamodb=client("dynamodb"), table=known.state_table
+            ),
+            now=due_at,
+        ),
+        unread=unread,
         simulated=known.is_simulated,
     )
 

@@ -16,7 +16,7 @@ from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Dataset
-from lambdas.core.freshness.model_state import ModelState, model_state
+from lambdas.core.freshness.model_state import InputState, ModelState, model_state
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.pull.engine import PullResult
@@ -248,10 +248,13 @@ class Trial:
     def models(self, now: datetime) -> list[TriedModel]:
         """What became of the models."""
         catalogue = self.project.catalogue
-        watches = self.incident_table().watches()
+        inputs = {
+            name: InputState(state=watch.state, newest_at=watch.newest_at)
+            for name, watch in self.incident_table().watches().items()
+        }
         return [
             TriedModel(
-                state=model_state(catalogue, model, watches, now),
+                state=model_state(catalogue, model, inputs, now),
                 rows=self._count(
                     f"{self.database}.ANALYTICS.{sql_names.identifier(model.name)}"
                 ),

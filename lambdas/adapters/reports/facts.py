@@ -12,18 +12,16 @@ from lambdas.adapters.state.costs import CostTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.runs import StateTable
 from lambdas.core.dataset import Catalogue
+from lambdas.core.diagnosis.causes.beyond import CHECKS_MISSED
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.incidents.verdicts.api import apis_of
 from lambdas.core.names import OURS
 from lambdas.core.reports.causes import CausesFacts, month_before
 from lambdas.core.reports.digest import Morning, night_before
-from lambdas.core.reports.status_page import (
-    CHECKS_MISSED,
-    RUNS_SHOWN,
-    PageFacts,
-    in_full,
-)
+from lambdas.core.reports.page.facts import PageFacts, in_full
+from lambdas.core.reports.page.page_row import RUNS_SHOWN
+from lambdas.core.reports.usage import Lates
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -173,6 +171,27 @@ def read_causes(
         incidents=tuple({x.incident_id: x for x in found if x}.values()),
         watches=watches,
     )
+
+
+def read_lates(
+    names: Iterable[str], *, incidents: IncidentTable, now: datetime
+) -> Lates:
+    """From when to when each dataset was late, as far as the monitor remembers."""
+    watches = incidents.watches()
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    for name in names:
+        watch = watches.get(name)
+        if watch is None:
+            continue
+        lates = watch.tally.lates if watch.tally else ()
+        spans = [(x.at, x.at + timedelta(seconds=x.seconds)) for x in lates]
+        is_late = watch.state in {"warn", "error"} and watch.incident_id is not None
+        one = incidents.incident(watch.incident_id or "") if is_late else None
+        if one is not None and one.late_since is not None:
+            spans.append((one.late_since, now))
+        if spans:
+            found[name] = spans
+    return found
 
 
 def _open(catalogue: Catalogue, state: CheckState) -> list[str]:

@@ -16,14 +16,15 @@ const draw = (tag, attributes, parent) => {
   return node;
 };
 const rows = [...document.querySelectorAll("#rows > tr")];
-const names = rows.map((row) => row.cells[0].firstChild.textContent);
+const names = rows.map((row) => row.cells[0].firstChild.textContent.trim());
+const isModel = rows.map((row) => row.querySelector("small") != null);
 rows.forEach((row, at) => {
   const [head] = row.cells;
   head.scope = "row";
   const button = document.createElement("button");
   button.textContent = names[at];
   button.setAttribute("aria-expanded", "false");
-  head.firstChild.replaceWith(button);
+  head.firstChild.replaceWith(button, isModel[at] ? " " : "");
   const why = data.whys[data.rows[at][5]];
   if (why) make("p", why, head).className = "why";
   for (const remark of data.rows[at][7] || []) make("p", remark, head).className = "why";
@@ -114,9 +115,9 @@ const reckon = () => {
     + (isOld ? ` It said then: ${first}. Ask for a new one.` : "");
   for (const row of rows) {
     const cell = row.cells[1];
-    cell.dataset.said = cell.dataset.said || cell.textContent;
+    cell.dataset.said = cell.dataset.said || cell.firstChild.textContent;
     const held = cell.dataset.said;
-    cell.textContent = isOld && /^On time/.test(held) ? `Was ${held.toLowerCase()}` : held;
+    cell.firstChild.textContent = isOld && /^On time/.test(held) ? `Was ${held.toLowerCase()}` : held;
   }
 };
 
@@ -277,7 +278,8 @@ const details = (at) => {
     + (full && full.week != null ? `; in the last 7: ${percent(full.week)}` : ""), cell);
   if (run) make("p", `Newest pull: ${said(new Date((data.made - run[0] * 60) * 1000), "")}, ${run[1]}`, cell);
   if (!full) {
-    make("p", `More of it: catflap status, catflap runs ${names[at]}, catflap history ${names[at]}`, cell);
+    const more = isModel[at] ? `catflap checks ${names[at]}` : `catflap runs ${names[at]}, catflap history ${names[at]}`;
+    make("p", `More of it: catflap status, ${more}`, cell);
     return row;
   }
   if (full.incident) stopped(cell, full.incident);

@@ -20,17 +20,16 @@ from markupsafe import Markup
 
 from lambdas.core.freshness.attainment import Attainment
 from lambdas.core.quality.result import QualityResult, shown
-from lambdas.core.reports.status_page import (
-    SAID,
+from lambdas.core.reports.page.page_row import (
     EngineerDetails,
     OpenIncident,
     PageRow,
-    RowState,
-    StatusPage,
     run_said,
     took,
 )
-from lambdas.core.reports.strip import KEPT, STRIP_DAYS, lasted
+from lambdas.core.reports.page.row_state import SAID, RowState
+from lambdas.core.reports.page.status_page import StatusPage
+from lambdas.core.reports.page.strip import KEPT, STRIP_DAYS, lasted
 from lambdas.core.reports.text import plain_text
 
 MOST_BYTES = 300_000

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import WarehouseError, WarehouseUnreachable
+from lambdas.core.models.graph import all_inputs_of
 from lambdas.core.reports.access import Grantee
-from lambdas.core.reports.access_week import UNUSED, AccessFacts, DatedGrant, SaidGrant
+from lambdas.core.reports.access_facts import AccessFacts, DatedGrant, SaidGrant
+from lambdas.core.reports.access_week import UNUSED
 from lambdas.core.sql import account_usage, names
+from lambdas.core.sql.own_grants import Logins, own_grants
 
 Row = tuple[object, ...]
 
@@ -26,11 +29,11 @@ class AccessHistory:
 
     def facts(
         self,
-        datasets: Mapping[str, Dataset],
+        catalogue: Catalogue,
         *,
         since: datetime,
         now: datetime,
-        service_roles: frozenset[str],
+        logins: Logins,
         simulated: bool,
     ) -> AccessFacts:
         """Of the days since. Raises WarehouseUnreachable."""
@@ -50,8 +53,10 @@ class AccessHistory:
             database=self.database,
             since=since,
             now=now,
-            datasets=datasets,
-            service_roles=service_roles,
+            datasets=catalogue.datasets,
+            models={name: all_inputs_of(catalogue, name) for name in catalogue.models},
+            own=own_grants(self.database, catalogue, logins),
+            service_roles=frozenset(role for _, role in logins.values()),
             grants=[self._grant(row) for row in grants or ()],
             roles=[
                 *(self._role(row) for row in held or ()),

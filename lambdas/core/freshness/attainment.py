@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -194,6 +194,33 @@ def attainment(
         warn_s=warn_s,
         error_s=error_s,
         budget_s=whole_s * (1 - TARGET),
+    )
+
+
+def combined(tallies: Sequence[AttainmentState]) -> AttainmentState | None:
+    """Of what is made from several, and is late whenever one of them is; None: of none.
+
+    Of a day on which more than one was late, the longest counts: the least that all of
+    them together can have been late.
+    """
+    if not tallies:
+        return None
+    worst: dict[str, Day] = {}
+    for day in (one for each in tallies for one in (*each.days, each.today)):
+        known = worst.get(day.day, Day(day=day.day))
+        error_s = max(known.error_s, day.error_s)
+        out_s = max(known.out_s, day.out_s)
+        worst[day.day] = Day(day=day.day, warn_s=out_s - error_s, error_s=error_s)
+    *days, today = (worst[day] for day in sorted(worst))
+    lates = sorted((one for each in tallies for one in each.lates), key=lambda x: x.at)
+    return AttainmentState(
+        since=max(one.since for one in tallies),
+        until=min(one.until for one in tallies),
+        was_late=any(one.was_late for one in tallies),
+        due_share=max(one.due_share for one in tallies),
+        today=today,
+        days=tuple(days),
+        lates=tuple(lates[-LATES:]),
     )
 
 

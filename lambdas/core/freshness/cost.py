@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from types import MappingProxyType
 
-from lambdas.core.dataset import Dataset
+from lambdas.core.dataset import Catalogue, Dataset, RelationOptions, SqlModel
 from lambdas.core.freshness.promise import next_look_at
 from lambdas.core.freshness.watch import RESTS, RIDES_BEFORE, tolerance_of
+from lambdas.core.models.graph import inputs_of
 from lambdas.core.schedule.expressions import expression, last_due, ticks
 from lambdas.core.sql.target_lag import DOWNSTREAM, parse_target_lag
 
@@ -59,6 +61,7 @@ def estimate(
     days: int,
     check_every: timedelta,
     usual_run: timedelta = USUAL_RUN,
+    models: Mapping[str, SqlModel] = MappingProxyType({}),
 ) -> Estimate:
     """Live through `days` from `start` (aware), all datasets being on time."""
     end = start + timedelta(days=days)
@@ -66,10 +69,21 @@ def estimate(
         name: _lived_ticks(dataset, start, end, usual_run)
         for name, dataset in datasets.items()
     }
+    catalogue = Catalogue(datasets=dict(datasets), models=dict(models))
+    made: list[tuple[RelationOptions | SqlModel, Sequence[str]]] = [
+        *((one.table, [name]) for name, one in datasets.items()),
+        *((one, inputs_of(catalogue, name)) for name, one in models.items()),
+    ]
     refreshes = Counter(
         at
-        for name, dataset in datasets.items()
-        for at in _refreshes(dataset, lived[name], start, end, usual_run)
+        for relation, inputs in made
+        for at in _refreshes(
+            relation,
+            sorted({at for one in inputs for at in lived[one]}),
+            start,
+            end,
+            usual_run,
+        )
     )
     asked: Counter[datetime] = Counter(refreshes)
     shares: defaultdict[str, float] = defaultdict(float)
@@ -152,7 +166,7 @@ def _wake_ups(moments: Sequence[datetime]) -> int:
 
 
 def _refreshes(
-    dataset: Dataset,
+    relation: RelationOptions | SqlModel,
     ticks_: Sequence[datetime],
     start: datetime,
     end: datetime,
@@ -162,9 +176,9 @@ def _refreshes(
     since (Snowflake: "Understanding dynamic table refresh"). One that is `downstream`
     of nothing waits for the tables made from it.
     """
-    if dataset.table.materialized != "dynamic_table":
+    if relation.materialized != "dynamic_table":
         return set()
-    lag = parse_target_lag(dataset.table.target_lag or DOWNSTREAM)
+    lag = parse_target_lag(relation.target_lag or DOWNSTREAM)
     if lag is None:
         return set()
     arrivals = (at + usual_run for at in ticks_ if start < at < end)

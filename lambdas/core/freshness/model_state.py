@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambdas.core.dataset import Catalogue, SqlModel
-from lambdas.core.freshness.watch import Watch
 from lambdas.core.models.graph import inputs_of
 from lambdas.core.schedule.calendar import due_time_between
 
 _WORST_FIRST = ("error", "warn", "unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputState:
+    """How an input is said to be (`error`, `warn`, `unknown`, or well), and how new."""
+
+    state: str
+    newest_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +31,18 @@ class ModelState:
 
 
 def model_state(
-    catalogue: Catalogue, model: SqlModel, watches: Mapping[str, Watch], now: datetime
+    catalogue: Catalogue,
+    model: SqlModel,
+    inputs: Mapping[str, InputState],
+    now: datetime,
 ) -> ModelState:
-    """What is known of a model from the last look at its inputs."""
-    inputs = [watches.get(name) for name in inputs_of(catalogue, model.name)]
-    known = [one for one in inputs if one is not None]
+    """What is known of a model by its inputs, as people are told of those."""
+    wanted = inputs_of(catalogue, model.name)
+    known = [inputs[name] for name in wanted if name in inputs]
     times = [one.newest_at for one in known if one.newest_at is not None]
-    newest = min(times) if times and len(times) == len(inputs) else None
+    newest = min(times) if times and len(times) == len(wanted) else None
     states = {one.state for one in known}
-    if len(known) < len(inputs):
+    if len(known) < len(wanted):
         states.add("unknown")
     states.add(_by_promise(model, newest, now))
     worst = next((one for one in _WORST_FIRST if one in states), "pass")

@@ -40,20 +40,42 @@ def circle_of(models: Mapping[str, SqlModel]) -> list[str]:
 
 def inputs_of(catalogue: Catalogue, name: str) -> tuple[str, ...]:
     """The datasets that a model is made from, by way of other models too."""
+    return tuple(
+        one for one in all_inputs_of(catalogue, name) if one in catalogue.datasets
+    )
+
+
+def all_inputs_of(catalogue: Catalogue, name: str) -> tuple[str, ...]:
+    """A dataset or model itself, and all datasets and models that it is made from."""
     found: dict[str, None] = {}
-    seen: set[str] = set()
 
     def add(one: str) -> None:
+        if one in found:
+            return
         if one in catalogue.datasets:
             found[one] = None
-        if one not in catalogue.models or one in seen:
-            return
-        seen.add(one)
-        for below in refs_of(catalogue.models[one]):
-            add(below)
+        if one in catalogue.models:
+            found[one] = None
+            for below in refs_of(catalogue.models[one]):
+                add(below)
 
     add(name)
     return tuple(found)
+
+
+def neighbours(
+    catalogue: Catalogue, name: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a dataset or model is made from, and what is made from it: one step of each,
+    by name.
+    """
+    above = {
+        one: {dataset.source.parent.dataset}
+        for one, dataset in catalogue.datasets.items()
+        if dataset.source.parent is not None
+    } | {one: {*refs_of(model)} for one, model in catalogue.models.items()}
+    below = sorted(one for one, of in above.items() if name in of)
+    return tuple(sorted(above.get(name, ()))), tuple(below)
 
 
 def made_from(catalogue: Catalogue, names: Iterable[str]) -> list[SqlModel]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,16 +22,20 @@ from lambdas.core.reports.usage import (
     NEARLY,
     WEEKS_A_MONTH,
     AccountWeek,
+    Lates,
     Spent,
     budget_said,
     jumps,
     savings,
     spent,
     total,
+    while_late,
 )
 from lambdas.core.text.count import counted
 
 LISTED = 10
+WORTH_LISTING = 0.0005
+"""Credits; less is written as 0.000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,9 @@ class CostReport:
     datasets: Mapping[str, Dataset]
     budgets: Mapping[str, float]
     credit_price: float
+    lates: Lates = field(default_factory=dict)
+    unread: Sequence[str] = ()
+    """Datasets and models that nobody has read for long, as far as that is known."""
     simulated: bool = False
 
     def lines(self) -> Iterator[str]:
@@ -206,6 +213,7 @@ class CostReport:
         ranked = sorted(
             spent(self.after).items(), key=lambda one: (-one[1].credits, one[0])
         )
+        ranked = [one for one in ranked if one[1].credits >= WORTH_LISTING]
         for name, one in ranked[:LISTED]:
             yield (
                 f"{name}: {one.credits:,.3f} credits, "
@@ -225,12 +233,62 @@ class CostReport:
             name: each * 7 for name, each in self.estimate.frequencies.pulls.items()
         }
         return {
-            "More than before": jumps(self.before, self.after, price=self.credit_price),
-            "What would save most": list(
-                savings(self.after, pulls=pulls, price=self.credit_price)
+            "Not as it was shown": list(self._woken_by_looks()),
+            "Beside the estimate": list(self._beside()),
+            "More than before": jumps(
+                self.before, self.after, price=self.credit_price, lates=self.lates
             ),
+            "What would save most": [
+                *savings(
+                    self.after,
+                    pulls=pulls,
+                    price=self.credit_price,
+                    lates=self.lates,
+                ),
+                *self._unread(),
+            ],
             "Not seen": sorted({*self.before.not_seen, *self.after.not_seen}),
         }
+
+    def _beside(self) -> Iterator[str]:
+        """Where the difference is from."""
+        week = self.after
+        if not week.wake_ups:
+            return
+        lines = self.estimate.lines
+        expected = sum(one.quantity for one in lines if one.item == "wake_ups")
+        yield (
+            f"estimated with every dataset on time: {expected / WEEKS_A_MONTH:,.0f} "
+            f"wake-ups a week"
+        )
+        late = while_late(week, self.lates)
+        each = {name: while_late(week, self.lates, name) for name in self.lates}
+        named = ", ".join(f"{name} {count}" for name, count in each.items() if count)
+        if late:
+            yield (
+                f"{late:,} while something was late, which every check looks at "
+                f"({named})"
+            )
+        others = sum(not one.is_ours for one in week.wake_ups)
+        if others:
+            yield f"{others:,} by others"
+        yield f"{len(week.wake_ups) - late - others:,} for what was on time"
+
+    def _woken_by_looks(self) -> Iterator[str]:
+        count = self.after.woken_by_looks
+        if count:
+            yield (
+                "what a pipe reports was asked without a warehouse, and woke it "
+                f"{counted(count, 'time')}: from now on checks read tables again, "
+                "until `catflap doctor` has shown that pipes need none"
+            )
+
+    def _unread(self) -> Iterator[str]:
+        months = self.dataset_usd()
+        ranked = sorted(self.unread, key=lambda name: (-months.get(name, 0.0), name))
+        for name in ranked[:LISTED]:
+            costs = f"; it costs ${months[name]:,.2f} a month" if name in months else ""
+            yield f"{name}: nobody has read it in 90 days{costs}"
 
     def _aws_usd(self) -> float:
         """A month of AWS, as estimated, of each dataset."""

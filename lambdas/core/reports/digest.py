@@ -27,7 +27,7 @@ from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.verdicts.api import apis_of
 from lambdas.core.names import OURS, is_ours
 from lambdas.core.quality.result import CheckedLoad
-from lambdas.core.reports.strip import lasted
+from lambdas.core.reports.page.strip import lasted
 from lambdas.core.reports.team_notices import TeamReport, day_of
 from lambdas.core.schedule.zones import zone
 from lambdas.core.silences.silence import Silence

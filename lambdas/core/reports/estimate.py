@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
-from lambdas.core.dataset import Dataset, to_json_value
+from lambdas.core.dataset import Catalogue, Dataset, SqlModel, to_json_value
 from lambdas.core.freshness import cost
 from lambdas.core.http.auth import references_in
 from lambdas.core.http.destinations import secret_name
+from lambdas.core.models.graph import inputs_of
 from lambdas.core.reports.prices import PRICES
 
 Quantities = Mapping[str, float]
@@ -89,6 +91,8 @@ class Assumptions:
     mb_a_pull: float = MB_A_PULL
     seconds_a_check: float = 1.0
     credit_price: float = 3.0
+    in_vpc: bool = False
+    """Whether functions run in a VPC: then through one NAT gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +126,17 @@ def monthly_cost(
     check_every: timedelta,
     assumed: Assumptions,
     other_secrets: frozenset[str] = frozenset(),
+    models: Mapping[str, SqlModel] = MappingProxyType({}),
 ) -> MonthlyCost:
     """The month, as the week from `start` (aware) says, every dataset being on time."""
-    found = cost.estimate(datasets, start=start, days=DAYS, check_every=check_every)
+    found = cost.estimate(
+        datasets, start=start, days=DAYS, check_every=check_every, models=models
+    )
     own = {
         name: _of_pulls(dataset, found.pulls[name] * MONTH, assumed)
         for name, dataset in datasets.items()
     }
-    woken = _wake_ups_of(datasets, found)
+    woken = _wake_ups_of(Catalogue(datasets=dict(datasets), models=dict(models)), found)
     own = {
         name: _added(all_, {"wake_ups": woken[name] * MONTH})
         for name, all_ in own.items()
@@ -155,14 +162,14 @@ def monthly_cost(
     )
 
 
-def _wake_ups_of(
-    datasets: Mapping[str, Dataset], found: cost.Estimate
-) -> Mapping[str, float]:
+def _wake_ups_of(catalogue: Catalogue, found: cost.Estimate) -> Mapping[str, float]:
     """A day, by dataset. Quality checks wait for a wake-up that is there, for an hour
-    at most: they share what that makes.
+    at most: they share what that makes. Those of a model wait for its inputs' loads.
     """
-    woken = dict.fromkeys(datasets, 0.0) | dict(found.wake_up_shares)
-    checked = {name for name, dataset in datasets.items() if dataset.quality}
+    woken = dict.fromkeys(catalogue.datasets, 0.0) | dict(found.wake_up_shares)
+    checked = {name for name, one in catalogue.datasets.items() if one.quality}
+    for name, model in catalogue.models.items():
+        checked |= {*inputs_of(catalogue, name)} if model.quality else set()
     loads = sum(found.pulls[name] for name in checked)
     for name in checked:
         woken[name] += min(HOURS, loads) / len(checked)
@@ -176,6 +183,7 @@ def _of_pulls(dataset: Dataset, pulls: float, assumed: Assumptions) -> Quantitie
         _times(A_PULL, pulls),
         {
             "lambda_gb_seconds": pulls * assumed.seconds_a_pull * PULL_GB,
+            "nat_gb": pulls * gb if assumed.in_vpc else 0,
             "snowpipe_gb": pulls * gb,
             "s3_gb": pulls * gb * COMPRESSED * kept,
             "dynamodb_gb": pulls / MONTH * RUN_DAYS * RUN_KB / 1024**2,
@@ -212,6 +220,7 @@ def _shared(
             "sqs_fifo": POLLS_A_MONTH,
             "logs_gb": ticks * LOG_KB / 1024**2,
             "kms_keys": 1,
+            "nat_hours": HOURS * MONTH if assumed.in_vpc else 0,
             "alarms": ALARMS,
             "metrics": 1,
             "secrets": len(secrets | other_secrets),

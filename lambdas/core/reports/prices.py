@@ -72,6 +72,14 @@ PRICES: dict[str, Price] = {
     "logs_gb": Price(
         each=0.50, unit="GB of logs taken in", source="Amazon CloudWatch pricing"
     ),
+    "nat_hours": Price(
+        each=0.045 + 0.005,
+        unit="hours of a NAT gateway with its address",
+        source="Amazon VPC pricing",
+    ),
+    "nat_gb": Price(
+        each=0.045, unit="GB through a NAT gateway", source="Amazon VPC pricing"
+    ),
     "snowpipe_gb": Price(
         each=0.0037,
         unit="GB loaded, uncompressed",

@@ -10,10 +10,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
-from lambdas.core.sql.account_usage import purpose_of, served_by
+from lambdas.core.sql.account_usage import LOOK, purpose_of, served_by
 from lambdas.core.text.count import counted
 
 WEEK = timedelta(days=7)
@@ -37,11 +38,13 @@ GB = 1024**3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeUp:
     """A warehouse woke. `purposes` are those of our statements until it slept, `serves`
-    the datasets that they name; neither, if somebody else woke it.
+    the datasets that they name; neither, if somebody else woke it. `woken_for` is what
+    the one that woke it was for, if its tag is known.
     """
 
     at: datetime
     by: str
+    woken_for: str | None = None
     purposes: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
 
@@ -74,6 +77,11 @@ class AccountWeek:
     refreshes: Mapping[str, int] = field(default_factory=dict)
     not_seen: Sequence[str] = ()
 
+    @property
+    def woken_by_looks(self) -> int:
+        """How often something woke it that was shown to need no warehouse."""
+        return sum(one.woken_for == LOOK for one in self.wake_ups)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
@@ -91,6 +99,8 @@ class Spent:
         return self.warehouse + self.snowpipe
 
 
+Lates: TypeAlias = Mapping[str, Sequence[tuple[datetime, datetime]]]
+"""From when to when each dataset was late."""
 Resume = tuple[datetime, str, str]
 """When, by which statement, by which user."""
 Statement = tuple[datetime, str, str]
@@ -139,6 +149,7 @@ def wake_ups(
             WakeUp(
                 at=at,
                 by=user,
+                woken_for=purpose_of(tags.get(query_id)),
                 purposes=tuple(purposes) or ("not known",),
                 serves=tuple(sorted(named & set(everybody))) or tuple(everybody),
             )
@@ -168,13 +179,32 @@ def spent(week: AccountWeek) -> dict[str, Spent]:
     }
 
 
+def while_late(week: AccountWeek, lates: Lates, name: str | None = None) -> int:
+    """How often checks woke it while a dataset that they served was late: each check
+    looks at those. `name`: of this dataset alone.
+    """
+    return sum(_was_late(one, lates, name) for one in week.wake_ups)
+
+
+def _was_late(one: WakeUp, lates: Lates, name: str | None = None) -> bool:
+    names = one.serves if name is None else [name]
+    return one.is_ours and any(
+        since <= one.at <= until
+        for each in names
+        if each in one.serves
+        for since, until in lates.get(each, ())
+    )
+
+
 def total(week: AccountWeek) -> float:
     """Credits, of everybody on our warehouse."""
     piped = sum(one.credits for one in week.pipes.values())
     return (week.metered or 0.0) + piped
 
 
-def jumps(before: AccountWeek, after: AccountWeek, *, price: float) -> list[str]:
+def jumps(
+    before: AccountWeek, after: AccountWeek, *, price: float, lates: Lates
+) -> list[str]:
     """Whose cost has grown much, and by what; what grew most at first."""
     old, new = spent(before), spent(after)
     found = []
@@ -182,9 +212,12 @@ def jumps(before: AccountWeek, after: AccountWeek, *, price: float) -> list[str]
         then = old.get(name, Spent())
         more = (now.credits - then.credits) * price
         if more >= WORTH_USD and now.credits >= JUMP * then.credits:
-            usd = f"${now.credits * price:,.2f}, ${then.credits * price:,.2f}"
+            old_usd = f"${then.credits * price:,.2f}" if then.credits else "nothing"
+            usd = f"${now.credits * price:,.2f}, {old_usd}"
             why = _why(name, before, after, then, now)
-            said = f"{name}: {usd} the week before: {why}"
+            count = while_late(after, lates, name)
+            because = f", {count:,} of them while it was late" if count else ""
+            said = f"{name}: {usd} the week before: {why}{because}"
             found.append((more, said))
     return [said for _, said in sorted(found, reverse=True)]
 
@@ -239,11 +272,17 @@ def _gb(use: PipeUse | None) -> str:
 
 
 def savings(
-    week: AccountWeek, *, pulls: Mapping[str, float], price: float
+    week: AccountWeek, *, pulls: Mapping[str, float], price: float, lates: Lates
 ) -> Iterator[str]:
-    """What would save most, what saves more at first; `pulls` are those of a week."""
+    """What would save most, what saves more at first; `pulls` are those of a week. No
+    deadline saves what was looked at because it was late.
+    """
     each = (week.metered or 0.0) / max(1, len(week.wake_ups)) * price
-    ranked = sorted(spent(week).items(), key=lambda one: (-one[1].alone, one[0]))
+    on_time = [one for one in week.wake_ups if not _was_late(one, lates)]
+    ranked = sorted(
+        spent(replace(week, wake_ups=on_time)).items(),
+        key=lambda one: (-one[1].alone, one[0]),
+    )
     for name, one in ranked[:3]:
         usd = one.alone * each * WEEKS_A_MONTH
         if name != OTHERS and usd >= WORTH_USD:

@@ -19,6 +19,8 @@ from lambdas.core.sql import names
 
 SCHEMA = "SNOWFLAKE.ACCOUNT_USAGE"
 APP = "catflap"
+LOOK = "look"
+"""What a session without a warehouse is for."""
 LONGEST_TAG = 2000
 """Characters of a QUERY_TAG (Snowflake: "Parameters")."""
 MOST_ROWS = 100_000

@@ -71,7 +71,7 @@ class Account:
                     f"CREATE ROLE IF NOT EXISTS {names.identifier(one.role)}"
                     for one in self.users
                 ),
-                f"GRANT ROLE {admin} TO ROLE SYSADMIN",
+                admin_to_sysadmin(self.admin.role),
             ),
         )
         for one in self.users:
@@ -173,4 +173,14 @@ def _user(one: ServiceUser) -> Step:
         create += (
             f" WORKLOAD_IDENTITY = (TYPE = AWS ARN = {names.literal(one.aws_role_arn)})"
         )
-    return Step(why=why, statements=(create, f"GRANT ROLE {role} TO USER {user}"))
+    return Step(why=why, statements=(create, role_to_user(one.role, one.user)))
+
+
+def admin_to_sysadmin(admin: str) -> str:
+    """Let administrators reach what the admin owns."""
+    return f"GRANT ROLE {names.identifier(admin)} TO ROLE SYSADMIN"
+
+
+def role_to_user(role: str, user: str) -> str:
+    """Let a user of ours act as its role."""
+    return f"GRANT ROLE {names.identifier(role)} TO USER {names.identifier(user)}"

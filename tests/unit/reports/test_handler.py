@@ -13,6 +13,7 @@ import pytest
 from lambdas.adapters.channels.sns import document_of
 from lambdas.adapters.snowflake.access_history import AccessHistory
 from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.proof import ProofTable
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import StateConflict
 from lambdas.core.incidents.channels import Routes
@@ -21,6 +22,7 @@ from lambdas.core.incidents.incident import Ending
 from lambdas.core.incidents.message import Message
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.reports.notices import report_notices
+from lambdas.core.reports.usage import AccountWeek, WakeUp
 from lambdas.core.settings import ReportSettings
 from lambdas.reports import handler, wiring
 from tests.aws import a_state_table
@@ -189,8 +191,17 @@ def test_a_digest_tells_of_every_incident_of_the_night(s3: Any) -> None:
     assert "3 ended since yesterday" in notice.message.headline
 
 
+MONDAY = datetime(2026, 11, 30, tzinfo=UTC)
+
+
 class NearItsBudget:
     """What is used of a week's cost, of a team that is near the end of its budget."""
+
+    after = AccountWeek(
+        since=MONDAY,
+        until=MONDAY,
+        wake_ups=[WakeUp(at=MONDAY, by="READER", woken_for="look")],
+    )
 
     def notices(self, *, routes: Routes, now: datetime) -> tuple[Notice, ...]:
         return report_notices("cost", Message(headline="cost"), routes=routes, now=now)
@@ -213,7 +224,8 @@ def test_a_week_that_dies_between_two_writes_is_told_whole_and_once(
     s3: Any, monkeypatch: pytest.MonkeyPatch, dies_after: int
 ) -> None:
     del s3
-    monkeypatch.setattr(wiring, "_cost", lambda *_: NearItsBudget())
+    monkeypatch.setattr(wiring, "_cost", lambda *_, **__: NearItsBudget())
+    monkeypatch.setattr(wiring, "unread_of", lambda _: ())
     monkeypatch.setattr(wiring, "warehouse", lambda: None)
     monkeypatch.setattr(AccessHistory, "facts", lambda *_, **__: None)
     monkeypatch.setattr(wiring, "access_notices", lambda *_, **__: ())
@@ -225,6 +237,8 @@ def test_a_week_that_dies_between_two_writes_is_told_whole_and_once(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(IncidentTable, "record_report", dying)
+    proof = ProofTable(dynamodb=wiring.client("dynamodb"), table="state")
+    proof.keep(proven=True, at=MONDAY)
     week = {"report": "week", "due_at": "2026-11-30T09:30:00Z"}
     with pytest.raises(KeyboardInterrupt):
         handler.handle(week, CONTEXT)
@@ -233,3 +247,5 @@ def test_a_week_that_dies_between_two_writes_is_told_whole_and_once(
         "cost",
         "data-eng is near its budget",
     ]
+    # something that was shown to wake nobody did
+    assert not proof.is_proven()

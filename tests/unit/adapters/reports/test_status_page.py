@@ -10,7 +10,8 @@ from typing import Any
 from lambdas.adapters.reports.status_page import MOST_BYTES, as_html
 from lambdas.core.freshness.attainment import Day
 from lambdas.core.incidents.incident import HumanSide
-from lambdas.core.reports.status_page import PageFacts, status_page
+from lambdas.core.reports.page.facts import PageFacts
+from lambdas.core.reports.page.status_page import status_page
 from tests.datasets import a_dataset
 from tests.pages import NOW, a_tally, a_watch, an_incident, named, some_facts
 

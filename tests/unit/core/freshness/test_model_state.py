@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from lambdas.core.dataset import Catalogue, Freshness, Period, SqlModel
-from lambdas.core.freshness.model_state import model_state
-from lambdas.core.freshness.watch import Watch
+from lambdas.core.freshness.model_state import InputState, model_state
 from tests.datasets import a_dataset
 from tests.watched import NOW
 
@@ -16,21 +15,14 @@ HOURS_2 = NOW - timedelta(hours=2)
 HOURS_9 = NOW - timedelta(hours=9)
 
 
-def a_watch(name: str, state: str = "pass", newest_at: object = HOURS_2) -> Watch:
-    return Watch(
-        dataset=name,
-        checked_at=NOW,
-        promise="",
-        state=state,
-        cause=None,
-        next_look_at=None,
-        newest_at=newest_at,  # type: ignore[arg-type]  # a time, or none
-        newest_loaded_at=None,
-        row_count=1,
-    )
+Named = tuple[str, InputState]
 
 
-def state_of(*watches: Watch, error_after: int | None = None) -> tuple[str, object]:
+def of(name: str, state: str = "pass", newest_at: datetime | None = HOURS_2) -> Named:
+    return name, InputState(state=state, newest_at=newest_at)
+
+
+def state_of(*inputs: Named, error_after: int | None = None) -> tuple[str, object]:
     promise = Freshness()
     if error_after is not None:
         promise = Freshness(error_after=Period(count=error_after, period="hour"))
@@ -44,28 +36,27 @@ def state_of(*watches: Watch, error_after: int | None = None) -> tuple[str, obje
     }
     datasets = {name: a_dataset(name=name) for name in ("cats", "dogs", "birds")}
     catalogue = Catalogue(datasets=datasets, models=models)
-    known = {watch.dataset: watch for watch in watches}
-    found = model_state(catalogue, models["top"], known, NOW)
+    found = model_state(catalogue, models["top"], dict(inputs), NOW)
     return found.state, found.newest_at
 
 
-CATS, DOGS = a_watch("cats"), a_watch("dogs", newest_at=HOURS_9)
+CATS, DOGS = of("cats"), of("dogs", newest_at=HOURS_9)
 
 
 @pytest.mark.parametrize(
-    ("watches", "error_after", "expected"),
+    ("inputs", "error_after", "expected"),
     [
         ((CATS, DOGS), None, ("pass", HOURS_9)),
         ((CATS, DOGS), 10, ("pass", HOURS_9)),
         ((CATS, DOGS), 8, ("error", HOURS_9)),
         ((CATS,), None, ("unknown", None)),
-        ((a_watch("cats", "warn"), DOGS), None, ("warn", HOURS_9)),
-        ((CATS, a_watch("dogs", "error")), None, ("error", HOURS_2)),
-        ((CATS, a_watch("dogs", newest_at=None)), 8, ("unknown", None)),
-        ((CATS, DOGS, a_watch("birds", "error")), None, ("pass", HOURS_9)),
+        ((of("cats", "warn"), DOGS), None, ("warn", HOURS_9)),
+        ((CATS, of("dogs", "error")), None, ("error", HOURS_2)),
+        ((CATS, of("dogs", newest_at=None)), 8, ("unknown", None)),
+        ((CATS, DOGS, of("birds", "error")), None, ("pass", HOURS_9)),
     ],
 )
 def test_a_model_is_as_its_inputs_are(
-    watches: tuple[Watch, ...], error_after: int | None, expected: tuple[str, object]
+    inputs: tuple[Named, ...], error_after: int | None, expected: tuple[str, object]
 ) -> None:
-    assert state_of(*watches, error_after=error_after) == expected
+    assert state_of(*inputs, error_after=error_after) == expected

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lambdas.core.dataset import SqlModel
 from lambdas.core.reports.estimate import (
     A_CHECK,
     A_PAGE,
@@ -28,6 +29,8 @@ PROMISE = {
 def reckoned(count: int = 1, **changes: object) -> MonthlyCost:
     assumed = changes.pop("assumed", Assumptions())
     assert isinstance(assumed, Assumptions)
+    model = changes.pop("model", None)
+    models = {model.name: model} if isinstance(model, SqlModel) else {}
     return monthly_cost(
         {
             f"d{number}": a_dataset(
@@ -40,6 +43,7 @@ def reckoned(count: int = 1, **changes: object) -> MonthlyCost:
         start=MONDAY,
         check_every=timedelta(minutes=5),
         assumed=assumed,
+        models=models,
     )
 
 
@@ -98,6 +102,27 @@ def test_quality_checks_wake_the_warehouse_once_an_hour_at_most() -> None:
     plain = quantities(reckoned(2, schedule=minutely))["wake_ups"]
     checked = quantities(reckoned(2, schedule=minutely, quality=rules))["wake_ups"]
     assert checked - plain == pytest.approx(24 * 365 / 12)
+
+
+def test_a_dynamic_table_of_a_model_is_refreshed_when_its_inputs_bring_rows() -> None:
+    model = SqlModel(
+        name="top",
+        sql="select 1 from {{ ref('d0') }} join {{ ref('d1') }}",
+        materialized="dynamic_table",
+        target_lag="10 minutes",
+    )
+    plain = reckoned(2, schedule={"cron": "0 0 * * ? *"}, freshness={})
+    made = reckoned(2, schedule={"cron": "0 0 * * ? *"}, freshness={}, model=model)
+    assert made.frequencies.refreshes_a_day == pytest.approx(1, rel=0.2)
+    more = quantities(made)["wake_ups"] - quantities(plain).get("wake_ups", 0)
+    assert more == pytest.approx(365 / 12, rel=0.2)
+
+
+def test_functions_in_a_vpc_pay_for_a_gateway_and_what_passes_it() -> None:
+    inside = quantities(reckoned(assumed=Assumptions(in_vpc=True, mb_a_pull=10)))
+    assert inside["nat_hours"] == 730
+    assert inside["nat_gb"] == pytest.approx(730 * 10 / 1024)
+    assert "nat_hours" not in quantities(reckoned())
 
 
 def test_a_project_of_nothing_costs_what_stands_there() -> None:

@@ -135,7 +135,7 @@ def test_a_check_whose_names_do_not_fit_served_all() -> None:
                 ],
             ),
             (
-                "others: $6.00, $0.00 the week before: MIA woke the warehouse 120 "
+                "others: $6.00, nothing the week before: MIA woke the warehouse 120 "
                 "times, 0 the week before"
             ),
         ),
@@ -144,8 +144,18 @@ def test_a_check_whose_names_do_not_fit_served_all() -> None:
 )
 def test_a_jump_is_explained_by_what_grew(after: AccountWeek, why: str) -> None:
     before = week(metered=0.2, wake_ups=woken(*[("cats",)] * 12))
-    assert jumps(before, after, price=3.0) == [why]
-    assert jumps(before, before, price=3.0) == []
+    assert jumps(before, after, price=3.0, lates={}) == [why]
+    assert jumps(before, before, price=3.0, lates={}) == []
+
+
+def test_a_jump_says_how_much_of_it_was_because_data_were_late() -> None:
+    before = week(metered=0.2, wake_ups=woken(*[("cats",)] * 12))
+    after = week(metered=2.0, wake_ups=woken(*[("cats",)] * 120))
+    lates = {"cats": [(at(19.5), at(200))], "dogs": [(at(0), at(200))]}
+    (said,) = jumps(before, after, price=3.0, lates=lates)
+    assert said.endswith("12 the week before, 100 of them while it was late")
+    (save,) = savings(after, pulls={}, price=3.0, lates=lates)
+    assert save.startswith("cats alone woke the warehouse 20 times")
 
 
 def test_what_would_save_most_comes_first() -> None:
@@ -154,7 +164,7 @@ def test_what_would_save_most_comes_first() -> None:
         wake_ups=woken(*[("cats",)] * 100, *[("cats", "dogs")] * 20),
         pipes={"dogs": PipeUse(credits=0.0, gb=0.0, files=7)},
     )
-    first, second = savings(used, pulls={"cats": 7, "dogs": 168}, price=3.0)
+    first, second = savings(used, pulls={"cats": 7, "dogs": 168}, price=3.0, lates={})
     assert first.startswith("cats alone woke the warehouse 100 times")
     assert second == (
         "dogs is pulled 168 times a week, and 7 brought rows: a schedule that follows "
@@ -218,6 +228,40 @@ def test_the_report_says_whose_and_why_and_what_it_could_not_see() -> None:
     assert document["by_dataset"]["cats"]["alone"] == 120
     assert document["not_seen"] == ["x: refused"]
     assert document["more_than_before"]
+
+
+def test_the_report_says_where_it_differs_from_the_estimate() -> None:
+    others = [WakeUp(at=at(one), by="MIA") for one in range(3)]
+    used = week(metered=2.0, wake_ups=[*woken(*[("cats",)] * 120), *others])
+    report = a_report(after=used, lates={"cats": [(at(0), at(24))]})
+    assert report.document()["beside_the_estimate"][1:] == [
+        "25 while something was late, which every check looks at (cats 25)",
+        "3 by others",
+        "95 for what was on time",
+    ]
+
+
+def test_what_nobody_reads_is_named_with_what_it_costs() -> None:
+    report = a_report(unread=["cats", "naps"])
+    months = report.dataset_usd()["cats"]
+    assert report.document()["what_would_save_most"][-2:] == [
+        f"cats: nobody has read it in 90 days; it costs ${months:,.2f} a month",
+        "naps: nobody has read it in 90 days",
+    ]
+
+
+def test_what_was_to_wake_nobody_and_did_is_told() -> None:
+    (found,) = wake_ups(
+        [(at(0), "a", "READER")],
+        [(at(0), "a", query_tag("look")), (at(0.2), "b", query_tag("check", ["cats"]))],
+        ours=["READER"],
+        everybody=EVERYBODY,
+    )
+    used = week(metered=0.02, wake_ups=[found, *woken(("cats",), ("dogs",))])
+    assert used.woken_by_looks == 1
+    (said,) = a_report(after=used).document()["not_as_it_was_shown"]
+    assert "woke it 1 time" in said
+    assert a_report().document()["not_as_it_was_shown"] == []
 
 
 def test_what_is_simulated_says_so() -> None:

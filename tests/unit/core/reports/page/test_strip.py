@@ -4,7 +4,7 @@ import dataclasses
 from datetime import timedelta
 
 from lambdas.core.freshness.attainment import Day
-from lambdas.core.reports.strip import lasted, strip_of
+from lambdas.core.reports.page.strip import lasted, strip_of
 from tests.pages import NOW, a_tally
 
 WARNED = Day(day="2026-11-14", warn_s=3 * 3600)
