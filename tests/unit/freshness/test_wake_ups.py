@@ -133,6 +133,44 @@ def test_a_thousand_hourly_datasets_wake_the_warehouse_thirty_times_a_day_at_mos
         assert told.wake_ups_a_day <= 30
 
 
+@pytest.mark.long
+def test_a_thousand_hourly_datasets_are_told_late_as_if_each_were_alone() -> None:
+    """A day on which all are on time wakes the warehouse 30 times at most, by the real
+    check; then twelve stop, each at its own time, and are told a quarter of an hour
+    later at most than one that is looked at every five minutes.
+    """
+    tolerance = {"count": 15, "period": "minute"}
+    datasets = hourly(1_003, tolerance=tolerance)
+    house = House({name: FakeTable(MONDAY) for name in datasets}, freshness=HOURLY)
+    house.datasets = list(datasets.values())
+    day_over = MONDAY + timedelta(days=1)
+    stops = {
+        f"d{83 * number}": day_over + timedelta(minutes=23 * number)
+        for number in range(12)
+    }
+    newest: dict[str, datetime] = {}
+    told: dict[str, datetime] = {}
+    wake_ups, now = 0, MONDAY
+    while now < day_over + timedelta(hours=9):
+        for number, name in enumerate(datasets):
+            at = now.replace(minute=number % 60)
+            at -= timedelta(hours=1) if at > now - USUAL_RUN else timedelta()
+            if at <= stops.get(name, at):
+                newest[name] = at
+            house.warehouse.tables[name] = FakeTable(newest[name], newest[name])
+        house.now = now
+        asked = house.check().statements
+        wake_ups += bool(asked) and MONDAY < now < day_over
+        for name, *_ in house.told(house.sns):
+            told.setdefault(name, now)
+        now += MINUTES_5
+    assert 0 < wake_ups <= 30
+    assert told.keys() == stops.keys()
+    for name, told_at in told.items():
+        alone = newest[name] + timedelta(hours=3)
+        assert timedelta() <= told_at - alone <= timedelta(minutes=15) + MINUTES_5
+
+
 def landed(house: House, *, but: str | None = None) -> None:
     """Each hour brings rows at once, and what landed tells so; `but` one stops."""
     for name in house.warehouse.tables:
