@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from cli.deployed.aws_bill import aws_billed
 from cli.deployed.environment import Deployed, now
 from cli.deployed.local import LOCAL
 from lambdas.adapters.reports.facts import read_lates
@@ -95,6 +96,7 @@ def usage_report(
                 catalogue.datasets, incidents=reached.incidents(), now=now()
             ),
             unread=unread(access),
+            aws_billed=tuple(aws_billed(reached, *last)),
             simulated=_is_simulated(reached),
         )
 

@@ -53,6 +53,8 @@ class CostReport:
     lates: Lates = field(default_factory=dict)
     unread: Sequence[str] = ()
     """Datasets and models that nobody has read for long, as far as that is known."""
+    aws_billed: Sequence[str] = ()
+    """What AWS billed, where it was asked; else it is as estimated."""
     simulated: bool = False
 
     def lines(self) -> Iterator[str]:
@@ -233,6 +235,7 @@ class CostReport:
             name: each * 7 for name, each in self.estimate.frequencies.pulls.items()
         }
         return {
+            "AWS billed": list(self.aws_billed),
             "Not as it was shown": list(self._woken_by_looks()),
             "Beside the estimate": list(self._beside()),
             "More than before": jumps(
