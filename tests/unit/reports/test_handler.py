@@ -237,7 +237,9 @@ def test_a_week_that_dies_between_two_writes_is_told_whole_and_once(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(IncidentTable, "record_report", dying)
-    proof = ProofTable(dynamodb=boto3.client("dynamodb"), table="state")
+    proof = ProofTable(
+        dynamodb=boto3.client("dynamodb", region_name="eu-central-1"), table="state"
+    )
     proof.keep(proven=True, at=MONDAY)
     week = {"report": "week", "due_at": "2026-11-30T09:30:00Z"}
     with pytest.raises(KeyboardInterrupt):
