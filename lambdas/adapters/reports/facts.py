@@ -51,7 +51,8 @@ def read_facts(
     runs = StateTable(dynamodb=dynamodb, table=table)
     checks = CheckTable(dynamodb=dynamodb, table=table)
     state = incidents.read_check_state()
-    full = in_full(catalogue, state)
+    loads = checks.loads()
+    full = in_full(catalogue, state, loads)
     since = (now - timedelta(days=LAG_DAYS)).date().isoformat()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
 
@@ -72,7 +73,6 @@ def read_facts(
             lambda name: runs.latest_runs(name, RUNS_SHOWN if name in shown else 1),
         )
         days = each(full, lambda name: incidents.days(name, since=since))
-        loads = checks.loads()
         checked = each([name for name in full if name in loads], checks.results)
     return PageFacts(
         environment=environment,

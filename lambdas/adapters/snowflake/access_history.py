@@ -110,10 +110,23 @@ class AccessHistory:
         except WarehouseUnreachable:
             raise
         except WarehouseError as error:
-            by_choice = "QUERY_HISTORY" in statement or "ACCESS_HISTORY" in statement
-            why = "needs snowflake.reads_queries in environments/" if by_choice else ""
-            self.unseen.append(f"{what}: {why or error}")
+            self.unseen.append(f"{what}: {_why(statement) or error}")
             return None
+
+
+def _why(statement: str) -> str | None:
+    """Why a view is not there for us, where that is by somebody's choice."""
+    named = (
+        one
+        for one in account_usage.VIEWS
+        if f"{account_usage.SCHEMA}.{one}" in statement
+    )
+    view = next(named)
+    known = account_usage.VIEWS[view]
+    if known.roles != (account_usage.ViewerRole.GOVERNANCE,):
+        return None
+    edition = " and Snowflake's Enterprise Edition" if known.enterprise else ""
+    return f"needs snowflake.reads_queries in environments/{edition}"
 
 
 def _member(row: Row) -> DatedGrant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from lambdas.core.dataset import Catalogue
 from lambdas.core.freshness.attainment import Day
@@ -44,7 +45,11 @@ class PageFacts:
 
 
 def in_full(
-    catalogue: Catalogue, state: CheckState, *, most: int = IN_FULL
+    catalogue: Catalogue,
+    state: CheckState,
+    loads: Mapping[str, CheckedLoad] = MappingProxyType({}),
+    *,
+    most: int = IN_FULL,
 ) -> list[str]:
     """The datasets and models that are told of in full, the worst first."""
 
@@ -52,7 +57,8 @@ def in_full(
         watch = state.watches.get(name)
         if watch is None:
             return RowState.UNKNOWN
-        is_open = watch.incident_id is not None
+        is_failing = name in loads and bool(loads[name].failing)
+        is_open = watch.incident_id is not None or is_failing
         is_risk = is_open and OF_STATE[watch.state] is RowState.ON_TIME
         return RowState.AT_RISK if is_risk else OF_STATE[watch.state]
 
