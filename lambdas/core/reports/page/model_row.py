@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lambdas.core.dataset import Dataset, SqlModel
-from lambdas.core.freshness.attainment import attainment, combined
+from lambdas.core.freshness.attainment import AttainmentState, attainment, combined
 from lambdas.core.freshness.model_state import InputState, model_state
 from lambdas.core.freshness.promise import is_promised
+from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.context import promise_of
 from lambdas.core.incidents.incident import in_plain_words
 from lambdas.core.incidents.models import INPUT_TOO_OLD
@@ -55,9 +56,7 @@ def model_row(
     late = [one for one in inputs if one.is_late]
     expected = _expected(model, inputs, state)
     waits_for = _last(late) if late else None
-    known = [facts.state.watches.get(one.name) for one in inputs]
-    tallies = [one.tally for one in (*known, watch) if one and one.tally]
-    tally = combined(tallies) if all(known) else None
+    tally = _tally(facts, [one.name for one in inputs], watch)
     return PageRow(
         name=name,
         is_model=True,
@@ -86,6 +85,17 @@ def model_row(
         remarks=tuple(remarks(facts, dataset, incident)),
         details=details_of(facts, name, tally),
     )
+
+
+def _tally(
+    facts: PageFacts, inputs: Sequence[str], own: Watch | None
+) -> AttainmentState | None:
+    """How late it has been; None while one of its inputs was never seen."""
+    watches = [facts.state.watches.get(one) for one in inputs]
+    found = [one.tally for one in watches if one is not None and one.tally is not None]
+    if len(found) < len(inputs):
+        return None
+    return combined([*found, *([own.tally] if own and own.tally else [])])
 
 
 def _while_it_is_kept(

@@ -268,6 +268,13 @@ def test_a_models_days_are_those_on_which_an_input_was_late() -> None:
     assert row.details.made_from == ("cats", "dogs")
 
 
+def test_the_days_of_a_model_are_not_known_before_all_its_inputs_were_seen() -> None:
+    unseen = a_watch("dogs", tally=None)
+    facts = some_facts([CATS, a_dataset(name="dogs")], watches={"dogs": unseen})
+    row = rows_of(with_models(facts, a_model("both", "cats", "dogs")))["both"]
+    assert (row.strip, row.month) == ("-" * 30, None)
+
+
 def test_a_model_is_no_better_than_what_people_are_told_of_its_inputs() -> None:
     """One that quiet time mutes stays late, and so does what is made from it."""
     passing = a_watch("cats", incident_id="cats-1")
