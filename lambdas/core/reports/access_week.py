@@ -100,7 +100,8 @@ def report(facts: AccessFacts) -> dict[str, list[str]]:
         for name, readers in personal_readers(facts).items()
     ]
     return {
-        "Granted and removed": [*changes(facts), *by_catflap(facts)],
+        "Granted and removed": changes(facts),
+        "By catflap": by_catflap(facts),
         "Not used in 90 days": unused(facts),
         "Who can see personal columns": personal,
         "Not seen": list(facts.not_seen),
