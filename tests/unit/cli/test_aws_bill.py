@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.deployed.aws_bill import aws_billed
 from cli.deployed.environment import Deployed
+from cli.deployed.usage import aws_billed
 
 SINCE = datetime(2026, 11, 16, tzinfo=UTC)
 UNTIL = SINCE + timedelta(days=7)
