@@ -17,7 +17,6 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -71,10 +70,13 @@ def main() -> None:
     query = SnowflakeWarehouse.query
 
     def noted(
-        warehouse: SnowflakeWarehouse, statement: str, parameters: Sequence[object] = ()
+        warehouse: SnowflakeWarehouse,
+        statement: str,
+        *rest: Any,  # noqa: ANN401 - whatever a query takes
+        **named: Any,  # noqa: ANN401 - as above
     ) -> list[tuple[object, ...]]:
         asked.append(statement)
-        return query(warehouse, statement, parameters)
+        return query(warehouse, statement, *rest, **named)
 
     SnowflakeWarehouse.query = noted  # type: ignore[assignment, method-assign]  # on purpose
 
