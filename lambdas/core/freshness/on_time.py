@@ -247,11 +247,23 @@ def _missed(
 
 
 def _left_out(promise: Freshness, start: datetime) -> Iterator[Fault]:
-    """A deadline at a time that clocks jump over: that day it would not exist."""
+    """A deadline at a time that clocks jump over: that day it would not exist. One that
+    is always quiet never does.
+    """
     if promise.deadline_cron is None:
         return
     calendar = promise.calendar
     cron = parse_crontab(promise.deadline_cron)
+    year = start + _YEAR * _DAY
+    tick = next(ticks_between(cron, zone(calendar.timezone), start, year), None)
+    if tick is not None and next(deadlines(promise, start, year), None) is None:
+        first = _at(tick, calendar.timezone)
+        sentence = (
+            "nothing is ever promised: the calendar calls each of its times quiet, as "
+            f"{first}; accepted: a time of day that is not quiet"
+        )
+        yield "freshness.deadline_cron", sentence
+        return
     jumps = clock_changes(calendar.timezone, start, _YEAR)
     for jump in jumps:
         wall = jump.wall

@@ -173,6 +173,19 @@ def test_a_deadline_that_clocks_jump_over_is_refused(
     assert named in said(of)["freshness.deadline_cron"]
 
 
+def test_a_deadline_that_is_always_quiet_is_refused() -> None:
+    night = Calendar(timezone=NEW_YORK, quiet=("00:00-05:00",))
+    for cron, is_quiet in (("0 3 * * *", True), ("0 5 * * *", False)):
+        of = declared(
+            rate="1 hour",
+            deadline_cron=cron,
+            lower_bound_delta=day(),
+            calendar=night,
+        )
+        told = said(of).get("freshness.deadline_cron", "")
+        assert ("nothing is ever promised" in told) is is_quiet
+
+
 @pytest.mark.parametrize(
     "promise",
     [
