@@ -28,7 +28,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lambdas.adapters.state.incidents import IncidentTable
-from lambdas.core.incidents.incident import Incident
+from lambdas.core.incidents.incident import Incident, NoticeKind
 from lambdas.core.names import LOADING, MONITOR
 from lambdas.core.text.count import counted
 from local.drills import faults
@@ -295,8 +295,8 @@ def lived(month: Month, outage: Outage) -> Found:
     if paged != outage.pages:
         wrong.append("nobody was paged" if outage.pages else "somebody was paged")
     is_over = not month.open_incidents()
-    recoveries = [one for one in month.told if _is_recovery(one)]
-    if not recoveries or not is_over:
+    is_end_told = any(one.mail.kind == NoticeKind.RESOLVED for one in month.told)
+    if not is_end_told or not is_over:
         wrong.append("the recovery was not told")
     month.told.clear()
     month.seen.clear()
@@ -319,10 +319,6 @@ def _names(incident: Incident, outage: Outage) -> bool:
     """Of the flights, or of what keeps them from being loaded."""
     is_about = incident.dataset in (FLIGHTS, LOADING)
     return is_about and outage.cause in {incident.cause, *incident.causes}
-
-
-def _is_recovery(told: Told) -> bool:
-    return any(words in told.mail.subject for words in ("up to date again", "is over"))
 
 
 def _is_told(month: Month, outage: Outage, began: datetime) -> bool:
