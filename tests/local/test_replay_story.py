@@ -92,7 +92,8 @@ def test_a_paused_pipe_is_told_as_a_risk_and_then_as_late(diary: Diary) -> None:
     told = _told(diary, PAUSED_FROM, PAUSED_UNTIL)
     risk, late = (one.mail for one in told if one.mail.audience == "engineers")
     assert risk.subject.startswith("flights at risk: ")
-    assert late.subject.startswith("Changed: flights ")
+    assert late.subject.startswith("flights ")
+    assert late.subject.endswith(" (update)")
     for mail in (risk, late):
         assert "Where it stopped: load: pipe_stopped" in mail.body
         assert "PAUSED" in mail.body

@@ -254,7 +254,9 @@ def _headline(seen: Assessment, cause: Rule | None, *, newest: str, risk: bool) 
         case State.PASS:
             return f"{dataset} {'at risk' if risk else 'is on time'}{why}"
         case State.WARN | State.ERROR:
-            return f"{dataset} {lateness(seen)}{why}"
+            timeless = seen.newest is None and seen.signals.table.row_count != 0
+            note = " (no row with a usable time)" if timeless else ""
+            return f"{dataset} {lateness(seen)}{why}{note}"
 
 
 def _evidence(seen: Assessment, said: tuple[Rule, ...]) -> tuple[str, ...]:

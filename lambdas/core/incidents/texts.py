@@ -33,14 +33,15 @@ _NAMED = 30
 """Datasets named with the one that they are made from; the rest is counted."""
 
 
-_LEADS = {
-    NoticeKind.REMINDER: "Still open: ",
-    NoticeKind.DAILY: "Still open: ",
-    NoticeKind.CHANGED: "Changed: ",
-    NoticeKind.REOPENED: "Again: ",
-    NoticeKind.OVERDUE: "Promised time passed: ",
-    NoticeKind.BLIND: "Late, and now it cannot be read: ",
+_NOTES = {
+    NoticeKind.REMINDER: " (still open)",
+    NoticeKind.CHANGED: " (update)",
+    NoticeKind.REOPENED: " (again)",
+    NoticeKind.OVERDUE: " (a promised time has passed)",
+    NoticeKind.BLIND: " (it was late)",
 }
+"""What a headline ends with: it begins with the dataset, how late it is and why, which
+are all that the subject of a mail has room for."""
 
 
 def engineers_message(
@@ -62,12 +63,12 @@ def engineers_message(
     blind = kind is NoticeKind.BLIND
     cause = str(verdict.cause) if blind else incident.cause or "unknown"
     stage = ("monitor" if blind else incident.stage) or "not known"
-    lead = _LEADS.get(kind, "")
+    note = _NOTES.get(kind, "")
     said = verdict.headline
     if kind is NoticeKind.FLAPPING:
         said = _flapping(incident, said.partition(": ")[2] or said)
     return Message(
-        headline=f"{'[page] ' if page else ''}{lead}{said}",
+        headline=f"{'[page] ' if page else ''}{said}{note}",
         blocks=(
             block("Since", [_since(incident, subject)]),
             block("Promise", [subject.promise]),
@@ -103,9 +104,9 @@ def _checks_for_engineers(
     page: bool,
 ) -> Message:
     """Each check that fails, and the run that brought it."""
-    lead = _LEADS.get(kind, "")
+    note = _NOTES.get(kind, "")
     return Message(
-        headline=f"{'[page] ' if page else ''}{lead}{verdict.headline}",
+        headline=f"{'[page] ' if page else ''}{verdict.headline}{note}",
         blocks=(
             block("Since", [_since(incident, subject)]),
             block("Failing checks", list(verdict.evidence), listed=True),
@@ -185,11 +186,10 @@ def stakeholders_message(
     kind: NoticeKind, incident: Incident, subject: IncidentContext
 ) -> Message:
     """The message for those who use the data."""
-    footer = block(
-        None,
-        [" · ".join(filter(None, [f"Owner: {subject.team}", subject.stakeholders_at]))],
-        aside=True,
-    )
+    # Nobody is said to own what is no longer declared.
+    owner = [f"Owner: {subject.team}"] if subject.team else []
+    said = " · ".join(filter(None, [*owner, subject.stakeholders_at]))
+    footer = block(None, [said] if said else [], aside=True)
     name = subject.dataset
     if incident.kind == REPORT and kind is not NoticeKind.RESOLVED:
         return Message(

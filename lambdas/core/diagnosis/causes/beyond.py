@@ -72,7 +72,7 @@ UPSTREAM_REPUBLISHED = Rule(
     fault=_republished,
     pages=Pages.NO,
     asks_again=True,
-    headline=lambda _: "the source sent its old rows again",
+    headline=lambda _: "the source sent old rows again",
     evidence=(say.upstream, say.run, say.cursor),
     next_step=lambda seen: (
         "ask the source's owner whether this is meant; compare `catflap preview "

@@ -191,7 +191,7 @@ LOAD_PARTIAL = Rule(
     fault=_rows_short,
     broken=Broken.WHEN_CAUGHT_UP,
     risk=at_once,
-    headline=lambda _: "the newest file loaded only in part",
+    headline=lambda _: "the newest file loaded in part",
     evidence=(say.load, say.counts),
     next_step=lambda seen: (
         "the next check loads what was left out, and quarantines the rows that "
@@ -227,7 +227,7 @@ def _either(seen: Assessment, said: str) -> str:
     """
     if seen.signals.pipe.covers_newest_key is not None:
         return said
-    return "a lost event or a wrong pipe prefix"
+    return "a lost event or a wrong prefix"
 
 
 NOT_NOTIFIED = Rule(
@@ -242,7 +242,7 @@ NOT_NOTIFIED = Rule(
     ),
     fault=_not_notified,
     risk=at_once,
-    headline=lambda seen: _either(seen, "the pipe was not notified of files"),
+    headline=lambda seen: _either(seen, "the pipe was not notified"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
         f"load what waits: {say.command(seen, 'replay')}; then check the event "
@@ -263,7 +263,7 @@ NOT_FORWARDED = Rule(
     ),
     fault=_not_forwarded,
     risk=at_once,
-    headline=lambda seen: _either(seen, "the pipe's prefix misses new files"),
+    headline=lambda seen: _either(seen, "the pipe's prefix misses files"),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (
         f"compare {_described(seen)} with the newest key; if the pipe is missing, "
@@ -330,7 +330,7 @@ EVENT_TIME_MISSING = Rule(
         and over(seen.signals.table.null_event_rows, 0)
     ),
     broken=Broken.WHEN_CAUGHT_UP,
-    headline=lambda _: "new rows have no usable event time",
+    headline=lambda _: "new rows have no usable time",
     evidence=(say.counts, say.load),
     next_step=lambda seen: (
         f"look at them: `SELECT PAYLOAD FROM {say.table_of(seen)} WHERE _EVENT_AT IS "
@@ -353,7 +353,7 @@ LOAD_PENDING = Rule(
     pages=Pages.NO,
     tell=STAKEHOLDERS,
     eta=_pending_eta,
-    headline=lambda _: "its data has landed and is loading",
+    headline=lambda _: "its data landed and is loading",
     evidence=(say.landing, say.pipe, say.load),
     next_step=lambda seen: (
         "nothing to do; if it is still late after that, "

@@ -164,11 +164,10 @@ def table(seen: Assessment) -> str:
 
 
 def lateness(seen: Assessment) -> str:
-    """`26 h late`, by the promise; without a time to say it by, why there is none."""
+    """`26 h late`, by the promise, where there is a time to say it by."""
     late = seen.late_s
     if late is None or seen.newest is None:
-        rows = seen.signals.table.row_count
-        return "late, no rows yet" if rows == 0 else "late, no row with a usable time"
+        return "late, no rows yet" if seen.signals.table.row_count == 0 else "late"
     return f"{roughly(max(_MINUTE_S, late))} late"
 
 

@@ -239,7 +239,7 @@ PULLED_NOTHING = Rule(
         and seen.run.started_at is not None
         and seen.upstream_newest <= seen.run.started_at
     ),
-    headline=lambda _: "the last pull missed newer records",
+    headline=lambda _: "the last pull missed new records",
     evidence=(say.run, say.upstream, say.cursor),
     next_step=lambda seen: (
         f"compare `catflap preview {say.name_of(seen)}` with the source: the cursor's "

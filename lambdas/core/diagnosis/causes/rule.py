@@ -112,7 +112,7 @@ class Broken(StrEnum):
     WHEN_IDLE_TOO = "when caught up, or when no files wait"
 
 
-HEADLINE = 35
+HEADLINE = 33
 """Characters of a rule's headline: with a dataset's name of 30 characters and how late
 it is, the cause ends within the first 90."""
 

@@ -889,6 +889,13 @@ def test_no_headline_is_cut_before_its_cause() -> None:
         verdict = verdict_on(document)
         shown.add(verdict.cause)
         assert len(f"[page] {verdict.headline}") <= 90, verdict.headline
+        for count, note in ((0, ""), (5, " (no row with a usable time)")):
+            timeless = {"table.newest_event_at": None, "table.row_count": count}
+            of_none = verdict_on(changed(document, timeless))
+            if of_none.state.late:
+                assert of_none.headline.endswith(note)
+                whole = f"[page] {of_none.headline.removesuffix(note)}"
+                assert len(whole) <= 90, whole
     assert shown == {rule.code for rule in RULES if rule.group is not Group.NOTE}
 
 

@@ -273,7 +273,7 @@ def test_the_whole_of_one_mail() -> None:
         NoticeKind.CHANGED, incident(), verdict, SUBJECT, page=False
     )
     assert as_mail(told)[1].splitlines() == [
-        "Changed: cats is error: pipe_stopped",
+        "cats is error: pipe_stopped (update)",
         "",
         (
             "Since: newest data 2026-11-22 15:00 EST (20:00 UTC); "
