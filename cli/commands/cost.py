@@ -2,7 +2,8 @@
 
 Reads Snowflake's views of usage: what the warehouse was billed and what woke it, each
 wake-up divided among the datasets that it served; what Snowpipe loaded. It is compared
-with the week before and with the estimate.
+with the week before and with the estimate. What AWS billed is asked of Cost Explorer,
+which takes a cent for it.
 
 With --estimate it reads only the YAML, and tells what a month will cost before a
 deploy: pulls, checks, requests, storage, Snowpipe and wake-ups of the warehouse, with

@@ -269,7 +269,7 @@ class CostReport:
         named = ", ".join(f"{name} {count}" for name, count in each.items() if count)
         if late:
             yield (
-                f"{late:,} while something was late, which every check looks at "
+                f"{late:,} because something was late: every check looks at it "
                 f"({named})"
             )
         others = sum(not one.is_ours for one in week.wake_ups)

@@ -235,7 +235,7 @@ def test_the_report_says_where_it_differs_from_the_estimate() -> None:
     used = week(metered=2.0, wake_ups=[*woken(*[("cats",)] * 120), *others])
     report = a_report(after=used, lates={"cats": [(at(0), at(24))]})
     assert report.document()["beside_the_estimate"][1:] == [
-        "25 while something was late, which every check looks at (cats 25)",
+        "25 because something was late: every check looks at it (cats 25)",
         "3 by others",
         "95 for what was on time",
     ]
