@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from datetime import timedelta
+from functools import cache
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -707,11 +708,13 @@ class Catalogue(Model):
         return self.datasets[name]
 
 
+@cache
 def catalogue_key() -> str:
     """Where the catalogue stands in the landing bucket.
 
     The name changes with the model: a deploy that changes both publishes the new
     document beside the old one, and functions of before read theirs until they go.
+    Kept, since the schema takes a tenth of a second and a synth asks a dozen times.
     """
     schema = json.dumps(Catalogue.model_json_schema(), sort_keys=True)
     return f"{CATALOGUE}{hashlib.sha256(schema.encode()).hexdigest()[:12]}.json"
