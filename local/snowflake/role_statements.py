@@ -68,7 +68,7 @@ class RoleStatements:
             rf"USE\s+WAREHOUSE\s+{NAMED}": self._use_warehouse,
             r"USE\s+SECONDARY\s+ROLES\s+\S+": self._nothing_to_do,
             rf"DROP\s+(?P<kind>ROLE|USER|WAREHOUSE)\s+{IF}{NAMED}": self._drop,
-            rf"SHOW\s+GRANTS\s+TO\s+ROLE\s+{NAMED}": self._show_grants,
+            rf"SHOW\s+GRANTS\s+TO\s+(?:DATABASE\s+)?ROLE\s+{NAMED}": self._show_grants,
             rf"SHOW\s+GRANTS\s+OF\s+(?P<kind>DATABASE\s+ROLE|ROLE)\s+{NAMED}": (
                 self._show_holders
             ),

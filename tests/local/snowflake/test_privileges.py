@@ -18,6 +18,7 @@ from lambdas.core.quality.release import Shown, record_runs, waiting_query
 from lambdas.core.quality.result import DatasetChecks, QualityResult
 from lambdas.core.quality.statements import drop_results, insert_results
 from lambdas.core.sql import (
+    access,
     copy_history,
     freshness_query,
     future_rows_query,
@@ -48,6 +49,12 @@ from tests.local.snowflake.world import (
 
 Outcomes = Mapping[str, object]
 CATS = dataset("needed", write_disposition="replace")
+HELD = dataset(
+    "needed",
+    write_disposition="replace",
+    circuit_breaker=True,
+    quality=[{"metric": "nullValues", "column": "dep_delay", "mustBe": 0}],
+)
 VIEW = f"{DATABASE}.CATFLAP.FRESHNESS_0"
 
 
@@ -103,6 +110,7 @@ def of_the_repairer(world: World) -> list[str]:
         repair.rows_of_files(DATABASE, CATS.name, ["a"]),
         repair.run_files_loaded(DATABASE, ["a"]),
         repair.delete_old_runs(DATABASE, CATS),
+        repair.delete_old_runs(DATABASE, HELD),
     ]
 
 
@@ -128,6 +136,20 @@ def test_a_role_is_granted_what_its_statements_need_and_nothing_else(
         == whole
     ]
     assert needless == []
+
+
+def test_people_are_granted_the_relations_and_nothing_else(world: World) -> None:
+    world.make(CATS)
+    people = access.analytics_reader(DATABASE)
+    rows = world.snowflake.administer([f"SHOW GRANTS TO DATABASE ROLE {people}"])
+    relations = f"{DATABASE}.{names.ANALYTICS_SCHEMA}"
+    shown = {(privilege, kind, name) for _, privilege, kind, name, *_ in rows}
+    shared = {one for one in shown if one[1] != "VIEW"}
+    assert shared == {("USAGE", "SCHEMA", relations)}
+    for privilege, kind, name in shown - shared:
+        assert (privilege, kind) == ("SELECT", "VIEW")
+        assert name.startswith(f"{relations}.")
+    assert ("SELECT", "VIEW", names.analytics_view(DATABASE, CATS.name)) in shown
 
 
 def test_a_grant_that_nothing_needs_is_found(world: World) -> None:
@@ -320,17 +342,23 @@ def _seen(row: tuple[object, ...]) -> tuple[bool, ...]:
 
 
 def granted(world: World, role: str) -> list[tuple[str, str, str]]:
-    """(privilege, kind, name) of each grant that is about the dataset of these tests,
-    or about all.
+    """(privilege, kind, name) of each grant, but for those that are about datasets of
+    other tests.
     """
     rows = world.snowflake.administer([f"SHOW GRANTS TO ROLE {role}"])
-    shared = {"WAREHOUSE", "DATABASE", "SCHEMA", "STAGE", "ACCOUNT", "DATABASE_ROLE"}
-    runs = names.runs_table(DATABASE)
     return [
         (privilege, kind, name)
         for _, privilege, kind, name, *_ in rows
-        if kind in shared or name in {runs, VIEW} or f".{CATS.name.upper()}" in name
+        if not _is_of_another_dataset(name)
     ]
+
+
+def _is_of_another_dataset(name: str) -> bool:
+    schema, _, one = name.removeprefix(f"{DATABASE}.").partition(".")
+    if schema == names.CATFLAP_SCHEMA:
+        return one not in {"", VIEW.rpartition(".")[2]}
+    mine = ("_", CATS.name.upper())
+    return one not in {"", names.STAGE} and not one.startswith(mine)
 
 
 def without(
