@@ -85,6 +85,7 @@ def provisioner(context: LambdaContext) -> Provisioner:
         ),
         record=StoredMade(client=lambda: client("dynamodb"), table=known.state_table),
         clock=clock,
+        log=lambda text, values: logger.info(text, extra=dict(values)),
         deadline_s=clock.monotonic()
         + context.get_remaining_time_in_millis() / 1000
         - RESERVE_S,

@@ -52,6 +52,8 @@ class ClosableWarehouse(Warehouse, Protocol):
 
 
 Open: TypeAlias = Callable[[], ClosableWarehouse]
+Log: TypeAlias = Callable[[str, Mapping[str, object]], None]
+"""Keeps a line with its values."""
 
 
 class ObservedColumns(Protocol):
@@ -106,8 +108,10 @@ class Provisioner:
         record: Record,
         clock: Clock,
         deadline_s: float,
+        log: Log,
     ) -> None:
         self._settings = settings
+        self._log = log
         self._record = record
         self._open = open_warehouse
         self._columns = columns
@@ -165,7 +169,9 @@ class Provisioner:
         with closing(self._open()) as warehouse:
             self._await_access(warehouse)
             known = self._make_home(warehouse)
+            began_s = self._clock.monotonic()
             ends = list(self._make_datasets(warehouse, datasets, known, before.digests))
+            self._log_speed(ends, before.digests, began_s)
             digests = frozenset(end.digest for end in ends if end.digest is not None)
             is_whole = len(ends) == len(datasets)
             kept = digests if is_whole else digests | before.digests
@@ -212,6 +218,21 @@ class Provisioner:
                 self._make_models(warehouse, models, catalogue, known, frozenset())
             )
 
+    def _log_speed(
+        self, ends: Sequence[End], before: frozenset[str], began_s: float
+    ) -> None:
+        """How many datasets one invocation has time for is known by this line only."""
+        made = [one for one in ends if one.digest is not None]
+        self._log(
+            "datasets made",
+            {
+                "datasets": sum(one.digest not in before for one in made),
+                "left_alone": sum(one.digest in before for one in made),
+                "refused": len(ends) - len(made),
+                "seconds": round(self._clock.monotonic() - began_s, 1),
+            },
+        )
+
     def _await_access(self, warehouse: Warehouse) -> None:
         """IAM takes seconds to minutes to let a new trust count everywhere. What
         Snowflake answers meanwhile is not documented, so an error is waited out, too.
@@ -224,6 +245,10 @@ class Provisioner:
                     f"to list s3://{self._landing.bucket}/, and still cannot: "
                     f"{answer[:400]}; check the access role's trust and policy"
                 )
+            self._log(
+                "Snowflake cannot list the bucket yet",
+                {"answer": answer[:400], "next_try_in_s": wait_s},
+            )
             self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 

@@ -171,6 +171,7 @@ class World:
             ),
             clock=PatientClock(),
             deadline_s=deadline_s,
+            log=lambda _text, _values: None,
         )
 
     def make(self, *datasets: Dataset) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from lambdas.core.errors import BadInput, OutOfTime, WarehouseError
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation
-from lambdas.warehouse.provision import LANES, MOST_REPEATS, Provisioner
+from lambdas.warehouse.provision import LANES, MOST_REPEATS, Log, Provisioner
 from lambdas.warehouse.steps import remake
 
 SETTINGS = WarehouseSettings(
@@ -150,6 +150,7 @@ def provisioner(
     clock: PatientClock | None = None,
     columns: SeenColumns | None = None,
     record: KeptRecord | None = None,
+    log: Log = lambda _text, _values: None,
 ) -> Provisioner:
     return Provisioner(
         settings=SETTINGS,
@@ -158,6 +159,7 @@ def provisioner(
         columns=columns or SeenColumns(),
         clock=clock or PatientClock(),
         deadline_s=100,
+        log=log,
     )
 
 
@@ -518,6 +520,20 @@ def test_an_sql_error_while_iam_spreads_is_waited_out() -> None:
     clock = PatientClock()
     provisioner(Stumbling(), clock).make_objects(declared(flights()))
     assert clock.waited_s > 0
+
+
+def test_a_first_deploy_leaves_in_the_log_what_no_account_has_shown_yet() -> None:
+    lines: list[Mapping[str, object]] = []
+    warehouse = FakeWarehouse(denied=2)
+    warehouse.refuses["ANALYTICS.CATS"] = WarehouseError("a table is in the way")
+    deploys = provisioner(warehouse, log=lambda _, values: lines.append(values))
+
+    with pytest.raises(WarehouseError):
+        deploys.make_objects(declared(flights(), flights("cats")))
+
+    *waits, made = lines
+    assert [one["answer"] for one in waits] == ['{"status": "failure"}'] * 2
+    assert (made["datasets"], made["left_alone"], made["refused"]) == (1, 0, 1)
 
 
 def test_a_rollback_finds_the_attributes_of_the_integration_of_before() -> None:
