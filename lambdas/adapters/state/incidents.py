@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -441,6 +442,11 @@ def _notice_item(notice: Notice) -> dict[str, Any]:
 
 
 def _watch_item(watch: Watch) -> dict[str, Any]:
+    """Without the days that ended: they are items of their own, which whoever records
+    the watch again, as a person's report does, need not write.
+    """
+    if watch.tally is not None:
+        watch = replace(watch, tally=replace(watch.tally, over=()))
     return {**monitor_key(FRESHNESS, watch.dataset), "watch": _json(watch)}
 
 

@@ -326,6 +326,22 @@ def test_an_incident_is_recorded_after_a_hundred_days_off() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_days_that_ended_are_not_written_again_by_who_records_the_watch_next() -> None:
+    """A person's report does, and may not write a history."""
+    table, _, _ = busy_table()
+    day = Day(day="2026-01-01")
+    tally = AttainmentState(
+        since=NOW, until=NOW, was_late=False, due_share=1.0, today=day, over=(day,)
+    )
+    table.remember([a_watch(tally=tally)])
+    assert len(table.days("cats", since="2026-01-01")) == 1
+    kept = table.watch("cats")
+    assert kept is not None
+    assert kept.tally is not None
+    assert kept.tally.over == ()
+
+
+@pytest.mark.usefixtures("aws")
 def test_a_table_that_was_written_in_one_partition_is_read_and_spread() -> None:
     dynamodb = a_state_table()
     table = IncidentTable(dynamodb=dynamodb, table="state")
