@@ -1,7 +1,8 @@
 """Where rows land, what says so, and what is remembered about it.
 
-The bucket's notifications are set here, once, by the bucket's own resource: sets made
-by several stacks erase each other (aws-cdk issue 28120).
+Neither the topic's policy is here nor what the bucket tells the topic: a topic has one
+policy, and Snowflake's user, whom it admits, is known only once the warehouse stack has
+made the integration. Both stand there, once.
 """
 
 from __future__ import annotations
@@ -55,20 +56,7 @@ class LandingStack(CatflapStack):
         )
         self._admit_services_to_key()
         self.landed = sns.Topic(self, "Landed", master_key=self.key)
-        policy = sns.TopicPolicy(
-            self,
-            "LandedPolicy",
-            topics=[self.landed],
-            policy_document=iam.PolicyDocument(
-                statements=landed_statements(self.landed, account=self.account)
-            ),
-        )
         self.bucket = self._make_bucket(environment, catalogue, removal)
-        cfn_bucket = self.bucket.node.default_child
-        assert isinstance(cfn_bucket, s3.CfnBucket)  # noqa: S101 - narrows for mypy
-        cfn_bucket.notification_configuration = _notify(self.landed)
-        # S3 tries the topic when the configuration is set.
-        cfn_bucket.node.add_dependency(policy)
         self.state = dynamodb.Table(
             self,
             "State",
@@ -150,61 +138,3 @@ class LandingStack(CatflapStack):
             "reads are in CloudTrail's data events, an account's own choice",
         )
         return bucket
-
-
-def landed_statements(
-    topic: sns.ITopic, *, account: str, subscriber_arn: str | None = None
-) -> list[iam.PolicyStatement]:
-    """The whole policy of the topic `landed`.
-
-    A topic has one policy, and whoever sets it replaces it. S3 must be admitted before
-    the bucket exists, Snowflake's user is known only once its integration does: so
-    the landing stack sets this policy without `subscriber_arn`, and the warehouse
-    stack sets the same one again, with it.
-    """
-    statements = [
-        iam.PolicyStatement(
-            sid="BucketPublishes",
-            principals=[iam.ServicePrincipal("s3.amazonaws.com")],
-            actions=["sns:Publish"],
-            resources=[topic.topic_arn],
-            conditions={"StringEquals": {"aws:SourceAccount": account}},
-        ),
-        iam.PolicyStatement(
-            sid="OnlyOverTls",
-            effect=iam.Effect.DENY,
-            principals=[iam.StarPrincipal()],
-            actions=["sns:Publish"],
-            resources=[topic.topic_arn],
-            conditions={"Bool": {"aws:SecureTransport": "false"}},
-        ),
-    ]
-    if subscriber_arn is not None:
-        statements.append(
-            iam.PolicyStatement(
-                sid="SnowpipeSubscribes",
-                principals=[iam.ArnPrincipal(subscriber_arn)],
-                actions=["sns:Subscribe"],
-                resources=[topic.topic_arn],
-            )
-        )
-    return statements
-
-
-def _notify(topic: sns.ITopic) -> s3.CfnBucket.NotificationConfigurationProperty:
-    return s3.CfnBucket.NotificationConfigurationProperty(
-        topic_configurations=[
-            s3.CfnBucket.TopicConfigurationProperty(
-                event="s3:ObjectCreated:*",
-                topic=topic.topic_arn,
-                filter=s3.CfnBucket.NotificationFilterProperty(
-                    s3_key=s3.CfnBucket.S3KeyFilterProperty(
-                        rules=[
-                            s3.CfnBucket.FilterRuleProperty(name="prefix", value=prefix)
-                        ]
-                    )
-                ),
-            )
-            for prefix in NOTIFIED_PREFIXES
-        ]
-    )

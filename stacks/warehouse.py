@@ -3,7 +3,10 @@
 The order is Snowflake's own: an integration first, which says who will read the
 bucket; then the role and the topic's policy that admit it; then stage, tables, pipes.
 So there are custom resources of one function. The first gives functions the datasets:
-if Snowflake refuses what follows, CloudFormation takes them back with it.
+if Snowflake refuses what follows, CloudFormation takes them back with it. The bucket's
+notifications are one of them, since S3 tries the topic when they are set: set by the
+bucket's own resource, they would ask for a policy before there is an integration, and a
+topic whose policy is set twice loses one when the other is deleted or rolled back.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from lambdas.core.custom_resource import (
     ACCESS_ROLE_ARN,
     CATALOGUE_STEP,
     CONTENTS,
+    EVENTS_STEP,
     EXTERNAL_ID,
     IAM_USER_ARN,
     INTEGRATION_STEP,
     OBJECTS_STEP,
+    PREFIXES,
     SNS_USER_ARN,
     SOURCE_BUCKET,
     SOURCE_KEY,
@@ -44,10 +49,11 @@ from stacks.constructs.grants import (
     publish_catalogue,
     read_secrets,
     see_rollbacks,
+    tell_of_objects,
 )
 from stacks.constructs.lambda_function import CatflapFunction
 from stacks.constructs.nag import acknowledge_keys_below
-from stacks.landing import NOTIFIED_PREFIXES, LandingStack, landed_statements
+from stacks.landing import NOTIFIED_PREFIXES, LandingStack
 from stacks.notifications import NotificationsStack
 
 TIMEOUT = Duration.minutes(15)
@@ -109,6 +115,7 @@ class WarehouseStack(CatflapStack):
         read_secrets(warehouse.role, login_secrets(login))
         keep_made(warehouse.role, landing.state)
         see_rollbacks(warehouse.role)
+        tell_of_objects(warehouse.role, landing)
         self._remake_relations(landing, warehouse, failed_changes)
         asset = catalogue_asset(self, catalogue)
         publish_catalogue(warehouse.role, landing, asset)
@@ -155,10 +162,10 @@ class WarehouseStack(CatflapStack):
         )
         topic_policy = sns.TopicPolicy(
             self,
-            "LandedPolicy",
+            "LandedAccess",
             topics=[landing.landed],
             policy_document=iam.PolicyDocument(
-                statements=landed_statements(
+                statements=_landed_statements(
                     landing.landed,
                     account=self.account,
                     subscriber_arn=integration.get_att_string(SNS_USER_ARN),
@@ -168,10 +175,14 @@ class WarehouseStack(CatflapStack):
         # Deleted, it would set the topic back to SNS's own policy, which admits no S3
         # (AWS::SNS::TopicPolicy): a failed first deploy would deafen the pipes.
         topic_policy.apply_removal_policy(RemovalPolicy.RETAIN)
+        events_of_objects = resource(
+            "Events", **{STEP: EVENTS_STEP, PREFIXES: ",".join(NOTIFIED_PREFIXES)}
+        )
+        events_of_objects.node.add_dependency(topic_policy)
         objects = resource(
             "Objects", **{STEP: OBJECTS_STEP, CONTENTS: objects_digest(catalogue)}
         )
-        objects.node.add_dependency(published, access, topic_policy)
+        objects.node.add_dependency(published, access, events_of_objects)
 
     def _remake_relations(
         self, landing: LandingStack, warehouse: CatflapFunction, failed: sqs.IQueue
@@ -256,3 +267,32 @@ class WarehouseStack(CatflapStack):
             role, landing, landing.bucket.bucket_arn, NOTIFIED_PREFIXES
         )
         return role
+
+
+def _landed_statements(
+    topic: sns.ITopic, *, account: str, subscriber_arn: str
+) -> list[iam.PolicyStatement]:
+    """The whole policy of the topic `landed`."""
+    return [
+        iam.PolicyStatement(
+            sid="BucketPublishes",
+            principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": account}},
+        ),
+        iam.PolicyStatement(
+            sid="OnlyOverTls",
+            effect=iam.Effect.DENY,
+            principals=[iam.StarPrincipal()],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"Bool": {"aws:SecureTransport": "false"}},
+        ),
+        iam.PolicyStatement(
+            sid="SnowpipeSubscribes",
+            principals=[iam.ArnPrincipal(subscriber_arn)],
+            actions=["sns:Subscribe"],
+            resources=[topic.topic_arn],
+        ),
+    ]

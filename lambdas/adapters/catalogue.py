@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.adapters.fresh_policy import once_allowed, status
 from lambdas.core.dataset import Catalogue, catalogue_from_json
 from lambdas.core.errors import LandingError
 from lambdas.core.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 120.0
-"""In all, for a policy that was made a moment ago to count."""
 
 
 class PublishedCatalogue:
@@ -46,7 +43,7 @@ class PublishedCatalogue:
             )
             content = answer["Body"].read()
         except (BotoCoreError, ClientError) as error:
-            if kept is not None and _status(error) == HTTPStatus.NOT_MODIFIED:
+            if kept is not None and status(error) == HTTPStatus.NOT_MODIFIED:
                 return kept[1]
             raise LandingError(
                 f"the datasets at s3://{self._bucket}/{self._key} cannot be read: "
@@ -61,28 +58,17 @@ class PublishedCatalogue:
 
         Raises LandingError if S3 still refuses once a new policy must count.
         """
-        wait_s, until_s = FIRST_WAIT_S, clock.monotonic() + LONGEST_WAIT_S
-        while True:
-            try:
-                self._s3.copy_object(
+        try:
+            once_allowed(
+                lambda: self._s3.copy_object(
                     Bucket=self._bucket,
                     Key=self._key,
                     CopySource={"Bucket": bucket, "Key": key},
-                )
-            except (BotoCoreError, ClientError) as error:
-                waits = _status(error) == HTTPStatus.FORBIDDEN
-                if not waits or clock.monotonic() + wait_s > until_s:
-                    raise LandingError(
-                        f"s3://{bucket}/{key} cannot be copied to "
-                        f"s3://{self._bucket}/{self._key}: {error}"
-                    ) from error
-                clock.sleep(wait_s)
-                wait_s *= 2
-            else:
-                return
-
-
-def _status(error: BotoCoreError | ClientError) -> int | None:
-    if not isinstance(error, ClientError):
-        return None
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                ),
+                clock=clock,
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise LandingError(
+                f"s3://{bucket}/{key} cannot be copied to "
+                f"s3://{self._bucket}/{self._key}: {error}"
+            ) from error

@@ -1,6 +1,6 @@
 """The words of the custom resource that makes Snowflake's side.
 
-One function, three resources, in this order within one deploy:
+One function, four resources, in this order within one deploy:
 
 1. `Step: catalogue`, with `SourceBucket` and `SourceKey`, where the CDK has put the
    datasets. Copies them to where functions read them.
@@ -8,7 +8,9 @@ One function, three resources, in this order within one deploy:
    need not exist yet). Makes the database and the storage integration. Attributes:
    `IamUserArn` and `ExternalId` for the role's trust, `SnsUserArn` for the policy of
    the topic `landed`.
-3. `Step: objects`, with `Contents`, a digest of the datasets and of the code that
+3. `Step: events`, with `Prefixes`. Has the landing bucket tell the topic of what is
+   created below them. Depends on the topic's policy, which S3 tries.
+4. `Step: objects`, with `Contents`, a digest of the datasets and of the code that
    makes their objects, so that a changed dataset is an update. Depends on the role, its
    policies and the topic's policy. Waits for IAM, then makes stage, tables, pipes,
    views and grants.
@@ -33,9 +35,11 @@ STEP = "Step"
 INTEGRATION_STEP = "integration"
 OBJECTS_STEP = "objects"
 CATALOGUE_STEP = "catalogue"
+EVENTS_STEP = "events"
 SOURCE_BUCKET = "SourceBucket"
 SOURCE_KEY = "SourceKey"
 ACCESS_ROLE_ARN = "AccessRoleArn"
+PREFIXES = "Prefixes"
 CONTENTS = "Contents"
 
 IAM_USER_ARN = "IamUserArn"
@@ -83,8 +87,16 @@ class IntegrationProperties(_Properties):
     access_role_arn: str = Field(alias="AccessRoleArn")
 
 
+class EventsProperties(_Properties):
+    """What the third one is given. `prefixes`: with commas between them."""
+
+    step: Literal["events"] = Field(alias="Step")
+    prefixes: str = Field(alias="Prefixes")
+    topic_arn: str = Field(alias="LandedTopicArn")
+
+
 class ObjectsProperties(_Properties):
-    """What the third one is given."""
+    """What the fourth one is given."""
 
     step: Literal["objects"] = Field(alias="Step")
     contents: str = Field(default="", alias="Contents")
@@ -102,7 +114,10 @@ class Request(BaseModel):
     logical_resource_id: str = Field(alias="LogicalResourceId")
     physical_resource_id: str | None = Field(default=None, alias="PhysicalResourceId")
     properties: Annotated[
-        CatalogueProperties | IntegrationProperties | ObjectsProperties,
+        CatalogueProperties
+        | IntegrationProperties
+        | EventsProperties
+        | ObjectsProperties,
         Field(discriminator="step"),
     ] = Field(alias="ResourceProperties")
 

@@ -18,12 +18,13 @@ from aws_lambda_powertools import Logger
 from lambdas.adapters.catalogue import PublishedCatalogue
 from lambdas.adapters.clients import client
 from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.landing.object_events import ObjectEvents
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.stacks import Stacks
 from lambdas.adapters.state.columns import StoredColumns
 from lambdas.adapters.state.made import StoredMade
-from lambdas.core.custom_resource import CatalogueProperties
+from lambdas.core.custom_resource import CatalogueProperties, EventsProperties
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.warehouse.answer import HttpAnswers, answered
@@ -52,6 +53,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:
             provisioner=lambda: provisioner(context),
             catalogue=catalogue,
             publish=publish,
+            tell=tell,
             rolls_back=Stacks(client=lambda: client("cloudformation")).rolls_back,
         ),
         answers=HttpAnswers(),
@@ -65,6 +67,13 @@ def publish(source: CatalogueProperties) -> None:
     PublishedCatalogue(
         s3=client("s3"), bucket=known.landing_bucket, key=source.key
     ).publish(bucket=source.source_bucket, key=source.source_key, clock=SystemClock())
+
+
+def tell(events: EventsProperties) -> None:
+    """Have the landing bucket tell the topic of its objects."""
+    ObjectEvents(
+        s3=client("s3"), bucket=settings(WarehouseSettings).landing_bucket
+    ).tell(events.topic_arn, events.prefixes.split(","), clock=SystemClock())
 
 
 def provisioner(context: LambdaContext) -> Provisioner:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from lambdas.core.custom_resource import (
     CatalogueProperties,
+    EventsProperties,
     IntegrationProperties,
     ObjectsProperties,
     Request,
@@ -21,6 +22,7 @@ def take(
     provisioner: Callable[[], Provisioner],
     catalogue: Callable[[], Catalogue],
     publish: Callable[[CatalogueProperties], None],
+    tell: Callable[[EventsProperties], None],
     rolls_back: Callable[[str], bool],
 ) -> Mapping[str, str]:
     """The attributes of the resource.
@@ -37,6 +39,9 @@ def take(
     match request.properties:
         case CatalogueProperties() as source:
             publish(source)
+            return {}
+        case EventsProperties() as events:
+            tell(events)
             return {}
         case IntegrationProperties(access_role_arn=role):
             known = provisioner().remembered_integration() if is_undone else {}

@@ -193,6 +193,13 @@ def look_at_wiring(role: iam.Role, landing: LandingResources) -> None:
     )
 
 
+def tell_of_objects(role: iam.Role, landing: LandingResources) -> None:
+    """Set whom the bucket tells of objects."""
+    allow(
+        role, "TellOfObjects", ["s3:PutBucketNotification"], [landing.bucket.bucket_arn]
+    )
+
+
 def _use_bucket(
     role: iam.Role, landing: LandingResources, prefixes: tuple[str, ...]
 ) -> None:

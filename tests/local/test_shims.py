@@ -206,6 +206,46 @@ def _key_in_an_event(cloud: Cloud, unique: str) -> object:
     return [one["s3"]["object"]["key"] for one in told()]
 
 
+def _told_to_a_topic_that_admits_nobody(cloud: Cloud, unique: str) -> object:
+    """How S3 answers when it is told to, and what it tells a topic that is closed
+    afterwards.
+    """
+    s3, sns, sqs = (cloud.client(name) for name in ("s3", "sns", "sqs"))
+    bucket = f"told-{unique}"
+    s3.create_bucket(Bucket=bucket)
+    topic = sns.create_topic(Name=unique)["TopicArn"]
+    closed = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+    url = sqs.create_queue(QueueName=unique)["QueueUrl"]
+    queue = f"arn:aws:sqs:{cloud.region}:{cloud.account}:{unique}"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    tell = {
+        "Bucket": bucket,
+        "NotificationConfiguration": {
+            "TopicConfigurations": [
+                {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    }
+    refused, _ = error_of(s3.put_bucket_notification_configuration, **tell)
+    admits = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+    heard: list[int] = []
+    for policy in (json.dumps({"Statement": [admits]}), closed):
+        sns.set_topic_attributes(
+            TopicArn=topic, AttributeName="Policy", AttributeValue=policy
+        )
+        if not heard:
+            s3.put_bucket_notification_configuration(**tell)
+        s3.put_object(Bucket=bucket, Key="a", Body=b"")
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        heard.append(str(messages.get("Messages", "")).count("ObjectCreated"))
+    return refused, heard
+
+
 def _sent_again_after_delete(cloud: Cloud, unique: str) -> object:
     sqs = cloud.client("sqs")
     url = sqs.create_queue(
@@ -245,6 +285,11 @@ PROBES: dict[str, tuple[Probe, object, object]] = {
         ["ObjectCreated:CompleteMultipartUpload", "ObjectCreated:Put"],
     ),
     "slashes in the keys of events": (_key_in_an_event, ["raw/a+b"], ["raw%2Fa+b"]),
+    "a topic admits S3": (
+        _told_to_a_topic_that_admits_nobody,
+        ("InvalidArgument", [1, 0]),
+        ("", [1, 1]),
+    ),
     "deduplication outlives the message": (_sent_again_after_delete, [1, 0], [1, 1]),
 }
 

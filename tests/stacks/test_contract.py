@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -246,16 +247,11 @@ def test_only_the_function_that_feeds_itself_may_loop(templates: Templates) -> N
 def test_bucket_tells_of_what_the_pipes_load_and_of_nothing_else(
     templates: Templates,
 ) -> None:
-    bucket = templates.one("landing", "AWS::S3::Bucket")["Properties"]
-    told = bucket["NotificationConfiguration"]["TopicConfigurations"]
-    prefixes = tuple(
-        rule["Value"]
-        for one in told
-        for rule in one["Filter"]["S3Key"]["Rules"]
-        if rule["Name"] == "prefix"
-    )
+    events = templates.one("warehouse", "Custom::CatflapEvents")["Properties"]
+    prefixes = tuple(events["Prefixes"].split(","))
     assert prefixes == NOTIFIED_PREFIXES == (RAW, RUNS)
-    assert {one["Event"] for one in told} == {"s3:ObjectCreated:*"}
+    bucket = templates.one("landing", "AWS::S3::Bucket")["Properties"]
+    assert "NotificationConfiguration" not in bucket
     run_id = "20130101T050000.000Z-0123456789ab"
     assert raw_key("flights", 1, run_id, 1).startswith(prefixes)
     assert run_key("flights", run_id).startswith(prefixes)
@@ -280,32 +276,35 @@ def test_pipes_load_from_prefixes_that_the_bucket_tells_of() -> None:
     assert all(path.startswith(NOTIFIED_PREFIXES) for path in paths)
 
 
-def test_bucket_is_made_after_the_topic_admits_it(templates: Templates) -> None:
-    bucket = templates.one("landing", "AWS::S3::Bucket")
+def test_bucket_tells_the_topic_after_its_policy_admits_s3(
+    templates: Templates,
+) -> None:
     (policy,) = (
         logical_id
         for part, logical_id, _ in templates.resources("AWS::SNS::TopicPolicy")
-        if part == "landing"
+        if part == "warehouse"
     )
-    assert policy in bucket["DependsOn"]
+    events = templates.one("warehouse", "Custom::CatflapEvents")
+    assert policy in events["DependsOn"]
+    objects = templates.one("warehouse", "Custom::CatflapObjects")
+    assert any("Events" in name for name in objects["DependsOn"])
 
 
-def test_second_policy_of_the_topic_takes_nothing_back(templates: Templates) -> None:
-    first = templates.one("landing", "AWS::SNS::TopicPolicy")["Properties"]
-    second = templates.one("warehouse", "AWS::SNS::TopicPolicy")["Properties"]
-    statements = [
-        {
-            key: value
-            for key, value in statement.items()
-            if key != "Resource"  # a reference there, an import here
-        }
-        for policy in (first, second)
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-    before = len(first["PolicyDocument"]["Statement"])
-    assert statements[:before] == statements[before : 2 * before]
-    (added,) = statements[2 * before :]
-    assert added["Action"] == "sns:Subscribe"
+def test_a_topic_has_one_policy(templates: Templates) -> None:
+    """Whoever sets another takes this one away, as does whoever deletes either."""
+    topics = Counter(
+        json.dumps(topic)
+        for _, _, policy in templates.resources("AWS::SNS::TopicPolicy")
+        for topic in policy["Properties"]["Topics"]
+    )
+    assert set(topics.values()) == {1}
+    landed = templates.one("warehouse", "AWS::SNS::TopicPolicy")
+    assert [
+        statement["Sid"]
+        for statement in landed["Properties"]["PolicyDocument"]["Statement"]
+    ] == ["BucketPublishes", "OnlyOverTls", "SnowpipeSubscribes"]
+    # deleted, it would set the topic back to a policy that admits no S3
+    assert landed["DeletionPolicy"] == landed["UpdateReplacePolicy"] == "Retain"
 
 
 def test_heartbeat_alarm_tells_engineers_without_a_function(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,8 +13,10 @@ from moto.core.common_types import TYPE_RESPONSE
 from moto.s3 import models, notifications
 from moto.s3.exceptions import NoSuchUpload, S3ClientError
 from moto.s3.responses import S3Response
+from moto.sns.models import sns_backends
 
 from local.aws.strict import iam
+from local.aws.strict.policy import trusts
 
 NOT_FOUND = 404
 
@@ -126,3 +129,44 @@ def install_one_event_an_upload() -> None:
 def install_slashes_in_event_keys() -> None:
     """Keys in events are URL-encoded, but for their slashes."""
     notifications.quote_plus = partial(quote_plus, safe="/")  # type: ignore[attr-defined]  # the name moto imported
+
+
+def install_topic_admits_s3() -> None:
+    """A bucket tells a topic only if the topic's policy lets S3 publish: S3 tries it
+    when it is told to, and is silent afterwards.
+    """
+    put = models.S3Backend.put_bucket_notification_configuration
+    send = notifications._send_sns_message  # noqa: SLF001 - moto's one door to topics
+
+    def put_bucket_notification_configuration(
+        self: models.S3Backend, bucket_name: str, notification_config: dict[str, Any]
+    ) -> None:
+        for one in notification_config.get("TopicConfiguration", ()):
+            if not _admits_s3(self.account_id, one["Topic"]):
+                raise S3ClientError(
+                    "InvalidArgument",
+                    "Unable to validate the following destination configurations",
+                )
+        put(self, bucket_name, notification_config)
+
+    def send_sns_message(
+        account_id: str, event_body: object, topic_arn: str, region_name: str
+    ) -> None:
+        if _admits_s3(account_id, topic_arn):
+            send(account_id, event_body, topic_arn, region_name)
+
+    models.S3Backend.put_bucket_notification_configuration = (  # type: ignore[method-assign]
+        put_bucket_notification_configuration
+    )
+    notifications._send_sns_message = send_sns_message  # noqa: SLF001 - as above
+
+
+def _admits_s3(account: str, topic_arn: str) -> bool:
+    region = topic_arn.split(":")[3]
+    topic = sns_backends[account][region].topics.get(topic_arn)
+    return topic is not None and trusts(
+        json.loads(topic.policy),
+        action="sns:Publish",
+        principal="s3.amazonaws.com",
+        context={"aws:sourceaccount": [account], "aws:securetransport": ["true"]},
+    )

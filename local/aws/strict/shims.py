@@ -85,6 +85,15 @@ SHIMS: tuple[Shim, ...] = (
         source="S3 user guide, Event message structure",
     ),
     Shim(
+        name="a topic admits S3",
+        real="a bucket is set to tell a topic, and tells it, only if the topic's "
+        "policy lets S3 publish",
+        stand_in="asks no policy",
+        install="local.aws.strict.s3.install_topic_admits_s3",
+        source="S3 user guide, Granting permissions to publish event notification "
+        "messages to a destination",
+    ),
+    Shim(
         name="deduplication outlives the message",
         real="a FIFO queue knows a deduplication id for five minutes, deleted or not",
         stand_in="forgets it with the message",

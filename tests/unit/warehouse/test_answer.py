@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 
 from lambdas.core.custom_resource import (
     CatalogueProperties,
+    EventsProperties,
     IntegrationProperties,
     Request,
     request_from_event,
@@ -129,12 +130,14 @@ def taken(
     *,
     rolls_back: bool = False,
     publish: Callable[[CatalogueProperties], None] = lambda _: None,
+    tell: Callable[[EventsProperties], None] = lambda _: None,
 ) -> Mapping[str, str]:
     return take(
         request,
         provisioner=no_provisioner,
         catalogue=no_catalogue,
         publish=publish,
+        tell=tell,
         rolls_back=lambda _: rolls_back,
     )
 
@@ -165,6 +168,20 @@ def test_a_rollback_gives_functions_the_datasets_of_before() -> None:
         )
     (only,) = published
     assert (only.source_key, only.key) == ("before.json", "catalogue/1.json")
+
+
+def test_a_bucket_that_tells_a_topic_tells_it_even_when_the_stack_is_gone() -> None:
+    properties = {
+        "Step": "events",
+        "Prefixes": "raw/,runs/",
+        "LandedTopicArn": "arn:landed",
+    }
+    told: list[EventsProperties] = []
+    for kind in ("Create", "Delete"):
+        request = request_from_event(event(kind, ResourceProperties=properties))
+        taken(request, tell=told.append)
+    (only,) = told
+    assert (only.prefixes, only.topic_arn) == ("raw/,runs/", "arn:landed")
 
 
 def test_a_creation_is_no_rollback() -> None:
