@@ -104,6 +104,7 @@ serve: $(READY) ## the embedded stack, up until Ctrl-C
 generate: $(READY) ## every generated file anew
 	$(BIN)/python -m cli.generate
 	$(BIN)/python -m local.aws.strict.shims > local/aws/strict/README.md
+	$(BIN)/python -m tests.stacks.grants
 
 lock: ## the hashed locks, anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt

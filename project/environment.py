@@ -336,6 +336,11 @@ class Environment(_Channels):
         pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$",
         description="the ARN of a managed policy that bounds every role",
     )
+    secrets_key: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]+$",
+        description="the ARN of the KMS key that the secrets are under; absent = AWS's",
+    )
     network: Network = Field(
         default=Network(),
         description="VPC, subnets and security groups of the functions; absent = none",

@@ -111,8 +111,8 @@ class FreshnessStack(CatflapStack):
             *login_secrets(login),
             *environment.channel_secrets.values(),
         }
-        read_secrets(role, sorted(secrets))
-        write_secrets(role, renewed_names(catalogue))
+        read_secrets(role, sorted(secrets), key=environment.secrets_key)
+        write_secrets(role, renewed_names(catalogue), key=environment.secrets_key)
         wake_every(
             self,
             "Check",

@@ -135,8 +135,8 @@ class IngestionStack(CatflapStack):
         land_objects(pull.role, landing)
         read_catalogue(pull.role, landing)
         keep_pulled(pull.role, landing.state)
-        read_secrets(pull.role, secret_names(catalogue))
-        write_secrets(pull.role, renewed_names(catalogue))
+        read_secrets(pull.role, secret_names(catalogue), key=environment.secrets_key)
+        write_secrets(pull.role, renewed_names(catalogue), key=environment.secrets_key)
         landing.bus.grant_put_events_to(pull.role)
 
     def _queue(self, construct_id: str, dead: DeadLetters, *, name: str) -> sqs.Queue:

@@ -71,7 +71,11 @@ class LineageStack(CatflapStack):
         )
         read_catalogue(lineage.role, landing)
         allow(lineage.role, "UseKey", ["kms:Decrypt"], [landing.key.key_arn])
-        read_secrets(lineage.role, [] if secret is None else [secret])
+        read_secrets(
+            lineage.role,
+            [] if secret is None else [secret],
+            key=environment.secrets_key,
+        )
         rule = events.CfnRule(
             self,
             "Runs",

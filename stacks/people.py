@@ -93,7 +93,7 @@ class PeopleStack(CatflapStack):
             feeds_itself=False,
             at_once=AT_ONCE,
         )
-        read_secrets(front.role, [secret])
+        read_secrets(front.role, [secret], key=environment.secrets_key)
         queue.grant(front.role, "sqs:SendMessage")
         url = front.function.add_function_url(
             auth_type=lambda_.FunctionUrlAuthType.NONE
@@ -146,7 +146,11 @@ class PeopleStack(CatflapStack):
         keep_edits(people.role, landing.state)
         read_catalogue(people.role, landing)
         allow(people.role, "UseKey", ["kms:Decrypt"], [landing.key.key_arn])
-        read_secrets(people.role, [environment.channel_secrets["slack"]])
+        read_secrets(
+            people.role,
+            [environment.channel_secrets["slack"]],
+            key=environment.secrets_key,
+        )
 
     def _watch(self, front: CatflapFunction) -> None:
         """Slack shows a person that a click failed, and nobody else."""

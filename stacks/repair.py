@@ -18,7 +18,7 @@ from stacks.catflap_stack import CatflapStack
 from stacks.constructs.bundle import Bundle
 from stacks.constructs.dead_letters import DeadLetters
 from stacks.constructs.grants import (
-    keep_runs,
+    keep_loads,
     land_again,
     look_at_wiring,
     read_catalogue,
@@ -77,11 +77,11 @@ class RepairStack(CatflapStack):
             role_name=role_name(environment.name, "repair"),
             feeds_itself=False,
         )
-        keep_runs(repair.role, landing.state)
+        keep_loads(repair.role, landing.state)
         land_again(repair.role, landing)
         read_catalogue(repair.role, landing)
         look_at_wiring(repair.role, landing)
-        read_secrets(repair.role, login_secrets(login))
+        read_secrets(repair.role, login_secrets(login), key=environment.secrets_key)
         wake_every(
             self,
             "Check",

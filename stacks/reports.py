@@ -101,7 +101,7 @@ class ReportsStack(CatflapStack):
         )
         read_state(reports.role, landing.state)
         read_catalogue(reports.role, landing)
-        read_secrets(reports.role, login_secrets(login))
+        read_secrets(reports.role, login_secrets(login), key=environment.secrets_key)
         write_pages(reports.role, landing)
         keep_digests(reports.role, landing.state)
         role = wake_every(

@@ -112,7 +112,7 @@ class WarehouseStack(CatflapStack):
             role_name=role_name(environment.name, "warehouse"),
             feeds_itself=False,
         )
-        read_secrets(warehouse.role, login_secrets(login))
+        read_secrets(warehouse.role, login_secrets(login), key=environment.secrets_key)
         keep_made(warehouse.role, landing.state)
         see_rollbacks(warehouse.role)
         tell_of_objects(warehouse.role, landing)

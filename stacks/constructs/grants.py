@@ -84,9 +84,11 @@ def renewed_names(catalogue: Catalogue) -> list[str]:
     )
 
 
-def write_secrets(role: iam.Role, names: list[str]) -> None:
-    """Store another value of exactly the secrets called `names`."""
+def write_secrets(role: iam.Role, names: list[str], *, key: str | None) -> None:
+    """Store another value of exactly the secrets called `names`; it reads them, too."""
     _on_secrets(role, "WriteSecrets", "secretsmanager:PutSecretValue", names)
+    if names:
+        _use_secrets_key(role, "EncryptSecrets", "kms:GenerateDataKey", key)
 
 
 def read_catalogue(role: iam.Role, landing: LandingResources) -> None:
@@ -113,9 +115,21 @@ def publish_catalogue(role: iam.Role, landing: LandingResources, asset: Asset) -
     allow(role, "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], key)
 
 
-def read_secrets(role: iam.Role, names: list[str]) -> None:
-    """Read exactly the secrets called `names`."""
+def read_secrets(role: iam.Role, names: list[str], *, key: str | None) -> None:
+    """Read exactly the secrets called `names`, which may be under a customer's key."""
     _on_secrets(role, "ReadSecrets", "secretsmanager:GetSecretValue", names)
+    if names:
+        _use_secrets_key(role, "DecryptSecrets", "kms:Decrypt", key)
+
+
+def _use_secrets_key(role: iam.Role, sid: str, action: str, key: str | None) -> None:
+    """Whoever asks for a secret under a customer's key uses the key, and for nothing
+    else (Secrets Manager user guide, "Secret encryption and decryption").
+    """
+    if key is not None:
+        by = f"secretsmanager.{Stack.of(role).region}.amazonaws.com"
+        condition = {"StringEquals": {"kms:ViaService": [by]}}
+        allow(role, sid, [action], [key], conditions=condition)
 
 
 def _on_secrets(role: iam.Role, sid: str, action: str, names: list[str]) -> None:
@@ -225,27 +239,46 @@ function in wrong hands cannot silence the alarm."""
 
 
 def keep_pulled(role: iam.Role, table: dynamodb.ITable) -> None:
-    """Read and write what a pull keeps, and nothing else of the state."""
-    keys = {"dynamodb:LeadingKeys": list(PULLED_KEYS)}
-    keep_runs(role, table, conditions={"ForAllValues:StringLike": keys})
-
-
-def keep_runs(
-    role: iam.Role, table: dynamodb.ITable, *, conditions: Conditions | None = None
-) -> None:
-    """Read and write datasets' states and runs.
-
-    A transaction needs the permissions of the writes it is made of.
+    """Read and write what a pull keeps, one item at a time, and nothing else of the
+    state.
     """
-    writes = ("DeleteItem", "GetItem", "PutItem", "Query")
-    actions = [f"dynamodb:{name}" for name in writes]
-    allow(role, "KeepRuns", actions, [table.table_arn], conditions=conditions)
+    keys = {"dynamodb:LeadingKeys": list(PULLED_KEYS)}
+    _on_state(
+        role,
+        table,
+        "KeepRuns",
+        ("DeleteItem", "GetItem", "PutItem"),
+        conditions={"ForAllValues:StringLike": keys},
+    )
+
+
+def keep_runs(role: iam.Role, table: dynamodb.ITable) -> None:
+    """Read and write datasets' states and runs."""
+    names = ("DeleteItem", "GetItem", "PutItem", "Query")
+    _on_state(role, table, "KeepRuns", names)
+
+
+def keep_loads(role: iam.Role, table: dynamodb.ITable) -> None:
+    """List what has landed and was not seen loaded, and settle it."""
+    _on_state(role, table, "KeepLoads", ("DeleteItem", "PutItem", "Query"))
+
+
+def _on_state(
+    role: iam.Role,
+    table: dynamodb.ITable,
+    sid: str,
+    names: tuple[str, ...],
+    *,
+    conditions: Conditions | None = None,
+) -> None:
+    """A transaction needs the permissions of the writes it is made of."""
+    actions = [f"dynamodb:{name}" for name in names]
+    allow(role, sid, actions, [table.table_arn], conditions=conditions)
 
 
 def read_state(role: iam.Role, table: dynamodb.ITable) -> None:
     """Read all of the state, and change nothing of it."""
-    actions = ["dynamodb:GetItem", "dynamodb:Query"]
-    allow(role, "ReadState", actions, [table.table_arn])
+    _on_state(role, table, "ReadState", ("GetItem", "Query"))
 
 
 def keep_digests(role: iam.Role, table: dynamodb.ITable) -> None:
@@ -265,24 +298,16 @@ EDITED_KEYS = ("DATASET#*", "INCIDENT", "MONITOR*", "SLACK#*")
 
 
 def keep_edits(role: iam.Role, table: dynamodb.ITable) -> None:
-    """Read incidents, and write one's change with its notices; no run, no history."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="KeepEdits",
-            actions=[
-                "dynamodb:BatchGetItem",
-                "dynamodb:BatchWriteItem",
-                "dynamodb:ConditionCheckItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:Query",
-            ],
-            resources=[table.table_arn],
-            conditions={
-                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(EDITED_KEYS)}
-            },
-        )
+    """Read an incident, and write its change with the notices; no run, no history, and
+    no lists.
+    """
+    keys = {"dynamodb:LeadingKeys": list(EDITED_KEYS)}
+    _on_state(
+        role,
+        table,
+        "KeepEdits",
+        ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem"),
+        conditions={"ForAllValues:StringLike": keys},
     )
 
 
@@ -319,8 +344,7 @@ def see_rollbacks(role: iam.Role) -> None:
 def keep_incidents(role: iam.Role, table: dynamodb.ITable) -> None:
     """What watching needs beyond `keep_runs`: many items at once, conditions."""
     names = ("BatchGetItem", "BatchWriteItem", "ConditionCheckItem")
-    actions = [f"dynamodb:{name}" for name in names]
-    allow(role, "KeepIncidents", actions, [table.table_arn])
+    _on_state(role, table, "KeepIncidents", names)
 
 
 def look_at_schedules(role: iam.Role, prefix: str) -> None:

@@ -326,6 +326,27 @@ def test_a_topic_under_a_key_needs_the_key(
     assert error_of(call, TopicArn=topic, Message="x")[0] == ""
 
 
+def test_a_secret_under_a_key_needs_the_key_by_the_service(
+    cloud: Cloud, caller: Caller, unique: str
+) -> None:
+    key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    secret = cloud.client("secretsmanager").create_secret(
+        Name=unique, SecretString="sesame", KmsKeyId=key
+    )["ARN"]
+    call = caller.client("secretsmanager").get_secret_value
+    by_secrets = {"kms:ViaService": f"secretsmanager.{cloud.region}.amazonaws.com"}
+    by_s3 = {"kms:ViaService": f"s3.{cloud.region}.amazonaws.com"}
+    read, use = (
+        statement("secretsmanager:GetSecretValue", secret),
+        statement("kms:Decrypt", key),
+    )
+    for more in ([], [{**use, "Condition": {"StringEquals": by_s3}}]):
+        caller.may(read, *more)
+        assert "kms:Decrypt" in error_of(call, SecretId=unique)[1]
+    caller.may(read, {**use, "Condition": {"StringEquals": by_secrets}})
+    assert call(SecretId=unique)["SecretString"] == "sesame"
+
+
 def test_iam_can_be_switched_off_and_on(cloud: Cloud, caller: Caller) -> None:
     call = caller.client("sqs").list_queues
     assert error_of(call)[0] == "AccessDenied"

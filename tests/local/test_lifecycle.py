@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import app
+from lambdas.core.pull.commit import EDGE_IN_STATE
 from local.aws.cloudformation import CloudFormation, StackFailed
 from local.loopback import Answer, Asked, LoopbackServer
 from local.stack import EmbeddedStack, Project
@@ -340,6 +341,21 @@ def test_pipes_that_outlived_their_topic_listen_to_the_next_one(life: Life) -> N
     assert life.topic() != before
     life.live()
     assert life.faults() == {}
+
+
+@pytest.mark.long
+def test_more_rows_at_one_cursor_than_an_item_holds_are_loaded_once(
+    life: Life,
+) -> None:
+    """Their keys stand on S3, and go once the cursor has moved on."""
+    number = EDGE_IN_STATE + 1
+    life.records["cats"] = [
+        {"id": one, "name": f"cats {one}", "seen": number + 1}
+        for one in range(1, number + 1)
+    ]
+    for _ in range(3):
+        life.live()
+        assert life.faults() == {}
 
 
 def empty(life: Life, bucket: str) -> None:

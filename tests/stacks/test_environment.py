@@ -14,12 +14,14 @@ from pydantic import BaseModel
 import app
 from lambdas.core.dataset import Catalogue
 from lambdas.core.errors import BadInput
+from local.aws.strict.grants_used import general
 from project.environment import Environment
 from project.environment_file import read_project
 from stacks.all_stacks import add_stacks, new_app
 from stacks.constructs.grants import renewed_names, secret_names
 from tests.stacks.catalogues import catalogue_of
 from tests.stacks.conftest import UNBUNDLED, read_templates
+from tests.stacks.grants import grants
 
 
 def faults(project: Path, old: str, new: str) -> str:
@@ -207,3 +209,30 @@ def test_a_boundary_bounds_every_role(tmp_path: Path) -> None:
     ]
     assert roles
     assert set(roles) == {arn}
+
+
+def test_who_reads_secrets_under_a_customers_key_uses_it_by_secrets_manager_only(
+    tmp_path: Path,
+) -> None:
+    environment, _ = read_project(app.ROOT, "dev")
+    key = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    under_it = environment.model_copy(update={"secrets_key": key})
+    made = new_app(outdir=tmp_path, context=UNBUNDLED)
+    add_stacks(made, environment=under_it, catalogue=renewing())
+    made.synth()
+    asked, used = set(), set()
+    for line in grants(read_templates(tmp_path)):
+        part, role, _, _, action, on, condition = line.split(" | ")
+        if action.startswith("secretsmanager:"):
+            asked.add((part, role, action))
+        if on == general(key):
+            used.add((part, role, action))
+            assert condition == (
+                "StringEquals = kms:ViaService = secretsmanager.REGION.amazonaws.com"
+            )
+    needed = {
+        "secretsmanager:GetSecretValue": "kms:Decrypt",
+        "secretsmanager:PutSecretValue": "kms:GenerateDataKey",
+    }
+    assert used == {(part, role, needed[action]) for part, role, action in asked}
+    assert {action for _, _, action in used} == set(needed.values())

@@ -34,6 +34,7 @@ ACTIONS_OF_CALL = {
     "list_objects_v2": {"s3:ListBucket"},
     "list_subscriptions_by_topic": {"sns:ListSubscriptionsByTopic"},
     "publish": {"sns:Publish"},
+    "put_bucket_notification_configuration": {"s3:PutBucketNotification"},
     "put_events": {"events:PutEvents"},
     "put_item": {"dynamodb:PutItem"},
     "put_object": {"s3:PutObject"},
@@ -114,8 +115,9 @@ _SECRETS = {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
 NEVER_READ = {
     # With workload identity there is no key to read, and so no grant.
     "warehouse": _SECRETS,
-    # It shares the landing bucket's adapter, and drops no manifests.
-    "repair": {*_SECRETS, "s3:DeleteObject"},
+    # It shares the landing bucket's adapter, and drops no manifests; of the state it
+    # reads lists.
+    "repair": {*_SECRETS, "s3:DeleteObject", "dynamodb:GetItem"},
     # It reads by the adapters that others write by, and signs in as `warehouse` does.
     "reports": {
         *_SECRETS,
@@ -123,11 +125,17 @@ NEVER_READ = {
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
     },
-    # They write no secret, and no datasets; the first reads none.
+    # They write no secret, and no datasets; the first reads none. What is listed, and
+    # written many at once, is the check's.
     "slack": {"secretsmanager:PutSecretValue", "s3:GetObject", "s3:PutObject"},
-    "people": {"secretsmanager:PutSecretValue", "s3:PutObject"},
-    # No dataset of the repository needs a secret.
-    "pull": _SECRETS,
+    "people": {
+        "secretsmanager:PutSecretValue",
+        "s3:PutObject",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:Query",
+    },
+    # No dataset of the repository needs a secret; the sweep is the check's.
+    "pull": {*_SECRETS, "dynamodb:Query"},
     # It reads Slack's; no dataset has a refresh token; what a pull began it completes
     # and never gives up.
     "freshness": {"secretsmanager:PutSecretValue", "s3:AbortMultipartUpload"},

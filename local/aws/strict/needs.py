@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
-from moto.secretsmanager.models import secretsmanager_backends
+from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
 from moto.sns.models import sns_backends
 
 
@@ -165,17 +165,33 @@ def _secretsmanager(asked: Asked) -> list[Need]:
     action = f"secretsmanager:{asked.operation}"
     if not name:
         return [Need(action=action, resource="*")]
-    if name.startswith("arn:"):
-        return [Need(action=action, resource=name)]
     stored = secretsmanager_backends[asked.account][asked.region].secrets
-    for secret in stored.values():
-        if secret.name == name:
-            return [Need(action=action, resource=secret.arn)]
+    secret = next((one for one in stored.values() if name in (one.name, one.arn)), None)
+    if secret is not None:
+        found = [Need(action=action, resource=secret.arn)]
+        key = secret.kms_key_id if isinstance(secret, FakeSecret) else None
+        return found + _secret_key_needs(asked, key)
     # AWS adds six characters to a secret's name; a missing one has some, too.
+    missing = name if name.startswith("arn:") else f"secret:{name}-??????"
+    return [Need(action=action, resource=asked.arn("secretsmanager", missing))]
+
+
+_SECRET_KEY_ACTIONS = {
+    "GetSecretValue": ("Decrypt",),
+    "PutSecretValue": ("GenerateDataKey", "Decrypt"),
+}
+
+
+def _secret_key_needs(asked: Asked, name: str | None) -> list[Need]:
+    """Secrets Manager user guide, "Secret encryption and decryption": who reads or
+    writes a secret under a customer's key uses that key.
+    """
+    key = _own_key(asked, name)
+    by = f"secretsmanager.{asked.region}.amazonaws.com"
     return [
-        Need(
-            action=action, resource=asked.arn("secretsmanager", f"secret:{name}-??????")
-        )
+        Need(action=f"kms:{one}", resource=key, context={"kms:viaservice": [by]})
+        for one in _SECRET_KEY_ACTIONS.get(asked.operation, ())
+        if key is not None
     ]
 
 
