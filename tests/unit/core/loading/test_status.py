@@ -9,7 +9,6 @@ import pytest
 from lambdas.core.landing.names import file_name, marked_key, new_run_id, raw_key
 from lambdas.core.loading.objects import LoadRecord, LoadStatus
 from lambdas.core.loading.status import (
-    HISTORY_REACH,
     LONGEST_REST,
     Failed,
     PipeNow,
@@ -142,6 +141,13 @@ def test_each_rest_is_twice_the_last_one() -> None:
     ]  # fmt: skip
 
 
+def test_a_rest_doubles_ten_times_and_no_more() -> None:
+    second = timedelta(seconds=1)
+    assert [rest_after(checks, every=second) // second for checks in (9, 10, 11)] == [
+        512, 1024, 1024,
+    ]  # fmt: skip
+
+
 def test_the_history_is_asked_from_an_hour_before_the_oldest_run_began() -> None:
     old, young = run(at=NOW - 5 * HOUR), run()
     assert since_when([young, old], now=NOW) == NOW - 6 * HOUR
@@ -151,7 +157,7 @@ def test_the_history_is_asked_from_an_hour_before_the_oldest_run_began() -> None
 
 def test_the_history_is_asked_no_further_back_than_it_reaches() -> None:
     ancient = run(at=NOW - 100 * HOUR * 24)
-    assert since_when([ancient, run()], now=NOW) == NOW - HISTORY_REACH
+    assert since_when([ancient, run()], now=NOW) == NOW - timedelta(days=13)
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,14 @@ def test_columns_have_one_of_these_names(name: str) -> None:
     ]  # fmt: skip
 
 
+def test_arrays_in_arrays_have_no_columns_beside_them() -> None:
+    with pytest.raises(Terminal) as refused:
+        select_records(Document(b'{"rows":[[[1,2]]],"columns":["a","b"]}'), "rows[0]")
+    assert "`rows[0]` should hold objects, one a record; it holds an array" in str(
+        refused.value
+    )
+
+
 def test_rows_that_are_given_long_names_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
