@@ -131,3 +131,18 @@ def test_so_many_refused_events_are_published_by_one_check() -> None:
     assert list(house.state.events) == ["500"]
     house.check(MINUTES_5)
     assert house.state.events == {}
+
+
+def test_what_is_paused_shares_no_wake_up() -> None:
+    house = House({"cats": fresh(timedelta(minutes=90)), "dogs": fresh(2 * HOUR)})
+    house.check()
+    house.datasets[0] = house.datasets[0].model_copy(
+        update={
+            "schedule": house.datasets[0].schedule.model_copy(
+                update={"paused": "the source is moving"}
+            )
+        }
+    )
+    for _ in range(11):
+        house.check(MINUTES_5)
+    assert house.check(timedelta(minutes=6)).due == 1

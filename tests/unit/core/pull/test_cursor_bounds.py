@@ -306,3 +306,18 @@ def test_two_kinds_on_one_page_are_told_in_full() -> None:
         "page 1: the cursor `at` of cats is a date ('2013-01-01') and a number (5) on "
         "one page; accepted: one kind, which `incremental.cursor_type` may name"
     )
+
+
+def test_what_is_remembered_at_the_cursor_says_nothing_of_another_start() -> None:
+    dataset = a_dataset(source=incremental(), write_disposition="append")
+    first = NewRows(dataset=dataset, position=CursorPosition(), window=Window())
+    first.keep([b'{"id":1,"at":5}'], page=1)
+    elsewhere = NewRows(
+        dataset=dataset, position=first.position, window=Window(start=3)
+    )
+    page = [b'{"id":1,"at":3}', b'{"id":2,"at":4}']
+    assert elsewhere.keep(page, page=1) == page
+    again = NewRows(dataset=dataset, position=first.position, window=Window(start=5))
+    assert again.keep([b'{"id":1,"at":5}', b'{"id":2,"at":5}'], page=1) == [
+        b'{"id":2,"at":5}'
+    ]
