@@ -83,12 +83,8 @@ class RunFailedEvent(BusEvent, frozen=True, kw_only=True):
     at_most = "Once for each run; an attempt that comes again is a run of its own."
 
     run_id: RunId
-    cause: Annotated[
-        RunErrorKind | None, Meta(description="What kind of error ended it.")
-    ]
-    message: Annotated[
-        str | None, Meta(description="The error in a sentence, for a person.")
-    ]
+    cause: Annotated[RunErrorKind, Meta(description="What kind of error ended it.")]
+    message: Annotated[str, Meta(description="The error in a sentence, for a person.")]
     started_at: StartedAt
     lane: Slice = UNSET
 

@@ -299,7 +299,7 @@ class Signs:
         groups: dict[object, list[Node]] = {}
         for node in self._nodes:
             above = node.way[:-1]
-            if node.name == "value" or _is_total_object(node):
+            if _is_total_object(node):
                 above = node.way[:-2]
             groups.setdefault(above, []).append(node)
         found = [self._counted(group) for group in groups.values()]

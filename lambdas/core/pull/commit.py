@@ -60,6 +60,13 @@ SETTLED = frozenset({RunStatus.LANDED, RunStatus.VOIDED})
 READS = 20
 """How often a state that moves on while it is read is read again."""
 
+EXPIRED = RunError(
+    kind=RunErrorKind.INTERNAL,
+    message="its uploads expired before they were completed; nothing of it is visible, "
+    "and the next pull fetches the same rows",
+)
+"""Why a run is voided."""
+
 EDGE_IN_STATE = 5_000
 """Hashes kept in the state item (80 KB of DynamoDB's 400); more go to an object."""
 
@@ -176,7 +183,7 @@ class Committer:
     def _finish(self, state: DatasetState, run: Run, manifest: Manifest) -> Run:
         if not self._complete_all(manifest):
             voided = self._voided(run)
-            failed = failed_event(voided)
+            failed = failed_event(voided, EXPIRED)
             self._events.publish(failed.detail_type, failed.detail())
             self._decide(state, lambda: self._state.record_voided(state, voided), run)
             return voided
@@ -251,11 +258,7 @@ class Committer:
             quarantined=0,
             newest_key=None,
             cursor_after=run.cursor_before,
-            error=RunError(
-                kind=RunErrorKind.INTERNAL,
-                message="its uploads expired before they were completed; nothing of it "
-                "is visible, and the next pull fetches the same rows",
-            ),
+            error=EXPIRED,
         )
 
     def _after(
@@ -349,14 +352,14 @@ def _edge_keys(cursor: CursorPosition, resume: Resume | None) -> set[str]:
     return {key for key in keys if key is not None}
 
 
-def failed_event(run: Run) -> RunFailedEvent:
-    """Of a run that failed, or was voided."""
+def failed_event(run: Run, error: RunError) -> RunFailedEvent:
+    """Of a run that failed, or was voided, by `error`."""
     return RunFailedEvent(
         id=f"{run.dataset}/{run.run_id}/failed",
         dataset=run.dataset,
         run_id=run.run_id,
-        cause=run.error.kind if run.error else None,
-        message=run.error.message if run.error else None,
+        cause=error.kind,
+        message=error.message,
         started_at=run.started_at.isoformat(),
         lane=_lane_of(run),
     )

@@ -361,14 +361,15 @@ class Puller:
         transfer.begin(counted)
 
     def _failed(self, run: Run, kind: RunErrorKind, message: str) -> Run:
-        failed = self._ended(run, kind, message)
-        event = failed_event(failed)
+        error = RunError(kind=kind, message=message)
+        failed = self._ended(run, error)
+        event = failed_event(failed, error)
         # first, so that no run is kept as failed of which nobody was told
         self._events.publish(event.detail_type, event.detail())
         self._state.record_failed(failed)
         return failed
 
-    def _ended(self, run: Run, kind: RunErrorKind, message: str) -> Run:
+    def _ended(self, run: Run, error: RunError) -> Run:
         return dataclasses.replace(
             run,
             status=RunStatus.FAILED,
@@ -377,7 +378,7 @@ class Puller:
             size=0,
             objects=0,
             quarantined=0,
-            error=RunError(kind=kind, message=message),
+            error=error,
         )
 
 

@@ -105,6 +105,8 @@ def test_what_landed_lately_wakes_no_warehouse() -> None:
     result = house.check()
     assert (result.due, result.statements, result.wake_ups) == (1, 0, 0)
     assert result.suspects == 0
+    assert house.state.seen["cats"].newest_loaded_at == house.now
+    assert house.check(MINUTES_5).due == 0
 
 
 def test_somebody_who_was_first_is_no_fault(

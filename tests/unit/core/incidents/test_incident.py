@@ -478,3 +478,16 @@ def test_a_false_alarm_is_not_raised_again_by_the_same_data() -> None:
     assert same == Transition(incident=None)
     other = advance(None, LATE, now=NOW + 2 * HOUR, newest_at=NOW, earlier=closed)
     assert other.incident is not None
+
+
+def test_words_that_stand_in_the_state_table_stay_as_they_are() -> None:
+    """What was written before is read after an update, and the other way round."""
+    assert [one.value for one in NoticeKind] == [
+        "opened", "changed", "blind", "reminder", "reopened", "flapping", "overdue",
+        "daily", "resolved", "promised", "edited", "reported", "repaired", "digest",
+        "causes",
+    ]  # fmt: skip
+    assert [one.value for one in Ending] == [
+        "recovered", "not_promised", "removed", "closed", "false_alarm",
+    ]  # fmt: skip
+    assert [one.value for one in Recipient] == ["engineers", "stakeholders", "systems"]

@@ -239,6 +239,38 @@ def test_a_snooze_keeps_no_blindness_back_for_good() -> None:
     assert said(told) == {(NoticeKind.BLIND, ENGINEERS)}
 
 
+def test_a_promise_that_passes_in_a_snooze_is_missed_when_it_is_told() -> None:
+    ours = promised(opened(), NOW + HOUR, snoozed_until=NOW + 3 * HOUR)
+    quiet = advance(ours, LATE, now=NOW + 2 * HOUR)
+    assert said(quiet) == set()
+    assert of(quiet).promise is None
+    told = advance(of(quiet), LATE, now=NOW + 4 * HOUR)
+    assert said(told) == OVERDUE_TO_ALL
+    assert of(told).promise == "missed"
+
+
+def test_what_is_over_keeps_the_time_that_was_told() -> None:
+    late = opened(dataclasses.replace(LATE, eta=NOW + 5 * HOUR))
+    over = of(advance(late, WELL, now=NOW + HOUR))
+    assert over.told_expected == late.told_expected == NOW + 5 * HOUR
+    late = dataclasses.replace(late, told_expected=NOW + 2 * HOUR)
+    over = of(advance(late, WELL, now=NOW + HOUR))
+    assert over.told_expected == NOW + 2 * HOUR
+
+
+def test_each_change_of_an_incident_is_a_version_of_its_own() -> None:
+    story = (
+        (MINUTE, QUIET), (HOUR, BLIND), (26 * HOUR, BLIND), (51 * HOUR, BLIND),
+        (52 * HOUR, LATE), (77 * HOUR, LATE), (78 * HOUR, WELL),
+    )  # fmt: skip
+    incident = opened()
+    versions = [incident.version]
+    for after, verdict in story:
+        incident = of(advance(incident, verdict, now=NOW + after))
+        versions.append(incident.version)
+    assert versions == list(range(1, len(story) + 2))
+
+
 def test_what_is_over_is_not_blind_whoever_has_snoozed_it() -> None:
     blind = of(advance(opened(), BLIND, now=NOW + HOUR))
     human = HumanSide(snoozed_until=NOW + 9 * HOUR)

@@ -536,7 +536,7 @@ def test_an_answer_may_say_that_it_is_all(
         ({"total": 0}, 0, PagesBefore(pages=2, rows=4), False),
         ({"total": 0}, 0, PagesBefore(pages=1, rows=0), True),
         ({"total": 4}, 1, PagesBefore(pages=2, rows=4), False),
-        ({"total": 4}, 0, PagesBefore(pages=2), False),
+        ({"total": 4}, 0, PagesBefore(pages=2, rows=None), False),
         ({"total": 4}, 0, PagesBefore(rows=4), False),
         ({"count": 4}, 0, PagesBefore(pages=2, rows=4), False),  # maybe of the page
         (
