@@ -43,6 +43,7 @@ from lambdas.core.pull.run import (
     Manifest,
     Resume,
     Run,
+    RunError,
     RunStatus,
 )
 from lambdas.core.pull.segment import Cut
@@ -248,7 +249,7 @@ def _kept_id(self: engine.Puller, *_: object) -> None:
 def _only_recorded(
     self: engine.Puller, run: Run, kind: RunErrorKind, message: str
 ) -> Run:
-    failed = self._ended(run, kind, message)
+    failed = self._ended(run, RunError(kind=kind, message=message))
     self._state.record_failed(failed)
     return failed
 
