@@ -23,6 +23,7 @@ from lambdas.core.incidents.context import (
     context_of,
     loading_context,
     monitor_context,
+    removed_context,
 )
 from lambdas.core.incidents.human import Change
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
@@ -33,6 +34,7 @@ from lambdas.core.quality.due import relations
 from lambdas.core.quality.result import Release
 from lambdas.core.schedule.when import time_to_come
 from project.fault import printable
+from project.names import declared
 from project.yaml_files import load_datasets, read_files
 
 DONE = 0
@@ -253,4 +255,6 @@ def _subject(name: str, *, datasets: Path, apis: Path, models: Path) -> Incident
         return api_context(name, made.datasets.values() if made is not None else ())
     if made is not None and name in made.models:
         return context_of(relations(made)[name])
+    if made is not None and name not in declared(datasets):
+        return removed_context(name)
     return context_of(load_datasets([name], datasets=datasets, apis=apis)[name])

@@ -61,7 +61,7 @@ def unknown_mentions(reached: Deployed, datasets: Mapping[str, Dataset]) -> list
     """What checks found out about the user groups that owners name, where a page would
     mention nobody. Raises NotReached.
     """
-    from lambdas.adapters.state.slack_posts import UserGroupTable  # noqa: PLC0415 - boto3
+    from lambdas.adapters.state.posts import UserGroupTable  # noqa: PLC0415 - boto3
 
     named = {
         name: handles_in(one.owner.mention)

@@ -22,9 +22,9 @@ from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_c
 from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.posts import UserGroupTable
 from lambdas.adapters.state.proof import ProofTable
 from lambdas.adapters.state.runs import StateTable
-from lambdas.adapters.state.slack_posts import UserGroupTable
 from lambdas.adapters.wiring.signals import (
     SignalClients,
     deployment_of,

@@ -17,7 +17,7 @@ from lambdas.adapters.slack.api import SlackApi
 from lambdas.adapters.slack.people import Members
 from lambdas.adapters.slack.secret import SlackSecret
 from lambdas.adapters.state.incidents import IncidentTable
-from lambdas.adapters.state.slack_posts import SlackPostTable
+from lambdas.adapters.state.posts import SlackPostTable
 from lambdas.core.incidents.channels import routes
 from lambdas.core.settings import PeopleSettings
 from lambdas.core.slack.asked import PersonRequest

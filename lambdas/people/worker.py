@@ -32,7 +32,7 @@ from lambdas.core.incidents.human import (
     possible,
     said_by,
 )
-from lambdas.core.incidents.incident import Incident, NoticeKind
+from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
 from lambdas.core.incidents.ports import IncidentState
 from lambdas.core.incidents.texts import engineers_message
 from lambdas.core.incidents.verdicts.api import api_context
@@ -129,7 +129,8 @@ class PeopleWorker:
         """
         incident = self._incident(wanted.target)
         subject = self._subject(incident.dataset)
-        address = subject.engineers_at or self._default_channel or ""
+        told_at = incident.told_at(Recipient.ENGINEERS) or subject.engineers_at
+        address = told_at or self._default_channel or ""
         post = self._posts.of(address, [incident.incident_id]).get(incident.incident_id)
         is_ours = wanted.team == self._members.team()
         if post is None or post.channel != wanted.channel or not is_ours:

@@ -15,10 +15,14 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
+import urllib3
+
+from lambdas.adapters.channels.pagerduty import PagerDutyChannel
 from lambdas.adapters.signals.collect import Collector, Sources
 from lambdas.adapters.signals.judge import Judge
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.posts import SharedAlertTable
 from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.diagnosis.signals import Deployment
@@ -63,7 +67,7 @@ READ_S, WRITE_S, QUERY_S, SEND_S, STATEMENT_S = 0.004, 0.008, 0.015, 0.05, 1.0
 UNWRITABLE = "d00007"
 PEOPLE = ("sns", "slack")
 ROUTES: Routes = {
-    Recipient.ENGINEERS: PEOPLE,
+    Recipient.ENGINEERS: (*PEOPLE, "pagerduty"),
     Recipient.STAKEHOLDERS: PEOPLE,
     Recipient.SYSTEMS: ("bus",),
 }
@@ -142,6 +146,24 @@ class _SlowChannel(FakeChannel):
         super().deliver(batch)
 
 
+class _Pager:
+    """PagerDuty's address: it takes every event, and the time of one."""
+
+    def __init__(self, watch: _Stopwatch) -> None:
+        self._watch = watch
+        self.events = 0
+
+    def request(self, *_: object, **__: object) -> urllib3.HTTPResponse:
+        self._watch.wait(SEND_S)
+        self.events += 1
+        return urllib3.HTTPResponse(status=202)
+
+
+class _RoutingKey:
+    def value(self, _: str) -> str:
+        return "0" * 32
+
+
 class _SlowWarehouse(FakeWarehouse):
     watch: _Stopwatch
 
@@ -170,6 +192,8 @@ class OutageFigures:
     refused: int = 0
     opened: int = 0
     told: Mapping[str, int] = field(default_factory=dict)
+    on_the_pager: int = 0
+    """Incidents of an alert that the pager shows."""
     twice: int = 0
     left: int = 0
 
@@ -191,6 +215,7 @@ def live(*, datasets: int, late: int, checks: int = 12) -> OutageFigures:
     figures.told = {name: len(found) for name, found in told.items()}
     figures.twice = sum(n - 1 for found in told.values() for n in found.values())
     figures.left = len(outage.waiting())
+    figures.on_the_pager = len(outage.alerts.all())
     return figures
 
 
@@ -216,6 +241,10 @@ class _Outage:
         self.warehouse = _SlowWarehouse(tables)
         self.warehouse.watch = self.watch
         self.sources = FakeSources(pipe_state="PAUSED")
+        self.alerts = SharedAlertTable(
+            dynamodb=cast("DynamoDBClient", self.table), table="state", writer=writer
+        )
+        self.pager = _Pager(self.watch)
         people = (Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
         self.channels = {
             "sns": _SlowChannel(self.watch, *people),
@@ -225,6 +254,16 @@ class _Outage:
         self.state.remember(map(_remembered, self.catalogue.datasets.values()))
         self.state.checked(NOW - OFF)
         self.table.is_throttled = True
+
+    def _pagerduty(self) -> PagerDutyChannel:
+        return PagerDutyChannel(
+            http=cast("urllib3.PoolManager", self.pager),
+            secrets=_RoutingKey(),
+            reference="secret:pager#routing_key",
+            url="https://events.pagerduty.com/v2/enqueue",
+            environment="prod",
+            alerts=self.alerts,
+        )
 
     def waiting(self) -> list[Any]:
         return list(self.state.check_state().waiting)
@@ -239,6 +278,7 @@ class _Outage:
 
     def check(self) -> CheckFigures:
         before = {name: len(one.batches) for name, one in self.channels.items()}
+        rung = self.pager.events
         self.watch.begin()
         result = self._check().run(now=self.now)
         spent, network = self.watch.spent_s, self.watch.network_s
@@ -246,6 +286,7 @@ class _Outage:
         batches = {
             name: len(one.batches) - before[name] for name, one in self.channels.items()
         }
+        batches["pagerduty"] = self.pager.events - rung
         sent = self.channels["sns"].batches[before["sns"] :]
         return CheckFigures(
             seconds=spent,
@@ -284,7 +325,7 @@ class _Outage:
             ),
             outbox=Outbox(
                 state=self.state,
-                channels=self.channels,
+                channels={**self.channels, "pagerduty": self._pagerduty()},
                 pointers=Pointers(environment="prod"),
                 has_time=lambda: has_time(RESERVE_S),
             ),

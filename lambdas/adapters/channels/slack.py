@@ -11,7 +11,7 @@ from lambdas.adapters.slack.app import SlackApp
 from lambdas.adapters.slack.secret import SlackSecret
 from lambdas.adapters.slack.user_groups import user_groups
 from lambdas.adapters.slack.webhook import SlackWebhook
-from lambdas.adapters.state.slack_posts import SlackPostTable, UserGroupTable
+from lambdas.adapters.state.posts import SlackPostTable, UserGroupTable
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.slack.manifest import bot_name
 from lambdas.core.slack.mentions import is_person

@@ -13,6 +13,7 @@ there is no change that nobody is told of, and no telling of what did not change
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +49,7 @@ from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.attainment import Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, NoticeKind
+from lambdas.core.incidents.message import Message
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.ports import CheckState
 from lambdas.core.loading.repair import Problem, Repaired
@@ -107,7 +109,7 @@ class IncidentTable:
                 name: _read(item, "watch", Watch)
                 for name, item in found[FRESHNESS].items()
             },
-            waiting=[_read(item, "notice", Notice) for item in found[OUTBOX].values()],
+            waiting=_notices(found.pop(OUTBOX, {})),
             last_check_at=checked_at,
             problems=[
                 _read(item, "trouble", Problem) for item in found[PROBLEM].values()
@@ -423,6 +425,20 @@ def _outbox_key(notice: Notice) -> dict[str, Any]:
 
 def _read(item: dict[str, Any], name: str, kind: type[_Kept]) -> _Kept:
     return msgspec.json.decode(item[name]["S"], type=kind)
+
+
+def _notices(items: dict[str, Any]) -> list[Notice]:
+    """Those of one audience hold one message, as when they were made: thousands may
+    wait. What was read is dropped on the way.
+    """
+    messages: dict[str, Message] = {}
+    found = []
+    for key in list(items):
+        one = _read(items.pop(key), "notice", Notice)
+        known = messages.setdefault(one.notice_id.rpartition(".")[0], one.message)
+        is_same = known is not one.message and known == one.message
+        found.append(dataclasses.replace(one, message=known) if is_same else one)
+    return found
 
 
 def _json(value: object) -> dict[str, str]:

@@ -31,7 +31,7 @@ class ChannelKind:
     is no such channel. `shows_incidents`: it shows an incident as it stands, and so is
     told what people add to it, of which others hear nothing. `by_owner`: it has a place
     for each owner, so that no message is of two owners' datasets. `pages_only`: it
-    hears of pages, of what people do about them, and of their end, each by itself.
+    hears of pages, of what people do about them, and of their end.
     """
 
     audiences: frozenset[Recipient]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.core.incidents.channels import CHANNELS, is_by_owner
+from lambdas.core.incidents.channels import is_by_owner
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block
 from lambdas.core.incidents.notice import Notice
@@ -80,6 +80,7 @@ def _key(notice: Notice) -> tuple[str, ...]:
         notice.cause or "",
         notice.shared or "",
         notice.ended_by,
+        _what(notice),
         (notice.address or "") if is_by_owner(notice.channel) else "",
         notice.notice_id if _stands_alone(notice) else "",
     )
@@ -106,9 +107,7 @@ _ALONE = frozenset(
 def _stands_alone(notice: Notice) -> bool:
     """Systems want each, and each promise has a time of its own."""
     is_own = notice.kind in _ALONE or notice.dataset in OURS
-    known = CHANNELS.get(notice.channel)
-    is_alone = known is not None and known.pages_only
-    return notice.audience is Recipient.SYSTEMS or is_own or is_alone
+    return notice.audience is Recipient.SYSTEMS or is_own
 
 
 def _batches(group: list[Notice]) -> list[NoticeBatch]:
@@ -192,18 +191,26 @@ _ENDED = {
 }
 
 
-def _what(first: Notice) -> str:
-    """What is said of all: also of those that are not late."""
-    if first.ended_by in _ENDED:
-        return _ENDED[first.ended_by]
-    if first.cause in OF_CHECKS:
-        is_over = first.kind is NoticeKind.RESOLVED
+_OTHERWISE: Mapping[str, tuple[str, str]] = {
+    "pass": ("at risk", "no longer at risk"),
+    "unknown": ("cannot be judged", "can be read again"),
+}
+"""What is said of datasets that are not late: while it is so, and when it is over."""
+_MISJUDGED = ("were misjudged", "are judged rightly again")
+
+
+def _what(notice: Notice) -> str:
+    """What is said of all that leave together: also of those that are not late."""
+    if notice.ended_by in _ENDED:
+        return _ENDED[notice.ended_by]
+    is_over = notice.kind is NoticeKind.RESOLVED
+    if notice.cause in OF_CHECKS:
         return "pass their checks again" if is_over else "fail checks"
-    if first.state == "pass" and first.kind is not NoticeKind.RESOLVED:
-        return "at risk"
-    if first.state == "unknown" and first.kind is not NoticeKind.RESOLVED:
-        return "cannot be judged"
-    return _WORDS[first.kind]
+    if notice.cause == "monitor_misread":
+        return _MISJUDGED[is_over]
+    if notice.state in _OTHERWISE:
+        return _OTHERWISE[notice.state][is_over]
+    return _WORDS.get(notice.kind, "")
 
 
 def _lines(group: list[Notice]) -> list[str]:

@@ -109,6 +109,8 @@ class SentNotice:
     channel: str
     kind: str
     page: bool
+    address: str | None = None
+    """The owner's channel that it was for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,17 @@ class Incident:
         stood = (now - self.cause_since).total_seconds()
         seconds[self.cause] = seconds.get(self.cause, 0.0) + max(0.0, stood)
         return tuple(CauseTime(code=code, seconds=s) for code, s in seconds.items())
+
+    def told_at(self, audience: Recipient) -> str | None:
+        """The owner's channel that last heard of it while it was open, if one is known:
+        ends are also told to persons.
+        """
+        heard = [
+            one.address
+            for one in self.notices
+            if one.audience == audience and one.kind != NoticeKind.RESOLVED
+        ]
+        return next(filter(None, reversed(heard)), None)
 
     def times_late(self, now: datetime) -> int:
         """How often it was late within the last day."""

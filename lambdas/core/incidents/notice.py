@@ -81,6 +81,8 @@ class Notice:
     """Who is mentioned, as the owner is declared; only of a page."""
     team: str = ""
     acknowledged_by: str = ""
+    has_paged: bool = True
+    """Whether the incident paged by this channel before, as far as is known."""
     actions: tuple[str, ...] = ()
     """What its readers can do about it, by the names of `Action`."""
 
@@ -101,19 +103,22 @@ def notices(
     incident = transition.incident
     if incident is None:
         return ()
-    made = tuple(
-        _notice(
-            announcement,
-            incident,
-            verdict,
-            subject=subject,
-            channel=channel,
-            now=now,
-        )
-        for announcement in transition.announcements
-        for channel in routes.get(announcement.audience, ())
-        if is_told(channel, announcement.kind, page=announcement.page)
-    )
+    made = []
+    for announcement in transition.announcements:
+        # Once for all channels: thousands of notices may be made in one check.
+        message = _message(announcement, incident, verdict, subject)
+        made += [
+            _notice(
+                announcement,
+                incident,
+                message,
+                subject=subject,
+                channel=channel,
+                now=now,
+            )
+            for channel in routes.get(announcement.audience, ())
+            if is_told(channel, announcement.kind, page=announcement.page)
+        ]
     return (*made, *_to_reporters(made, incident))
 
 
@@ -127,10 +132,28 @@ def _to_reporters(made: Sequence[Notice], incident: Incident) -> Iterator[Notice
                 yield dataclasses.replace(one, notice_id=notice_id, address=user)
 
 
-def _notice(
+def _message(
     announcement: NoticeRequest,
     incident: Incident,
     verdict: Verdict,
+    subject: IncidentContext,
+) -> Message:
+    kind = announcement.kind
+    match announcement.audience:
+        case Recipient.ENGINEERS:
+            page = announcement.page
+            return engineers_message(kind, incident, verdict, subject, page=page)
+        case Recipient.STAKEHOLDERS:
+            return stakeholders_message(kind, incident, subject)
+        case Recipient.SYSTEMS:
+            event = _event_type(incident).detail_type
+            return Message(headline=f"{event} {incident.dataset}")
+
+
+def _notice(
+    announcement: NoticeRequest,
+    incident: Incident,
+    message: Message,
     *,
     subject: IncidentContext,
     channel: str,
@@ -140,17 +163,9 @@ def _notice(
     stem = f"{incident.incident_id}.{incident.version}.{audience.value}"
     event = None
     detail = None
-    match audience:
-        case Recipient.ENGINEERS:
-            message = engineers_message(
-                kind, incident, verdict, subject, page=announcement.page
-            )
-        case Recipient.STAKEHOLDERS:
-            message = stakeholders_message(kind, incident, subject)
-        case Recipient.SYSTEMS:
-            published = _event(incident, stem, now)
-            event, detail = published.detail_type, published.detail()
-            message = Message(headline=f"{event} {incident.dataset}")
+    if audience is Recipient.SYSTEMS:
+        published = _event(incident, stem, now)
+        event, detail = published.detail_type, published.detail()
     return Notice(
         notice_id=f"{stem}.{channel}",
         incident_id=incident.incident_id,
@@ -170,12 +185,33 @@ def _notice(
         line=one_line(audience, incident, subject),
         ended_by=incident.ended_by or "",
         news=announcement.news,
-        address=subject.address_of(audience),
+        address=_address(announcement, incident, subject),
         mention=subject.mention if announcement.page else None,
         team=subject.team,
         acknowledged_by=incident.human.acknowledged_by or "",
+        has_paged=_has_paged(announcement, incident, channel),
         actions=possible(incident) if audience is Recipient.ENGINEERS else (),
     )
+
+
+def _address(
+    announcement: NoticeRequest, incident: Incident, subject: IncidentContext
+) -> str | None:
+    """Where the owner is told. An end is for whoever heard the rest, though the owner
+    be another by now, or the dataset be gone.
+    """
+    told_at = incident.told_at(announcement.audience)
+    owner_at = subject.address_of(announcement.audience)
+    if announcement.kind is NoticeKind.RESOLVED:
+        return told_at or owner_at
+    return owner_at or told_at
+
+
+def _has_paged(announcement: NoticeRequest, incident: Incident, channel: str) -> bool:
+    """Whether it paged before; its notices remember only the newest of them."""
+    if not announcement.page and incident.paged_at is not None:
+        return True
+    return any(one.page and one.channel == channel for one in incident.notices)
 
 
 def _event_type(incident: Incident) -> type[IncidentEvent]:
@@ -215,6 +251,7 @@ def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:
             channel=one.channel,
             kind=one.kind.value,
             page=one.page,
+            address=one.address,
         )
         for one in made
     )

@@ -12,7 +12,7 @@ from typing import Protocol
 from lambdas.core.events import KeptEvent
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.groups import NoticeBatch
-from lambdas.core.incidents.incident import Incident, Recipient
+from lambdas.core.incidents.incident import Incident
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem, Repaired
 from lambdas.core.silences.silence import Silence
@@ -21,14 +21,24 @@ from lambdas.core.silences.silence import Silence
 class Channel(Protocol):
     """A way to reach people, or systems."""
 
-    audiences: frozenset[Recipient]
-    """Whom it can reach."""
-
     def deliver(self, batch: NoticeBatch) -> None:
         """Send it, at least once; the batch's id tells copies apart.
 
         Raises DeliveryError, or ChannelDown if no other message would pass either.
         """
+
+
+class SharedAlerts(Protocol):
+    """Which incidents a pager shows as one alert, until the last of them is over."""
+
+    def all(self) -> Mapping[str, str]:
+        """The key of the alert, by incident."""
+
+    def keep(self, alert: str, incidents: Sequence[str]) -> None:
+        """Remember that they share it."""
+
+    def drop(self, incidents: Sequence[str]) -> None:
+        """They are over; gone already is fine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse
 from lambdas.adapters.state.checks import CheckTable
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.adapters.state.loads import LoadTable
+from lambdas.adapters.state.posts import UserGroupTable
 from lambdas.adapters.state.runs import StateTable
-from lambdas.adapters.state.slack_posts import UserGroupTable
 from lambdas.core.dataset import (
     Catalogue,
     Freshness,
@@ -445,6 +445,17 @@ def a_tally(**changes: object) -> AttainmentState:
         "days": (Day(day="2026-11-20", warn_s=10_800, error_s=4_320),),
     }
     return AttainmentState(**(fields | changes))  # type: ignore[arg-type]  # fields by name
+
+
+def test_an_incident_of_a_dataset_that_was_removed_is_shown_and_closed(
+    house: House,
+) -> None:
+    house.state.record(None, an_incident("gone"), notices=(), watch=None)
+    code, out = house("incident", "gone", "--note", "it moved", "--resolve", "--yes")
+    assert (code, "it moved" in out) == (0, True)
+    kept = house.state.incident(an_incident("gone").incident_id)
+    assert kept is not None
+    assert kept.ended_by == "closed"
 
 
 def over(incident: Incident, minutes: int) -> Incident:

@@ -528,6 +528,19 @@ def test_whoever_was_told_hears_that_a_dataset_was_removed() -> None:
     assert over.ended_by == "removed"
 
 
+def test_the_end_is_told_where_the_owner_was_told_though_the_dataset_be_gone() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    owner = {"slack": "#cats", "stakeholders": "#people"}
+    (cats,) = house.datasets
+    owned = cats.owner.model_copy(update=owner)
+    house.datasets = [cats.model_copy(update={"owner": owned})]
+    house.check()
+    house.datasets = []
+    house.check(MINUTES_5)
+    ends = [one for one in house.slack.batches if one.first.kind == "resolved"]
+    assert {one.first.address for one in ends} == {"#cats", "#people"}
+
+
 STUCK = StuckRun(
     dataset="cats",
     run_id="20261123T085500.000Z-0123456789ab",

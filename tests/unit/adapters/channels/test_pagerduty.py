@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 import urllib3
 
-from lambdas.adapters.channels.pagerduty import PagerDutyChannel, event_of
+from lambdas.adapters.channels.pagerduty import PagerDutyChannel
+from lambdas.adapters.state.posts import SharedAlertTable
+from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.errors import ChannelDown, DeliveryError
 from lambdas.core.incidents.channels import is_told
-from lambdas.core.incidents.groups import batches_of
+from lambdas.core.incidents.groups import NoticeBatch, batches_of
 from lambdas.core.incidents.incident import NoticeKind
 from lambdas.core.incidents.message import Message, block
 from tests.api_server import Answer, Asked, serving
+from tests.state_table import TableInMemory
 from tests.watched import a_batch
 
 KEY = "0123456789abcdefCANARY7890abcdef"
@@ -48,13 +52,31 @@ def pager() -> Iterator[Pager]:
         yield made
 
 
-def a_channel(pager: Pager, key: str = KEY) -> PagerDutyChannel:
+class Alerts:
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def all(self) -> dict[str, str]:
+        return dict(self.kept)
+
+    def keep(self, alert: str, incidents: Sequence[str]) -> None:
+        self.kept |= dict.fromkeys(incidents, alert)
+
+    def drop(self, incidents: Sequence[str]) -> None:
+        for one in incidents:
+            self.kept.pop(one, None)
+
+
+def a_channel(
+    pager: Pager, key: str = KEY, alerts: Alerts | None = None
+) -> PagerDutyChannel:
     return PagerDutyChannel(
         http=urllib3.PoolManager(),
         secrets=Key(key),
         reference="secret:pager#routing_key",
         url=pager.url,
         environment="prod",
+        alerts=alerts or Alerts(),
     )
 
 
@@ -83,21 +105,98 @@ def test_an_incident_is_triggered_acknowledged_and_resolved_by_one_key(
     assert link["href"] == "https://wiki.example.com/pipe_stopped"
 
 
-def test_what_is_no_page_is_not_sent() -> None:
-    quiet = a_batch(page=False, kind="changed").first
-    assert event_of(quiet, environment="prod") is None
-    note = a_batch(page=False, kind="edited").first
-    assert event_of(note, environment="prod") is None
+def test_what_is_no_page_is_not_sent(pager: Pager) -> None:
+    channel = a_channel(pager)
+    channel.deliver(a_batch(page=False, kind="edited"))
+    channel.deliver(a_batch(page=False, kind="changed"))
+    channel.deliver(a_batch(page=False, kind="resolved", has_paged=False))
+    assert pager.got == []
     assert not is_told("pagerduty", NoticeKind.CHANGED, page=False)
     assert is_told("pagerduty", NoticeKind.RESOLVED, page=False)
 
 
-def test_each_page_is_an_event_of_its_own_so_that_each_end_finds_it() -> None:
+def of_many(
+    *names: str, page: bool = False, has_paged: bool = True, **changes: Any
+) -> NoticeBatch:
     notices = [
-        a_batch(channel="pagerduty", notice_id=f"n{n}", incident_id=f"cats-{n}").first
-        for n in range(9)
+        a_batch(
+            channel="pagerduty",
+            notice_id=f"{name}.{changes.get('kind')}",
+            incident_id=f"{name}-1",
+            dataset=name,
+            page=page,
+            has_paged=has_paged,
+            **changes,
+        ).first
+        for name in names
     ]
-    assert len(batches_of(notices)) == 9
+    (batch,) = batches_of(notices)
+    return batch
+
+
+NEW: dict[str, Any] = {"kind": "opened", "page": True, "has_paged": False}
+
+
+def events(pager: Pager) -> list[tuple[str, str]]:
+    got = [(one["event_action"], one["dedup_key"]) for one in pager.got]
+    pager.got.clear()
+    return [(action, key.removeprefix("catflap/prod/")) for action, key in got]
+
+
+def test_datasets_of_one_cause_ring_once_and_the_last_end_resolves_it(
+    pager: Pager,
+) -> None:
+    channel = a_channel(pager)
+    channel.deliver(of_many("a", "b", "c", state="error", **NEW))
+    assert pager.got[0]["payload"]["component"] == "3 datasets"
+    assert pager.got[0]["payload"]["summary"].startswith("[page] 3 datasets late")
+    assert events(pager) == [("trigger", "a-1/and-others")]
+    channel.deliver(of_many("b", kind="edited", acknowledged_by="ann"))
+    assert events(pager) == [("acknowledge", "a-1/and-others")]
+    channel.deliver(of_many("a", "b", kind="resolved"))
+    assert events(pager) == []
+    channel.deliver(of_many("c", kind="resolved"))
+    assert events(pager) == [("resolve", "a-1/and-others")]
+
+
+def test_what_has_paged_alone_keeps_its_alert_beside_others(pager: Pager) -> None:
+    channel = a_channel(pager)
+    channel.deliver(of_many("a", **NEW))
+    again = a_batch(page=True, incident_id="a-1", notice_id="a.2", has_paged=True)
+    fresh = of_many("b", "c", **NEW).notices
+    together = [dataclasses.replace(again.first, channel="pagerduty"), *fresh]
+    (batch,) = batches_of(together)
+    channel.deliver(batch)
+    assert events(pager) == [
+        ("trigger", "a-1"),
+        ("trigger", "a-1"),
+        ("trigger", "b-1/and-others"),
+    ]
+    channel.deliver(of_many("a", "b", "c", kind="resolved"))
+    assert events(pager) == [("resolve", "a-1"), ("resolve", "b-1/and-others")]
+
+
+def test_a_page_that_was_not_taken_is_the_same_alert_when_it_is(pager: Pager) -> None:
+    alerts = Alerts()
+    channel = a_channel(pager, alerts=alerts)
+    pager.status = 500
+    with pytest.raises(ChannelDown):
+        channel.deliver(of_many("b", "c", **NEW))
+    pager.status, pager.got = 202, []
+    # another is late by the next check, and leaves with them
+    channel.deliver(of_many("a", "b", "c", **NEW))
+    assert events(pager) == [("trigger", "a-1"), ("trigger", "b-1/and-others")]
+    assert alerts.kept == dict.fromkeys(["b-1", "c-1"], "b-1/and-others")
+
+
+def test_who_shares_an_alert_is_remembered_in_the_state_table() -> None:
+    table = cast("Any", TableInMemory())
+    writer = TableWriter(dynamodb=table, table="state")
+    alerts = SharedAlertTable(dynamodb=table, table="state", writer=writer)
+    alerts.keep("a-1/and-others", [f"n-{number}" for number in range(60)])
+    assert alerts.all()["n-59"] == "a-1/and-others"
+    alerts.drop([f"n-{number}" for number in range(1, 60)])
+    assert alerts.all() == {"n-0": "a-1/and-others"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lambdas.adapters.state.slack_posts import SlackPostTable, UserGroupTable
+from lambdas.adapters.state.posts import SlackPostTable, UserGroupTable
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.slack.mentions import UserGroups
 from lambdas.core.slack.post import SlackGroup, SlackPost

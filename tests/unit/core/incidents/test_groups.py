@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.groups import batches_of
-from lambdas.core.incidents.incident import Recipient, advance
+from lambdas.core.incidents.incident import Ending, Recipient, advance, retired
 from lambdas.core.incidents.incident import Recipient as TellAudience
 from lambdas.core.incidents.notice import Notice, notices
 from tests.datasets import a_dataset
@@ -46,3 +48,52 @@ def test_a_cause_that_is_no_apis_is_one_message_for_all() -> None:
         "[page] 5 datasets late: Loading into the warehouse is stopped; the data waits "
         "to be loaded"
     )
+
+
+def of_state(name: str, state: str, cause: str, *, is_over: bool) -> Notice:
+    at_risk = state == "pass" and cause != "monitor_misread"
+    tell = frozenset({TellAudience.ENGINEERS})
+    verdict = a_verdict(state, cause, dataset=name, at_risk=at_risk, tell=tell)
+    transition = advance(None, verdict, now=NOW)
+    if is_over and transition.incident is not None:
+        recovered = Ending.RECOVERED
+        transition = retired(transition.incident, now=NOW, ending=recovered)
+    (notice,) = notices(
+        transition,
+        verdict,
+        subject=context_of(a_dataset(name=name)),
+        routes={Recipient.ENGINEERS: ["sns"]},
+        now=NOW,
+    )
+    return notice
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "open_as", "over_as"),
+    [
+        ("error", "pipe_stopped", "late", "up to date again"),
+        ("pass", "pipe_stopped", "at risk", "no longer at risk"),
+        ("unknown", "monitor_blind", "cannot be judged", "can be read again"),
+        (
+            "pass", "monitor_misread",
+            "were misjudged", "are judged rightly again",
+        ),
+    ],
+)  # fmt: skip
+def test_many_are_said_to_be_what_each_of_them_is(
+    state: str, cause: str, open_as: str, over_as: str
+) -> None:
+    for is_over, said in ((False, open_as), (True, over_as)):
+        waiting = [of_state(name, state, cause, is_over=is_over) for name in "ab"]
+        (batch,) = batches_of(waiting)
+        assert f"2 datasets {said}" in batch.message.headline
+
+
+def test_what_is_late_and_what_is_at_risk_are_two_messages() -> None:
+    waiting = [
+        of_state(name, state, "pipe_stopped", is_over=False)
+        for name, state in (("a", "pass"), ("b", "error"), ("c", "warn"), ("d", "pass"))
+    ]
+    said = [batch.message.headline for batch in batches_of(waiting)]
+    assert ["2 datasets at risk" in said[0], "2 datasets late" in said[1]] == [True] * 2
+    assert len(said) == 2

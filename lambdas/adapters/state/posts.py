@@ -1,9 +1,11 @@
-"""What is remembered of Slack, in the state table.
+"""What people are shown of which incident, in the state table.
 
-``SLACK#<owner's channel>`` / ``<incident id>``  which message shows an incident; it
-                                                 expires 90 days after its last use
-``SLACK#<owner's channel>`` / ``GROUP#<ts>``     a message that shows many; the same
+``SLACK#<owner's channel>`` / ``<incident id>``  the message of Slack's that shows it
+``SLACK#<owner's channel>`` / ``GROUP#<ts>``     a message of Slack's that shows many
 ``SLACK#`` / ``GROUPS``                          the user groups that owners name
+``ALERTS`` / ``<incident id>``                   the alert of a pager that it shares
+
+What is of an incident expires 90 days after it was last written.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambdas.adapters.state.items import items_of
 from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.errors import ChannelDown
 from lambdas.core.slack.mentions import UserGroups
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT = timedelta(days=90)
+ALERTS = "ALERTS"
 AT_ONCE = 100
 """Keys of one BatchGetItem (DynamoDB)."""
 
@@ -108,6 +112,50 @@ class SlackPostTable:
             )
 
 
+class SharedAlertTable:
+    """SharedAlerts on DynamoDB."""
+
+    def __init__(
+        self,
+        *,
+        dynamodb: DynamoDBClient,
+        table: str,
+        writer: TableWriter,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._now = now
+        self._writer = writer
+
+    def all(self) -> Mapping[str, str]:
+        """The key of the alert, by incident; strongly consistent."""
+        found = items_of(self._dynamodb, self._table, ALERTS)
+        return {item["sk"]["S"]: item["alert"]["S"] for item in found}
+
+    def keep(self, alert: str, incidents: Sequence[str]) -> None:
+        """Remember that they share it. Raises ChannelDown if one could not be kept: its
+        end would not be told.
+        """
+        expires = str(int((self._now() + KEPT).timestamp()))
+        rest = {"alert": {"S": alert}, "expires_at": {"N": expires}}
+        self._write(
+            [{"PutRequest": {"Item": {**_alert_key(x), **rest}}} for x in incidents]
+        )
+
+    def drop(self, incidents: Sequence[str]) -> None:
+        """They are over. Raises ChannelDown if one could not be dropped: the alert
+        would stay.
+        """
+        self._write([{"DeleteRequest": {"Key": _alert_key(one)}} for one in incidents])
+
+    def _write(self, requests: Sequence[Any]) -> None:
+        if unwritten := self._writer.batch(requests):
+            raise ChannelDown(
+                f"which incidents share an alert could not be kept: {unwritten[0].why}"
+            )
+
+
 def _key(address: str, incident_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"SLACK#{address}"}, "sk": {"S": incident_id}}
 
@@ -134,3 +182,7 @@ class UserGroupTable:
         text = msgspec.json.encode(groups).decode()
         item = {**_GROUPS, "groups": {"S": text}}
         self._dynamodb.put_item(TableName=self._table, Item=item)
+
+
+def _alert_key(incident_id: str) -> dict[str, Any]:
+    return {"pk": {"S": ALERTS}, "sk": {"S": incident_id}}
