@@ -15,6 +15,7 @@ import msgspec
 
 from lambdas.core.errors import DeliveryError, StateConflict, UploadGone, UpstreamError
 from lambdas.core.events import EVENTS
+from lambdas.core.loading.repair import Problem
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.run import (
     DatasetState,
@@ -273,3 +274,19 @@ class ListSource:
             if isinstance(records, UpstreamError):
                 raise records
             yield Page(records=records, number=number, url="https://api.test/")
+
+
+class KeptProblems:
+    """UnmadeReports in memory, by dataset."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str | None, Problem] = {}
+
+    def report(self, problem: Problem) -> None:
+        self.problems[problem.dataset] = problem
+
+    def made(self, dataset: str) -> None:
+        self.problems.pop(dataset, None)
+
+    def all_made(self) -> None:
+        self.problems.clear()

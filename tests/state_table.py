@@ -40,6 +40,10 @@ class TableInMemory:
         self._put(request["Item"])
         return {}
 
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        self._drop(request["Key"])
+        return {}
+
     def get_paginator(self, operation: str) -> TableInMemory:
         assert operation == "query", operation
         return self

@@ -11,6 +11,7 @@ answered; one that fails is delivered again, and ends among the dead letters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -23,7 +24,7 @@ from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.adapters.stacks import Stacks
 from lambdas.adapters.state.columns import StoredColumns
-from lambdas.adapters.state.made import StoredMade
+from lambdas.adapters.state.made import StoredMade, UnmadeRelations
 from lambdas.core.custom_resource import CatalogueProperties, EventsProperties
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
@@ -43,8 +44,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:
     """Make what an event of the bus or a request of CloudFormation is about."""
     logger.set_correlation_id(context.aws_request_id)
     if event.get("detail-type") == COLUMNS_OBSERVED:
-        made = remake(event, provisioner=lambda: provisioner(context), known=catalogue)
-        logger.info("columns observed", extra=made)
+        logger.info("columns observed", extra=_remade(event, context))
         return
     answered(
         event,
@@ -55,9 +55,20 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:
             publish=publish,
             tell=tell,
             rolls_back=Stacks(client=lambda: client("cloudformation")).rolls_back,
+            unmade=unmade(),
         ),
         answers=HttpAnswers(),
         logger=logger,
+    )
+
+
+def _remade(event: dict[str, Any], context: LambdaContext) -> Mapping[str, object]:
+    return remake(
+        event,
+        provisioner=lambda: provisioner(context),
+        known=catalogue,
+        unmade=unmade(),
+        at=SystemClock().now(),
     )
 
 
@@ -74,6 +85,12 @@ def tell(events: EventsProperties) -> None:
     ObjectEvents(
         s3=client("s3"), bucket=settings(WarehouseSettings).landing_bucket
     ).tell(events.topic_arn, events.prefixes.split(","), clock=SystemClock())
+
+
+def unmade() -> UnmadeRelations:
+    """Where relations that could not be made are reported."""
+    table = settings(WarehouseSettings).state_table
+    return UnmadeRelations(client=lambda: client("dynamodb"), table=table)
 
 
 def provisioner(context: LambdaContext) -> Provisioner:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
 
 from lambdas.core.custom_resource import (
     CatalogueProperties,
@@ -12,8 +14,23 @@ from lambdas.core.custom_resource import (
     Request,
 )
 from lambdas.core.dataset import Catalogue
+from lambdas.core.errors import CatflapError
+from lambdas.core.loading.repair import RELATION_NOT_MADE, Problem
 from lambdas.core.pull.column_events import columns_observed_from
 from lambdas.warehouse.provision import Provisioner
+
+
+class UnmadeReports(Protocol):
+    """Where the next check finds which relations could not be made."""
+
+    def report(self, problem: Problem) -> None:
+        """Have the next check tell of it."""
+
+    def made(self, dataset: str) -> None:
+        """It is made now; never reported is fine."""
+
+    def all_made(self) -> None:
+        """Every relation is."""
 
 
 def take(
@@ -24,6 +41,7 @@ def take(
     publish: Callable[[CatalogueProperties], None],
     tell: Callable[[EventsProperties], None],
     rolls_back: Callable[[str], bool],
+    unmade: UnmadeReports,
 ) -> Mapping[str, str]:
     """The attributes of the resource.
 
@@ -49,6 +67,7 @@ def take(
         case ObjectsProperties():
             if not is_undone:
                 provisioner().make_objects(catalogue())
+                unmade.all_made()
             return {}
 
 
@@ -57,8 +76,11 @@ def remake(
     *,
     provisioner: Callable[[], Provisioner],
     known: Callable[[], Catalogue],
+    unmade: UnmadeReports,
+    at: datetime,
 ) -> Mapping[str, object]:
     """Make the relation that an event's columns belong to; what was done, for the log.
+    One that cannot be made is reported, and the error raised.
 
     A dataset that was removed has none any more, and one that declares its columns
     takes none from the data. Raises BadInput for another event.
@@ -69,5 +91,22 @@ def remake(
     done = {"dataset": observed.dataset, "columns": len(observed.columns)}
     if dataset is None or dataset.columns is not None:
         return {**done, "status": "nothing to do"}
-    provisioner().make_relation(dataset, observed.columns, catalogue)
+    try:
+        provisioner().make_relation(dataset, observed.columns, catalogue)
+    except Exception as error:
+        unmade.report(_problem(dataset.name, error, at))
+        raise
+    unmade.made(dataset.name)
     return {**done, "status": "made"}
+
+
+def _problem(dataset: str, error: Exception, at: datetime) -> Problem:
+    why = str(error) if isinstance(error, CatflapError) else type(error).__name__
+    return Problem(
+        code=RELATION_NOT_MADE,
+        dataset=dataset,
+        sentence=f"its relation could not be made of its new columns: {why}",
+        next_step="it is tried twice again; if that fails too, the next deploy makes "
+        "it; the warehouse function's log says more",
+        since=at,
+    )

@@ -312,7 +312,9 @@ def keep_edits(role: iam.Role, table: dynamodb.ITable) -> None:
 
 
 def keep_made(role: iam.Role, table: dynamodb.ITable) -> None:
-    """Read one dataset's state at a time, and keep what was made in Snowflake."""
+    """Read one dataset's state at a time, keep what was made in Snowflake, and report
+    what was not.
+    """
     allow(role, "ReadState", ["dynamodb:GetItem"], [table.table_arn])
     allow(
         role,
@@ -321,6 +323,15 @@ def keep_made(role: iam.Role, table: dynamodb.ITable) -> None:
         [table.table_arn],
         conditions={
             "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["WAREHOUSE"]}
+        },
+    )
+    allow(
+        role,
+        "ReportUnmade",
+        ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"],
+        [table.table_arn],
+        conditions={
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["REPORTED"]}
         },
     )
 

@@ -117,7 +117,7 @@ GRANTED = {
     },
     "warehouse": {
         "cloudformation": {"DescribeStacks"},
-        "dynamodb": {"GetItem", "PutItem"},
+        "dynamodb": {"DeleteItem", "GetItem", "PutItem", "Query"},
         "kms": {"Decrypt", "GenerateDataKey"},
         "logs": {"CreateLogStream", "PutLogEvents"},
         "s3": {"GetObject", "PutBucketNotification", "PutObject"},

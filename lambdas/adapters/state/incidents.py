@@ -37,6 +37,7 @@ from lambdas.adapters.state.items import (
     PROBLEM,
     REPAIRED,
     SILENCE,
+    UNMADE,
     is_misplaced,
     items_of,
     kind_and_name,
@@ -112,7 +113,9 @@ class IncidentTable:
             waiting=_notices(found.pop(OUTBOX, {})),
             last_check_at=checked_at,
             problems=[
-                _read(item, "trouble", Problem) for item in found[PROBLEM].values()
+                _read(item, "trouble", Problem)
+                for kind in (PROBLEM, UNMADE)
+                for item in found[kind].values()
             ],
             repaired=[
                 _read(item, "repaired", Repaired) for item in found[REPAIRED].values()
@@ -260,7 +263,7 @@ class IncidentTable:
             [
                 {"DeleteRequest": {"Key": monitor_key(kind, x)}}
                 for x in datasets
-                for kind in (FRESHNESS, FAILED)
+                for kind in (FRESHNESS, FAILED, UNMADE)
             ]
         )
 

@@ -8,6 +8,7 @@
 ``MONITOR`` / ``TROUBLE#<code> <name>``                  what keeps rows from loading
 ``REPORTED`` / ``FAILED#<name>``                         that a dataset's pull failed
 ``REPORTED`` / ``EVENT#<id>``                            an event that the bus refused
+``REPORTED`` / ``UNMADE#<name>``                         that its relation is not made
 ``MONITOR`` / ``SILENCE#<id>``                           a silence that a person began
 ``MONITOR`` / ``DIGEST#<team>``                          the day of its newest digest
 ``MONITOR`` / ``CAUSES#<team>``                          the same of its causes report
@@ -42,10 +43,11 @@ FAILED = "FAILED"
 REPAIRED = "REPAIRED"
 PROBLEM = "TROUBLE"
 EVENT = "EVENT"
+UNMADE = "UNMADE"
 SPREAD = frozenset({FRESHNESS, OUTBOX})
 REPORTED = "REPORTED"
-REPORTS = frozenset({FAILED, EVENT})
-"""What pulls tell the next check."""
+REPORTS = frozenset({FAILED, EVENT, UNMADE})
+"""What other functions tell the next check."""
 SILENCE = "SILENCE"
 DIGEST = "DIGEST"
 CAUSES = "CAUSES"

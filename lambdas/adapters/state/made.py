@@ -1,6 +1,7 @@
 """What was made in Snowflake, kept in the state table from one deploy to the next.
 
-``WAREHOUSE`` / ``MADE``   digests of statements, attributes of integrations
+``WAREHOUSE`` / ``MADE``             digests of statements, attributes of integrations
+``REPORTED`` / ``UNMADE#<dataset>``  that its relation could not be made
 
 One item: 16 characters a dataset, so that 10,000 of them are well below an item's
 400 KB.
@@ -11,9 +12,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from lambdas.adapters.state.items import (
+    REPORTED,
+    UNMADE,
+    items_of,
+    kind_and_name,
+    monitor_key,
+)
 from lambdas.core.custom_resource import Made
+from lambdas.core.loading.repair import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,3 +68,35 @@ class StoredMade:
                 },
             },
         )
+
+
+class UnmadeRelations:
+    """Relations that could not be made, for the next check to tell of."""
+
+    def __init__(self, *, client: Callable[[], DynamoDBClient], table: str) -> None:
+        self._make_client = client
+        self._table = table
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return self._make_client()
+
+    def report(self, problem: Problem) -> None:
+        """Have the next check tell of it."""
+        item: dict[str, Any] = {
+            **monitor_key(UNMADE, problem.dataset or ""),
+            "trouble": {"S": msgspec.json.encode(problem).decode()},
+        }
+        self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    def made(self, dataset: str) -> None:
+        """It is made now; never reported is fine."""
+        key = monitor_key(UNMADE, dataset)
+        self._dynamodb.delete_item(TableName=self._table, Key=key)
+
+    def all_made(self) -> None:
+        """Every relation is."""
+        of_them = f"{UNMADE}#"
+        found = items_of(self._dynamodb, self._table, REPORTED, beginning=of_them)
+        for item in list(found):
+            self.made(kind_and_name(item)[1])

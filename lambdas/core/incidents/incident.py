@@ -26,6 +26,7 @@ from lambdas.core.diagnosis.causes import PASSING as PASSING_RULES
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.models import WORDS as OF_MODELS
 from lambdas.core.incidents.quality import WORDS as OF_CHECKS
+from lambdas.core.loading.repair import WORDS as OF_LOADS
 
 REPEAT = timedelta(hours=24)
 """How often a page that nobody acknowledged is brought back to mind."""
@@ -949,5 +950,7 @@ def in_plain_words(cause: str | None) -> str:
     code = cause or "unknown"
     if code in OF_CHECKS or code in OF_MODELS:
         return OF_CHECKS.get(code) or OF_MODELS[code]
+    if code in OF_LOADS:
+        return OF_LOADS[code]
     rule = BY_CODE.get(code)
     return rule.plain if rule is not None else BY_CODE["unknown"].plain

@@ -23,6 +23,7 @@ from lambdas.core.incidents.incident import (
 from lambdas.core.incidents.message import Block, Message, block, local_time
 from lambdas.core.incidents.models import WORDS as OF_MODELS
 from lambdas.core.incidents.quality import HELD_BACK
+from lambdas.core.loading.repair import WORDS as OF_LOADS
 from lambdas.core.names import API, LOADING, MONITOR
 from lambdas.core.text.duration import lasting
 
@@ -92,6 +93,8 @@ def engineers_message(
 
 
 def _runbook(cause: str) -> str:
+    if cause in OF_LOADS:
+        return "docs/operations.md"
     return "docs/models.md" if cause in OF_MODELS else f"{RUNBOOKS}/{cause}.md"
 
 

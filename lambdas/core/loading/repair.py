@@ -15,6 +15,13 @@ from typing import Protocol
 from lambdas.core.pull.run import LandedRun
 
 ALL = "(all datasets)"
+RELATION_NOT_MADE = "relation_not_made"
+"""The code of a problem that is none of the diagnosis: rows are loaded, and shown as
+they were before."""
+WORDS = {
+    RELATION_NOT_MADE: "Its relation could not be made; what is read of it lacks what "
+    "is new."
+}
 
 
 class Repair(StrEnum):
@@ -61,7 +68,8 @@ class Repaired:
 class Problem:
     """What keeps rows from being loaded and is not mended by itself.
 
-    `code` is a cause of the diagnosis; `dataset` is None where it concerns all.
+    `code` is a cause of the diagnosis, or one of `WORDS`; `dataset` is None where it
+    concerns all.
     """
 
     code: str

@@ -1149,6 +1149,29 @@ def test_one_failure_that_is_retried_is_no_news_and_three_are() -> None:
     assert house.told(house.sns) == [("cats", "opened", "engineers")]
 
 
+def test_a_relation_that_was_not_made_puts_its_dataset_at_risk() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    unmade = Problem(
+        code="relation_not_made",
+        dataset="cats",
+        sentence="its relation could not be made of its new columns: no such column",
+        next_step="deploy",
+        since=NOW,
+    )
+    house.state.problems = [unmade]
+    house.check(MINUTES_5)
+    house.state.problems = []
+    house.check(MINUTES_5)
+    said = [batch.message.headline for batch in house.sns.batches]
+    assert said == [
+        "cats at risk: its relation could not be made",
+        "cats is no longer at risk",
+    ]
+    assert house.sns.batches[0].first.cause == "relation_not_made"
+    assert not house.sns.batches[0].page
+
+
 def test_a_problem_of_its_loads_puts_a_dataset_at_risk_in_its_own_incident() -> None:
     house = House({"cats": fresh()})
     house.check()

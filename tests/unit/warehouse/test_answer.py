@@ -21,6 +21,7 @@ from lambdas.warehouse.answer import HttpAnswers, answered
 from lambdas.warehouse.provision import Provisioner
 from lambdas.warehouse.steps import take
 from local.loopback import Answer, Asked, LoopbackServer
+from tests.memory import KeptProblems
 
 URL = "https://cloudformation.example.com/answer?signature=canary"
 LOGGER = Logger(service="test", level="CRITICAL")
@@ -139,6 +140,7 @@ def taken(
         publish=publish,
         tell=tell,
         rolls_back=lambda _: rolls_back,
+        unmade=KeptProblems(),
     )
 
 

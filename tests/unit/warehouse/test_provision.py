@@ -4,19 +4,26 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.adapters.state.made import UnmadeRelations
 from lambdas.core.columns.observed import Observed, ObservedType
 from lambdas.core.custom_resource import Made
 from lambdas.core.dataset import Catalogue, Dataset, SqlModel
 from lambdas.core.errors import BadInput, OutOfTime, WarehouseError
+from lambdas.core.loading.repair import RELATION_NOT_MADE, Problem
 from lambdas.core.pull.column_events import COLUMNS_OBSERVED
 from lambdas.core.settings import WarehouseSettings
 from lambdas.core.sql import generation
 from lambdas.warehouse.provision import LANES, MOST_REPEATS, Log, Provisioner
 from lambdas.warehouse.steps import remake
+from tests.memory import KeptProblems
+from tests.state_table import TableInMemory
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 SETTINGS = WarehouseSettings(
     catalogue_key="catalogue/1.json",
@@ -420,7 +427,11 @@ def test_an_event_makes_only_the_relation_it_is_about() -> None:
     def remade(dataset: str) -> object:
         event = an_event(dataset=dataset, columns={"fur": "string"}, run_id="r")
         done = remake(
-            event, provisioner=lambda: provisioner(warehouse), known=lambda: known
+            event,
+            provisioner=lambda: provisioner(warehouse),
+            known=lambda: known,
+            unmade=KeptProblems(),
+            at=NOW,
         )
         return done["status"]
 
@@ -441,7 +452,62 @@ def test_an_event_makes_only_the_relation_it_is_about() -> None:
 )
 def test_another_event_is_refused_by_what_it_lacks(event: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=r"dataset.columns_observed: \S+"):
-        remake(event, provisioner=lambda: pytest.fail("made"), known=catalogue)
+        remake(
+            event,
+            provisioner=lambda: pytest.fail("made"),
+            known=catalogue,
+            unmade=KeptProblems(),
+            at=NOW,
+        )
+
+
+def test_a_relation_that_cannot_be_made_is_reported_until_it_is() -> None:
+    warehouse, kept = FakeWarehouse(), KeptProblems()
+    known = Catalogue(datasets={"cats": flights("cats")})
+    event = an_event(dataset="cats", columns={"fur": "string"}, run_id="r")
+
+    def remade() -> None:
+        remake(
+            event,
+            provisioner=lambda: provisioner(warehouse),
+            known=lambda: known,
+            unmade=kept,
+            at=NOW,
+        )
+
+    warehouse.refuses = {"VIEW": WarehouseError("002003: no such column")}
+    for _ in range(2):  # as it is tried again
+        with pytest.raises(WarehouseError):
+            remade()
+    (problem,) = kept.problems.values()
+    assert (problem.code, problem.dataset, problem.since) == (
+        RELATION_NOT_MADE,
+        "cats",
+        NOW,
+    )
+    assert "no such column" in problem.sentence
+    warehouse.refuses = {}
+    remade()
+    assert kept.problems == {}
+
+
+def test_a_deploy_that_made_all_relations_ends_what_was_reported() -> None:
+    table = cast("Any", TableInMemory())
+    reports = UnmadeRelations(client=lambda: table, table="state")
+    for name in ("cats", "dogs"):
+        problem = Problem(
+            code=RELATION_NOT_MADE,
+            dataset=name,
+            sentence="no such column",
+            next_step="deploy",
+            since=NOW,
+        )
+        reports.report(problem)
+    found = IncidentTable(dynamodb=table, table="state").check_state().problems
+    assert {one.dataset for one in found} == {"cats", "dogs"}
+    reports.made("cats")
+    reports.all_made()
+    assert not IncidentTable(dynamodb=table, table="state").check_state().problems
 
 
 def declared(*datasets: Dataset) -> Catalogue:

@@ -11,7 +11,12 @@ from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
-from lambdas.core.loading.repair import Problem, Repair, Repaired
+from lambdas.core.loading.repair import (
+    RELATION_NOT_MADE,
+    Problem,
+    Repair,
+    Repaired,
+)
 from lambdas.core.names import LOADING
 from lambdas.core.text.count import counted
 
@@ -51,20 +56,21 @@ def loading_verdict(problems: Sequence[Problem]) -> Verdict:
 
 
 def problem_verdict(problem: Problem, *, late_at: datetime | None) -> Verdict:
-    """At risk: a dataset on time while some of its rows are not loaded."""
+    """At risk: a dataset on time, some of whose rows are not loaded or not shown."""
     name = problem.dataset or LOADING
+    is_loaded = problem.code == RELATION_NOT_MADE
     why = in_plain_words(problem.code).partition(";")[0].rstrip(".")
     return Verdict(
         dataset=name,
         state=State.PASS,
         cause=problem.code,
-        stage=Stage.LOAD,
+        stage=Stage.TABLE if is_loaded else Stage.LOAD,
         tell=frozenset({Audience.ENGINEERS}),
         headline=f"{name} at risk: {why[:1].lower()}{why[1:]}",
         evidence=(problem.sentence,),
         next_step=problem.next_step,
         at_risk=True,
-        late_at=late_at,
+        late_at=None if is_loaded else late_at,
     )
 
 
