@@ -92,6 +92,7 @@ WITHOUT_A_CALL = {
         "sqs:SendMessage": "Lambda, of a report that failed",
     },
     "warehouse": {
+        "dynamodb:Query": "what it reports, by `items_of`",
         "kms:Decrypt": "as for pull",
         "kms:GenerateDataKey": "as for pull",
         "sqs:SendMessage": "Lambda, of a change that failed",
