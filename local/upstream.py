@@ -1,6 +1,6 @@
 """A real API over real data that grows: Datasette over the New York flights of 2013.
 
-Rows are released as their hour comes. `hold()` keeps them back, as an upstream that
+Rows are released as their hour comes. `is_held` keeps them back, as an upstream that
 goes quiet does; `release()` afterwards lets all of them out at once.
 """
 
@@ -18,13 +18,14 @@ import urllib.error
 import urllib.request
 import zipfile
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE_ROWS = 1000
 START_TIMEOUT_S = 120.0
+HOUR = "time_hour"
 
 DATASETTE = """
 import os, sys, threading
@@ -69,6 +70,32 @@ WEATHER = (
     *_columns("precip pressure visib", "real"),
     *_columns("time_hour", "text"),
 )
+TABLES: Mapping[str, tuple[str, Sequence[Column]]] = {
+    "airlines": ("airlines.csv", _columns("carrier name", "text")),
+    "airports": (
+        "airports.csv",
+        (
+            *_columns("faa name", "text"),
+            *_columns("lat lon alt tz", "real"),
+            *_columns("dst tzone", "text"),
+        ),
+    ),
+    "planes": (
+        "planes.csv",
+        (
+            *_columns("tailnum", "text"),
+            *_columns("year", "integer"),
+            *_columns("type manufacturer model", "text"),
+            *_columns("engines seats speed", "integer"),
+            *_columns("engine", "text"),
+        ),
+    ),
+    "flights": ("flights.csv.zip", FLIGHTS),
+    "weather": ("weather.csv", WEATHER),
+}
+"""Each table's file and columns. Those without a `time_hour` are there from the start.
+"""
+ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,18 +129,19 @@ def _typed(text: str, kind: str) -> object:
 def read_rows(
     name: str, columns: Sequence[Column], *, until: datetime
 ) -> Iterator[Row]:
-    """The rows of a packaged CSV file whose hour comes before `until`.
+    """Rows of a packaged CSV file: of hours before `until`, or without an hour.
 
     They are numbered from 1 in the file's order.
     """
     reader = csv.DictReader(io.StringIO(_data_file(name).decode()))
     last = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for number, record in enumerate(reader, start=1):
-        if record["time_hour"] >= last:
+        said = record.get(HOUR)
+        if said is not None and said >= last:
             continue
         values = tuple(_typed(record[column.name], column.kind) for column in columns)
-        hour = datetime.fromisoformat(record["time_hour"]).astimezone(UTC)
-        yield Row(hour=hour, values=(number, *values))
+        hour = ALWAYS if said is None else datetime.fromisoformat(said)
+        yield Row(hour=hour.astimezone(UTC), values=(number, *values))
 
 
 class GrowingTable:
@@ -132,6 +160,7 @@ class GrowingTable:
         self._waiting = sorted(rows, key=lambda row: row.hour)
         self._next = 0
         self.is_held = False
+        self.has_hours = any(column.name == HOUR for column in columns)
         fields = ", ".join(f"{column.name} {column.kind}" for column in columns)
         marks = ", ".join("?" * (len(columns) + 1))
         self._insert = f"insert into {name} values ({marks})"
@@ -139,7 +168,8 @@ class GrowingTable:
             connection.execute(
                 f"create table {name} (id integer primary key, {fields})"
             )
-            connection.execute(f"create index {name}_hour on {name}(time_hour)")
+            if self.has_hours:
+                connection.execute(f"create index {name}_hour on {name}({HOUR})")
 
     def release(self, until: datetime) -> int:
         """Let the rows of every hour up to `until` appear; returns how many."""
@@ -158,12 +188,26 @@ class GrowingTable:
 
     def rewind(self, until: datetime) -> None:
         """Take back what appeared after `until`."""
+        if not self.has_hours:
+            return
         self._next = bisect_right(self._waiting, until, key=lambda row: row.hour)
         last = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._connection:
             self._connection.execute(
                 f"delete from {self.name} where time_hour > ?", [last]
             )
+
+    def lose(self) -> None:
+        """Every second row is gone."""
+        with self._connection:
+            self._connection.execute(f"delete from {self.name} where id % 2 = 0")
+
+    def find(self) -> None:
+        """What was lost is there again."""
+        rows = [row.values for row in self._waiting[: self._next]]
+        with self._connection:
+            self._connection.execute(f"delete from {self.name}")
+            self._connection.executemany(self._insert, rows)
 
     def released(self) -> list[tuple[object, ...]]:
         """Every row that is visible upstream, by id."""
@@ -285,11 +329,10 @@ class Upstream:
 def new_york_flights(
     folder: Path, *, until: datetime, plugins: Path | None = None
 ) -> Upstream:
-    """Flights and hourly weather of New York's airports in 2013, up to `until`."""
+    """Flights and hourly weather of New York's airports in 2013, up to `until`, with
+    the airlines, airports and planes.
+    """
     upstream = Upstream(folder, plugins=plugins)
-    for name, file, columns in (
-        ("flights", "flights.csv.zip", FLIGHTS),
-        ("weather", "weather.csv", WEATHER),
-    ):
+    for name, (file, columns) in TABLES.items():
         upstream.add(name, columns, list(read_rows(file, columns, until=until)))
     return upstream

@@ -1,4 +1,4 @@
--- {"description": "The five routes of each day with the longest mean delay"}
+-- {"description": "The five routes of each day with the longest mean delay", "materialized": "dynamic_table", "target_lag": "1 hour"}
 with routes as (
   select
     date_trunc('day', time_hour) as day, origin, dest,

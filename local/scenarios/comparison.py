@@ -52,14 +52,24 @@ def released(table: GrowingTable) -> dict[object, bytes]:
     }
 
 
-def landed(s3: Any, bucket: str, dataset: str) -> list[bytes]:  # noqa: ANN401 - an S3 client
-    """Every record under the dataset's prefix, canonical, in no order."""
+def landed(
+    s3: Any,  # noqa: ANN401 - an S3 client
+    bucket: str,
+    dataset: str,
+    *,
+    of_run: str = "",
+) -> list[bytes]:
+    """Every record under the dataset's prefix, canonical, in no order; of one run, if
+    its id is given.
+    """
     found: list[bytes] = []
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=f"{RAW}{dataset}/"
     )
     for page in pages:
         for item in page.get("Contents", []):
+            if of_run not in item["Key"]:
+                continue
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
             lines = gzip.decompress(body).splitlines()
             found.extend(canonical(orjson.loads(line)) for line in lines)

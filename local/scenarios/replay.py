@@ -33,6 +33,8 @@ class Diary:
     told: list[Told] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     moments: int = 0
+    shown: dict[str, int] = field(default_factory=dict)
+    """Rows of each relation that somebody looked at, then."""
 
 
 class Replay:
@@ -106,6 +108,18 @@ class Replay:
     def pause_pipe(self, dataset: str) -> None:
         """Somebody pauses the pipe in Snowflake."""
         self._stack.set_pipe_paused(dataset, is_paused=True)
+
+    def lose_half(self, dataset: str) -> None:
+        """Upstream has every second row, and no others."""
+        self._upstream.tables[dataset].lose()
+
+    def find_all(self, dataset: str) -> None:
+        """Upstream has all rows again."""
+        self._upstream.tables[dataset].find()
+
+    def look_at(self, relation: str) -> None:
+        """Somebody asks for all of it."""
+        self.diary.shown[relation] = self._stack.rows_of(relation)
 
     def tell_causes(self) -> None:
         """The month is over, as far as its report knows."""

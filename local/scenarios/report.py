@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
 
@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from lambdas.core.quality.result import QualityResult, shown
 from local.scenarios.comparison import Comparison
 from local.scenarios.replay import Told
 from local.scenarios.story import Turn
@@ -122,9 +123,30 @@ def datasets_table(
             f"{one.landed:,}",
             f"{one.table:,}",
             "the same" if one.is_same else "[red]" + "; ".join(one.faults) + "[/red]",
-            str(flat_alarms[one.dataset]),
+            str(flat_alarms.get(one.dataset, "–")),
             str(pages[one.dataset]),
         )
+    return table
+
+
+def models_table(rows: Mapping[str, int]) -> Table:
+    """One line a model."""
+    table = Table(title="Models")
+    table.add_column("model")
+    table.add_column("rows", justify="right")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    return table
+
+
+def checks_table(found: Sequence[tuple[str, QualityResult]]) -> Table:
+    """One line a check, with the dataset or model whose rows it measures."""
+    table = Table(title="Quality checks")
+    for name in ("of", "check", "value", "must be", "severity", "state"):
+        table.add_column(name, justify="right" if name == "value" else "left")
+    for of, one in found:
+        state = one.state if one.state == "pass" else f"[red]{one.state}[/red]"
+        table.add_row(of, one.check, shown(one.value), one.must, one.severity, state)
     return table
 
 

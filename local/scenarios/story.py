@@ -1,4 +1,4 @@
-"""The ten days that the replay lives through: real data, two things that go wrong.
+"""The days that the replay lives through: real data, three things that go wrong.
 
 Offsets are days from the replay's start, in UTC. Flights leave New York by day, so
 that an outage between ten in the morning and eight in the evening is nobody's night.
@@ -27,6 +27,15 @@ class Stage(Protocol):
     def resume_pipe(self, dataset: str) -> None:
         """The engineer does what the message says."""
 
+    def lose_half(self, dataset: str) -> None:
+        """Upstream has every second row, and no others."""
+
+    def find_all(self, dataset: str) -> None:
+        """Upstream has all rows again."""
+
+    def look_at(self, relation: str) -> None:
+        """Somebody asks for all of it."""
+
     def tell_causes(self) -> None:
         """The month is over, as far as its report knows."""
 
@@ -51,6 +60,11 @@ class Expected:
 
 QUIET = Expected(dataset="flights", cause="upstream_quiet", pages=False)
 PAUSED = Expected(dataset="flights", cause="pipe_stopped", pages=True)
+HALVED = "planes"
+BY_RIGHT = ("flights", "references_dest")
+"""The check that fails on the data as they are: no airport of Puerto Rico or the Virgin
+Islands is in their list of airports.
+"""
 DAYS_NEEDED = 6
 
 
@@ -85,6 +99,28 @@ def two_incidents(start: datetime) -> tuple[Turn, ...]:
             at=at(4, 22, 45),
             told="the engineer resumes the pipe, as the message says",
             act=lambda stage: stage.resume_pipe("flights"),
+        ),
+    )
+
+
+def half_a_register(start: datetime) -> tuple[Turn, ...]:
+    """On the fourth day upstream publishes half of the planes, for one pull."""
+    day = start + timedelta(days=3)
+    return (
+        Turn(
+            at=day + timedelta(hours=6),
+            told="upstream publishes half of the planes only",
+            act=lambda stage: stage.lose_half(HALVED),
+        ),
+        Turn(
+            at=day + timedelta(hours=18),
+            told="somebody asks for the planes, and sees the last whole list",
+            act=lambda stage: stage.look_at(HALVED),
+        ),
+        Turn(
+            at=day + timedelta(hours=20),
+            told="upstream publishes all planes again",
+            act=lambda stage: stage.find_all(HALVED),
         ),
     )
 

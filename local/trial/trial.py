@@ -174,12 +174,12 @@ class Trial:
             return
         with self._step("restore .catflap/local") as done:
             at = now or datetime.now(UTC)
-            kept.restore(self.stack, table=self._state_table(), now=at)
+            kept.restore(self.stack, table=self.stack.state_table(), now=at)
             done.append(f"as of {moment.now:%Y-%m-%d %H:%M} UTC")
 
     def save(self, kept: KeptState, moment: KeptMoment, *, is_last: bool) -> None:
         """Keep what the stack holds. Only while nothing is in flight."""
-        kept.save(self.stack, moment, table=self._state_table(), is_last=is_last)
+        kept.save(self.stack, moment, table=self.stack.state_table(), is_last=is_last)
 
     def wake(self, name: str) -> None:
         """Pull one dataset, and let happen all that follows from it."""
@@ -292,13 +292,13 @@ class Trial:
     def incident_table(self) -> IncidentTable:
         """The state of incidents, as the check has it."""
         return IncidentTable(
-            dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self.stack.state_table()
         )
 
     def checks(self, name: str) -> DatasetChecks | None:
         """The results of a dataset's quality checks, if it has any."""
         table = CheckTable(
-            dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self.stack.state_table()
         )
         return table.results(name)
 
@@ -342,12 +342,9 @@ class Trial:
             secrets, self.project.catalogue, self.value_of
         )
 
-    def _state_table(self) -> str:
-        return self.stack.deployment.function(FRESHNESS).environment["STATE_TABLE"]
-
     def _runs(self, name: str) -> list[Run]:
         table = StateTable(
-            dynamodb=self.stack.cloud.client("dynamodb"), table=self._state_table()
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self.stack.state_table()
         )
         return table.latest_runs(name, 100)
 
