@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from tests.process_state import changes, found, logging_as_outside_lambda
+
+if TYPE_CHECKING:
+    from tests.synthesis import Synthesized
 
 # A property is no stop-watch: an example takes long if the machine has much to do.
 settings.register_profile("catflap", deadline=None)
@@ -21,10 +24,34 @@ def synthesized(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The templates of dev, as the embedded stack gets them."""
+    from local.stack import ROOT  # noqa: PLC0415 - most need no CDK
     from tests.synthesis import synthesized_once  # noqa: PLC0415 - most need no CDK
 
-    here = getattr(request.config, "workerinput", {"workerid": None})
-    return synthesized_once(tmp_path_factory, worker=here["workerid"])
+    made = synthesized_once(
+        tmp_path_factory, worker=worker(request), name="dev", project=lambda _: ROOT
+    )
+    return made.assembly
+
+
+@pytest.fixture(scope="session")
+def calm(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Synthesized:
+    """The demo's flights and weather, of which nothing is told while nothing breaks."""
+    from local.scenarios.flights_alone import (  # noqa: PLC0415 - most need no CDK
+        flights_alone,
+    )
+    from tests.synthesis import synthesized_once  # noqa: PLC0415 - most need no CDK
+
+    return synthesized_once(
+        tmp_path_factory, worker=worker(request), name="calm", project=flights_alone
+    )
+
+
+def worker(request: pytest.FixtureRequest) -> str | None:
+    """Which of several processes of a run this is."""
+    here: dict[str, str] = getattr(request.config, "workerinput", {})
+    return here.get("workerid")
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from local.drills import faults
 from local.drills.registry import YOUNG
 from local.drills.report import duration
 from local.drills.stage import Ground, Seen, Told
+from local.scenarios.flights_alone import flights_alone
 from local.scenarios.replay import flat_alarms
 from local.stack import ROOT, EmbeddedStack, read, synthesize
 from local.upstream import Upstream, new_york_flights
@@ -215,10 +216,11 @@ def a_month(
     end = START.replace(hour=0) + timedelta(days=days)
     with closing(new_york_flights(folder, until=end)) as upstream:
         upstream.start()
+        root = flights_alone(folder / "project")
         if assembly is None:
             assembly = folder / "cdk.out"
-            synthesize(assembly)
-        project = read(ROOT, "dev", upstream_url=upstream.base_url)
+            synthesize(assembly, root=root)
+        project = read(root, "dev", upstream_url=upstream.base_url)
         stack = EmbeddedStack(
             project=project, assembly=assembly, folder=folder, start=START
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,13 @@ from botocore.exceptions import ClientError
 
 from local.aws.cloud import Cloud
 from local.aws.invoke import FunctionHost
-from local.stack import ROOT, EmbeddedStack, read
-from local.upstream import FLIGHTS, WEATHER, Column, Row, Upstream, read_rows
+from local.scenarios.flights_alone import NAMES
+from local.stack import EmbeddedStack, read
+from local.upstream import TABLES, Column, Row, Upstream, read_rows
 from tests.local.cdk_cli import cdk_cli
 from tests.local.embedded_world import World, fabric_of
 from tests.local.shell import shell
+from tests.synthesis import Synthesized
 
 __all__ = ["cdk_cli", "shell"]
 
@@ -250,7 +252,7 @@ def error_of(call: Any, **arguments: Any) -> tuple[str, str]:
 class TableOfRows:
     """What a table of the upstream is made of."""
 
-    columns: tuple[Column, ...]
+    columns: Sequence[Column]
     rows: list[Row]
 
 
@@ -262,16 +264,14 @@ def new_york_rows() -> dict[str, TableOfRows]:
         name: TableOfRows(
             columns=columns, rows=list(read_rows(file, columns, until=until))
         )
-        for name, file, columns in (
-            ("flights", "flights.csv.zip", FLIGHTS),
-            ("weather", "weather.csv", WEATHER),
-        )
+        for name, (file, columns) in TABLES.items()
+        if name in NAMES
     }
 
 
 @pytest.fixture(scope="module")
 def embedded(
-    synthesized: Path,
+    calm: Synthesized,
     new_york_rows: dict[str, TableOfRows],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
@@ -281,11 +281,12 @@ def embedded(
         for name, table in new_york_rows.items():
             upstream.add(name, table.columns, table.rows)
         upstream.start()
-        project = read(ROOT, "dev", upstream_url=upstream.base_url)
+        project = read(calm.root, "dev", upstream_url=upstream.base_url)
         with EmbeddedStack(
-            project=project, assembly=synthesized, folder=folder, start=STORY_STARTS
+            project=project, assembly=calm.assembly, folder=folder, start=STORY_STARTS
         ) as stack:
             yield World(
+                root=calm.root,
                 stack=stack,
                 upstream=upstream,
                 now=STORY_STARTS,

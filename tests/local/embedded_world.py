@@ -32,6 +32,8 @@ class World:
     Only pulls come by schedule; checks are made when a test asks for one.
     """
 
+    root: Path
+    """Of the project."""
     stack: EmbeddedStack
     upstream: Upstream
     now: datetime

@@ -35,6 +35,7 @@ from lambdas.core.pull.run import RunStatus
 from local.aws.fabric import Fabric
 from local.aws.invoke import FunctionHost, Invocation
 from local.scenarios.comparison import Comparison
+from local.scenarios.flights_alone import flights_alone
 from local.stack import ROOT, EmbeddedStack, read, synthesize
 from local.upstream import Upstream, new_york_flights
 from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
@@ -339,17 +340,20 @@ def assassin_of(world: World, *, logs: Path, seed: int) -> Iterator[Assassin]:
 @contextmanager
 def a_world(folder: Path, *, hours: int) -> Iterator[World]:
     """A stack on the embedded AWS and Snowflake, with real data for so long."""
-    synthesize(folder / "cdk.out")
+    root = flights_alone(folder / "project")
+    synthesize(folder / "cdk.out", root=root)
     until = STARTS + timedelta(hours=hours)
     upstream: Upstream
     with closing(new_york_flights(folder, until=until)) as upstream:
         upstream.start()
-        project = read(ROOT, "dev", upstream_url=upstream.base_url)
+        project = read(root, "dev", upstream_url=upstream.base_url)
         with EmbeddedStack(
             project=project, assembly=folder / "cdk.out", folder=folder, start=STARTS
         ) as stack:
             fabric = fabric_of(stack, now=STARTS)
-            yield World(stack=stack, upstream=upstream, now=STARTS, fabric=fabric)
+            yield World(
+                root=root, stack=stack, upstream=upstream, now=STARTS, fabric=fabric
+            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

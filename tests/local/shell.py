@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli.main import run
-from local.stack import LOOPBACK, PERSON, ROOT
+from local.stack import LOOPBACK, PERSON
 from tests.local.embedded_world import World
 
 
@@ -63,13 +63,13 @@ def shell(
     monkeypatch.delenv("AWS_REGION")
     apis = tmp_path / "apis"
     apis.mkdir()
-    for file in (ROOT / "apis").glob("*.yaml"):
+    for file in (embedded.root / "apis").glob("*.yaml"):
         text = re.sub(
             rf"{re.escape(LOOPBACK)}\d+/?", embedded.upstream.base_url, file.read_text()
         )
         (apis / file.name).write_text(text)
     folders = [
-        "--datasets", str(ROOT / "datasets"), "--apis", str(apis),
-        "--environments", str(ROOT / "environments"),
+        "--datasets", str(embedded.root / "datasets"), "--apis", str(apis),
+        "--environments", str(embedded.root / "environments"),
     ]  # fmt: skip
     return Shell(world=embedded, folders=folders, monkeypatch=monkeypatch, capfd=capfd)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from lambdas.core.names import backfills_queue_name
 from local.stack import ROOT, EmbeddedStack, read
 from local.upstream import FLIGHTS, Upstream, read_rows
 from tests.local.embedded_world import PULL, World, fabric_of
+from tests.synthesis import Synthesized
 
 DAYS = 8
 END = datetime(2013, 1, 1 + DAYS, tzinfo=UTC)
@@ -32,7 +32,7 @@ PATIENCE_S = 300.0
 
 @pytest.fixture(scope="module")
 def days(
-    synthesized: Path, tmp_path_factory: pytest.TempPathFactory
+    calm: Synthesized, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A stack that begins when the flights of eight days are there."""
     folder = tmp_path_factory.mktemp("days")
@@ -41,11 +41,12 @@ def days(
         upstream.add("flights", FLIGHTS, rows)
         upstream.start()
         upstream.release(STARTS)
-        project = read(ROOT, "dev", upstream_url=upstream.base_url)
+        project = read(calm.root, "dev", upstream_url=upstream.base_url)
         with EmbeddedStack(
-            project=project, assembly=synthesized, folder=folder, start=STARTS
+            project=project, assembly=calm.assembly, folder=folder, start=STARTS
         ) as stack:
             yield World(
+                root=calm.root,
                 stack=stack,
                 upstream=upstream,
                 now=STARTS,

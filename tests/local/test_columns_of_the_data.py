@@ -83,6 +83,7 @@ def world(
         project=project, assembly=synthesized, folder=folder, start=STORY_STARTS
     ) as stack:
         yield World(
+            root=ROOT,
             stack=stack,
             upstream=api,  # type: ignore[arg-type]  # what a world asks of one
             now=STORY_STARTS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,7 @@ from local.scenarios.january import (
     page,
 )
 from local.scenarios.replay import flat_alarms
+from tests.synthesis import Synthesized
 
 pytestmark = pytest.mark.long
 
@@ -28,10 +28,10 @@ NIGHTS = START + timedelta(hours=45)
 
 @pytest.fixture(scope="module")
 def month(
-    synthesized: Path, tmp_path_factory: pytest.TempPathFactory
+    calm: Synthesized, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Month]:
     folder = tmp_path_factory.mktemp("january") / "month"
-    with a_month(folder, days=4, assembly=synthesized) as made:
+    with a_month(folder, days=4, assembly=calm.assembly) as made:
         made.live(NIGHTS)
         yield made
 

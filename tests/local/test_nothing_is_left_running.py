@@ -16,6 +16,7 @@ import pytest
 
 from local.stack import ROOT
 from tests.local.embedded_world import pids_alive
+from tests.synthesis import Synthesized
 
 PATIENCE_S = 120.0
 
@@ -34,15 +35,15 @@ class Recorded(subprocess.Popen):
 
 subprocess.Popen = Recorded
 
-from local.stack import ROOT, EmbeddedStack, read
+from local.stack import EmbeddedStack, read
 from local.upstream import WEATHER, Upstream
 
-assembly, folder = map(Path, sys.argv[1:])
+root, assembly, folder = map(Path, sys.argv[1:])
 start = datetime(2013, 1, 1, 12, tzinfo=UTC)
 with closing(Upstream(folder)) as upstream:
     upstream.add("weather", WEATHER, [])
     upstream.start()
-    project = read(ROOT, "dev", upstream_url=upstream.base_url)
+    project = read(root, "dev", upstream_url=upstream.base_url)
     with EmbeddedStack(
         project=project, assembly=assembly, folder=folder, start=start
     ) as stack:
@@ -79,7 +80,7 @@ class Started:
 
 @pytest.fixture(scope="module")
 def two(
-    synthesized: Path, tmp_path_factory: pytest.TempPathFactory
+    calm: Synthesized, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Started]]:
     """Two stacks, started side by side."""
     processes = []
@@ -87,7 +88,14 @@ def two(
         folder = tmp_path_factory.mktemp(name)
         processes.append(
             subprocess.Popen(  # noqa: S603 - our own program, no shell
-                [sys.executable, "-c", PROGRAM, str(synthesized), str(folder)],
+                [
+                    sys.executable,
+                    "-c",
+                    PROGRAM,
+                    str(calm.root),
+                    str(calm.assembly),
+                    str(folder),
+                ],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ from lambdas.core.pull.commit import Committer
 from lambdas.core.pull.run import Manifest, Run, RunStatus
 from lambdas.core.sql import access, generation, names
 from local.scenarios.comparison import canonical, landed
-from local.stack import PERSON, ROOT
+from local.stack import PERSON
 from tests.local.embedded_world import PULL, World
 from tests.memory import FakeClock, MemoryEvents
 
@@ -211,8 +211,9 @@ def catflap(
     monkeypatch.setenv("AWS_REGION", "")
     monkeypatch.delenv("AWS_REGION")
     folders = [
-        "--datasets", str(ROOT / "datasets"), "--apis", str(ROOT / "apis"),
-        "--environments", str(ROOT / "environments"),
+        "--datasets", str(pulled.root / "datasets"),
+        "--apis", str(pulled.root / "apis"),
+        "--environments", str(pulled.root / "environments"),
     ]  # fmt: skip
 
     def command(*arguments: str, user: str = PERSON) -> tuple[int, str, str]:
