@@ -61,8 +61,8 @@ class Breaker:
             try:
                 self._show_by_hand(asking, name)
                 self._waiting[name] = self._runs(asking, dataset)
-                held = asking.ask(held_query(self._database, [name]))
-                self._held[name] = sorted(str(row[1]) for row in held)
+                held = asking.ask(held_query(self._database, dataset))
+                self._held[name] = sorted(str(row[0]) for row in held)
             except WarehouseError as error:
                 LOG.warning("the runs of %s wait: %s", name, error)
                 continue
@@ -134,6 +134,9 @@ class Breaker:
         match outcome:
             case RunJudgement.PASS:
                 is_recorded = self._record(asking, dataset, runs, Shown.PASSED, now)
+                if is_recorded and runs and dataset.write_disposition == "replace":
+                    newer = [one for one in self._held[dataset.name] if one > max(runs)]
+                    self._held[dataset.name] = newer
                 if is_recorded and self._without.get(dataset.name):
                     self._without[dataset.name] = checks.results
                 return is_recorded

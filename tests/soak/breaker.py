@@ -167,7 +167,7 @@ class CheckedTables:
         return [("cats", *one) for one in self.waiting()]
 
     def _asked_held(self, _statement: str) -> Answer:
-        return [("cats", run) for run in self.held - {*self.shown}]
+        return [(run,) for run in self.held - {*self.shown}]
 
     def _newest_load(self, _statement: str) -> Answer:
         runs, rows = self.loaded(), self.pipe.table

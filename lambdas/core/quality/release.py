@@ -156,14 +156,21 @@ def added_delay(dataset: Dataset) -> str | None:
     )
 
 
-def held_query(database: str, datasets: Sequence[str]) -> str:
-    """(DATASET, RUN_ID) of every run that is held back and not shown since."""
-    table = names.released_table(database)
-    return " UNION ALL ".join(
-        f"SELECT {names.literal(one)} AS DATASET, RUN_ID FROM {table} "
-        f"WHERE DATASET = {names.literal(one)} GROUP BY RUN_ID "
-        "HAVING COUNT_IF(IS_SHOWN) = 0"
-        for one in datasets
+def held_query(database: str, dataset: Dataset) -> str:
+    """(RUN_ID) of every run that is held back and not shown since. Where a run replaces
+    all before it, those older than one that shows have nothing more to show.
+    """
+    of_dataset = (
+        f"FROM {names.released_table(database)} "
+        f"WHERE DATASET = {names.literal(dataset.name)}"
+    )
+    held = f"SELECT RUN_ID {of_dataset} GROUP BY RUN_ID HAVING COUNT_IF(IS_SHOWN) = 0"
+    if dataset.write_disposition != "replace":
+        return held
+    newest = f"SELECT MAX(RUN_ID) AS NEWEST {of_dataset} AND IS_SHOWN"
+    return (
+        f"SELECT RUN_ID FROM ({held}) CROSS JOIN ({newest}) "
+        "WHERE RUN_ID > COALESCE(NEWEST, '')"
     )
 
 

@@ -31,6 +31,7 @@ from lambdas.core.reports.page.strip import lasted
 from lambdas.core.reports.team_notices import TeamReport, day_of
 from lambdas.core.schedule.zones import zone
 from lambdas.core.silences.silence import Silence
+from lambdas.core.text.count import counted
 
 LINE = 300
 """Characters of a line."""
@@ -263,7 +264,8 @@ def _failing(morning: Morning) -> Iterator[str]:
         if load is None or not (load.failing or load.held):
             continue
         said = ", ".join(load.failing) or "none by now"
-        held = "; newer rows are held back" if load.held else ""
+        runs = counted(len(load.held), "run")
+        held = f"; rows of {runs} are held back" if load.held else ""
         who = owners.get(dataset.name)
         yield f"{dataset.name}: {said}{held}" + (f"; {who}" if who else "")
 

@@ -72,6 +72,10 @@ class Dam:
         ).check(is_awake=True, last_check_at=None, now=now or self.now)
         return [one.kind.value for one in made]
 
+    def held(self) -> tuple[str, ...]:
+        """The runs that are held back, as the last check remembers."""
+        return self.store.remembered[self.dataset.name].held
+
     @property
     def shown(self) -> list[tuple[int, float | None]]:
         rows = self.world.view(self.dataset, "ID, DEP_DELAY")
@@ -185,10 +189,16 @@ def test_a_pull_that_replaces_waits_as_a_whole(world: World) -> None:
     dam.run([(1, 2.0), (2, None)])
     dam.check()
     assert dam.shown == [(1, 1.0)]
+    assert dam.held() != ()
 
     dam.run([(5, 5.0)])
     dam.check()
     assert dam.shown == [(5, 5.0)]
+    # what was held back is replaced as well, and nothing of it is left to show
+    assert dam.held() == ()
+    bad = dam.run([(6, None)])
+    dam.check()
+    assert dam.held() == (bad,)
 
 
 def test_what_could_not_be_checked_shows_after_its_time(world: World) -> None:

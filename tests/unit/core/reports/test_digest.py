@@ -157,7 +157,7 @@ def test_failing_checks_are_told_with_who_has_them() -> None:
         "cats", kind="quality", human=HumanSide(acknowledged_by="Ann"), late_since=None
     )
     said = text(engineers_digest(a_morning(has, loads={"cats": load})))
-    assert "cats: rows, null_names; newer rows are held back; Ann has it" in said
+    assert "cats: rows, null_names; rows of 1 run are held back; Ann has it" in said
     assert "1 open" not in said
 
 
