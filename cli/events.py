@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import inspect
 
 from lambdas.core.errors import RunErrorKind
@@ -28,6 +29,7 @@ from lambdas.core.events import (
     RunFailedEvent,
     RunLandedEvent,
 )
+from lambdas.core.names import EVENT_SOURCE
 
 HEAD = """\
 # Events on the bus
@@ -45,7 +47,39 @@ kept, and published by the next check. Of a run whose function was killed there 
 `pull.failed`; `catflap runs` shows it as failed.
 
 Times are ISO 8601 with an offset. Every field is there unless it says *absent*; more
-fields may be added, so ignore those that you do not know.
+fields may be added, so ignore those that you do not know. The JSON Schema of all events
+is `schemas/events.schema.json`.
+"""
+
+AIRFLOW = """\
+## Airflow
+A task can wait for `dataset.loaded`. A rule of the bus puts the events of a dataset
+into an SQS queue, one for each sensor:
+
+```json
+{
+  "source": ["catflap"],
+  "detail-type": ["dataset.loaded"],
+  "detail": {"dataset": ["flights"]}
+}
+```
+
+Copy `integrations/airflow/dataset_loaded.py` beside your DAGs; it needs boto3 and
+nothing of catflap:
+
+```python
+PythonSensor(
+    task_id="flights_loaded",
+    python_callable=DatasetLoaded(dataset="flights", queue_url=QUEUE_URL),
+    op_kwargs={"since": "{{ data_interval_end }}"},
+    mode="reschedule",
+)
+```
+
+It ends once rows were loaded after `since`; with `clock="newest_event_at"`, once the
+data reach it. The worker needs `sqs:ReceiveMessage`, `sqs:DeleteMessage` and
+`sqs:ChangeMessageVisibility` on the queue. An event is what a check has seen: it comes
+with the next check after the load, not with the load.
 """
 
 LINEAGE = """\
@@ -211,7 +245,34 @@ def page() -> str:
     shared = "\n".join(
         [*_described(IncidentEvent, "## Fields of an incident's events")]
     )
-    return "\n".join([HEAD, *(_section(kind) for kind in EVENTS), shared, LINEAGE])
+    return "\n".join(
+        [HEAD, *(_section(kind) for kind in EVENTS), shared, AIRFLOW, LINEAGE]
+    )
+
+
+def schema() -> str:
+    """The JSON Schema of an event, as EventBridge hands it over."""
+    _, definitions = msgspec.json.schema_components(
+        EVENTS, ref_template="#/$defs/{name}"
+    )
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "An event of catflap",
+        "type": "object",
+        "required": ["source", "detail-type", "detail"],
+        "oneOf": [
+            {
+                "properties": {
+                    "source": {"const": EVENT_SOURCE},
+                    "detail-type": {"const": kind.detail_type},
+                    "detail": {"$ref": f"#/$defs/{kind.__name__}"},
+                }
+            }
+            for kind in EVENTS
+        ],
+        "$defs": definitions,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _section(kind: type[BusEvent]) -> str:

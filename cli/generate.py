@@ -61,6 +61,7 @@ def documents() -> dict[Path, str]:
         Path("schemas/api.schema.json"): _schema(Api, "An API of catflap"),
         Path("docs/datasets.md"): _reference(),
         Path("docs/runbooks/README.md"): _runbooks(),
+        Path("schemas/events.schema.json"): events.schema(),
         Path("docs/events.md"): events.page(),
         Path("docs/settings.md"): settings_page.page(),
         Path("docs/quality.md"): _with_metrics((ROOT / "docs/quality.md").read_text()),

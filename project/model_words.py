@@ -50,7 +50,7 @@ def key_of(name: str, field: FieldInfo) -> str:
 
 _OF_THE_FILE = {
     ("Dataset", "name"),
-    *(("SqlModel", name) for name in ("name", "sql", "output")),
+    *(("SqlModel", name) for name in ("name", "sql", "output", "origins")),
 }
 """What a file says by its name or its text."""
 

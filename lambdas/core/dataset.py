@@ -661,6 +661,10 @@ class SqlModel(Model):
     output: tuple[str, ...] = Field(
         default=(), description="its columns, as far as they are known before a deploy"
     )
+    origins: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="of each column, those it is computed from: `relation.COLUMN`",
+    )
     materialized: Materialized = Field(
         default="view", description="what it is in Snowflake"
     )

@@ -115,17 +115,35 @@ class LineageDocuments:
         yield from self._done(
             f"load.{name}", run, at, inputs=[self._landed(name)], outputs=[raw]
         )
+        relation = self._relation(name)
+        fields = {
+            names.plain(names.identifier(one.name)): [(raw, "PAYLOAD")]
+            for one in declared_columns(dataset)
+        }
+        _add_column_lineage(relation, fields)
         yield from self._done(
-            f"relation.{name}", run, at, inputs=[raw], outputs=[self._relation(name)]
+            f"relation.{name}", run, at, inputs=[raw], outputs=[relation]
         )
         for model in made_from(self.catalogue, [name]):
+            made = self._relation(model.name)
+            _add_column_lineage(made, self._origins(model))
             yield from self._done(
                 f"model.{model.name}",
                 f"{name} {run}",
                 at,
                 inputs=[self._relation(one) for one in refs_of(model)],
-                outputs=[self._relation(model.name)],
+                outputs=[made],
             )
+
+    def _origins(self, model: SqlModel) -> Mapping[str, list[tuple[Document, str]]]:
+        """The columns that each of its own is computed from."""
+        return {
+            column: [
+                (self._table(names.analytics_view(self.database, relation)), name)
+                for relation, name in (one.split(".", 1) for one in of)
+            ]
+            for column, of in model.origins.items()
+        }
 
     def _checked(
         self, name: str, detail: Mapping[str, Any], at: str
@@ -265,6 +283,24 @@ class LineageDocuments:
                 if isinstance(written, Column)
                 else None,
             )
+
+
+def _add_column_lineage(
+    relation: Document, origins: Mapping[str, Sequence[tuple[Document, str]]]
+) -> None:
+    """Say of columns from which they are computed; what is not known is left out."""
+    fields = {
+        column: {
+            "inputFields": [
+                {**of, "field": name, "transformations": [{"type": "DIRECT"}]}
+                for of, name in found
+            ]
+        }
+        for column, found in origins.items()
+    }
+    if fields:
+        said = facet("1-2-0", "ColumnLineageDatasetFacet", fields=fields)
+        relation.setdefault("facets", {})["columnLineage"] = said
 
 
 def _fields_of_model(model: SqlModel) -> Iterator[Document]:

@@ -88,6 +88,7 @@ CATS = Catalogue(
             name="fat_cats",
             sql="select name from {{ ref('cats') }}",
             output=("NAME",),
+            origins={"NAME": ("cats.NAME",)},
             columns={"name": "how it is called"},
         )
     },
@@ -122,7 +123,9 @@ def test_each_event_and_each_facet_keeps_to_its_schema(kind: str) -> None:
     expected = {
         RunLandedEvent.detail_type: {"OutputStatisticsOutputDatasetFacet"},
         RunFailedEvent.detail_type: {"ErrorMessageRunFacet"},
-        RowsLoadedEvent.detail_type: {"SchemaDatasetFacet"},
+        RowsLoadedEvent.detail_type: {
+            "ColumnLineageDatasetFacet", "SchemaDatasetFacet",
+        },
         ChecksRunEvent.detail_type: {
             "DataQualityAssertionsDatasetFacet", "SchemaDatasetFacet", "TestRunFacet",
         },
@@ -203,6 +206,31 @@ def test_the_lineage_of_the_demo_drawn_from_its_events_is_our_own() -> None:
     assert all(
         drawn[name] == {*inputs_of(catalogue, name)} for name in catalogue.models
     )
+
+
+def test_each_column_of_the_demo_is_drawn_back_to_the_payload_it_came_in() -> None:
+    catalogue = read_project(ROOT, "dev")[1]
+    above: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for name in catalogue.datasets:
+        loaded = event(RowsLoadedEvent.detail_type, name)
+        for document in documents_of(catalogue).of(loaded):
+            for one in document["outputs"]:
+                fields = one.get("facets", {}).get("columnLineage", {"fields": {}})
+                for column, of in fields["fields"].items():
+                    above[one["name"], column] = {
+                        (each["name"], each["field"]) for each in of["inputFields"]
+                    }
+
+    def payloads(column: tuple[str, str]) -> set[str]:
+        if column not in above:
+            return {".".join(column)}
+        return set[str]().union(*map(payloads, above[column]))
+
+    model = "CATFLAP.ANALYTICS.DELAYS_BY_WEATHER"
+    assert payloads((model, "AIRLINE")) == {"CATFLAP.RAW.AIRLINES.PAYLOAD"}
+    assert payloads((model, "VISIBILITY")) == {"CATFLAP.RAW.WEATHER.PAYLOAD"}
+    ends = {end for column in above for end in payloads(column)}
+    assert ends == {f"CATFLAP.RAW.{x.upper()}.PAYLOAD" for x in catalogue.datasets}
 
 
 def _name(dataset: Mapping[str, Any]) -> str:
