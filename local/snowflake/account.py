@@ -63,8 +63,25 @@ class Pipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """What the history says of one: `state` is SUCCEEDED, FAILED or UPSTREAM_FAILED,
+    `action` NO_DATA, INCREMENTAL, FULL or REINITIALIZE, and `reinit` why that.
+    """
+
+    state: str
+    at: datetime
+    trigger: str
+    action: str | None = None
+    reinit: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicTable:
-    """What SHOW says of one; its rows are a view's, never behind."""
+    """What SHOW says of one, and what it has lived through. `query` is its SELECT in
+    DuckDB's words; `failures` those in a row of scheduled refreshes, the next of which
+    counts from `due_since`.
+    """
 
     name: str
     target_lag: str
@@ -73,6 +90,16 @@ class DynamicTable:
     text: str
     owner: str
     created_at: datetime
+    due_since: datetime
+    refresh_mode: str = "INCREMENTAL"
+    query: str = ""
+    refreshes: tuple[Refresh, ...] = ()
+    failures: int = 0
+    data_at: datetime | None = None
+    reinit: str | None = None
+    suspended_at: datetime | None = None
+    suspended_by: str | None = None
+    is_failing: bool = False
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import cast
@@ -28,6 +29,7 @@ from local.snowflake.account import (
     not_understood,
 )
 from local.snowflake.aws_side import PermissionMissing, SnowflakeAws
+from local.snowflake.dynamic_tables import REFRESH_COLUMNS, DynamicTables
 from local.snowflake.snowpipe import HISTORY, HISTORY_COLUMNS, Snowpipe
 from local.snowflake.text import (
     NAME,
@@ -74,9 +76,15 @@ class Rewriting:
     """Knows the account that a statement speaks of."""
 
     def __init__(
-        self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
+        self,
+        *,
+        account: Account,
+        aws: SnowflakeAws,
+        snowpipe: Snowpipe,
+        dynamic: DynamicTables,
     ) -> None:
         self._account = account
+        self._dynamic = dynamic
         self._access = account.access
         self._aws = aws
         self._pipes = snowpipe
@@ -90,14 +98,30 @@ class Rewriting:
         text = self._with_dynamic_tables(text, session, now)
         text = self._with_system_functions(text, session, now)
         text = self._with_copy_history(text, session)
+        text = self._with_refresh_history(text, session)
         self._refuse_validation(text, session)
         self._check_access(text, session)
+        reads = [written for _, written in _reads_of(text)]
+        self._dynamic.read([_in(session, one) for one in reads], now)
         return self._created(text, session)
 
+    def has_run(self, text: str, session: Session, now: datetime) -> None:
+        """It is done: what that means for dynamic tables."""
+        if (made := _CREATE_DYNAMIC.match(text)) is not None:
+            name = _in(session, made["name"])
+            self._dynamic.made(name, now)
+            if "REPLACE" in (made["replace"] or "").upper():
+                self._dynamic.replaced(name)
+        elif (dropped := _DROP_DYNAMIC.match(text)) is not None:
+            self._dynamic.dropped(_in(session, dropped["name"]))
+        elif (other := _CREATE.match(text)) is not None and other["replace"]:
+            kind = other["kind"].upper()
+            self._dynamic.replaced(_name_of(kind, other["name"], session))
+
     def _with_dynamic_tables(self, text: str, session: Session, now: datetime) -> str:
-        """A dynamic table as a view. fakesnow makes a copy of it, once, which no load
-        ever reaches; a view is what a dynamic table is once it has caught up. What is
-        not here is the lag, and that it costs a refresh.
+        """A dynamic table as a view, by which fakesnow knows its columns; then it
+        shows the rows of its last refresh (`local.snowflake.dynamic_tables`). fakesnow
+        itself makes a copy of it, once, which no load ever reaches.
         """
         of_view = _VIEW.match(text)
         if of_view is not None:
@@ -113,7 +137,8 @@ class Rewriting:
                 raise not_understood(text)
             if name in self._account.dynamic_tables and not made["replace"]:
                 raise exists_already(name)
-            self._account.dynamic_tables[name] = DynamicTable(
+            mode = given.get("REFRESH_MODE", "AUTO").upper()
+            table = DynamicTable(
                 name=name,
                 target_lag=given["TARGET_LAG"],
                 warehouse=given["WAREHOUSE"],
@@ -121,9 +146,22 @@ class Rewriting:
                 text=text,
                 owner=session.role,
                 created_at=now,
+                due_since=now,
+                refresh_mode="INCREMENTAL" if mode == "AUTO" else mode,
             )
-            # CREATE OR ALTER keeps the object, and with it its grants
+            # CREATE OR ALTER keeps the object, and with it its life and its grants
             is_altered = "ALTER" in (made["replace"] or "").upper()
+            before = self._account.dynamic_tables.get(name)
+            if before is not None and is_altered:
+                table = replace(
+                    before,
+                    target_lag=table.target_lag,
+                    warehouse=table.warehouse,
+                    comment=table.comment,
+                    text=text,
+                    refresh_mode=table.refresh_mode,
+                )
+            self._account.dynamic_tables[name] = table
             is_copied = "COPY GRANTS" in made["options"].upper()
             keeps = "COPY GRANTS" if is_copied or is_altered else ""
             return f"CREATE OR REPLACE VIEW {made['name']} {keeps} AS {made['query']}"
@@ -230,6 +268,35 @@ class Rewriting:
             f"AND LAST_LOAD_TIME >= {since[1].strip()}{until}) AS COPY_HISTORY"
         )
         return text[: match.start()] + rows + text[outer + 1 :]
+
+    def _with_refresh_history(self, text: str, session: Session) -> str:
+        """The newest refreshes of the tables that the role may monitor, a week of them
+        (Snowflake: DYNAMIC_TABLE_REFRESH_HISTORY, in INFORMATION_SCHEMA).
+        """
+        call = re.compile(
+            rf"TABLE\s*\(\s*(?:(?P<database>{NAME})\.)?INFORMATION_SCHEMA\."
+            r"DYNAMIC_TABLE_REFRESH_HISTORY\s*\(",
+            re.IGNORECASE,
+        )
+        match = call.search(text)
+        if match is None:
+            return text
+        self._access.demand_warehouse(session)
+        end = closing(text, match.end() - 1)
+        outer = closing(text, text.index("(", match.start()))
+        given = text[match.end() : end]
+        named = re.search(r"\bNAME\s*=>\s*('(?:[^']|'')*')", given, re.IGNORECASE)
+        only = named and _in(session, text_of(named[1]))
+        is_of_errors = re.search(r"\bERROR_ONLY\s*=>\s*TRUE", given, re.IGNORECASE)
+        (monitors,) = RULES["SHOW DYNAMIC TABLES"].needs
+        rows = [
+            row
+            for name, row in self._dynamic.history()
+            if only in {None, name}
+            and (is_of_errors is None or row["STATE"] != "SUCCEEDED")
+            and self._access.has(session.role, monitors, Thing("TABLE", name))
+        ]
+        return f"{text[: match.start()]}{_selected(rows)}{text[outer + 1 :]}"
 
     def _history_columns(self, session: Session, table: str) -> str:
         """All of them; a pipe that the role may not monitor has no name."""
@@ -368,6 +435,24 @@ def _reads_of(text: str) -> tuple[tuple[str, str], ...]:
         for table in statement.find_all(exp.Table)
         if table.name and (table.db or table.name.upper() not in named)
     )
+
+
+def _selected(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of texts and times in place of a table."""
+    names = [name for name, _ in REFRESH_COLUMNS]
+    values = [
+        ", ".join(
+            f"{_literal(row[name])}::{kind} AS {name}" for name, kind in REFRESH_COLUMNS
+        )
+        for row in rows
+    ] or [", ".join(f"NULL::{kind} AS {name}" for name, kind in REFRESH_COLUMNS)]
+    united = " UNION ALL ".join(f"SELECT {one}" for one in values)
+    where = "" if rows else f" WHERE {names[0]} IS NOT NULL"
+    return f"(SELECT * FROM ({united}){where}) AS REFRESH_HISTORY"
+
+
+def _literal(value: object) -> str:
+    return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
 
 
 def _nothing_dropped(text: str, kind: str) -> str:

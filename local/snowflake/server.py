@@ -4,12 +4,13 @@ Started by `local.snowflake.process.EmbeddedSnowflake` as
 `python -m local.snowflake.server`; it prints its port as one line of JSON and ends when
 its standard input does, so that it never outlives its parent.
 
-fakesnow is entered at five places: `FakeSnowflakeCursor.execute` (statements of ours
+fakesnow is entered at six places: `FakeSnowflakeCursor.execute` (statements of ours
 are answered, the others rewritten), `fakesnow.server.parse_one` (which must not refuse
 what only we understand), `fakesnow.arrow.timestamp_to_sf_struct` (which cannot
 carry a NULL), `fakesnow.info_schema.insert_text_lengths_sql` (which does not quote the
-names of columns) and `fakesnow.transforms.indices_to_json_extract` (which translates
-only the last of `a['b']['c']`).
+names of columns), `fakesnow.transforms.indices_to_json_extract` (which translates
+only the last of `a['b']['c']`) and `fakesnow.macros.FS_FLATTEN` (which fails on what is
+no array, of which Snowflake makes no rows).
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Template
 from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
@@ -52,6 +56,7 @@ from local.snowflake.access_control import ADMINISTRATOR, Asked, Session
 from local.snowflake.account import Account
 from local.snowflake.answers import Answer
 from local.snowflake.aws_side import SnowflakeAws
+from local.snowflake.dynamic_tables import DynamicTables
 from local.snowflake.rewrite import Rewriting
 from local.snowflake.snapshot import SnowflakeSnapshot
 from local.snowflake.snowpipe import Snowpipe
@@ -64,6 +69,7 @@ _server = cast("Any", importlib.import_module("fakesnow.server"))
 _arrow = cast("Any", importlib.import_module("fakesnow.arrow"))
 _info_schema = cast("Any", importlib.import_module("fakesnow.info_schema"))
 _transforms = cast("Any", importlib.import_module("fakesnow.transforms"))
+_macros = cast("Any", importlib.import_module("fakesnow.macros"))
 
 Json: TypeAlias = dict[str, object]
 _UTC_OFFSET_MINUTES = 1440  # Snowflake writes an offset of 0 as 1440
@@ -96,11 +102,15 @@ class EmbeddedAccount:
         )
         self.usage.open()
         self.snowpipe.loaded = self.usage.pipes_loaded
+        self.dynamic = DynamicTables(
+            account=self.account, connection=_server.shared_fs.duck_conn.cursor()
+        )
+        self.usage.refreshes = self.dynamic.history
         self.statements = Statements(
-            account=self.account, aws=aws, snowpipe=self.snowpipe
+            account=self.account, aws=aws, snowpipe=self.snowpipe, dynamic=self.dynamic
         )
         self.rewriting = Rewriting(
-            account=self.account, aws=aws, snowpipe=self.snowpipe
+            account=self.account, aws=aws, snowpipe=self.snowpipe, dynamic=self.dynamic
         )
 
     def _translate(self, select: str, _: str) -> str:
@@ -176,6 +186,7 @@ class EmbeddedAccount:
         """What it answers, or what fakesnow is to run; all of it is remembered."""
         with self.lock:
             asked = self.account.access.asked = Asked()
+            self.dynamic.settle(now)
             try:
                 answer: Answer | str | None = self.statements.answer(
                     command, session, now
@@ -188,6 +199,23 @@ class EmbeddedAccount:
                 raise
             self.usage.record(command, session, asked, now)
         return answer
+
+    @contextmanager
+    def making(self, command: str, session: Session, now: datetime) -> Iterator[None]:
+        """While an object is made or dropped; a statement that fails leaves the dynamic
+        tables as they were.
+        """
+        known = self.account.dynamic_tables
+        before = dict(known)
+        try:
+            yield
+            with self.lock:
+                self.rewriting.has_run(command, session, now)
+        except BaseException:
+            with self.lock:
+                known.clear()
+                known.update(before)
+            raise
 
     def _aws_role(self, data: Json) -> str | None:
         if str(data.get("AUTHENTICATOR")) != "WORKLOAD_IDENTITY":
@@ -217,9 +245,12 @@ def hook(embedded: EmbeddedAccount) -> None:
         connection = cursor._conn  # noqa: SLF001 - fakesnow has no other way in
         session = embedded.sessions.get(connection, nobody)
         session.database, session.schema = connection.database, connection.schema
-        answer = embedded.understand(command, session, datetime.now(UTC))
-        if isinstance(answer, str):
-            return execute(cursor, answer, *args, **kwargs)
+        now = datetime.now(UTC)
+        makes = re.match(r"\s*(CREATE|DROP)\s", command, re.IGNORECASE)
+        with embedded.making(command, session, now) if makes else nullcontext():
+            answer = embedded.understand(command, session, now)
+            if isinstance(answer, str):
+                return as_snowflake_fails(execute, cursor, answer, *args, **kwargs)
         cursor._execute(_as_select(answer))  # noqa: SLF001 - fakesnow has no other way in
         return cursor
 
@@ -249,7 +280,30 @@ def hook(embedded: EmbeddedAccount) -> None:
         return str(insert(catalog, schema, table, lengths))
 
     _info_schema.insert_text_lengths_sql = inserted
+    _macros.FS_FLATTEN = Template(
+        _macros.FS_FLATTEN.template.replace(
+            "ELSE list_transform(",
+            "WHEN json_type(TO_JSON(input)) = 'ARRAY' THEN list_transform(",
+        )
+    )
     _translate_every_index()
+
+
+def as_snowflake_fails(
+    execute: Callable[..., FakeSnowflakeCursor],
+    *args: Any,  # noqa: ANN401 - passed on to fakesnow as they come
+    **kwargs: Any,  # noqa: ANN401 - passed on to fakesnow as they come
+) -> FakeSnowflakeCursor:
+    """Run a statement. What DuckDB finds wrong with it and fakesnow has no words for is
+    an error of the statement all the same: else the server is what failed, and a client
+    tries again and again.
+    """
+    try:
+        return execute(*args, **kwargs)
+    except duckdb.Error as error:
+        raise ProgrammingError(
+            msg=str(error), errno=100_038, sqlstate="22000"
+        ) from error
 
 
 def _translate_every_index() -> None:

@@ -31,6 +31,7 @@ from local.snowflake.answers import (
     done,
 )
 from local.snowflake.aws_side import PermissionMissing, SnowflakeAws
+from local.snowflake.dynamic_tables import DynamicTables
 from local.snowflake.role_statements import RoleStatements
 from local.snowflake.snowpipe import Snowpipe
 from local.snowflake.text import NAME, complete, options, parse_copy, texts
@@ -43,9 +44,15 @@ class Statements:
     """Understands a statement, or leaves it to fakesnow."""
 
     def __init__(
-        self, *, account: Account, aws: SnowflakeAws, snowpipe: Snowpipe
+        self,
+        *,
+        account: Account,
+        aws: SnowflakeAws,
+        snowpipe: Snowpipe,
+        dynamic: DynamicTables,
     ) -> None:
         self._account = account
+        self._dynamic = dynamic
         self._access = account.access
         self._aws = aws
         self._pipes = snowpipe
@@ -70,8 +77,14 @@ class Statements:
             rf"ALTER\s+PIPE\s+{IF}{NAMED}\s+REFRESH\s*{REST}": self._refresh_pipe,
             rf"DROP\s+PIPE\s+{IF}{NAMED}": self._drop_pipe,
             rf"DROP\s+(?:STORAGE\s+)?INTEGRATION\s+{IF}{NAMED}": self._drop_integration,
-            r"SHOW\s+DYNAMIC\s+TABLES\s+IN\s+SCHEMA\s+"
-            rf"(?P<name>{NAME})": self._show_dynamic_tables,
+            r"SHOW\s+DYNAMIC\s+TABLES(?:\s+LIKE\s+'(?P<like>(?:[^']|'')*)')?"
+            rf"(?:\s+IN\s+(?P<kind>SCHEMA|DATABASE|ACCOUNT)\s*(?P<name>{NAME})?)?": (
+                self._show_dynamic_tables
+            ),
+            rf"ALTER\s+DYNAMIC\s+TABLE\s+{IF}{NAMED}\s+"
+            r"(?P<act>SUSPEND|RESUME|REFRESH|SET\s+TARGET_LAG\s*=\s*(?P<lag>\S.*?))": (
+                self._alter_dynamic_table
+            ),
             r"SHOW\s+PIPES(?:\s+IN\s+(?P<kind>SCHEMA|DATABASE|ACCOUNT)"
             rf"\s*(?P<name>{NAME})?)?": self._show_pipes,
             rf"DESC(?:RIBE)?\s+PIPE\s+{NAMED}": self._describe_pipe,
@@ -336,18 +349,49 @@ class Statements:
             return False
         return True
 
+    def _alter_dynamic_table(
+        self, match: re.Match[str], session: Session, now: datetime
+    ) -> Answer:
+        name = complete(match["name"], session.database, session.schema)
+        table = self._account.dynamic_tables.get(name)
+        if table is None:
+            if match["lenient"]:
+                return done()
+            raise missing("Dynamic table", name)
+        # OPERATE would do as well; nobody is granted that here
+        self._access.demand(session, "DROP TABLE", {"TABLE": name})
+        match match["act"].split()[0].upper():
+            case "SUSPEND":
+                self._dynamic.suspend(name, now, reason="USER_SUSPENDED")
+            case "RESUME":
+                self._dynamic.resume(name, now)
+            case "REFRESH":
+                self._access.demand_warehouse(session)
+                action = self._dynamic.refresh(name, now).action
+                return Answer(columns=("statistics",), rows=((action,),))
+            case _:
+                lag = options(f"TARGET_LAG = {match['lag']}")["TARGET_LAG"]
+                changed = replace(table, target_lag=lag)
+                self._account.dynamic_tables[name] = changed
+        return done()
+
     def _show_dynamic_tables(
         self, match: re.Match[str], session: Session, _now: datetime
     ) -> Answer:
-        schema = complete(match["name"], None, None)
+        within = complete(match["name"], None, None) + "." if match["name"] else ""
+        like = re.compile(
+            re.escape(match["like"] or "%").replace("%", ".*").replace("_", "."),
+            re.IGNORECASE,
+        )
         role, any_of = session.role, Need("TABLE")
         (monitors,) = RULES["SHOW DYNAMIC TABLES"].needs
         return _dynamic_table_rows(
             one
             if self._access.has(role, monitors, Thing("TABLE", one.name))
-            else replace(one, text="", warehouse="")
+            else replace(one, text="", warehouse="", suspended_at=None, data_at=None)
             for one in self._account.dynamic_tables.values()
-            if one.name.startswith(f"{schema}.")
+            if one.name.startswith(within)
+            and like.fullmatch(one.name.split(".", 2)[2])
             and self._access.has(role, any_of, Thing("TABLE", one.name))
         )
 
@@ -385,9 +429,12 @@ def _dynamic_table_rows(tables: Iterable[DynamicTable]) -> Answer:
         rows.append(
             (
                 one.created_at.isoformat(), name, "", database, schema, "", None, None,
-                one.owner, one.target_lag, "INCREMENTAL", None, one.warehouse,
-                one.comment, one.text, "OFF", "ACTIVE", None, "false", "false", "false",
-                None, "ROLE",
+                one.owner, one.target_lag, one.refresh_mode, None, one.warehouse,
+                one.comment, one.text, "OFF",
+                "ACTIVE" if one.suspended_at is None else "SUSPENDED",
+                one.suspended_at and one.suspended_at.isoformat(),
+                "false", "false", "false",
+                one.data_at and one.data_at.isoformat(), "ROLE",
             )
         )  # fmt: skip
     return Answer(columns=columns, rows=rows)

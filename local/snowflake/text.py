@@ -1,6 +1,6 @@
 """Reading Snowflake's SQL as text, where fakesnow's parser has no words for it.
 
-Everything here leaves what stands in quotes alone.
+Everything here leaves what stands in quotes and comments alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from local.snowflake.account import not_understood
 NAME = (
     r'(?:[A-Za-z_][\w$]*|"(?:[^"]|"")+")(?:\.(?:[A-Za-z_][\w$]*|"(?:[^"]|"")+")){0,2}'
 )
-_QUOTED = r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*\""""
+_QUOTED = r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*\"|--[^\n]*|(?s:/\*.*?\*/)"""
+"""Literals, quoted names, and comments, in which an apostrophe is one."""
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 _OPTION = re.compile(
     r"""(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'(?:[^'\\]|''|\\.)*'|\([^()]*\)|[^\s,()]+)""",
@@ -127,7 +128,7 @@ def closing(text: str, opening: int) -> int:
     depth, at = 0, opening
     quoted = re.compile(_QUOTED)
     while at < len(text):
-        if text[at] in "'\"" and (match := quoted.match(text, at)):
+        if text[at] in "'\"-/" and (match := quoted.match(text, at)):
             at = match.end()
             continue
         depth += {"(": 1, ")": -1}.get(text[at], 0)

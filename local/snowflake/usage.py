@@ -208,6 +208,9 @@ class UsageHistory:
 
     # what the views show --------------------------------------------------------
 
+    refreshes: Callable[[], Iterable[tuple[str, Row]]] = field(default=lambda: ())
+    """Those of dynamic tables, each with its table."""
+
     def shown(self, text: str, now: datetime) -> None:
         """Bring the views that a statement names up to date."""
         for name in {found.upper() for found in _NAMED.findall(text)}:
@@ -229,7 +232,7 @@ class UsageHistory:
             "WAREHOUSE_METERING_HISTORY": self._metering,
             "QUERY_ATTRIBUTION_HISTORY": self._attribution,
             "PIPE_USAGE_HISTORY": self._pipe_usage,
-            "DYNAMIC_TABLE_REFRESH_HISTORY": self._none,
+            "DYNAMIC_TABLE_REFRESH_HISTORY": self._refreshes,
             "GRANTS_TO_ROLES": self._role_grants,
             "GRANTS_TO_USERS": self._user_grants,
             "ROLES": self._role_rows,
@@ -317,9 +320,11 @@ class UsageHistory:
                     "BYTES_BILLED": sum(sizes),
                 }
 
-    def _none(self, _until: datetime) -> Iterator[Row]:
-        """A dynamic table is a view here, and is never refreshed."""
-        return iter(())
+    def _refreshes(self, until: datetime) -> Iterator[Row]:
+        for _, row in self.refreshes():
+            at = row["REFRESH_END_TIME"]
+            if isinstance(at, datetime) and at <= until:
+                yield row
 
     def _role_grants(self, until: datetime) -> Iterator[Row]:
         for grant, spans in self._grants.items():

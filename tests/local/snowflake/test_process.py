@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.core.errors import WarehouseError
 from local.aws.cloud import Cloud
 from local.snowflake.process import EmbeddedSnowflake
 from tests.local.snowflake.world import World
@@ -78,3 +79,20 @@ def test_what_lies_deep_in_a_variant_is_reached_by_its_path(world: World) -> Non
         ]
     )
     assert [tuple(map(str, row)) for row in rows] == [("y", "x", "1")]
+
+
+def test_what_duckdb_finds_wrong_is_an_error_of_the_statement(world: World) -> None:
+    """A server that fails is asked again and again, and then seems out of reach."""
+    began = time.monotonic()
+    with pytest.raises(WarehouseError, match="More than one row"):
+        world.admin.query("SELECT (SELECT 1 UNION ALL SELECT 2)")
+    assert time.monotonic() - began < GONE_AFTER_S
+
+
+def test_of_what_is_no_array_flatten_makes_no_rows(world: World) -> None:
+    flat = "LATERAL FLATTEN(input => PARSE_JSON(T.P)) F"
+    rows = world.admin.query(
+        f"SELECT T.P, F.INDEX FROM (SELECT COLUMN1 AS P FROM VALUES ('1'), ('[7, 8]')) "
+        f"AS T, {flat} ORDER BY 2"
+    )
+    assert rows == [("[7, 8]", 0), ("[7, 8]", 1)]
