@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
@@ -18,6 +18,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from lambdas.core.dataset import SqlModel
 from lambdas.core.models.graph import REF
 from lambdas.core.sql import names
+from project.column_lineage import column_origins
 
 Known = Mapping[str, tuple[str, ...] | None]
 """Columns of each relation in their order, by the name that `ref` takes; None: not
@@ -35,11 +36,14 @@ class SqlFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledModel:
-    """What a SELECT gives: its columns, None if they are not known; and its faults."""
+    """What a SELECT gives: its columns, None if they are not known; its faults; and
+    from which columns each of its own is computed, `relation.COLUMN`.
+    """
 
     columns: tuple[str, ...] | None
     faults: tuple[SqlFault, ...]
     expression: exp.Expr | None = None
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def compiled(model: SqlModel, known: Known) -> CompiledModel:
@@ -57,10 +61,14 @@ def compiled(model: SqlModel, known: Known) -> CompiledModel:
         scopes = traverse_scope(found[0])
         faults = [fault for scope in scopes for fault in _faults(scope, known)]
         columns = _output(scopes[-1], known) if scopes else None
+        origins = column_origins(scopes[-1], known) if scopes else ()
     except SqlglotError as error:
         return _failed(1, f"cannot be understood ({error})")
     return CompiledModel(
-        columns=columns, faults=tuple(sorted(set(faults))), expression=found[0]
+        columns=columns,
+        faults=tuple(sorted(set(faults))),
+        expression=found[0],
+        origins={name: tuple(sorted(of)) for name, of in origins if name and of},
     )
 
 
@@ -182,7 +190,8 @@ def _columns_of(source: exp.Expr | Scope, known: Known) -> tuple[str, ...] | Non
     if isinstance(source, Scope):
         return None if source.is_udtf else _output(source, known)
     if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-        return known.get(source.name)
+        # PIVOT and UNPIVOT make columns of values
+        return None if source.args.get("pivots") else known.get(source.name)
     return None
 
 
@@ -263,8 +272,18 @@ _NOT_INCREMENTAL: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Cube, "CUBE"),
     (exp.GroupingSets, "GROUPING SETS"),
     (exp.PercentileCont, "PERCENTILE_CONT"),
+    (exp.PercentileDisc, "PERCENTILE_DISC"),
     (exp.Median, "MEDIAN"),
+    (exp.Connect, "CONNECT BY"),
     (exp.CurrentUser, "CURRENT_USER"),
+    (exp.CurrentRole, "CURRENT_ROLE"),
+    (exp.CurrentWarehouse, "CURRENT_WAREHOUSE"),
+    (exp.Seq1, "SEQ1"),
+    (exp.Seq2, "SEQ2"),
+    (exp.Seq4, "SEQ4"),
+    (exp.Seq8, "SEQ8"),
+    (exp.Rand, "RANDOM"),
+    (exp.Uuid, "UUID_STRING"),
 )
 _NEVER: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.AnyValue, "ANY_VALUE"),
@@ -302,12 +321,59 @@ def _incremental_faults(mode: str, expression: exp.Expr) -> Iterator[SqlFault]:
     for kind, word in _NOT_INCREMENTAL:
         for node in expression.find_all(kind):
             yield _refused(node, f"{word} cannot be refreshed {mode}", accepted)
+    for node, word in _odd_relations(expression):
+        yield _refused(node, f"{word} cannot be refreshed {mode}", accepted)
     for node in expression.find_all(exp.Subquery, exp.Exists, exp.In):
         if _is_outside_from(node):
             what = "a subquery outside FROM"
             yield _refused(
                 node, f"{what} cannot be refreshed {mode}", f"a join, or {accepted}"
             )
+
+
+def _odd_relations(expression: exp.Expr) -> Iterator[tuple[exp.Expr, str]]:
+    """What stands after WITH and FROM, and is no plain relation or join of equals."""
+    for with_ in expression.find_all(exp.With):
+        if with_.args.get("recursive"):
+            yield with_, "a recursive WITH"
+    for pivot in expression.find_all(exp.Pivot):
+        if pivot.args.get("unpivot"):
+            yield pivot, "UNPIVOT"
+    for lateral in expression.find_all(exp.Lateral):
+        if not isinstance(lateral.this, exp.Explode):
+            yield lateral, "LATERAL, but with FLATTEN,"
+    yield from _odd_columns(expression)
+
+
+def _odd_columns(expression: exp.Expr) -> Iterator[tuple[exp.Expr, str]]:
+    """What a join or FLATTEN makes of columns."""
+    flattened = {one.alias_or_name.upper() for one in expression.find_all(exp.Lateral)}
+    for column in expression.find_all(exp.Column):
+        if column.name.upper() == "SEQ" and column.table.upper() in flattened:
+            yield column, "SEQ of FLATTEN"
+    for join in expression.find_all(exp.Join):
+        on = join.args.get("on")
+        if join.side and on is not None and not _is_of_equals(on):
+            yield on, "an outer join on anything but equal columns"
+
+
+def _is_of_equals(on: exp.Expr) -> bool:
+    """That at least one condition of a join says that columns are equal, and that those
+    of both sides are: others may narrow it.
+    """
+    return (
+        all(
+            isinstance(one, exp.EQ | exp.NullSafeEQ) or not _names_both(one)
+            for one in on.flatten()
+        )
+        if isinstance(on, exp.And)
+        else isinstance(on, exp.EQ | exp.NullSafeEQ)
+    )
+
+
+def _names_both(condition: exp.Expr) -> bool:
+    tables = {one.table for one in condition.find_all(exp.Column)}
+    return len(tables) > 1
 
 
 def _is_outside_from(node: exp.Expr) -> bool:

@@ -259,7 +259,9 @@ def _compile(
             for fault in dynamic_faults(model, found.expression):
                 file.tell_line(fault.line, fault.sentence)
         columns[model.name] = None if found.faults else found.columns
-        file.model = model.model_copy(update={"output": found.columns or ()})
+        file.model = model.model_copy(
+            update={"output": found.columns or (), "origins": dict(found.origins)}
+        )
         for finding in (
             *_column_findings(model, found.columns),
             *check_sql_findings(model.quality, found.columns),

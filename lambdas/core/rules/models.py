@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import timedelta
 
 from lambdas.core.dataset import Dataset, Materialized, RefreshMode, SqlModel
@@ -101,22 +101,44 @@ def graph_findings(
         for name, one in datasets.items()
         if one.table.materialized == "dynamic_table"
     }
-    used = {one for model in models.values() for one in refs_of(model)}
-    for name, model in models.items():
-        if model.materialized != "dynamic_table":
-            continue
+    on = {
+        name: _nearest(name, models, dynamic)
+        for name, model in models.items()
+        if model.materialized == "dynamic_table"
+    }
+    # a view that reads it does not have it refreshed
+    used = {one for inputs in on.values() for one in inputs}
+    for name, inputs in on.items():
+        model = models[name]
         if model.target_lag == "downstream" and name not in used:
             yield (
                 name,
                 Finding(
                     key=("target_lag",),
-                    sentence="nothing is made from it, so that it would never be "
-                    "refreshed; accepted: a lag, such as `1 hour`",
+                    sentence="no dynamic table is made from it, so that it would "
+                    "never be refreshed; accepted: a lag, such as `1 hour`",
                 ),
             )
-        for one in refs_of(model):
+        for one in inputs:
+            yield from _on_another(name, model, one, *dynamic[one])
+
+
+def _nearest(
+    name: str, models: Mapping[str, SqlModel], dynamic: Container[str]
+) -> list[str]:
+    """The dynamic tables that a model is made from, by way of views too."""
+    found: dict[str, None] = {}
+    seen = {name}
+    left = [name]
+    while left:
+        model = models.get(left.pop())
+        for one in () if model is None else refs_of(model):
             if one in dynamic:
-                yield from _on_another(name, model, one, *dynamic[one])
+                found[one] = None
+            elif one not in seen:
+                seen.add(one)
+                left.append(one)
+    return list(found)
 
 
 def _on_another(

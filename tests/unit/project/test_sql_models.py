@@ -15,7 +15,8 @@ description: flights
 owner: {team: data}
 source: {client: {base_url: "https://api.example.com"}, endpoint: {path: flights}}
 schedule: {rate: 1 hour}
-columns: {id: integer, carrier: string, origin: string, time_hour: timestamp}
+columns: {id: integer, carrier: string, origin: string, time_hour: timestamp,
+  crew: variant}
 """
 AIRLINES = FLIGHTS.replace("flights", "airlines").partition("columns")[0]
 
@@ -154,6 +155,27 @@ DYNAMIC = '-- {"materialized": "dynamic_table", "target_lag": "1 hour"}'
         "select current_timestamp() as at from {{ ref('flights') }}",
         "select median(id) as id from {{ ref('flights') }}",
         "select id from {{ ref('flights') }} except select 1",
+        (
+            "with recursive r as (select 1 as n union all select n + 1 from r) "
+            "select n from r"
+        ),
+        "select id from {{ ref('flights') }} connect by prior id = origin",
+        "select id, k from {{ ref('flights') }} unpivot (v for k in (carrier, origin))",
+        (
+            "select f.id from {{ ref('flights') }} f "
+            "left join {{ ref('flights') }} g on f.id > g.id"
+        ),
+        "select current_role() as who from {{ ref('flights') }}",
+        "select seq4() as n from {{ ref('flights') }}",
+        "select uuid_string() as n from {{ ref('flights') }}",
+        (
+            "select f.id from {{ ref('flights') }} f, "
+            "lateral (select id from {{ ref('flights') }} g where g.id = f.id) h"
+        ),
+        (
+            "select c.seq as n from {{ ref('flights') }} f, "
+            "lateral flatten(input => f.crew) c"
+        ),
     ],
 )
 def test_what_snowflake_would_compute_anew_each_time_is_named(
@@ -174,13 +196,18 @@ def test_dynamic_tables_on_each_other_fit(folder: Folder) -> None:
     folder.model("fast", "select id from {{ ref('slow') }}", quick)
     folder.model("unread", one_hour, DYNAMIC.replace("1 hour", "downstream"))
     folder.model("whole", one_hour, DYNAMIC.replace("}", ', "refresh_mode": "full"}'))
-    folder.model("on_whole", "select id from {{ ref('whole') }}", DYNAMIC)
+    folder.model("view_of_whole", "select id from {{ ref('whole') }}")
+    folder.model("on_whole", "select id from {{ ref('view_of_whole') }}", DYNAMIC)
+    folder.model("view_of_unread", "select id from {{ ref('unread') }}")
 
     found = "\n".join(folder.faults())
     assert "fast.sql:1: target_lag: is shorter than that of slow" in found
-    assert "unread.sql:1: target_lag: nothing is made from it" in found
+    assert "unread.sql:1: target_lag: no dynamic table is made from it" in found
     assert "on_whole.sql:1: refresh_mode: whole, which it is made from" in found
     assert len(folder.faults()) == 3
+
+    folder.model("reads_it", "select id from {{ ref('view_of_unread') }}", DYNAMIC)
+    assert len(folder.faults()) == 2
 
 
 def test_of_two_hundred_one_circle_one_column_and_one_name_are_told(
