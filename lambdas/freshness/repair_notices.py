@@ -6,13 +6,14 @@ It works without knowing whom to tell; this knows whom, and nothing of repairing
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from lambdas.core.errors import StateConflict
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.context import loading_context
 from lambdas.core.incidents.incident import Recipient, advance
+from lambdas.core.incidents.models import DYNAMIC_TABLE_STOPPED
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.ports import CheckState, IncidentState, ReportedRepairs
 from lambdas.core.incidents.verdicts.repairs import (
@@ -20,7 +21,7 @@ from lambdas.core.incidents.verdicts.repairs import (
     loading_verdict,
     repair_notices,
 )
-from lambdas.core.loading.repair import Repair
+from lambdas.core.loading.repair import Problem, Repair
 from lambdas.core.names import LOADING
 
 LOG = logging.getLogger("catflap.freshness.repair_notices")
@@ -30,9 +31,16 @@ class RepairNotices:
     """Makes notices of repairs, and one incident of what stands."""
 
     def __init__(
-        self, *, state: IncidentState, told: ReportedRepairs, routes: Routes
+        self,
+        *,
+        state: IncidentState,
+        told: ReportedRepairs,
+        routes: Routes,
+        dynamic_tables: Callable[[datetime], Sequence[Problem] | None],
     ) -> None:
+        """`dynamic_tables` says which of them stopped; None if that was not seen."""
         self._state = state
+        self._dynamic_tables = dynamic_tables
         self._told = told
         self._routes = routes
 
@@ -54,6 +62,10 @@ class RepairNotices:
         said = "" if before is None else "\n".join(before.evidence)
         # What concerns one dataset is told with its own incident.
         told_of = [one for one in check_state.problems if one.dataset is None]
+        stopped = self._dynamic_tables(now)
+        if stopped is None and DYNAMIC_TABLE_STOPPED in said:
+            return ()  # it stands as it did
+        told_of += stopped or ()
         transition = advance(
             before,
             loading_verdict(told_of),

@@ -16,6 +16,7 @@ from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.signals.landed_witness import LandedWitness
+from lambdas.adapters.snowflake.dynamic_tables import ShownDynamicTables
 from lambdas.adapters.snowflake.grants import ShownGrants
 from lambdas.adapters.snowflake.pipes import Pipes
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
@@ -45,6 +46,7 @@ from lambdas.core.slack.mentions import handles_of
 from lambdas.core.sql.account_usage import LOOK
 from lambdas.freshness.access_watch import AccessWatch
 from lambdas.freshness.check import FreshnessCheck
+from lambdas.freshness.dynamic_tables import StoppedTables
 from lambdas.freshness.mention_watch import MentionWatch
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
@@ -173,7 +175,15 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         clock=clock,
     )
     checks = CheckTable(dynamodb=client("dynamodb"), table=known.state_table)
-    loads = RepairNotices(state=state, told=state, routes=reached)
+    shown = ShownDynamicTables(warehouse=_shows(), database=known.snowflake_database)
+    loads = RepairNotices(
+        state=state,
+        told=state,
+        routes=reached,
+        dynamic_tables=StoppedTables(
+            catalogue=datasets, database=known.snowflake_database, shown=shown.now
+        ),
+    )
     return FreshnessCheck(
         catalogue=datasets,
         state=state,

@@ -335,7 +335,12 @@ class _Outage:
                 state=self.state, routes=ROUTES, limits=LIMITS, deployment=deployment
             ),
             sweep=lambda: None,
-            loads=RepairNotices(state=self.state, told=self.state, routes=ROUTES),
+            loads=RepairNotices(
+                state=self.state,
+                told=self.state,
+                routes=ROUTES,
+                dynamic_tables=lambda _: (),
+            ),
             quality=quality_checks(
                 self.catalogue,
                 warehouse=self.warehouse,

@@ -285,7 +285,12 @@ class Month:
                 state=self.state, routes=ROUTES, limits=LIMITS, deployment=DEPLOYMENT
             ),
             sweep=lambda: None,
-            loads=RepairNotices(state=self.state, told=self.state, routes=ROUTES),
+            loads=RepairNotices(
+                state=self.state,
+                told=self.state,
+                routes=ROUTES,
+                dynamic_tables=lambda _: (),
+            ),
             quality=quality_checks(
                 catalogue, warehouse=FakeWarehouse({}), state=self.state, routes=ROUTES
             ),

@@ -13,11 +13,14 @@ from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.text.duration import lasting
 
 INPUT_TOO_OLD = "input_too_old"
+DYNAMIC_TABLE_STOPPED = "dynamic_table_stopped"
 WORDS: Mapping[str, str] = {
+    DYNAMIC_TABLE_STOPPED: "A table that is computed from others is not updated any "
+    "more.",
     INPUT_TOO_OLD: "A table that it is made from is updated less often than this one "
     "is promised to be.",
 }
-"""The cause of such an incident, for people who use the data."""
+"""Causes of a model's own, for people who use the data."""
 
 
 def model_verdict(

@@ -123,6 +123,12 @@ def relation_grant(kind: str, relation: str, database: str) -> str:
     )
 
 
+def dynamic_table_grant(relation: str, *, reader: str) -> str:
+    """On a DYNAMIC TABLE, so that the monitor sees whether it is refreshed."""
+    monitors = fewest(["SHOW DYNAMIC TABLES"], "TABLE")
+    return _grant(monitors, f"DYNAMIC TABLE {relation}", reader)
+
+
 def freshness_view_grant(view: str, *, reader: str) -> str:
     """On a view of the monitor's own."""
     return _grant(fewest(READER_STATEMENTS, "TABLE"), f"VIEW {view}", reader)

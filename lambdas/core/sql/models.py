@@ -41,6 +41,20 @@ def create_model(model: SqlModel, database: str, warehouse: str, select: str) ->
     )
 
 
+def last_refresh_error(database: str, name: str) -> str:
+    """(STATE_MESSAGE) of the newest refresh of a dynamic table that failed. It needs a
+    warehouse.
+    """
+    home = names.identifier(database)
+    relation = names.analytics_view(database, name)
+    plain = ".".join(names.plain(part) for part in relation.split("."))
+    return (
+        f"SELECT STATE_MESSAGE FROM TABLE({home}.INFORMATION_SCHEMA."
+        f"DYNAMIC_TABLE_REFRESH_HISTORY(NAME => {names.literal(plain)}, "
+        "ERROR_ONLY => TRUE)) ORDER BY REFRESH_START_TIME DESC LIMIT 1"
+    )
+
+
 def _described(model: SqlModel) -> str:
     """The columns with what they are, of a view whose columns are known."""
     if not model.columns or not model.output:

@@ -48,6 +48,7 @@ class House:
     def __init__(self) -> None:
         self.state = MemoryIncidents()
         self.now = NOW
+        self.stopped: Sequence[Problem] | None = ()
 
     def tell(self, after: timedelta = HOUR, *, seen: CheckState | None = None) -> int:
         self.now += after
@@ -55,6 +56,7 @@ class House:
             state=self.state,
             told=self.state,
             routes={Recipient.ENGINEERS: ("sns", "slack")},
+            dynamic_tables=lambda _: self.stopped,
         )
         return len(check_state.tell(seen or self.state.check_state(), self.now))
 
@@ -138,3 +140,28 @@ def test_what_concerns_all_leads_and_no_dataset_is_said_to_be_late() -> None:
     assert verdict.also == ("pipe_stopped",)
     assert "rename the topic" in verdict.next_step
     assert "catflap replay cats" in verdict.next_step
+
+
+def test_a_dynamic_table_that_stopped_is_told_once_and_wakes_nobody(
+    house: House,
+) -> None:
+    house.stopped = [
+        Problem(
+            code="dynamic_table_stopped",
+            dataset="delays",
+            sentence="the dynamic table is suspended; worst_routes with it",
+            next_step="ask Snowflake why",
+            since=NOW,
+        )
+    ]
+    assert house.tell() == 2
+    assert house.tell() == 0
+    told = house.told()
+    assert {one.page for one in told} == {False}
+    assert "delays: the dynamic table is suspended" in told[0].message.headline
+    assert "docs/models.md" in str(told[0].message)
+
+    house.stopped = None
+    assert house.tell() == 0, "what cannot be seen is not over"
+    house.stopped = ()
+    assert house.tell() == 2

@@ -10,6 +10,7 @@ from lambdas.core.diagnosis.causes.rule import Audience, Stage
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Message, block
+from lambdas.core.incidents.models import DYNAMIC_TABLE_STOPPED
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import (
     RELATION_NOT_MADE,
@@ -21,7 +22,14 @@ from lambdas.core.names import LOADING
 from lambdas.core.text.count import counted
 
 NOT_NOTIFIED = "not_notified"
-_ORDER = (NOT_NOTIFIED, "pipe_stopped", "load_failed", "load_partial", "load_unseen")
+_ORDER = (
+    NOT_NOTIFIED,
+    "pipe_stopped",
+    "load_failed",
+    "load_partial",
+    "load_unseen",
+    DYNAMIC_TABLE_STOPPED,
+)
 _STEPS = 3
 """Next steps that are spelled out; whoever has done those hears of the others."""
 
@@ -29,7 +37,8 @@ _STEPS = 3
 def loading_verdict(problems: Sequence[Problem]) -> Verdict:
     """One verdict on all that keeps landed rows from being loaded.
 
-    Each needs a person, so it pages; nothing of it says that a dataset is late.
+    Each needs a person, so it pages, but for a dynamic table alone: the rows are there,
+    and its own promise says whom to wake. Nothing of it says that a dataset is late.
     """
     ranked = sorted(problems, key=lambda one: (_ORDER.index(one.code), one.name))
     codes = tuple(dict.fromkeys(one.code for one in ranked))
@@ -44,7 +53,7 @@ def loading_verdict(problems: Sequence[Problem]) -> Verdict:
         state=State.PASS,
         cause=None if first is None else first.code,
         stage=None if first is None else Stage.LOAD,
-        page=first is not None,
+        page=any(one.code != DYNAMIC_TABLE_STOPPED for one in ranked),
         tell=frozenset() if first is None else frozenset({Audience.ENGINEERS}),
         headline=f"loading: {said}",
         evidence=tuple(f"{one.name}: {one.sentence}" for one in ranked),
