@@ -169,12 +169,15 @@ class Provisioner:
         with closing(self._open()) as warehouse:
             self._await_access(warehouse)
             known = self._make_home(warehouse)
+            # a database that is made anew has nothing of what is remembered
+            is_there = self._hears(names.runs_pipe(self._database), known)
+            made = before.digests if is_there else frozenset[str]()
             began_s = self._clock.monotonic()
-            ends = list(self._make_datasets(warehouse, datasets, known, before.digests))
-            self._log_speed(ends, before.digests, began_s)
+            ends = list(self._make_datasets(warehouse, datasets, known, made))
+            self._log_speed(ends, made, began_s)
             digests = frozenset(end.digest for end in ends if end.digest is not None)
             is_whole = len(ends) == len(datasets)
-            kept = digests if is_whole else digests | before.digests
+            kept = digests if is_whole else digests | made
             self._record.save(replace(before, digests=kept))
             if not is_whole:
                 raise OutOfTime(
@@ -182,10 +185,10 @@ class Provisioner:
                     "one invocation; the next one makes the others"
                 )
             # one that failed has no table, and would take its whole view with it
-            made = [end.dataset for end in ends if end.error is None]
-            self._make_freshness(warehouse, sorted(made))
+            there = sorted(end.dataset for end in ends if end.error is None)
+            kept |= self._make_freshness(warehouse, there, made)
             models = self._make_models(
-                warehouse, in_order(catalogue.models), catalogue, known, before.digests
+                warehouse, in_order(catalogue.models), catalogue, known, made
             )
             digests = kept.union(end.digest for end in models if end.digest)
             self._record.save(replace(before, digests=digests))
@@ -421,7 +424,8 @@ class Provisioner:
                 warehouse.query(views.drop_dynamic_table(database, name))
             warehouse.query(views.create_view(database, dataset, seen))
         relation = names.analytics_view(database, name)
-        warehouse.query(access.relation_grant(kind, relation, database))
+        for grant in self._relation_grants(kind, relation):
+            warehouse.query(grant)
 
     def _make_models(
         self,
@@ -463,8 +467,16 @@ class Provisioner:
         kind = "VIEW" if is_view else "DYNAMIC TABLE"
         return [
             create_model(model, database, runs_on, select),
-            access.relation_grant(kind, relation, database),
+            *self._relation_grants(kind, relation),
         ]
+
+    def _relation_grants(self, kind: str, relation: str) -> list[str]:
+        """For those who read it, and of a dynamic table for the monitor."""
+        grants = [access.relation_grant(kind, relation, self._database)]
+        if kind == "DYNAMIC TABLE":
+            reader = self._settings.reader_role
+            grants.append(access.dynamic_table_grant(relation, reader=reader))
+        return grants
 
     def _other_kind(self, model: SqlModel, known: ExistingObjects) -> list[str]:
         """What stands in its place and is of the other kind goes first."""
@@ -514,13 +526,26 @@ class Provisioner:
         """
         return known.pipes.get(_shown(pipe)) in ("", self._landing.topic_arn)
 
-    def _make_freshness(self, warehouse: Warehouse, datasets: Sequence[str]) -> None:
+    def _make_freshness(
+        self,
+        warehouse: Warehouse,
+        datasets: Sequence[str],
+        made: frozenset[str],
+    ) -> frozenset[str]:
+        """The views that a check reads; one whose tables are the same is left alone."""
         role = self._settings.reader_role
+        digests = set()
         for view, members in watching.freshness_views(self._database, datasets).items():
-            warehouse.query(
-                watching.create_freshness_view(self._database, view, members)
+            statements = (
+                watching.create_freshness_view(self._database, view, members),
+                access.freshness_view_grant(view, reader=role),
             )
-            warehouse.query(access.freshness_view_grant(view, reader=role))
+            digest = _digest(statements)
+            digests.add(digest)
+            if digest not in made:
+                for statement in statements:
+                    warehouse.query(statement)
+        return frozenset(digests)
 
 
 def _raise_failures(ends: Sequence[End]) -> None:

@@ -518,8 +518,8 @@ def test_only_a_changed_datasets_statements_are_sent_again() -> None:
     warehouse, record = FakeWarehouse(), KeptRecord()
     cats, dogs = flights("cats"), flights("dogs")
     provisioner(warehouse, record=record).make_objects(declared(cats, dogs))
-    warehouse.pipes = [f"{name}_G{generation(flights(name))}".upper()
-                       for name in ("cats", "dogs")]  # fmt: skip
+    warehouse.pipes = ["_RUNS", *(f"{name}_G{generation(flights(name))}".upper()
+                                  for name in ("cats", "dogs"))]  # fmt: skip
     warehouse.statements.clear()
 
     changed = flights("dogs", columns={"id": "integer"})
@@ -568,7 +568,8 @@ def test_a_deploy_that_takes_longer_than_one_invocation_goes_on() -> None:
     tables = [text for text in warehouse.told("CREATE TABLE") if "CATS_" in text]
     assert invocations > 2
     assert len(tables) == 20
-    assert len(record.made.digests) == 20
+    # those of the datasets, and of the view that a check reads
+    assert len(record.made.digests) == 21
 
 
 def test_an_sql_error_while_iam_spreads_is_waited_out() -> None:
@@ -641,10 +642,31 @@ def test_models_are_made_after_what_they_are_made_from_and_once() -> None:
     (first,) = (text for text in made if ".B_FIRST " in text)
     assert re.search(r"AS select \* from \w+\.ANALYTICS\.FLIGHTS$", first)
 
+    warehouse.pipes = ["_RUNS"]
     own.make_objects(a_project(**CHAIN))
     assert len(models_made(warehouse)) == 3
     own.make_objects(a_project(**CHAIN | {"c_other": "select 3 as n"}))
     assert models_made(warehouse)[3:] == ["C_OTHER"]
+
+
+def test_a_database_that_is_made_anew_gets_its_models_again() -> None:
+    warehouse, record = FakeWarehouse(), KeptRecord()
+    own = provisioner(warehouse, record=record)
+    own.make_objects(a_project(**CHAIN))
+    own.make_objects(a_project(**CHAIN))
+    assert models_made(warehouse) == 2 * ["B_FIRST", "C_OTHER", "A_LAST"]
+
+
+def test_a_deploy_without_changes_replaces_and_grants_nothing() -> None:
+    warehouse, record = FakeWarehouse(), KeptRecord()
+    own = provisioner(warehouse, record=record)
+    own.make_objects(a_project(**CHAIN))
+    number = generation(flights())
+    warehouse.pipes = ["_RUNS", f"FLIGHTS_G{number}"]
+    warehouse.statements.clear()
+    own.make_objects(a_project(**CHAIN))
+    assert warehouse.told("CREATE OR") == warehouse.told("DROP") == []
+    assert [x for x in warehouse.told("GRANT") if "ANALYTICS." in x] == []
 
 
 def test_a_model_that_is_refused_keeps_its_last_version_and_those_after_it() -> None:
