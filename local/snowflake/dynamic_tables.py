@@ -44,7 +44,8 @@ _NAME = re.compile(rf"(?<![\w\".])(?:{_PART}\.)?{_PART}\.{_PART}(?![\w\".])")
 _SELECT = re.compile(
     r"\bAS\s*(?P<query>(?:\(|\b(?:SELECT|WITH|FROM)\b).*?);?\s*$", re.DOTALL
 )
-_DEEPEST = 100
+_MOST = 10_000
+"""Relations that one is made from."""
 
 
 class DynamicTables:
@@ -64,6 +65,8 @@ class DynamicTables:
         """A view of its SELECT has been made: take that, and fill the table."""
         table = self._account.dynamic_tables[name]
         query = self._view_query(name)
+        if query is None:
+            raise missing("Dynamic table", name)
         is_new = table.query != query
         self._account.dynamic_tables[name] = replace(table, query=query)
         self._sources.clear()
@@ -82,6 +85,10 @@ class DynamicTables:
             if table.refresh_mode != "FULL":
                 anew = replace(table, reinit="UPSTREAM REPLACED")
                 self._account.dynamic_tables[below] = anew
+
+    def forget_sources(self) -> None:
+        """Some object was made or dropped."""
+        self._sources.clear()
 
     def dropped(self, name: str) -> None:
         """Its rows go with it."""
@@ -254,17 +261,15 @@ class DynamicTables:
         except duckdb.Error:
             return None
 
-    def _view_query(self, name: str) -> str:
-        """The SELECT of a view, in DuckDB's words."""
+    def _view_query(self, name: str) -> str | None:
+        """The SELECT of a view, in DuckDB's words; None if there is none."""
         found = self._duck.execute(
             "SELECT sql FROM duckdb_views() WHERE database_name || '.' || schema_name "
             "|| '.' || view_name = ?",
             [name],
         ).fetchone()
         match = _SELECT.search(str(found[0])) if found is not None else None
-        if match is None:
-            raise missing("Dynamic table", name)
-        return match["query"]
+        return None if match is None else match["query"]
 
     def _show(self, name: str) -> None:
         """People read its rows, as they were at the last refresh."""
@@ -292,7 +297,7 @@ class DynamicTables:
         found: list[str] = []
         seen: set[str] = set()
         left = [*self._sources_of(name)]
-        while left and len(seen) < _DEEPEST:
+        while left and len(seen) < _MOST:
             one = left.pop()
             if one in seen:
                 continue
@@ -348,7 +353,7 @@ class DynamicTables:
                 query = table.query
             else:
                 is_view = name in self._account.views
-                query = self._view_query(name) if is_view else ""
+                query = (self._view_query(name) or "") if is_view else ""
             found = [one.replace('"', "") for one in _NAME.findall(query)]
             database = name.partition(".")[0]
             self._sources[name] = frozenset(

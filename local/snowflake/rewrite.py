@@ -107,6 +107,7 @@ class Rewriting:
 
     def has_run(self, text: str, session: Session, now: datetime) -> None:
         """It is done: what that means for dynamic tables."""
+        self._dynamic.forget_sources()
         if (made := _CREATE_DYNAMIC.match(text)) is not None:
             name = _in(session, made["name"])
             self._dynamic.made(name, now)

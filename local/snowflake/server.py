@@ -4,13 +4,14 @@ Started by `local.snowflake.process.EmbeddedSnowflake` as
 `python -m local.snowflake.server`; it prints its port as one line of JSON and ends when
 its standard input does, so that it never outlives its parent.
 
-fakesnow is entered at six places: `FakeSnowflakeCursor.execute` (statements of ours
+fakesnow is entered at seven places: `FakeSnowflakeCursor.execute` (statements of ours
 are answered, the others rewritten), `fakesnow.server.parse_one` (which must not refuse
 what only we understand), `fakesnow.arrow.timestamp_to_sf_struct` (which cannot
-carry a NULL), `fakesnow.info_schema.insert_text_lengths_sql` (which does not quote the
-names of columns), `fakesnow.transforms.indices_to_json_extract` (which translates
-only the last of `a['b']['c']`) and `fakesnow.macros.FS_FLATTEN` (which fails on what is
-no array, of which Snowflake makes no rows).
+carry a NULL), `fakesnow.info_schema.insert_text_lengths_sql` and
+`insert_table_comment_sql` (which do not quote the names of columns, and what a comment
+says), `fakesnow.transforms.indices_to_json_extract` (which translates only the last of
+`a['b']['c']`) and `fakesnow.macros.FS_FLATTEN` (which fails on what is no array, of
+which Snowflake makes no rows).
 """
 
 from __future__ import annotations
@@ -280,6 +281,12 @@ def hook(embedded: EmbeddedAccount) -> None:
         return str(insert(catalog, schema, table, lengths))
 
     _info_schema.insert_text_lengths_sql = inserted
+    comment = _info_schema.insert_table_comment_sql
+
+    def commented(catalog: str, schema: str, table: str, text: str) -> str:
+        return str(comment(catalog, schema, table, text.replace("'", "''")))
+
+    _info_schema.insert_table_comment_sql = commented
     _macros.FS_FLATTEN = Template(
         _macros.FS_FLATTEN.template.replace(
             "ELSE list_transform(",
