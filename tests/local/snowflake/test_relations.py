@@ -118,7 +118,8 @@ def test_a_relation_is_a_view_then_a_dynamic_table_and_a_view_again(
         for row in world.admin.query(views.show_dynamic_tables(DATABASE))
         if row[1] == "KINDS"
     )
-    assert again == made, "an unchanged dynamic table is not made anew"
+    # all but when it was refreshed last
+    assert again[:21] == made[:21], "an unchanged dynamic table is not made anew"
 
     world.make(view)
     assert world.view(view, "ID") == [(1,), (2,)]
