@@ -48,7 +48,7 @@ SETTINGS_OF: dict[str, type[FunctionSettings]] = {
     "lambdas.reports.handler.handle": ReportSettings,
     "lambdas.warehouse.handler.handle": WarehouseSettings,
 }
-DATASETS = {"flights", "weather"}
+DATASETS = {path.stem for path in (app.ROOT / "datasets").glob("*.yaml")}
 UNNAMED = {
     # a reference in a template
     "state_table",
