@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 BAD_INPUT, OUTSIDE_FAILED, INTERRUPTED = 2, 3, 130
 FOLDER = Path(__file__).with_name("commands")
 
-# A command's start is imports: a tenth of it would be looking for garbage among modules
-# that stay, and another twentieth pydantic's asking every package for a plugin.
+# A command's start is imports: a fifth of it would be looking for garbage among modules
+# that stay, now and at the end, and another twentieth pydantic's asking every package
+# for a plugin.
+gc.disable()
 gc.set_threshold(50_000, 20, 100)
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
@@ -68,6 +70,8 @@ class Modules(Mapping[str, Any]):
         if name not in list(iter(self)):
             raise KeyError(name)
         module = importlib.import_module(f"cli.commands.{name.replace('-', '_')}")
+        gc.freeze()
+        gc.enable()
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         declared = alone.command(name, help=module.__doc__, context_settings=SETTINGS)
         declared(module.run)

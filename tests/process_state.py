@@ -18,7 +18,7 @@ OURS = "catflap"
 
 KEPT_BY_A_WARM_FUNCTION = (
     ("lambdas.adapters.clients", "client"),
-    ("lambdas.adapters.environment", "published"),
+    ("lambdas.adapters.catalogue", "published"),
     ("lambdas.freshness.wiring", "_secrets"),
     ("lambdas.freshness.wiring", "warehouse"),
     ("lambdas.repair.wiring", "warehouse"),

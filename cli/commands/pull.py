@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import options
-from cli.documents import run_document
 from cli.one_machine.environment_secrets import EnvironmentSecrets
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
@@ -29,6 +28,7 @@ from cli.one_machine.rate_files import RateFiles
 from cli.one_machine.terminal_clock import TerminalClock
 from cli.one_machine.wiring import sources
 from cli.output import age, when
+from cli.run_documents import run_document
 from lambdas.adapters.environment import variables
 from lambdas.adapters.landing.run_files import result_of
 from lambdas.adapters.sources.parent_rows import LandedParents

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from cli import options
 from cli.deployed.environment import deployed, now
-from cli.documents import kept_run, status_of
 from cli.output import columns, when
+from cli.run_documents import kept_run, status_of
 from lambdas.core.diagnosis.evidence import with_the_killed
 from lambdas.core.pull.run import DatasetState, Run
 from lambdas.core.text.duration import lasting

@@ -16,11 +16,11 @@ from cli.documents import (
     check_as_line,
     check_document,
     incident_document,
-    run_document,
     verdict_as_text,
 )
 from cli.output import iso, when
 from cli.rows import rows_as_json, rows_as_table
+from cli.run_documents import run_document
 from lambdas.core.text.count import counted
 from local.trial.trial import Rows, Trial, TriedDataset, TriedModel
 from project.fault import printable

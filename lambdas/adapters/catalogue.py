@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.adapters.clients import client
+from lambdas.adapters.environment import settings
 from lambdas.adapters.fresh_policy import once_allowed, status
 from lambdas.core.dataset import Catalogue, catalogue_from_json
 from lambdas.core.errors import LandingError
 from lambdas.core.ports import Clock
+from lambdas.core.settings import CatalogueSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,3 +76,19 @@ class PublishedCatalogue:
                 f"s3://{bucket}/{key} cannot be copied to "
                 f"s3://{self._bucket}/{self._key}: {error}"
             ) from error
+
+
+@cache
+def published() -> PublishedCatalogue:
+    """Where the datasets stand; what was read of them lives with the process."""
+    known = settings(CatalogueSettings)
+    return PublishedCatalogue(
+        s3=client("s3"), bucket=known.landing_bucket, key=known.catalogue_key
+    )
+
+
+def catalogue() -> Catalogue:
+    """The datasets as the newest deploy has them; asked for once an invocation, so
+    that all of it is of one version. Raises LandingError.
+    """
+    return published().read()

@@ -8,10 +8,11 @@ from functools import cache
 
 import urllib3
 
+from lambdas.adapters.catalogue import catalogue
 from lambdas.adapters.channels.registry import Tools, channels
 from lambdas.adapters.channels.slack import SlackChannel
 from lambdas.adapters.clients import client
-from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.environment import SystemClock, settings
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets

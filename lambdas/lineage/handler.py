@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from aws_lambda_powertools import Logger
 
+from lambdas.adapters.catalogue import catalogue
 from lambdas.adapters.clients import client
-from lambdas.adapters.environment import catalogue, settings
+from lambdas.adapters.environment import settings
 from lambdas.adapters.lineage import LineageEndpoint
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.core.lineage.documents import LineageDocuments

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
+from lambdas.adapters.catalogue import catalogue
 from lambdas.adapters.clients import client
-from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.environment import SystemClock, settings
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets

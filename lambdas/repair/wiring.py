@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import cache
 
+from lambdas.adapters.catalogue import catalogue
 from lambdas.adapters.clients import client
-from lambdas.adapters.environment import catalogue, settings
+from lambdas.adapters.environment import settings
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.landing.objects import StoredObjects
 from lambdas.adapters.secrets import SecretsManagerSecrets

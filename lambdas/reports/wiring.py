@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from lambdas.adapters.catalogue import catalogue
 from lambdas.adapters.clients import client
-from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.environment import SystemClock, settings
 from lambdas.adapters.reports.facts import (
     read_causes,
     read_facts,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from lambdas.adapters.catalogue import PublishedCatalogue
+from lambdas.adapters.catalogue import PublishedCatalogue, catalogue
 from lambdas.adapters.clients import client
-from lambdas.adapters.environment import SystemClock, catalogue, settings
+from lambdas.adapters.environment import SystemClock, settings
 from lambdas.adapters.landing.object_events import ObjectEvents
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector

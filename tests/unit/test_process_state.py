@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from lambdas.adapters import environment
+from lambdas.adapters import catalogue
 from lambdas.adapters.clients import client
 from tests.process_state import OURS, changes, found, logging_as_outside_lambda
 
@@ -74,12 +74,12 @@ def test_a_catalogue_that_is_kept_for_the_next_test_is_named(
     monkeypatch.setenv("LANDING_BUCKET", "landing")
     monkeypatch.setenv("CATALOGUE_KEY", "catalogue/1.json")
     before = found()
-    environment.published()
+    catalogue.published()
     left = changes(before, found())
-    environment.published.cache_clear()
+    catalogue.published.cache_clear()
     client.cache_clear()
     (line,) = left
-    assert "lambdas.adapters.environment.published" in line
+    assert "lambdas.adapters.catalogue.published" in line
 
 
 def test_our_logs_come_through_whatever_a_handler_has_set(

@@ -40,7 +40,6 @@ AT_ONCE = 500
 SHOWN = 60
 NAMED = 10
 _ARTICLE = {"array": "an ", "null": ""}
-_ROWS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -370,7 +369,7 @@ def _taken_apart(
 ) -> Sequence[Mapping[str, msgspec.Raw] | None]:
     """One level of each record; None for one that cannot be read."""
     try:
-        return _ROWS.decode(b"[%b]" % b",".join(records))
+        return list(map(_ROW.decode, records))
     except msgspec.DecodeError:
         return [_one(record) for record in records]
 

@@ -55,7 +55,7 @@ class FastPath:
         if self._decoder is None:
             return False
         try:
-            rows = self._decoder.decode(b"[%b]" % b",".join(records))
+            rows = list(map(self._decoder.decode, records))
         except (msgspec.DecodeError, RecursionError):
             return False
         for field, below, takes in self._careful:
@@ -71,7 +71,7 @@ class FastPath:
 
 def _decoder(
     kinds: Mapping[str, Any], fields: Mapping[str, str], *, only: bool
-) -> msgspec.json.Decoder[list[Any]] | None:
+) -> msgspec.json.Decoder[Any] | None:
     """None where a name cannot stand in such a type: quotes, control characters."""
     try:
         row = msgspec.defstruct(
@@ -81,6 +81,6 @@ def _decoder(
             forbid_unknown_fields=only,
             gc=False,
         )
-        return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]  # made above
+        return msgspec.json.Decoder(row)
     except ValueError:
         return None

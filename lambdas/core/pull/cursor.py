@@ -413,9 +413,9 @@ class NewRows:
                 remembered = {**ahead, **dict.fromkeys(at_edge)}
         if not remembered:
             return
-        for value, record in zip(values, records, strict=True):
-            if value.__class__ in (str, int, float) and value in remembered:
-                self._edge.add(record, remembered[value])
+        pairs = zip(values, records, strict=True)
+        for value, record in compress(pairs, map(remembered.__contains__, values)):
+            self._edge.add(record, remembered[value])
 
     def _fault(self, page: int, what: str, value: object = ...) -> Terminal:
         path, name = self._incremental.cursor_path, self._dataset.name

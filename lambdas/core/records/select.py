@@ -212,7 +212,7 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
         for value in found:
             match kind_of(value):
                 case "array":
-                    matches.extend(msgspec.json.decode(value, type=list[msgspec.Raw]))
+                    matches.extend(elements(value))
                 case "null":
                     pass  # how Go writes an empty list
                 case _:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters import clients, environment
+from lambdas.adapters import catalogue, clients
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.sql import names
 from lambdas.warehouse.handler import handle
@@ -79,11 +79,11 @@ def cloudformation(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    environment.published.cache_clear()
+    catalogue.published.cache_clear()
     clients.client.cache_clear()
     with LoopbackServer(take) as server:
         yield CloudFormation(f"{server.url}answer", answers)
-    environment.published.cache_clear()
+    catalogue.published.cache_clear()
     clients.client.cache_clear()
 
 

@@ -362,6 +362,20 @@ def test_help_and_diagnose_load_nothing_heavy() -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+def test_a_pull_loads_nothing_that_only_others_need() -> None:
+    program = (
+        "import sys, cli.commands.pull\n"
+        "others = ('boto3', 'botocore', 'rich', 'sqlglot', 'lambdas.core.incidents',\n"
+        "          'lambdas.core.diagnosis.causes', 'lambdas.core.quality.result',\n"
+        "          'lambdas.core.reports')\n"
+        "print([name for name in others if name in sys.modules])\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_reader_who_has_had_enough_is_no_error(project: list[str]) -> None:
     command = [sys.executable, "-m", "cli", "preview", "cats", "--limit", "60"]
     with subprocess.Popen(  # noqa: S603 - our own program

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas.adapters import clients, environment
+from lambdas.adapters import catalogue, clients
 from lambdas.adapters.environment import SystemClock
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.settings import FreshnessSettings
@@ -30,7 +30,7 @@ PROMISE = {"error_after": {"count": 6, "period": "hour"}}
 def queue(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The function's surroundings; gives the queue that reads both topics."""
     del aws
-    caches = (clients.client, environment.published, wiring._secrets)
+    caches = (clients.client, catalogue.published, wiring._secrets)
     for cache in caches:
         cache.cache_clear()
     a_state_table(region="us-east-1")

@@ -9,14 +9,14 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas.adapters import clients, environment
+from lambdas.adapters import catalogue, clients
 from lambdas.core.dataset import Catalogue, catalogue_to_json
 from lambdas.core.settings import LineageSettings
 from lambdas.lineage import handler
 from tests.api_server import Answer, Asked, serving
 from tests.datasets import a_dataset
 
-CACHES = (clients.client, environment.published, handler.endpoint)
+CACHES = (clients.client, catalogue.published, handler.endpoint)
 CONTEXT: Any = SimpleNamespace(aws_request_id="r-1")
 LOADED = {
     "detail-type": "dataset.loaded",

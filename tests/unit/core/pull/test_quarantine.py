@@ -13,8 +13,8 @@ import pytest
 
 from cli.commands import pull as pulling
 from cli.commands import runs
-from cli.documents import run_document
 from cli.one_machine.file_state import FileState
+from cli.run_documents import run_document
 from lambdas.core.columns.observed import Observed, mark_of
 from lambdas.core.dataset import Dataset
 from lambdas.core.landing.names import QUARANTINE, RAW, RUNS
