@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 BAD_INPUT, OUTSIDE_FAILED, INTERRUPTED = 2, 3, 130
 FOLDER = Path(__file__).with_name("commands")
 
-# A command's start is imports: a fifth of it would be looking for garbage among modules
-# that stay, now and at the end, and another twentieth pydantic's asking every package
-# for a plugin.
-gc.disable()
+# A command's start is imports: a tenth of it would be looking for garbage among modules
+# that stay, and another twentieth pydantic's asking every package for a plugin.
 gc.set_threshold(50_000, 20, 100)
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
@@ -70,8 +68,9 @@ class Modules(Mapping[str, Any]):
         if name not in list(iter(self)):
             raise KeyError(name)
         module = importlib.import_module(f"cli.commands.{name.replace('-', '_')}")
-        gc.freeze()
-        gc.enable()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         declared = alone.command(name, help=module.__doc__, context_settings=SETTINGS)
         declared(module.run)
@@ -228,6 +227,7 @@ def exit_code_of(error: CatflapError) -> int:
 
 def main() -> None:
     """The entry point `catflap`."""
+    gc.disable()  # until the command is imported; what stays is not looked at later
     if isinstance(sys.stdout, io.TextIOWrapper):
         # a letter that the terminal's encoding lacks is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")

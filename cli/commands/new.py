@@ -455,6 +455,8 @@ def _tell(
         f"  primary key  {', '.join(o.path for o in found.key) or 'not found'}",
         f"  cursor       {cursor.field.path if cursor else 'not found'}",
     ]
+    if sample.nested:
+        lines.append(f"  {sample.nested}")
     lines += [
         f"set {variable} on this machine, and {reference} in AWS Secrets Manager"
         + (f", each as `{scheme} …`" if scheme else "")

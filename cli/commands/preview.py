@@ -5,6 +5,7 @@ Example: catflap preview flights --limit 3
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
@@ -88,6 +89,9 @@ class _Preview:
             window = plan_window(incremental, start)
             rows = NewRows(dataset=dataset, position=start, window=window)
         for page in self._sources(dataset, window).pages():
+            if page.warning is not None:
+                text = f"{dataset.name}: warning: {page.warning}"
+                print(printable(text), file=sys.stderr)
             records = list(page.records)
             yield records if rows is None else rows.keep(records, page=page.number)
             if rows is not None and rows.exhausted:

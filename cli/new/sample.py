@@ -30,6 +30,7 @@ from lambdas.core.pull.ports import Page
 from lambdas.core.records.documents import Document
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
+from lambdas.core.records.nested import NestedRows
 from lambdas.core.records.select import WHOLE
 from lambdas.core.text.count import counted
 
@@ -111,6 +112,8 @@ class Sample:
     style: str = ""
     sign: str = ""
     """What says that there is more, where nothing says how to ask for it."""
+    nested: str = ""
+    """What is to be known of a record that may hold rows."""
 
 
 class EndpointProbe:
@@ -120,6 +123,7 @@ class EndpointProbe:
         self._http = http
         self._endpoint = endpoint
         self._selector: str | None = None
+        self._nested: NestedRows | None = None
         self._why = ""
 
     def sample(self) -> Sample:
@@ -129,6 +133,9 @@ class EndpointProbe:
         if style == "datasette":
             self._prefer({"_shape": "objects", "_size": "max"})
         page, unclear = self._first()
+        if self._nested is not None and self._nested.is_named_within:
+            self._endpoint = _with(self._endpoint, data_selector=self._nested.selector)
+            page, unclear = self._first()
         records = list(page.records[:ROWS])
         sign = unclear or self._suspicion(page)
         found: Mapping[str, JsonValue] | None = None
@@ -161,6 +168,7 @@ class EndpointProbe:
             key_hint=hint,
             style=style,
             sign=sign if found is None else "",
+            nested="" if self._nested is None else self._nested.sentence,
         )
 
     def first_records(self) -> list[bytes]:
@@ -276,7 +284,7 @@ class EndpointProbe:
             position=position,
         )
         page = next(source.pages())
-        self._selector = source.selector or self._selector
+        self._selector, self._nested = source.selector or self._selector, source.nested
         return page
 
     def _second(

@@ -97,6 +97,8 @@ def dataset_text(found: DatasetDraft) -> str:
     ]
     if endpoint.body_format != "json":
         lines.append(f"    format: {endpoint.body_format}")
+    elif found.sample.nested:
+        lines += _comment(found.sample.nested)
     elif found.sample.selector is not None:
         lines.append(f"    data_selector: {scalar(found.sample.selector)}")
     lines += [

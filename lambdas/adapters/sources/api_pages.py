@@ -22,9 +22,10 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.position import refuse_too_long, restored, stored
 from lambdas.core.pull.ports import Page
 from lambdas.core.records.compression import DAMAGE, broken_gzip, unpacked
-from lambdas.core.records.documents import Document
+from lambdas.core.records.documents import Document, bad_response
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.failure import refuse_failure
+from lambdas.core.records.nested import NestedRows, nested_rows
 from lambdas.core.records.select import (
     WHOLE,
     detect_selector,
@@ -80,6 +81,9 @@ class ApiPages:
         """`needed` are names that the first row of a CSV must hold."""
         self.selector = endpoint.data_selector
         """Where the records stand; found on the first page if it is not declared."""
+        self.nested: NestedRows | None = None
+        """Rows within an answer that is taken for one record, and not by declaration.
+        """
         self.read = 0
         """Answers that have been read whole."""
         self.paginator: BasePaginator = endpoint.paginator or http.api.paginator
@@ -201,7 +205,7 @@ class ApiPages:
                 document,
                 answered.envelope,
                 rows=len(records),
-                is_record=answered.is_one_record,
+                is_record=self._is_whole(document),
                 declared=self._endpoint.data_selector is not None,
             )
             guard.seen(records, is_another=answered.is_another)
@@ -276,6 +280,10 @@ class ApiPages:
                 doubt = self.paginator.doubt(answered, position)
         except CapReached as error:
             capped = error
+        except Terminal as error:
+            if self.nested is None:
+                raise
+            raise bad_response(f"{self.nested.sentence}. Besides, {error}") from None
         refuse_too_long(self._upcoming)
         self._before = answered.remembered()
         objects, odd = parted(records)
@@ -286,7 +294,7 @@ class ApiPages:
             url=self._http.public(answered.url),
             next_position=stored(self._upcoming, self._before),
             capped=capped,
-            warning=doubt,
+            warning=doubt if self.nested is None else self.nested.sentence,
         )
 
     def _pieces_of(
@@ -342,7 +350,18 @@ class ApiPages:
     ) -> AnsweredPage:
         auth = self._http.api.auth
         selector = self._endpoint.data_selector or self.selector
-        is_object = document is not None and document.kind == "object"
+        is_one_record = self._is_whole(document)
+        if (
+            document is not None
+            and self.nested is not None
+            and not self.nested.is_keyed
+        ):
+            # what it says of pages is held to these rows
+            selector, rows, is_one_record = (
+                self.nested.selector,
+                self.nested.count,
+                False,
+            )
         return AnsweredPage(
             url=response.url,
             origin=origin_of(base.url),
@@ -352,7 +371,7 @@ class ApiPages:
             request=request,
             status=response.status,
             selector=selector,
-            is_one_record=is_object and selector == WHOLE,
+            is_one_record=is_one_record,
             before=self._before,
             secret_params=secret_params(self._endpoint)
             | (auth.query_names() if auth else frozenset()),
@@ -385,7 +404,14 @@ class ApiPages:
         if declared is None and self.selector is None:
             hint = _last_word(self._endpoint.path)
             self.selector = detect_selector(document, hint=hint)
+        is_guessed = declared is None and self._is_whole(document)
+        self.nested = nested_rows(document) if is_guessed else None
         return document, select_records(document, declared, found=self.selector)
+
+    def _is_whole(self, document: Document | None) -> bool:
+        """Whether the document itself is the record."""
+        is_object = document is not None and document.kind == "object"
+        return is_object and (self._endpoint.data_selector or self.selector) == WHOLE
 
 
 def _within(position: JsonValue) -> tuple[JsonValue, int]:

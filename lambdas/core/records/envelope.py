@@ -174,9 +174,9 @@ class Envelope:
             above, level = waiting.popleft()
             for name, raw in _speaking(level):
                 way = (*above, name)
-                if records is not None and _is_records(way, records):
-                    continue
                 kind = kind_of(raw)
+                if records is not None and _is_records(way, kind, records):
+                    continue
                 node = _node(way, name, kind, raw)
                 if _is_of_others(name) and (records or ())[: len(way)] != way:
                     others.append(node)
@@ -250,9 +250,11 @@ def _node(way: Way, name: str, kind: str, raw: msgspec.Raw) -> Node:
     return Node(way, name, kind, value, is_empty)
 
 
-def _is_records(way: Way, records: Way) -> bool:
+def _is_records(way: Way, kind: str, records: Way) -> bool:
     """Whether the records stand here: at the path, or at a list it goes through."""
     plain = records[: records.index(None)] if None in records else records
+    if not plain:  # each is a member of the answer
+        return kind in {"object", "array"}
     while plain and isinstance(plain[-1], int):
         plain = plain[:-1]
     return way == plain

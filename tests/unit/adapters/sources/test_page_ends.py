@@ -632,6 +632,51 @@ def test_as_many_rows_as_a_page_may_have_are_told(
         assert f"exactly {rows:,} rows" in str(pages[0].warning)
 
 
+def deep(asked: Asked) -> Answer:
+    at = int(asked.query.get("offset", 0))
+    table = {"season": "2008", "races": ROWS[at : at + SIZE]}
+    said = {"limit": str(SIZE), "offset": str(at), "total": str(len(ROWS))}
+    return answer_json({"data": {**said, "table": table}})
+
+
+def test_rows_that_land_as_one_record_are_told_and_all_of_them_come() -> None:
+    with serving(deep) as server:
+        pages = Pull(server, {}).pages()
+    assert [len(page.records) for page in pages] == [1, 1, 1]
+    for page in pages:
+        assert "declare `data_selector: data.table.races`" in str(page.warning)
+        assert "`data_selector: $`" in str(page.warning)
+
+
+@pytest.mark.parametrize(
+    ("selector", "rows"), [("data.table.races", [10, 10, 5]), ("$", [1])]
+)
+def test_what_is_declared_is_told_of_no_more(selector: str, rows: list[int]) -> None:
+    with serving(deep) as server:
+        pages = Pull(server, {"data_selector": selector}).pages()
+    assert [len(page.records) for page in pages] == rows
+    assert [page.warning for page in pages] == [None] * len(rows)
+
+
+def test_rows_in_one_record_that_are_not_all_are_an_error_that_says_where() -> None:
+    table = {"rows": ROWS[:SIZE]}
+    document = {"data": {"table": table}, "total": len(ROWS)}
+    with serving(lambda _: answer_json(document)) as server:
+        told = str(Pull(server, {}).fails(Terminal))
+    assert "`total` is 25" in told
+    assert "declare `data_selector: data.table.rows`" in told
+
+
+def test_an_object_keyed_by_id_is_told_and_its_members_are_no_signs() -> None:
+    rows = {str(row["id"]): {"next": "x", "total": 500} for row in ROWS}
+    with serving(lambda _: answer_json(rows)) as server:
+        (whole,) = Pull(server, {}).pages()
+        (each,) = Pull(server, {"data_selector": "$[*]"}).pages()
+    assert "25 objects, each under a name of its own" in str(whole.warning)
+    assert len(whole.records) == 1
+    assert len(each.records) == len(ROWS)
+
+
 def test_a_total_with_separators_is_a_total() -> None:
     document = {"data": ROWS[:SIZE], "total": "1,025"}
     with serving(lambda _: answer_json(document)) as server:
