@@ -18,7 +18,8 @@ from lambdas.core.records.documents import Document, elements, members
 from lambdas.core.records.json_path import kind_of, path_of
 from lambdas.core.text.count import counted
 
-DEPTH = 5
+DEPTH = 8
+"""SOAP puts six names around its rows."""
 _MOST_OBJECTS = 100
 _LOOKED_AT = 20
 _FEW = 3

@@ -62,6 +62,8 @@ _ENVELOPE = re.compile(
 )
 """How the names begin that say something of a page rather than of a record."""
 
+_NULLS = re.compile(rb"\A\s*(?:null\s*,\s*)*")
+
 MAX_NAMED_BYTES = 256 * 1024 * 1024
 """Of names that rows of a page are given: a page has to fit into memory."""
 
@@ -186,8 +188,10 @@ def _best(
 
 
 def _holds(array: msgspec.Raw, first_bytes: bytes) -> bool:
-    """Whether the array's first element (or its end) begins with one of these."""
-    inside = bytes(memoryview(array)[1:256]).lstrip()[:1]
+    """Whether the array's first element that is not null (or its end) begins with one
+    of these.
+    """
+    inside = _NULLS.sub(b"", bytes(memoryview(array)[1:256]), 1)[:1]
     return inside in first_bytes
 
 

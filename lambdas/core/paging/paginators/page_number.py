@@ -31,6 +31,9 @@ _OTHERWISE = {
 """Parameters of numbers that come back by another name."""
 
 
+_PAGE, _LIKELY_ALL = "page", "likely_all"
+
+
 class PageNumberPaginator(CountingPaginator):
     """Pages are counted; `total_path` holds the number of pages."""
 
@@ -139,7 +142,14 @@ class PageNumberPaginator(CountingPaginator):
             return None
         if self.maximum_page is not None and upcoming >= self.maximum_page:
             raise cap_reached("maximum_page", self.maximum_page)
-        return upcoming
+        is_likely_all = self.stop_after_empty_page and _is_likely_all(page)
+        return {_PAGE: upcoming, _LIKELY_ALL: True} if is_likely_all else upcoming
+
+    def may_be_past_the_end(self, position: JsonValue) -> bool:
+        """Behind a page that is shorter than those before it, or as many rows as a
+        total tells, where nothing says that there is more.
+        """
+        return isinstance(position, dict) and position.get(_LIKELY_ALL) is True
 
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int
@@ -161,6 +171,16 @@ class PageNumberPaginator(CountingPaginator):
     def _at(self, position: JsonValue) -> int:
         if position is None:
             return self.page if self.page is not None else self.base_page
-        if isinstance(position, int):
-            return position
+        number = position.get(_PAGE) if isinstance(position, dict) else position
+        if isinstance(number, int):
+            return number
         raise bad_response(f"not a page number: {position!r}")
+
+
+def _is_likely_all(page: AnsweredPage) -> bool:
+    """Whether a page may well be the last, though the answer does not say so."""
+    read, before = page.rows_read, page.before
+    if read is None or page.signs.of_more(read, bare=True) is not None:
+        return False
+    is_short = bool(before.rows) and page.rows * before.pages < (before.rows or 0)
+    return is_short or page.signs.has_total(read)

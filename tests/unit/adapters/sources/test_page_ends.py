@@ -588,6 +588,44 @@ def test_an_offset_of_lines_that_is_refused_behind_a_short_page_ends_the_pull() 
         assert Pull(server, endpoint).records() == ROWS
 
 
+def in_pages(asked: Asked, rows: int) -> list[dict[str, object]]:
+    number = int(asked.query.get("page", 1))
+    return ROWS[:rows][(number - 1) * SIZE : number * SIZE]
+
+
+@pytest.mark.parametrize("status", [400, 404, 416, 422])
+@pytest.mark.parametrize(
+    ("rows", "headers"), [(25, {}), (20, {"X_WP_Total": "20"}), (10, {"X_Total": "10"})]
+)
+def test_a_page_that_is_refused_where_all_seemed_read_ends_the_pull(
+    status: int, rows: int, headers: Mapping[str, str]
+) -> None:
+    def app(asked: Asked) -> Answer:
+        found = in_pages(asked, rows)
+        if not found:
+            return Answer(status=status, body=b"no such page")
+        return answer_json(found, **headers)
+
+    with serving(app) as server:
+        endpoint = {"paginator": {"type": "page_number", "base_page": 1}}
+        assert Pull(server, endpoint).records() == ROWS[:rows]
+
+
+@pytest.mark.parametrize("headers", [{}, {"X_WP_Total": "25"}])
+def test_a_page_that_is_refused_where_more_may_be_is_an_error(
+    headers: Mapping[str, str],
+) -> None:
+    def app(asked: Asked) -> Answer:
+        if asked.query["page"] == "2":
+            return Answer(status=400, body=b"no")
+        return answer_json(in_pages(asked, 25), **headers)
+
+    with serving(app) as server:
+        endpoint = {"paginator": {"type": "page_number", "base_page": 1}}
+        with pytest.raises(UpstreamError):
+            Pull(server, endpoint).records()
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
 def test_an_offset_that_is_refused_behind_a_full_page_is_an_error(status: int) -> None:
     def app(asked: Asked) -> Answer:

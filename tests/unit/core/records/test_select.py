@@ -94,6 +94,14 @@ def test_the_last_word_of_the_path_decides_among_several() -> None:
         detect_selector(document)
 
 
+@pytest.mark.parametrize(
+    "body", ['{"cats":[null,{"a":1}]}', '{"d":{"cats":[ null ,{}]}}']
+)
+def test_a_null_among_the_first_records_hides_no_list(body: str) -> None:
+    found = detect_selector(Document(body.encode()))
+    assert found in {"cats", "d.cats"}
+
+
 def test_a_lone_object_is_one_record() -> None:
     assert select_records(b'{"id":1,"tags":["a"]}') == [b'{"id":1,"tags":["a"]}']
     assert select_records(b'{"cat":{"id":1}}', "cat") == [b'{"id":1}']
