@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 from lambdas.core.records.json_path import Step
 
-_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_INNER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
-_PLAIN = re.compile(rb"[^\s,:\]}]+")
+_TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_PLAIN = rb"""[^\s,:\]}{\["]+"""
+_INNER = re.compile(_TEXT + rb"|[{}\[\]]", re.DOTALL)
+_MEMBER = re.compile(rb"[\s,]*(%b)\s*:\s*(%b|%b)?" % (_TEXT, _TEXT, _PLAIN), re.DOTALL)
+_ELEMENT = re.compile(rb"[\s,]*()(%b|%b)?" % (_TEXT, _PLAIN), re.DOTALL)
+"""What parts one from the one before, its name, and its value if that is plain."""
 _SPACE = re.compile(rb"\s*")
+_NAME = msgspec.json.Decoder(str)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A member of an object or an element of an array, as places in the bytes.
 
     `start` is where its name begins, or its value if it has none.
@@ -102,38 +105,32 @@ def _parts(document: bytes) -> list[_Part]:
     """What is one level below an object or an array, in order."""
     at = _skip(document, 0)
     is_object = document[at : at + 1] == b"{"
-    at = _skip(document, at + 1)
+    next_one = (_MEMBER if is_object else _ELEMENT).match
+    at += 1
     found: list[_Part] = []
-    while document[at : at + 1] not in (b"}", b"]"):
-        start, name = at, None
-        if is_object:
-            end = _TEXT.match(document, at).end()  # type: ignore[union-attr]  # a member begins with its name
-            name = msgspec.json.decode(document[at:end], type=str)
-            at = _skip(document, _skip(document, end) + 1)
-        end = _end_of_value(document, at)
-        found.append(_Part(name=name, start=start, value=at, end=end))
-        at = _skip(document, end)
-        if document[at : at + 1] == b",":
-            at = _skip(document, at + 1)
+    while (match := next_one(document, at)) is not None:
+        value, at = match.span(2)
+        if value < 0:
+            value = match.end()
+            if document[value : value + 1] == b"]":
+                break
+            at = _end_of_value(document, value)
+        name = _NAME.decode(match[1]) if is_object else None
+        found.append(_Part(name, match.start(1) if is_object else value, value, at))
     return found
 
 
 def _end_of_value(document: bytes, at: int) -> int:
-    match document[at : at + 1]:
-        case b'"':
-            return _TEXT.match(document, at).end()  # type: ignore[union-attr]  # it is JSON
-        case b"{" | b"[":
-            depth = 0
-            for token in _INNER.finditer(document, at):
-                if token[0] in (b"{", b"["):
-                    depth += 1
-                elif token[0] in (b"}", b"]"):
-                    depth -= 1
-                    if depth == 0:
-                        return token.end()
-            raise ValueError("the value is not closed, and so no JSON")
-        case _:
-            return _PLAIN.match(document, at).end()  # type: ignore[union-attr]  # it is JSON
+    """Where an object or an array ends that begins here."""
+    depth = 0
+    for token in _INNER.finditer(document, at):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    raise ValueError("the value is not closed, and so no JSON")
 
 
 def _skip(document: bytes, at: int) -> int:
