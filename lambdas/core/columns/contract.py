@@ -55,9 +55,8 @@ class _Typed:
     is_personal: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fault:
-    """One value that does not look as declared."""
+class _Fault(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One value that does not look as declared; of a record there may be thousands."""
 
     refusal: Refusal
     mode: str

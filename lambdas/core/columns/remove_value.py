@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +23,7 @@ _SPACE = re.compile(rb"\s*")
 _NAME = msgspec.json.Decoder(str)
 
 
-class _Part(NamedTuple):
+class _Part(msgspec.Struct, frozen=True, gc=False):
     """A member of an object or an element of an array, as places in the bytes.
 
     `start` is where its name begins, or its value if it has none.
