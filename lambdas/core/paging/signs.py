@@ -434,7 +434,7 @@ class Signs:
         if page >= pages:
             return True
         size, total = _number_of(one.limit), _number_of(one.total)
-        if size is None or total is None or page + 1 != pages or not page:
+        if size is None or total is None or page + 1 != pages:
             return False
         return page * size + self._rows == total
 
@@ -661,7 +661,7 @@ def _flag_of_words(words: tuple[str, ...]) -> bool | None:
         says = True
     elif ("last" in found and found <= LAST) or (found & ENDS and found <= END):
         says = False
-    if says is not None and found & {"no", "not", "without"}:
+    if says is not None and found & {"no", "not"}:
         says = not says
     return says
 

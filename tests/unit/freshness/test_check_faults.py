@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.core.diagnosis.signals import Table
 from lambdas.core.errors import StateConflict, SweepIncomplete
-from lambdas.core.loading.repair import Repair, Repaired
+from lambdas.core.loading.repair import Problem, Repair, Repaired
 from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
@@ -107,6 +107,33 @@ def test_what_landed_lately_wakes_no_warehouse() -> None:
     assert result.suspects == 0
     assert house.state.seen["cats"].newest_loaded_at == house.now
     assert house.check(MINUTES_5).due == 0
+
+
+def test_what_landed_lets_nobody_ride_along() -> None:
+    house = House({"cats": fresh(timedelta(minutes=90)), "dogs": fresh(2 * HOUR)})
+    house.check()
+    for _ in range(11):
+        house.check(MINUTES_5)
+    house.landed = {"cats": seen(house), "dogs": seen(house)}
+    result = house.check(timedelta(minutes=6))
+    assert (result.due, result.statements) == (1, 0)
+
+
+def test_a_table_whose_loads_have_a_problem_is_read_whatever_landed() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    house.now += 3 * HOUR
+    house.landed = {"cats": seen(house)}
+    house.state.problems = [
+        Problem(
+            code="pipe_stopped",
+            dataset="cats",
+            sentence="the pipe of cats is paused",
+            next_step="`catflap replay cats` resumes it",
+            since=NOW,
+        )
+    ]
+    assert house.check().statements > 0
 
 
 def test_somebody_who_was_first_is_no_fault(
@@ -206,6 +233,7 @@ def test_what_is_remembered_of_a_paused_dataset_says_that_nothing_is_wrong(
 @pytest.mark.parametrize("is_conflict", [True, False])
 def test_an_end_that_cannot_be_written_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     faults: Callable[[], list[str]],
     *,
     is_paused: bool,
@@ -223,6 +251,7 @@ def test_an_end_that_cannot_be_written_is_tried_again(
     assert "cats" in house.state.seen
     assert house.state.open_incident("cats") is not None
     assert result.failed == (0 if is_conflict else 1)
+    assert ("somebody else was first" in warnings(caplog)) is is_conflict
     work = "end" if is_paused else "close"
     assert [one for one in faults() if "cats" in one] == (
         [] if is_conflict else [f"could not {work} the incident of cats"]

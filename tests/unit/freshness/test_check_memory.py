@@ -11,6 +11,7 @@ import pytest
 from lambdas.core.errors import RunErrorKind
 from lambdas.core.events import KeptEvent, RowsLoadedEvent
 from lambdas.core.incidents.human import Change, changed_by_hand
+from lambdas.core.silences.silence import Silence
 from tests.unit.freshness.test_check import (
     MINUTES_5,
     House,
@@ -34,6 +35,38 @@ def test_of_a_dataset_that_is_well_no_incident_is_read(
     house.age("dogs", timedelta())
     house.check(3 * HOUR)
     assert read == []
+
+
+def test_of_an_open_incident_no_earlier_one_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    read: list[str] = []
+    monkeypatch.setattr(house.state, "incident", read.append)
+    house.check(MINUTES_5)
+    assert read == []
+
+
+def test_whoever_reads_what_is_silenced_reads_until_when_by_whom_and_why() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.state.silences = [
+        Silence(
+            silence_id="s",
+            by="ann",
+            why="we move house",
+            starts_at=house.now - HOUR,
+            until=house.now + HOUR,
+            ends_at=house.now + HOUR,
+            dataset="cats",
+        )
+    ]
+    house.check()
+    (incident,) = house.state.all.values()
+    assert incident.evidence[-1] == (
+        "silenced until 2026-11-23 10:00 UTC by ann: we move house (dataset cats)"
+    )
+    assert [one for one in house.told(house.sns) if one[0] == "cats"] == []
 
 
 def test_a_change_of_an_incident_is_one_line_in_the_log(

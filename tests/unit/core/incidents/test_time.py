@@ -249,6 +249,23 @@ def test_a_promise_that_passes_in_a_snooze_is_missed_when_it_is_told() -> None:
     assert of(told).promise == "missed"
 
 
+@pytest.mark.parametrize(
+    ("code", "asked"), [("pipe_stopped", False), ("credentials_rejected", True)]
+)
+def test_who_acknowledged_what_comes_back_is_asked_again_if_it_pages(
+    code: str, *, asked: bool
+) -> None:
+    human = HumanSide(acknowledged_at=NOW + MINUTE, acknowledged_by="ann")
+    over = of(advance(dataclasses.replace(opened(), human=human), WELL, now=NOW + HOUR))
+    verdict = a_verdict("error", code, page=True)
+    again = of(advance(None, verdict, now=NOW + 2 * HOUR, earlier=over))
+    assert again.incident_id == over.incident_id
+    assert (again.human.acknowledged_at, again.human.acknowledged_by) == (
+        (None, None) if asked else (NOW + MINUTE, "ann")
+    )
+    assert again.paged_at == (NOW + 2 * HOUR if asked else NOW)
+
+
 def test_what_is_over_keeps_the_time_that_was_told() -> None:
     late = opened(dataclasses.replace(LATE, eta=NOW + 5 * HOUR))
     over = of(advance(late, WELL, now=NOW + HOUR))

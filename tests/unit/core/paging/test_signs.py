@@ -435,6 +435,7 @@ def test_a_total_that_grew_meanwhile_asks_for_no_more_than_it_did() -> None:
         ({"x-total": "9", "x-total-count": "2"}, "x-total"),
         ({"x-page": "2", "x-total-pages": "2"}, None),
         ({"x-pagination": '{"TotalCount": 9}'}, "x-pagination"),
+        ({"x-paging": ' {"TotalCount": 9}'}, "x-paging"),
         ({"x-pagination": '{"TotalCount": "x", "Cats": 9}'}, None),
         ({"x-pagination": '{"TotalCount": [9]}'}, None),
         ({"x-pagination": "{TotalCount"}, None),

@@ -414,6 +414,13 @@ def test_a_flag_of_the_end_may_have_these_words() -> None:
     assert _flag_of_words(("last", "cat")) is None
 
 
+def test_what_stands_beside_the_words_of_a_flag_is_none_alone() -> None:
+    alone = {"more", "next", "last", *ENDS}
+    for word in {*MORE, *LAST, *END} - alone:
+        assert _flag_of_words((word,)) is None, word
+    assert _flag_of_words(()) is None
+
+
 def test_what_points_back_is_no_flag() -> None:
     for word in set(BACK) - {"current"}:
         assert _flag_of_words(("more", word)) is None, word
