@@ -145,6 +145,19 @@ def _search_after(_: str) -> App:
     return answer
 
 
+def _refused(_: str) -> App:
+    """Pages that are counted nowhere; behind the last one stands a 404."""
+
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query["page"])
+        rows = CATS[(number - 1) * 10 : number * 10]
+        if not rows:
+            return Answer(status=404, body=b'{"detail": "Invalid page."}')
+        return answer_json({"results": rows})
+
+    return answer
+
+
 def _shorter(_: str) -> App:
     def answer(asked: Asked) -> Answer:
         at = int(asked.query["offset"])
@@ -328,6 +341,18 @@ CASES: tuple[Case, ...] = (
         },
         because="dlt goes on by the limit, past rows that were on no page; ours goes "
         "on after the last row that came.",
+    ),
+    Case(
+        name="paging: a page that is refused behind the last",
+        app=_refused,
+        endpoint={
+            "data_selector": "results",
+            "paginator": {
+                "type": "page_number", "base_page": 1, "total_path": None,
+            },
+        },
+        because="dlt takes the refusal for an error; ours was past the end there, "
+        "behind a page that is shorter than those before it.",
     ),
     Case(
         name="paging: a link chosen by its relation",
