@@ -86,6 +86,7 @@ class Deploy:
         Provisioner(
             columns=self.world.seen,
             record=self.kept,
+            log=lambda _text, _values: None,
             settings=known,
             open_warehouse=lambda: Listening(self.said, self.world),
             clock=PatientClock(),
