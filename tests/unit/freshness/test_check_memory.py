@@ -14,6 +14,7 @@ from lambdas.core.incidents.human import Change, changed_by_hand
 from lambdas.core.silences.silence import Silence
 from tests.unit.freshness.test_check import (
     MINUTES_5,
+    PROMISE,
     House,
     failed_pull,
     fresh,
@@ -179,3 +180,30 @@ def test_what_is_paused_shares_no_wake_up() -> None:
     for _ in range(11):
         house.check(MINUTES_5)
     assert house.check(timedelta(minutes=6)).due == 1
+
+
+def test_a_page_is_brought_back_to_mind_as_often_as_is_declared() -> None:
+    house = House(
+        {"cats": fresh(7 * HOUR)},
+        freshness={**PROMISE, "repeat_every": {"count": 2, "period": "hour"}},
+    )
+    for _ in range(7):
+        house.check(HOUR)
+    reminders = [one for one in house.told(house.sns) if one[1] == "reminder"]
+    assert reminders == [("cats", "reminder", "engineers")] * 3
+
+
+def test_what_comes_back_is_the_incident_that_was_over() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    house.check(MINUTES_5)
+    (over,) = house.state.all.values()
+    assert over.resolved_at is not None
+    house.age("cats", 7 * HOUR)
+    house.freshness = {**PROMISE, "error_after": {"count": 5, "period": "hour"}}
+    house.datasets = [house._dataset("cats")]
+    house.check(MINUTES_5)
+    (again,) = house.state.all.values()
+    assert (again.incident_id, again.resolved_at) == (over.incident_id, None)

@@ -362,10 +362,11 @@ def test_at_least_so_many_is_more_once_they_were_read(
     relation: str, total: int, *, is_more: bool
 ) -> None:
     found = answer({"total": {"value": total, "relation": relation}})
-    sign = found.above(2)
-    assert (sign is not None) is is_more
-    if sign is not None:
-        assert found.is_lower_bound(sign) is (relation == "gte" and total == 2)
+    assert (found.above(2) is not None) is is_more
+    (one,) = found.counted
+    assert one.total is not None
+    assert found.is_lower_bound(one.total) is (relation == "gte" and total == 2)
+    assert not found.is_lower_bound(Sign("cats", 2))
 
 
 def test_pages_count_from_0_where_the_numbers_say_so() -> None:

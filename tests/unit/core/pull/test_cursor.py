@@ -429,7 +429,8 @@ def test_two_absent_keys_are_not_the_same_key() -> None:
 def test_only_older_rows_are_a_warning_and_rows_at_the_cursor_are_none() -> None:
     position = CursorPosition(value="2024-01-02T00:00:00Z")
     new = new_rows(position)
-    new.keep(rows("2024-01-01T00:00:00Z", "2023-01-01T00:00:00Z"), page=1)
+    new.keep(rows("2024-01-01T00:00:00Z"), page=1)
+    new.keep(rows("2023-01-01T00:00:00Z"), page=2)
     (warning,) = new.warnings
     assert warning == (
         "upstream was asked from '2024-01-02T00:00:00Z' on and sent 2 rows, none of "
@@ -437,7 +438,7 @@ def test_only_older_rows_are_a_warning_and_rows_at_the_cursor_are_none() -> None
         "should be, look whether the API filters by `at` and reads the value as it is "
         "written; `catflap reset cats --cursor VALUE` sets the cursor back"
     )
-    new.keep(rows("2024-01-02T00:00:00Z"), page=2)
+    new.keep(rows("2024-01-02T00:00:00Z"), page=3)
     assert new.warnings == ()
     assert new_rows(position).warnings == ()
 
