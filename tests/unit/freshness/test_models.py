@@ -53,6 +53,8 @@ def test_a_model_that_alone_is_late_is_told_once_by_its_own_name_and_its_end() -
         ("pets", "resolved", "stakeholders"),
     ]
     assert house.check(MINUTES_5).statements == 0
+    loaded = {str(detail["dataset"]) for _, detail in house.events.published}
+    assert loaded <= {"cats", "dogs"}  # a model is no load
 
 
 @pytest.mark.parametrize("promise", [PROMISED, Freshness()])
