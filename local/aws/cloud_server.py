@@ -122,10 +122,8 @@ def _keep_stack(told: dict[str, str]) -> None:
     known = {stack.stack_id: stack for stack in backend.stacks.values()}
     stack = known.get(told["id"])
     if stack is None:
-        nothing = {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
-        stack = backend.create_stack(
-            told["name"], json.dumps({"Resources": nothing}), {}
-        )
+        nothing = json.dumps({"Resources": {}})
+        stack = backend.create_stack(told["name"], nothing, {})
         stack.stack_id = told["id"]
     stack.status = told["status"]
 
