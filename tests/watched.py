@@ -19,6 +19,7 @@ from lambdas.core.errors import (
     WarehouseUnreachable,
 )
 from lambdas.core.events import KeptEvent
+from lambdas.core.freshness.landed import Witnessed
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Incident, NoticeKind, Recipient
@@ -181,6 +182,24 @@ class FakeTable:
     future: int = 0
     ahead: datetime | None = None
     """The newest event time while there are future rows."""
+
+
+class NoWitness:
+    """Tells nothing, so that every table is read."""
+
+    def tables(
+        self,
+        datasets: Sequence[Dataset],
+        watches: Mapping[str, Watch],
+        *,
+        now: datetime,
+    ) -> Mapping[str, Witnessed]:
+        del datasets, watches, now
+        return {}
+
+    def marks(self, datasets: Sequence[Dataset]) -> Mapping[str, int]:
+        del datasets
+        return {}
 
 
 class FakeWarehouse:

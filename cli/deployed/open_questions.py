@@ -45,6 +45,7 @@ def questions(environment: Environment, *, now: datetime) -> tuple[Question, ...
     )
     state = f"SHOW WAREHOUSES LIKE {names.literal(known.warehouse)}"
     pipe = watching.pipe_status(names.runs_pipe(database))
+    mark = watching.change_marks([names.runs_table(database)])
     shown = (
         loading.show_pipes(database),
         watching.copy_history(database, "_runs", now - DAY, until=now, limit=5),
@@ -54,6 +55,11 @@ def questions(environment: Environment, *, now: datetime) -> tuple[Question, ...
             text="Does PIPE_STATUS wake a suspended warehouse?",
             role=repairer,
             statements=(state, pipe, state),
+        ),
+        Question(
+            text="Does LAST_CHANGE_COMMIT_TIME wake a suspended warehouse?",
+            role=repairer,
+            statements=(state, mark, state),
         ),
         Question(
             text="Does VALIDATE take a path below an allowed location?",

@@ -20,7 +20,7 @@ from lambdas.adapters.state.proof import ProofTable
 from lambdas.core.dataset import Catalogue, to_json_value
 from lambdas.core.errors import AccessRefused, CatflapError
 from lambdas.core.http.auth import references_in
-from lambdas.core.sql import generation, names, pipe_status
+from lambdas.core.sql import change_marks, generation, names, pipe_status
 
 if TYPE_CHECKING:
     from cli.deployed.environment import Deployed
@@ -61,11 +61,15 @@ def preconditions(reached: Deployed, catalogue: Catalogue) -> Iterator[Precondit
             ("e-mail addresses", _addresses(reached)),
         ):
             yield from _asked(reached, what, found)
+    of_pipes: list[Precondition] = []
+    if all(one.state == "ok" for one in account):
+        # before a session uses the warehouse, which may wake it
+        found = _pipes(reached, catalogue)
+        of_pipes = list(_asked(reached, "pipes without a warehouse", found))
     asked = list(_asked(reached, "Snowflake", _snowflake(reached)))
     yield from asked
-    if all(one.state == "ok" for one in (*account, *asked)):
-        found = _pipes(reached, catalogue)
-        yield from _asked(reached, "pipes without a warehouse", found)
+    if all(one.state == "ok" for one in asked):
+        yield from of_pipes
 
 
 def _asked(reached: Deployed, what: str, found: Found) -> Iterator[Precondition]:
@@ -256,10 +260,11 @@ def _snowflake(reached: Deployed) -> Found:
 
 
 def _pipes(reached: Deployed, catalogue: Catalogue) -> Found:
-    """Whether a pipe's status needs a warehouse in this account, which no page says.
-    It proves itself: a session without one asks, and SHOW WAREHOUSES tells before and
-    after whether ours sleeps. What was seen is kept in the state: from then on checks
-    tell "on time" from what landed and what pipes report, where they can.
+    """Whether a pipe's status and a table's mark need a warehouse in this account,
+    which no page says. It proves itself: a session without one asks, and SHOW
+    WAREHOUSES tells before and after whether ours sleeps. What was seen is kept in the
+    state: from then on checks tell "on time" from what landed and what these say, where
+    they can.
     """
     settings = reached.settings
     if not catalogue.datasets:
@@ -267,6 +272,7 @@ def _pipes(reached: Deployed, catalogue: Catalogue) -> Found:
         return
     name = min(catalogue.datasets)
     pipe = names.pipe(settings.snowflake_database, name, generation(catalogue[name]))
+    table = names.raw_table(settings.snowflake_database, name)
     asleep = SnowflakeWarehouse(
         settings=settings,
         secrets=SecretsManagerSecrets(client=lambda: reached.aws("secretsmanager")),
@@ -279,6 +285,7 @@ def _pipes(reached: Deployed, catalogue: Catalogue) -> Found:
         try:
             before = _warehouse_state(asleep, settings.snowflake_warehouse)
             asleep.query(pipe_status(pipe))
+            asleep.query(change_marks([table]))
             after = _warehouse_state(asleep, settings.snowflake_warehouse)
         except AccessRefused as error:
             proof.keep(proven=False, at=now())

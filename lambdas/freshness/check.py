@@ -15,7 +15,6 @@ from typing import Protocol
 
 from lambdas.adapters.signals.judge import Judge, Judged, reason
 from lambdas.core.dataset import Catalogue, Dataset
-from lambdas.core.diagnosis.signals import Table
 from lambdas.core.diagnosis.verdict import Verdict
 from lambdas.core.errors import (
     DeliveryError,
@@ -30,6 +29,7 @@ from lambdas.core.freshness.assess import (
     watch_after,
 )
 from lambdas.core.freshness.attainment import Usual, usual
+from lambdas.core.freshness.landed import Witnessed
 from lambdas.core.freshness.watch import (
     Watch,
     is_due,
@@ -105,23 +105,19 @@ class _Outcome:
 
 
 class Witness(Protocol):
-    """Tells how new tables are, all of them or none, without reading them."""
+    """Tells how new tables are without reading them."""
 
-    def __call__(
+    def tables(
         self,
         datasets: Sequence[Dataset],
         watches: Mapping[str, Watch],
         *,
         now: datetime,
-    ) -> Mapping[str, Table]:
-        """The tables by dataset."""
+    ) -> Mapping[str, Witnessed]:
+        """The tables by dataset, all of them or none."""
 
-
-def _nobody(
-    datasets: Sequence[Dataset], watches: Mapping[str, Watch], *, now: datetime
-) -> Mapping[str, Table]:
-    del datasets, watches, now
-    return {}
+    def marks(self, datasets: Sequence[Dataset]) -> Mapping[str, int]:
+        """The marks, as far as they are known, of tables that were read."""
 
 
 class FreshnessCheck:
@@ -144,7 +140,7 @@ class FreshnessCheck:
         has_time: Callable[[], bool],
         with_digest: Container[str] = frozenset(),
         afterwards: Mapping[str, Callable[[datetime], Sequence[Notice]]] = NOTHING,
-        witness: Witness = _nobody,
+        witness: Witness,
     ) -> None:
         """`afterwards` is looked at last, by what it is called: it makes notices that
         stand in the outbox, and nobody who is late waits for it. `witness` tells how
@@ -203,7 +199,7 @@ class FreshnessCheck:
         judgement = self._judge.judge(
             [] if judged else due, before.watches, now=now, failed=before.failed
         )
-        judged = [*judged, *judgement.judged]
+        judged = [*judged, *self._marked(judgement.judged)]
         judged += self._risks.judged(before, {one.name for one in due}, now)
         judged = with_problems(judged, problems_of(before))
         judged, of_apis = self._apis.told(judged, before, now)
@@ -353,13 +349,32 @@ class FreshnessCheck:
         if any(dataset.name in amiss for dataset in due):
             return []
         try:
-            tables = self._witness(due, before.watches, now=now)
-            if not tables:
+            told = self._witness.tables(due, before.watches, now=now)
+            if not told:
                 return []
-            return self._judge.by_landed(due, before.watches, tables, now=now)
+            return self._judge.by_landed(due, before.watches, told, now=now)
         except Exception:
             LOG.exception("what landed could not be looked at; tables are read")
             return []
+
+    def _marked(self, read: Sequence[Judged]) -> list[Judged]:
+        """With the marks of the tables that were read, of those that are well. They are
+        asked after the reading: what raises one later came after what was read.
+        """
+        well = [
+            item.dataset
+            for item in read
+            if item.verdict.state == "pass" and item.signals.table.read == "ok"
+        ]
+        try:
+            marks = self._witness.marks(well)
+        except Exception:
+            LOG.exception("the tables' marks could not be asked; tables are read")
+            return list(read)
+        return [
+            dataclasses.replace(item, change_mark=marks.get(item.dataset.name))
+            for item in read
+        ]
 
     def _conclude(self, judged: Sequence[Judged], now: datetime) -> _Outcome:
         """Keep what changed, of each dataset for itself.
@@ -614,6 +629,7 @@ def _kept(item: Judged, *, incident_id: str | None) -> Watch:
         incident_id=incident_id,
         awaited_until=item.awaited_until,
         is_witnessed=item.is_witnessed,
+        change_mark=item.change_mark,
     )
 
 

@@ -17,6 +17,7 @@ from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.landing.bucket import LandingBucket
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.signals.landed_witness import LandedWitness
+from lambdas.adapters.snowflake.change_marks import ChangeMarks
 from lambdas.adapters.snowflake.dynamic_tables import ShownDynamicTables
 from lambdas.adapters.snowflake.grants import ShownGrants
 from lambdas.adapters.snowflake.pipes import Pipes
@@ -229,9 +230,10 @@ def check(remaining: Callable[[], timedelta]) -> FreshnessCheck:
         witness=LandedWitness(
             runs=StateTable(dynamodb=client("dynamodb"), table=known.state_table),
             pipes=Pipes(warehouse=_shows()),
+            changes=ChangeMarks(warehouse=_shows(), database=known.snowflake_database),
             database=known.snowflake_database,
             is_proven=ProofTable(
                 dynamodb=client("dynamodb"), table=known.state_table
             ).is_proven,
-        ).tables,
+        ),
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from snowflake.connector.errors import ProgrammingError
 
-from local.snowflake.access_control import AccessControl, Session, missing
+from local.snowflake.access_control import AccessControl, Session, Thing, missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,8 @@ class Account:
     views: set[str] = field(default_factory=set)
     suspends_at: dict[str, datetime] = field(default_factory=dict)
     """Of warehouses that have worked: when they fall asleep."""
+    change_marks: dict[str, int] = field(default_factory=dict)
+    """Of tables of which rows were changed: a number that rises with each statement."""
     managed_schemas: set[str] = field(default_factory=set)
     """Those in which only the schema's owner grants."""
 
@@ -131,6 +133,21 @@ class Account:
             {"PIPE": name, "STAGE": pipe.stage, "TABLE": pipe.table},
         )
         return pipe
+
+    def change(self, table: str, now: datetime) -> None:
+        """Rows of a table change: nanoseconds since 1970, about."""
+        known = self.change_marks.get(table, 0)
+        about = int(now.timestamp()) * 1_000_000_000
+        self.change_marks[table] = max(known + 1, about)
+
+    def change_mark(self, session: Session, table: str) -> int:
+        """What SYSTEM$LAST_CHANGE_COMMIT_TIME answers of a table."""
+        if Thing("TABLE", table) not in self.access.owners:
+            raise missing("Table", table)
+        if table in self.views or table in self.dynamic_tables:
+            raise not_understood(f"SYSTEM$LAST_CHANGE_COMMIT_TIME of a view, {table}")
+        self.access.demand(session, "SYSTEM$LAST_CHANGE_COMMIT_TIME", {"TABLE": table})
+        return self.change_marks.get(table, 0)
 
     def drop_below(self, name: str) -> None:
         """What is in a database or schema goes with it."""

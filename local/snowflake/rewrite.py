@@ -100,10 +100,10 @@ class Rewriting:
         text = self._with_copy_history(text, session)
         text = self._with_refresh_history(text, session)
         self._refuse_validation(text, session)
-        self._check_access(text, session)
+        self._check_access(text, session, now)
         reads = [written for _, written in _reads_of(text)]
         self._dynamic.read([_in(session, one) for one in reads], now)
-        return self._created(text, session)
+        return self._created(text, session, now)
 
     def has_run(self, text: str, session: Session, now: datetime) -> None:
         """It is done: what that means for dynamic tables."""
@@ -193,6 +193,8 @@ class Rewriting:
 
         def replace(match: re.Match[str]) -> str:
             given = texts(match["given"])
+            if match["function"].upper() == "LAST_CHANGE_COMMIT_TIME":
+                return str(self._account.change_mark(session, _in(session, given[0])))
             value = self._system_function(match["function"], given, session, now)
             return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
@@ -337,13 +339,15 @@ class Rewriting:
             sqlstate="0A000",
         )
 
-    def _check_access(self, text: str, session: Session) -> None:
+    def _check_access(self, text: str, session: Session, now: datetime) -> None:
         for statement, written in _reads_of(text):
             name = complete(written, session.database, session.schema)
             if "INFORMATION_SCHEMA" in name.upper():
                 self._access.demand_warehouse(session)
             else:
                 self._access.demand(session, statement, {"TABLE": name})
+            if statement != "SELECT":
+                self._account.change(name, now)
 
     def _dropped(self, text: str, session: Session) -> str:
         match = _DROP.match(text)
@@ -368,7 +372,7 @@ class Rewriting:
         self._pipes.drop_database(name)
         return f"SELECT '{name} successfully dropped.' AS \"status\""
 
-    def _created(self, text: str, session: Session) -> str:
+    def _created(self, text: str, session: Session, now: datetime) -> str:
         match = _CREATE.match(text)
         if match is None:
             return self._dropped(text, session)
@@ -382,6 +386,8 @@ class Rewriting:
         if match["replace"] and not keeps:
             self._access.forget_grants(thing)
         is_new = thing not in self._access.owners
+        if kind == "TABLE" and (is_new or match["replace"]):
+            self._account.change(name, now)
         self._access.owners.setdefault(thing, session.role)
         if kind == "DATABASE" and is_new:
             for schema in ("INFORMATION_SCHEMA", "PUBLIC"):

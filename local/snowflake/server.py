@@ -145,6 +145,9 @@ class EmbeddedAccount:
                 connection=_server.shared_fs.duck_conn, pipes=self.account.pipes
             )
             {"save": snapshot.save, "restore": snapshot.restore}[act](folder)
+            if act == "restore":
+                for table in self.account.change_marks:
+                    self.account.change(table, datetime.now(UTC))
 
     def sign_in(
         self, body: Json, role: str | None, context: Sequence[str | None]

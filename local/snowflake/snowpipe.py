@@ -216,6 +216,8 @@ class Snowpipe:
                 connection.execute("BEGIN")
             self._write_history(prepared, file, load, now)
             connection.execute("COMMIT")
+            if load.loaded:
+                self._account.change(prepared.table, now)
         except BaseException:
             connection.execute("ROLLBACK")
             raise

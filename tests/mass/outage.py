@@ -53,6 +53,7 @@ from tests.watched import (
     FakeTable,
     FakeUpstream,
     FakeWarehouse,
+    NoWitness,
 )
 
 if TYPE_CHECKING:
@@ -312,6 +313,7 @@ class _Outage:
         return FreshnessCheck(
             catalogue=self.catalogue,
             state=self.state,
+            witness=NoWitness(),
             judge=Judge(
                 tables=TableReader(
                     warehouse=self.warehouse,

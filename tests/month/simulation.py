@@ -43,7 +43,7 @@ from tests.memory import MemoryEvents
 from tests.month.lines import Line
 from tests.month.rules import CHECK_EVERY, Rules
 from tests.month.world import World, drawn_spells
-from tests.watched import FakeWarehouse
+from tests.watched import FakeWarehouse, NoWitness
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -272,6 +272,7 @@ class Month:
         return FreshnessCheck(
             catalogue=catalogue,
             state=self.state,
+            witness=NoWitness(),
             judge=judge,
             outbox=Outbox(
                 state=self.state,

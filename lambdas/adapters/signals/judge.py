@@ -19,6 +19,7 @@ from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table
 from lambdas.core.diagnosis.verdict import Verdict, diagnose, diagnose_first_pull
 from lambdas.core.freshness.assess import Limits, all_signals, table_signals
 from lambdas.core.freshness.first_load import awaited_until, awaiting
+from lambdas.core.freshness.landed import Witnessed
 from lambdas.core.freshness.promise import is_promised
 from lambdas.core.freshness.watch import Watch
 
@@ -33,7 +34,8 @@ class Judged:
 
     `awaited_until` is set while a dataset waits for the first rows it ever gets.
     `is_remembered`: its table was not read; it is as the last check saw it.
-    `is_witnessed`: what landed told how new it is.
+    `is_witnessed`: what landed told how new it is. `change_mark` is the table's, asked
+    after all of that; None: not known.
     """
 
     dataset: Dataset
@@ -43,6 +45,7 @@ class Judged:
     awaited_until: datetime | None = None
     is_remembered: bool = False
     is_witnessed: bool = False
+    change_mark: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,7 @@ class Judge:
         self,
         datasets: Sequence[Dataset],
         watches: Mapping[str, Watch],
-        tables: Mapping[str, Table],
+        witnessed: Mapping[str, Witnessed],
         *,
         now: datetime,
     ) -> list[Judged]:
@@ -106,11 +109,12 @@ class Judge:
         """
         judged = [
             dataclasses.replace(
-                self._judged_by_age(one, tables[one.name], watches.get(one.name), now),
+                self._judged_by_age(one, told.table, watches.get(one.name), now),
                 is_witnessed=True,
+                change_mark=told.change_mark,
             )
             for one in datasets
-            if one.name in tables
+            if (told := witnessed.get(one.name)) is not None
         ]
         is_well = all(
             item.verdict.state == "pass" and item.verdict.cause is None

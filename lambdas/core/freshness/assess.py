@@ -157,9 +157,11 @@ def watch_after(
     incident_id: str | None,
     awaited_until: datetime | None = None,
     is_witnessed: bool = False,
+    change_mark: int | None = None,
 ) -> Watch:
     """What to remember. A table that could not be read is remembered as it was;
-    `is_witnessed`: it was not, and what landed told how new it is.
+    `is_witnessed`: it was not, and what landed told how new it is. `change_mark` was
+    asked after that.
 
     `awaited_until`: the dataset waits for its first rows, which are due then.
 
@@ -204,6 +206,7 @@ def watch_after(
         read_at=signals.now
         if is_read and not is_witnessed
         else (None if before is None else before.read_at),
+        change_mark=(change_mark if is_read or before is None else before.change_mark),
     )
 
 

@@ -4,12 +4,14 @@ warehouse for it.
 It is enough to say "on time", and never to say "late". It tells only where the cursor
 is what the promise is about, where the newest run landed all that it pulled as one
 file and its cursor moved, and where the pipe runs, has nothing pending and took that
-file last. Once in `READ_EVERY` the table itself is read.
+file last. A second witness has to agree: the table has changed since it was looked at
+last. Once in `READ_EVERY` the table itself is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambdas.core.dataset import Dataset
@@ -23,20 +25,31 @@ from lambdas.core.pull.run import Run, RunStatus
 READ_EVERY = timedelta(hours=24)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessed:
+    """A table that was not read, and its mark, which was asked last."""
+
+    table: Table
+    change_mark: int | None
+
+
+def is_about_cursor(dataset: Dataset) -> bool:
+    """Whether the cursor is what the promise is about."""
+    event = event_time(dataset)
+    is_declared = dataset.freshness.loaded_at_field is not None
+    return event is not None and event.is_cursor and is_declared
+
+
 def may_tell(dataset: Dataset, watch: Watch | None, *, now: datetime) -> bool:
     """Whether it may be told so of a dataset: one that was well when its table was read
     last, not long ago, and whose promise is the same.
     """
     if watch is None or watch.read_at is None or watch.promise != promise_hash(dataset):
         return False
-    event = event_time(dataset)
     is_well = watch.state == "pass" and watch.cause is None and not watch.incident_id
-    is_cursor = event is not None and event.is_cursor
-    is_declared = dataset.freshness.loaded_at_field is not None
     return (
         is_well
-        and is_cursor
-        and is_declared
+        and is_about_cursor(dataset)
         and watch.first_load_over
         and now - watch.read_at < READ_EVERY
     )
@@ -74,3 +87,17 @@ def table_of(
         ),
         row_count=watch.row_count or 0,
     )
+
+
+def is_confirmed(watch: Watch, table: Table, mark: int | None) -> bool:
+    """Whether the table has changed since the last look, where it is said to hold what
+    is newer than what was seen then.
+
+    Only a mark that rose says so: one that fell is of a table made anew. What else
+    changed the table raises it, too, so that it confirms, and never tells by itself.
+    """
+    seen, told = watch.newest_at, table.newest_event_at
+    if seen is not None and told is not None and told <= seen:
+        return True
+    before = watch.change_mark
+    return before is not None and mark is not None and mark > before

@@ -31,6 +31,8 @@ class Watch:
     is looked after without its table. `ended_incident` is the newest that is over,
     since `ended_at`. `read_at` is when its table itself was read last. `resumed_at` is
     when it was first seen after a pause, until its first rows since then are due.
+    `change_mark` is the table's, asked after all that `newest_at` is from; it rises
+    with each change, and None is not known.
     """
 
     dataset: str
@@ -53,6 +55,7 @@ class Watch:
     is_paused: bool = False
     resumed_at: datetime | None = None
     read_at: datetime | None = None
+    change_mark: int | None = None
 
     @property
     def seen_since(self) -> datetime:

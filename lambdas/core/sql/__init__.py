@@ -5,6 +5,7 @@ pipes), `views` for people, `watching` for the monitor, `access` for roles.
 """
 
 from lambdas.core.sql.freshness import (
+    change_marks,
     copy_history,
     freshness_query,
     freshness_views,
@@ -14,6 +15,7 @@ from lambdas.core.sql.freshness import (
 from lambdas.core.sql.loading import generation
 
 __all__ = [
+    "change_marks",
     "copy_history",
     "freshness_query",
     "freshness_views",

@@ -83,6 +83,16 @@ def pipe_status(pipe: str) -> str:
     return f"SELECT SYSTEM$PIPE_STATUS({names.literal(pipe)})"
 
 
+def change_marks(tables: Sequence[str]) -> str:
+    """One row with a number for each of `tables`, named whole, in their order: it rises
+    with each change of the table's rows, and is no time
+    (https://docs.snowflake.com/en/sql-reference/functions/system_last_change_commit_time).
+    """
+    return "SELECT " + ", ".join(
+        f"SYSTEM$LAST_CHANGE_COMMIT_TIME({names.literal(table)})" for table in tables
+    )
+
+
 PIPE_DEFINITION = 4
 """Where the COPY stands in a row of `describe_pipe`; its creation stands first."""
 

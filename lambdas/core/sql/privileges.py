@@ -165,6 +165,12 @@ RULES: Mapping[str, PrivilegeRule] = {
         needs=(Need("PIPE", ("MONITOR",)),),
         page="user-guide/data-load-snowpipe-manage",
     ),
+    # the page names no privilege: whoever may read the table is granted enough
+    "SYSTEM$LAST_CHANGE_COMMIT_TIME": PrivilegeRule(
+        needs=(_SELECT,),
+        page="sql-reference/functions/system_last_change_commit_time",
+        is_sure=False,
+    ),
     "ALTER PIPE REFRESH": PrivilegeRule(
         needs=(Need("PIPE", ("OPERATE",)), _USE_STAGE, _SELECT, _INSERT),
         page="sql-reference/sql/alter-pipe",

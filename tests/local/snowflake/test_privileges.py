@@ -19,6 +19,7 @@ from lambdas.core.quality.result import DatasetChecks, QualityResult
 from lambdas.core.quality.statements import drop_results, insert_results
 from lambdas.core.sql import (
     access,
+    change_marks,
     copy_history,
     freshness_query,
     future_rows_query,
@@ -62,6 +63,7 @@ def of_the_reader(world: World) -> list[str]:
     pipe = world.pipe(CATS)
     return [
         freshness_query(VIEW, [CATS.name]),
+        change_marks([names.raw_table(DATABASE, CATS.name)]),
         tables_query(DATABASE, [CATS.name]),
         future_rows_query(DATABASE, [CATS.name], STARTED),
         pipe_status(pipe),

@@ -28,7 +28,7 @@ from lambdas.core.errors import (
     WarehouseUnreachable,
 )
 from lambdas.core.freshness.assess import Limits, table_signals
-from lambdas.core.freshness.landed import READ_EVERY
+from lambdas.core.freshness.landed import READ_EVERY, Witnessed
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.human import Change, changed_by_hand
@@ -39,7 +39,7 @@ from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.loading.repair import Problem
 from lambdas.core.names import MONITOR
 from lambdas.core.pull.run import DatasetState, Run, RunError, RunStatus
-from lambdas.freshness.check import CheckResult, FreshnessCheck
+from lambdas.freshness.check import CheckResult, FreshnessCheck, Witness
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
@@ -97,6 +97,7 @@ class House:
         self.has_time: Callable[[], bool] = lambda: True
         self.with_digest: frozenset[str] = frozenset()
         self.access: Callable[[datetime], Sequence[Notice]] = lambda _: ()
+        self.witness: Witness = self
         self.landed: dict[str, Table] | None = None
         """What landed tells of tables, if anything."""
         self.freshness = freshness or PROMISE
@@ -176,16 +177,30 @@ class House:
             has_time=self.has_time,
             with_digest=self.with_digest,
             afterwards={"who may read what is personal": self.access},
-            witness=self._told,
+            witness=self.witness,
         ).run(now=self.now)
 
-    def _told(
-        self, datasets: Sequence[Dataset], watches: Mapping[str, Watch], **_: object
-    ) -> Mapping[str, Table]:
+    def tables(
+        self,
+        datasets: Sequence[Dataset],
+        watches: Mapping[str, Watch],
+        *,
+        now: datetime,
+    ) -> Mapping[str, Witnessed]:
+        """As a witness."""
         known = self.landed or {}
         read_at = (watches[one.name].read_at for one in datasets if one.name in watches)
-        is_read = all(at is not None and self.now - at < READ_EVERY for at in read_at)
-        return {one.name: known[one.name] for one in datasets if is_read and known}
+        is_read = all(at is not None and now - at < READ_EVERY for at in read_at)
+        return {
+            one.name: Witnessed(table=known[one.name], change_mark=None)
+            for one in datasets
+            if is_read and known
+        }
+
+    def marks(self, datasets: Sequence[Dataset]) -> Mapping[str, int]:
+        """As a witness."""
+        del datasets
+        return {}
 
     def age(self, name: str, age: timedelta) -> None:
         self.warehouse.tables[name] = FakeTable(self.now - age, self.now - age)

@@ -92,7 +92,7 @@ def test_what_landed_and_cannot_be_looked_at_is_read(
     monkeypatch: pytest.MonkeyPatch, faults: Callable[[], list[str]]
 ) -> None:
     house = House({"cats": fresh(7 * HOUR)})
-    monkeypatch.setattr(house, "_told", refuse)
+    monkeypatch.setattr(house, "tables", refuse)
     assert house.check().suspects == 1
     assert faults() == ["what landed could not be looked at; tables are read"]
 

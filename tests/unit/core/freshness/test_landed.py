@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.core.freshness.landed import READ_EVERY, may_tell, table_of
+from lambdas.core.freshness.landed import (
+    READ_EVERY,
+    is_confirmed,
+    may_tell,
+    table_of,
+)
 from lambdas.core.freshness.watch import Watch, promise_hash
 from lambdas.core.loading.status import PipeNow
 from lambdas.core.pull.run import Run, RunStatus
@@ -39,6 +44,7 @@ WATCH = Watch(
     newest_loaded_at=NOW - timedelta(hours=2),
     row_count=5,
     read_at=NOW - timedelta(hours=2),
+    change_mark=7,
 )
 RUN = Run(
     dataset="cats",
@@ -136,3 +142,30 @@ def test_a_run_that_did_not_land_all_or_is_of_the_future_tells_nothing(
     run = dataclasses.replace(RUN, **changes)  # type: ignore[arg-type]  # fields by name
     assert table_of(CATS, WATCH, [run], PIPE, now=NOW) is None
     assert table_of(CATS, WATCH, [EMPTY], PIPE, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("remembered", "mark", "confirmed"),
+    [
+        (7, 8, True),
+        (7, 7, False),
+        (8, 7, False),  # made anew
+        (None, 8, False),
+        (7, None, False),
+    ],
+)
+def test_newer_rows_are_confirmed_by_a_table_that_changed_since_the_last_look(
+    remembered: int | None, mark: int | None, *, confirmed: bool
+) -> None:
+    watch = dataclasses.replace(WATCH, change_mark=remembered)
+    table = table_of(CATS, watch, [RUN], PIPE, now=NOW)
+    assert table is not None
+    assert is_confirmed(watch, table, mark) is confirmed
+
+
+def test_what_was_seen_when_the_table_was_read_needs_no_second_witness() -> None:
+    table = table_of(CATS, WATCH, [RUN], PIPE, now=NOW)
+    assert table is not None
+    seen = dataclasses.replace(WATCH, newest_at=table.newest_event_at)
+    assert is_confirmed(seen, table, 7)
+    assert not is_confirmed(dataclasses.replace(WATCH, newest_at=None), table, 7)

@@ -189,6 +189,10 @@ def test_a_table_that_could_not_be_read_is_remembered_as_it_was() -> None:
     for name in ("newest_at", "newest_loaded_at", "row_count", "tally"):
         assert getattr(blind, name) == getattr(before, name)
     assert blind.first_load_over
+    marked = dataclasses.replace(before, change_mark=7)
+    unread = signals(None, read="missing")
+    assert after(unread, marked, a_verdict("unknown")).change_mark == 7
+    assert after(signals(5), marked).change_mark is None
     first = after(signals(None, read="missing"), None, a_verdict("unknown"))
     assert (first.newest_at, first.row_count) == (None, None)
     assert not first.first_load_over
