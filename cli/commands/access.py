@@ -31,12 +31,12 @@ from cli.output import columns, iso
 from lambdas.adapters.secrets import SecretsManagerSecrets
 from lambdas.adapters.snowflake.grants import ShownGrants
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import BadInput
 from lambdas.core.landing.names import RAW
 from lambdas.core.reports import access_week as access_report
 from lambdas.core.reports.access import Access, Grantee, access_of, changed
-from lambdas.core.reports.access_facts import personal_columns
 from lambdas.core.reports.policies import ObjectAccess, object_access
 from project.fault import printable
 from project.names import refuse_unknown
@@ -62,7 +62,7 @@ class DatasetAccess:
     aws: Sequence[ObjectAccess]
 
     @property
-    def personal(self) -> list[str]:
+    def personal(self) -> tuple[str, ...]:
         """Columns that say something of a person."""
         return personal_columns(self.dataset)
 

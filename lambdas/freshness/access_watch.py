@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import StateConflict, WarehouseError, WarehouseUnreachable
 from lambdas.core.incidents.channels import Routes
@@ -20,7 +21,6 @@ from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.reports.access import ObjectGrant
-from lambdas.core.reports.access_facts import personal_columns
 from lambdas.core.reports.notices import report_notices
 from lambdas.core.text.count import counted
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import (
     DeliveryError,
@@ -54,7 +55,6 @@ from lambdas.core.quality.result import (
 )
 from lambdas.core.quality.sample import (
     named_rows,
-    personal_columns,
     rows_by_check,
     sampled,
 )

@@ -46,6 +46,13 @@ def declared_columns(dataset: Dataset) -> tuple[TypedColumn, ...]:
     return tuple(found)
 
 
+def personal_columns(dataset: Dataset) -> tuple[str, ...]:
+    """Those that say something of a person, as the YAML names them, by alphabet."""
+    return tuple(
+        sorted(one.name for one in declared_columns(dataset) if one.is_personal)
+    )
+
+
 def path_to(name: str) -> str:
     """The path of a top-level name, whatever is in it."""
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")

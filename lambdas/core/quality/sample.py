@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lambdas.core.columns.declared import declared_columns
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.dataset import Dataset
 from lambdas.core.quality.comparison import titles
 from lambdas.core.quality.plan import Columns, PlannedCheck, relation_name
@@ -20,12 +20,10 @@ TEXT = 200
 _HIDDEN = frozenset({*METADATA, "PAYLOAD"}) - {"_RUN_ID"}
 
 
-def personal_columns(dataset: Dataset) -> frozenset[str]:
+def _personal(dataset: Dataset) -> frozenset[str]:
     """Columns that say something of a person, as the relation names them."""
     return frozenset(
-        names.plain(names.identifier(one.name))
-        for one in declared_columns(dataset)
-        if one.is_personal
+        names.plain(names.identifier(one)) for one in personal_columns(dataset)
     )
 
 
@@ -33,7 +31,7 @@ def shown_columns(dataset: Dataset, columns: Columns) -> list[str]:
     """The columns that a sample shows, in the order in which they are declared."""
     known = columns.get(relation_name(dataset.name), {})
     declared = [names.plain(names.identifier(one)) for one in dataset.columns or {}]
-    hidden = personal_columns(dataset) | _HIDDEN
+    hidden = _personal(dataset) | _HIDDEN
     ordered = [*(one for one in declared if one in known), *sorted(known)]
     return [one for one in dict.fromkeys(ordered) if one not in hidden][:SAMPLE_COLUMNS]
 
@@ -74,7 +72,7 @@ def _condition(one: PlannedCheck) -> str | None:
 
 def _is_personal(one: PlannedCheck) -> bool:
     """Whether a sample would give a person away, if only by its condition."""
-    personal = personal_columns(one.context.dataset)
+    personal = _personal(one.context.dataset)
     column, written = one.context.column, one.context.check.filter or ""
     if column is not None and column.name in personal:
         return True

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.reports.access import Ability, Access, Grantee
 from lambdas.core.reports.access_facts import (
     AccessFacts,
@@ -14,7 +15,6 @@ from lambdas.core.reports.access_facts import (
     above,
     declared,
     holders,
-    personal_columns,
     personal_tables,
     standing_access,
 )

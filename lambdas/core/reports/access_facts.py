@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lambdas.core.dataset import Column, Dataset
+from lambdas.core.columns.declared import personal_columns
+from lambdas.core.dataset import Dataset
 from lambdas.core.reports.access import Access, Grantee, ObjectGrant, access_of
 from lambdas.core.sql import names
 from lambdas.core.sql.own_grants import OwnGrants
@@ -69,16 +70,6 @@ class AccessFacts:
     """When each object was read last."""
     not_seen: Sequence[str] = ()
     simulated: bool = False
-
-
-def personal_columns(dataset: Dataset) -> list[str]:
-    """Its columns that say something of a person."""
-    declared = dataset.columns or {}
-    return sorted(
-        name
-        for name, column in declared.items()
-        if isinstance(column, Column) and column.personal
-    )
 
 
 def personal_tables(facts: AccessFacts) -> dict[str, Dataset]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.incidents.channels import Routes
 from lambdas.core.incidents.message import Message, block
 from lambdas.core.incidents.notice import Notice
@@ -13,7 +14,6 @@ from lambdas.core.reports.access_facts import (
     AccessFacts,
     above,
     holders,
-    personal_columns,
     personal_tables,
     standing_access,
 )

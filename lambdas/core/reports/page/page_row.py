@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from lambdas.core.columns.declared import personal_columns
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.freshness.attainment import (
     Attainment,
@@ -24,7 +25,6 @@ from lambdas.core.models.graph import neighbours
 from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.quality.release import added_delay
 from lambdas.core.quality.result import QualityResult
-from lambdas.core.reports.access_facts import personal_columns
 from lambdas.core.reports.page.facts import PageFacts
 from lambdas.core.reports.page.row_state import LATE, OF_STATE, RowState
 from lambdas.core.reports.page.strip import bad_days, lasted, strip_of
@@ -280,7 +280,7 @@ def details_of(
         rows=watch.row_count if watch else None,
         checks=checks.results if checks else (),
         cost=told(facts.costs.get(name)),
-        personal=() if dataset is None else tuple(personal_columns(dataset)),
+        personal=() if dataset is None else personal_columns(dataset),
     )
 
 
