@@ -184,8 +184,8 @@ class StandIns:
             "CATALOGUE_KEY": "catalogue/bench.json",
         }
         snowflake.administer(["CREATE WAREHOUSE BENCH"])
-        os.environ.update(self.environment)  # its login is signed with these
-        self._make_tables(SnowflakeSettings.from_environment(settings), snowflake)
+        with _environment(self.environment):  # its login is signed with these
+            self._make_tables(SnowflakeSettings.from_environment(settings), snowflake)
 
     def _make_tables(
         self, settings: SnowflakeSettings, snowflake: EmbeddedSnowflake
@@ -243,6 +243,18 @@ class StandIns:
         document: dict[str, Any] = json.loads(out.read_text())
         _agree("catflap", expected(self._ages), document["states"])
         return document
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """This process has them while this lasts."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class _NoSecrets:

@@ -121,8 +121,10 @@ def keep_state(cloud: Cloud) -> None:
                     {
                         "Effect": "Allow",
                         "Action": [
+                            "dynamodb:DeleteItem",
                             "dynamodb:GetItem",
                             "dynamodb:PutItem",
+                            "dynamodb:Query",
                             "s3:GetObject",
                         ],
                         "Resource": "*",

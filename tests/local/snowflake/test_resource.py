@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 
 from lambdas.adapters import catalogue, clients
@@ -79,6 +80,8 @@ def cloudformation(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    # Whoever made a client in this process before left its credentials there.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     catalogue.published.cache_clear()
     clients.client.cache_clear()
     with LoopbackServer(take) as server:
