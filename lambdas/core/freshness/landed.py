@@ -79,12 +79,15 @@ def table_of(
     at = instant(newest.cursor_after, event.order)
     if at is None or at > now:
         return None
+    loaded_at = [watch.newest_loaded_at]
+    if watch.newest_at is None or at > watch.newest_at:
+        # Of a load that was seen before, the pipe's time is a little later than the
+        # rows' own: it would look like another load.
+        loaded_at.append(pipe.last_ingested_at)
     return Table(
         read="ok",
         newest_event_at=at,
-        newest_loaded_at=max(
-            filter(None, (watch.newest_loaded_at, pipe.last_ingested_at)), default=None
-        ),
+        newest_loaded_at=max(filter(None, loaded_at), default=None),
         row_count=watch.row_count or 0,
     )
 

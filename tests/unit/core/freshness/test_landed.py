@@ -79,6 +79,15 @@ def test_what_landed_and_was_taken_tells_how_new_the_table_is() -> None:
     assert table.newest_loaded_at == PIPE.last_ingested_at
 
 
+def test_a_load_that_was_seen_is_not_told_as_another_by_the_pipes_later_time() -> None:
+    loaded_at = NOW - timedelta(minutes=59)
+    at = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+    watch = dataclasses.replace(WATCH, newest_at=at, newest_loaded_at=loaded_at)
+    table = table_of(CATS, watch, [RUN], PIPE, now=NOW)
+    assert table is not None
+    assert table.newest_loaded_at == loaded_at
+
+
 @pytest.mark.parametrize(
     "changes",
     [
