@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,12 @@ def client(service: str) -> Any:  # noqa: ANN401 - each service has a type of it
     boto3 takes half a second to import: a function that ends before it needs AWS, and
     whoever only looks at a handler, does without.
     """
+    was_enabled = gc.isenabled()
+    gc.disable()
     import boto3  # noqa: PLC0415
 
+    # Modules are no garbage: no collection looks at them, now or later.
+    gc.freeze()
+    if was_enabled:
+        gc.enable()
     return boto3.client(service)  # type: ignore[call-overload]  # the name is a variable
