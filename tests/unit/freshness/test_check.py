@@ -926,13 +926,29 @@ def test_what_is_made_from_a_late_dataset_is_told_with_it_and_pages_nobody() -> 
     assert house.state.open == {}
 
 
-def test_another_owners_people_hear_that_theirs_is_late_and_wake_nobody() -> None:
+def _of_two_owners() -> House:
+    """`orders` is made from `shops`, which is another team's; both are late."""
     house = House({"shops": fresh(7 * HOUR), "orders": fresh(8 * HOUR)})
     _family(house)
     owner = house.datasets[1].owner.model_copy(
         update={"team": "sales", "slack": "#sales", "stakeholders": "#sellers"}
     )
     house.datasets[1] = house.datasets[1].model_copy(update={"owner": owner})
+    return house
+
+
+def test_of_what_cannot_be_read_nobody_says_that_it_is_late_too() -> None:
+    house = _of_two_owners()
+    house.check()
+    house.warehouse.tables["orders"] = AccessRefused("not yours")
+    house.check(MINUTES_5)
+    (blind,) = [one for one in house.slack.batches if one.first.kind == "blind"]
+    assert blind.first.dataset == "orders"
+    assert "is late, too" not in as_mail(blind.message)[1]
+
+
+def test_another_owners_people_hear_that_theirs_is_late_and_wake_nobody() -> None:
+    house = _of_two_owners()
     house.check()
     told = {(name, who) for name, _, who in house.told(house.slack)}
     assert told == {
