@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from functools import cache
 from typing import Any
@@ -20,6 +21,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - each service has a type of it
 
     # Modules are no garbage: no collection looks at them, now or later.
     gc.freeze()
+    atexit.register(gc.unfreeze)  # but at the end, or extension modules tell of leaks
     if was_enabled:
         gc.enable()
     return boto3.client(service)  # type: ignore[call-overload]  # the name is a variable
