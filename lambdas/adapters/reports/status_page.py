@@ -29,8 +29,9 @@ from lambdas.core.reports.page.page_row import (
 )
 from lambdas.core.reports.page.row_state import SAID, RowState
 from lambdas.core.reports.page.status_page import StatusPage
-from lambdas.core.reports.page.strip import KEPT, STRIP_DAYS, lasted
+from lambdas.core.reports.page.strip import KEPT, STRIP_DAYS
 from lambdas.core.reports.text import plain_text
+from lambdas.core.text.duration import lasting
 
 MOST_BYTES = 300_000
 """Of the file, with 1,000 datasets."""
@@ -104,7 +105,7 @@ def _template() -> Any:  # noqa: ANN401 - Jinja's own type says no more
     environment.filters |= {
         "moment": _moment,
         "clip": plain_text,
-        "minutes": lambda minutes: lasted(60 * minutes),
+        "minutes": lambda minutes: lasting(60 * minutes),
     }
     return environment.from_string(_text("page.html"))
 

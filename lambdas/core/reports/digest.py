@@ -27,11 +27,11 @@ from lambdas.core.incidents.notice import Notice
 from lambdas.core.incidents.verdicts.api import apis_of
 from lambdas.core.names import OURS, is_ours
 from lambdas.core.quality.result import CheckedLoad
-from lambdas.core.reports.page.strip import lasted
 from lambdas.core.reports.team_notices import TeamReport, day_of
 from lambdas.core.schedule.zones import zone
 from lambdas.core.silences.silence import Silence
 from lambdas.core.text.count import counted
+from lambdas.core.text.duration import lasting
 
 LINE = 300
 """Characters of a line."""
@@ -234,7 +234,7 @@ def _ended_line(morning: Morning, one: Incident) -> str:
     how = _ENDED[one.ended_by or Ending.RECOVERED]
     began = one.late_since
     late = (
-        f", {lasted((ended_at - began).total_seconds())} late"
+        f", {lasting((ended_at - began).total_seconds())} late"
         if began is not None
         else ""
     )

@@ -27,10 +27,11 @@ from lambdas.core.quality.release import added_delay
 from lambdas.core.quality.result import QualityResult
 from lambdas.core.reports.page.facts import PageFacts
 from lambdas.core.reports.page.row_state import LATE, OF_STATE, RowState
-from lambdas.core.reports.page.strip import bad_days, lasted, strip_of
+from lambdas.core.reports.page.strip import bad_days, strip_of
 from lambdas.core.reports.text import plain_text, web_address
 from lambdas.core.schedule.expressions import expression, next_due
 from lambdas.core.text.count import counted
+from lambdas.core.text.duration import lasting
 
 RUNS_SHOWN = 30
 SHORT, LONG = 160, 600
@@ -329,8 +330,7 @@ def took(run: Run) -> str | None:
     """How long a run took."""
     if run.finished_at is None:
         return None
-    seconds = (run.finished_at - run.started_at).total_seconds()
-    return f"{seconds:.0f} s" if seconds < 60 else lasted(seconds)  # noqa: PLR2004 - a minute
+    return lasting((run.finished_at - run.started_at).total_seconds())
 
 
 def told(text: str | None) -> str | None:

@@ -33,16 +33,6 @@ def bad_days(tally: AttainmentState | None, *, now: datetime) -> list[Day]:
     ]
 
 
-def lasted(seconds: float) -> str:
-    """`2 d 3 h`, `3 h 10 min`, `4 min`: the two greatest units."""
-    minutes = max(1, round(seconds / 60))
-    days, rest = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(rest, 60)
-    units = ((days, "d"), (hours, "h"), (minutes, "min"))
-    said = [f"{count} {unit}" for count, unit in units if count]
-    return " ".join(said[:2])
-
-
 def _letter(day: date, since: date, bad: dict[str, Day]) -> str:
     if day < since:
         return NOT_WATCHED

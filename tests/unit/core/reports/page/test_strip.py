@@ -4,7 +4,7 @@ import dataclasses
 from datetime import timedelta
 
 from lambdas.core.freshness.attainment import Day
-from lambdas.core.reports.page.strip import lasted, strip_of
+from lambdas.core.reports.page.strip import strip_of
 from tests.pages import NOW, a_tally
 
 WARNED = Day(day="2026-11-14", warn_s=3 * 3600)
@@ -21,9 +21,3 @@ def test_days_before_anybody_looked_are_not_called_good() -> None:
     young = dataclasses.replace(a_tally(), since=NOW - timedelta(days=2))
     assert strip_of(young, now=NOW) == "-" * 27 + "kkk"
     assert strip_of(None, now=NOW) == "-" * 30
-
-
-def test_a_span_is_told_by_its_two_greatest_units() -> None:
-    assert lasted(20) == "1 min"
-    assert lasted(3 * 3600 + 600) == "3 h 10 min"
-    assert lasted(2 * 86400 + 3 * 3600 + 60) == "2 d 3 h"
