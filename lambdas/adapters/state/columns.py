@@ -4,26 +4,15 @@ relation. Nothing but this is read, and nothing written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from lambdas.adapters.state.items import LateTable
 from lambdas.core.columns.observed import NOTHING_OBSERVED, Observed, observed_from_json
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
-
-class StoredColumns:
-    """ObservedColumns in the state table; its client is made when it is first asked."""
-
-    def __init__(self, *, client: Callable[[], DynamoDBClient], table: str) -> None:
-        self._make_client = client
-        self._table = table
-
-    @cached_property
-    def _dynamodb(self) -> DynamoDBClient:
-        return self._make_client()
+class StoredColumns(LateTable):
+    """ObservedColumns in the state table."""
 
     def of(self, dataset: str) -> Observed:
         """As the newest run that landed has left it."""

@@ -28,7 +28,8 @@ what a pull reports stands apart: it may write nothing else of the monitor's.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ CAUSES = "CAUSES"
 GRANTS = "GRANTS"
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
+
+
+class LateTable:
+    """The state table, by a client that is made when it is first asked."""
+
+    def __init__(self, *, client: Callable[[], DynamoDBClient], table: str) -> None:
+        self._make_client = client
+        self._table = table
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return self._make_client()
 
 
 def monitor_key(kind: str, name: str = "") -> dict[str, Any]:

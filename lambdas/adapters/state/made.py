@@ -10,15 +10,14 @@ One item: 16 characters a dataset, so that 10,000 of them are well below an item
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from lambdas.adapters.state.items import (
     REPORTED,
     UNMADE,
+    LateTable,
     items_of,
     kind_and_name,
     monitor_key,
@@ -26,22 +25,11 @@ from lambdas.adapters.state.items import (
 from lambdas.core.custom_resource import Made
 from lambdas.core.loading.repair import Problem
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
 _KEY = {"pk": {"S": "WAREHOUSE"}, "sk": {"S": "MADE"}}
 
 
-class StoredMade:
-    """A record in the state table; its client is made when it is first asked."""
-
-    def __init__(self, *, client: Callable[[], DynamoDBClient], table: str) -> None:
-        self._make_client = client
-        self._table = table
-
-    @cached_property
-    def _dynamodb(self) -> DynamoDBClient:
-        return self._make_client()
+class StoredMade(LateTable):
+    """A record in the state table."""
 
     def load(self) -> Made:
         """As it was saved last; nothing, if never."""
@@ -70,16 +58,8 @@ class StoredMade:
         )
 
 
-class UnmadeRelations:
+class UnmadeRelations(LateTable):
     """Relations that could not be made, for the next check to tell of."""
-
-    def __init__(self, *, client: Callable[[], DynamoDBClient], table: str) -> None:
-        self._make_client = client
-        self._table = table
-
-    @cached_property
-    def _dynamodb(self) -> DynamoDBClient:
-        return self._make_client()
 
     def report(self, problem: Problem) -> None:
         """Have the next check tell of it."""
