@@ -85,7 +85,7 @@ def run(
     before = None if since is None else _earlier(since)
     reached = deployed(environment, environments=environments)
     if week and name is not None:
-        raise BadInput("--week tells of all datasets: leave NAME out")
+        raise BadInput("--week tells of all datasets; leave out NAME")
     catalogue = read_files(datasets, apis, options.models_of(datasets, models)).sound
     sound = catalogue.datasets
     if name is not None:

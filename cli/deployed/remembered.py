@@ -82,8 +82,8 @@ def unknown_mentions(reached: Deployed, datasets: Mapping[str, Dataset]) -> list
         if whose:
             more = f" and {len(whose) - _NAMED} more" if len(whose) > _NAMED else ""
             said.append(
-                f"@{handle}, whom the owner of {', '.join(whose[:_NAMED])}{more} names "
-                f"in `mention`, is no user group of the workspace (asked "
+                f"@{handle}, in `owner.mention` of {', '.join(whose[:_NAMED])}{more}, "
+                "is not a user group of the workspace (asked "
                 f"{groups.asked_at:%Y-%m-%d %H:%M} UTC): a page mentions nobody; "
                 "accepted: the handle of one, or ids S… or U…"
             )

@@ -90,7 +90,7 @@ class LandedWitness:
         try:
             return self._witnessed(datasets, watches, now)
         except WarehouseError as error:
-            LOG.warning("it is not told what the tables hold: %s", error)
+            LOG.warning("tables have to be read: %s", error)
             return {}
 
     def _witnessed(

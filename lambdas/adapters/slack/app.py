@@ -170,7 +170,7 @@ class SlackApp:
             return self._sent(address, batch, note="")
         except SlackRefused as error:
             if is_person(address):  # who has left; nobody hears it in their place
-                LOG.warning("%s is not told of the end: %s", address, error)
+                LOG.warning("could not tell %s of the end: %s", address, error)
                 return _Posted(channel=address, ts="")
             why = OF_THE_CHANNEL.get(error.code)
             if why is None:

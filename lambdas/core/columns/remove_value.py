@@ -129,7 +129,7 @@ def _end_of_value(document: bytes, at: int) -> int:
             depth -= 1
             if depth == 0:
                 return token.end()
-    raise ValueError("the value is not closed, and so no JSON")
+    raise ValueError("the value is not closed, so it is not JSON")
 
 
 def _skip(document: bytes, at: int) -> int:

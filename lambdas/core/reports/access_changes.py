@@ -202,9 +202,7 @@ def _listed(names: Sequence[str], beside: int) -> str:
     if len(names) > NAMED:
         kept.append(counted(len(names) - NAMED, "other"))
     if beside:
-        kept.append(
-            f"{counted(beside, 'object')} beside" if kept else counted(beside, "object")
-        )
+        kept.append(counted(beside, "other object" if kept else "object"))
     return _and(kept)
 
 

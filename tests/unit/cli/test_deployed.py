@@ -729,7 +729,7 @@ def test_check_tells_whom_a_page_would_not_mention(house: House) -> None:
     assert warnings() == []
     groups.keep(UserGroups(asked_at=NOW, ids={"duty": "S1"}, unknown=("typo",)))
     (said,) = warnings()
-    assert said.startswith("@typo, whom the owner of cats names in `mention`, is no")
+    assert said.startswith("@typo, in `owner.mention` of cats, is not a")
     groups.keep(UserGroups(asked_at=NOW, fault="the app lacks a scope"))
     assert warnings()[0].endswith("2026-11-23 09:00 UTC: the app lacks a scope")
 

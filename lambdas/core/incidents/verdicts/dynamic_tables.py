@@ -92,7 +92,7 @@ def _why(table: DynamicTableNow, lag: str, now: datetime) -> str | None:
     if behind <= LAGS * aimed_at + GRACE:
         return None
     return (
-        f"was refreshed {lasting(behind.total_seconds())} ago at last, and its lag is "
+        f"was last refreshed {lasting(behind.total_seconds())} ago, and its lag is "
         f"{lag}: its refreshes fail, or those of what it is made from"
     )
 

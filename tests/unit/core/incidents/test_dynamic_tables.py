@@ -71,5 +71,5 @@ def test_the_root_is_named_once_with_all_that_wait_for_it() -> None:
 def test_one_whose_refreshes_fail_is_seen_by_its_age() -> None:
     behind, alone = stopped(a=now(2.3), b=now(6), other=now(2.3))
     assert (behind.dataset, alone.dataset) == ("a", "other")
-    assert "refreshed 2 h 18 min ago at last, and its lag is 1 hour" in alone.sentence
+    assert "last refreshed 2 h 18 min ago, and its lag is 1 hour" in alone.sentence
     assert behind.sentence.endswith("; b with it")
