@@ -50,6 +50,9 @@ ROUNDS = 8
 """Of writing beside cancelled transactions. The stand-in loses a write in nearly
 every one; the probe stops at the first."""
 
+WRITES = 25
+"""Of a round."""
+
 
 def _writes_survive_cancellations(cloud: Cloud, unique: str) -> object:
     dynamodb = _table(cloud, unique)
@@ -61,19 +64,20 @@ def _writes_survive_cancellations(cloud: Cloud, unique: str) -> object:
         dynamodb.batch_write_item(RequestItems={unique: puts})
     expected = 400
     for number in range(ROUNDS):
-        written, codes = _write_beside_cancellations(dynamodb, unique, f"new {number}")
-        assert written > 5
-        expected += written
+        codes = _write_beside_cancellations(dynamodb, unique, f"new {number}")
+        expected += WRITES
         found = dynamodb.scan(TableName=unique, Select="COUNT")["Count"]
         if found != expected or codes != {"TransactionCanceledException"}:
             return False
     return True
 
 
-def _write_beside_cancellations(
-    dynamodb: Any, table: str, name: str
-) -> tuple[int, set[str]]:
-    """How many writes were acknowledged, and how the transactions ended."""
+def _write_beside_cancellations(dynamodb: Any, table: str, name: str) -> set[str]:
+    """How transactions end that are cancelled for as long as 25 items are written.
+
+    The writes are counted, and not the transactions: which of two threads a busy
+    machine favours must not decide.
+    """
     cancelled = {
         "Put": {
             "TableName": table,
@@ -82,22 +86,25 @@ def _write_beside_cancellations(
         }
     }
     codes: set[str] = set()
+    cancelling, written = threading.Event(), threading.Event()
 
     def cancel() -> None:
-        codes.update(
-            error_of(dynamodb.transact_write_items, TransactItems=[cancelled])[0]
-            for _ in range(25)
-        )
+        while not written.is_set():
+            codes.add(
+                error_of(dynamodb.transact_write_items, TransactItems=[cancelled])[0]
+            )
+            cancelling.set()
 
     other = threading.Thread(target=cancel)
     other.start()
-    written = 0
-    while other.is_alive():
-        item = {"pk": {"S": f"{name} {written}"}}
-        if not error_of(dynamodb.put_item, TableName=table, Item=item)[0]:
-            written += 1
-    other.join()
-    return written, codes
+    try:
+        assert cancelling.wait(60)
+        for number in range(WRITES):
+            dynamodb.put_item(TableName=table, Item={"pk": {"S": f"{name} {number}"}})
+    finally:
+        written.set()
+        other.join()
+    return codes
 
 
 def _missing_key(cloud: Cloud, unique: str) -> object:
