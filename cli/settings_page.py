@@ -29,18 +29,18 @@ here, only names of secrets.
 VARIABLES = {
     "CATFLAP_SECRET_<NAME>_<KEY>": "the secret `secret:NAME#KEY` for `new`, `preview`, "
     "`pull` and `try`: upper case, other characters `_`",
-    "CATFLAP_NOW": "the time it is, ISO 8601 with an offset, for a stack that lives in "
-    "another one; `--env local` sets it",
-    "LOGNAME": "who is recorded with what `catflap incident` says; else `USER`",
+    "CATFLAP_NOW": "the current time, ISO 8601 with an offset, for a stack with a "
+    "clock of its own; `--env local` sets it",
+    "LOGNAME": "the person recorded by `catflap incident`; else `USER`",
     "NO_COLOR": "set to anything: no colours",
-    "AWS_PROFILE": "whose credentials commands about an environment use, and all other "
-    "variables of AWS's own tools, such as AWS_ENDPOINT_URL",
-    "SNOWFLAKE_USER": "who asks Snowflake, in place of the environment's reader",
-    "SNOWFLAKE_ROLE": "under which role",
+    "AWS_PROFILE": "the credentials that commands with `--env` use; all other "
+    "variables of AWS's own tools work too, such as AWS_ENDPOINT_URL",
+    "SNOWFLAKE_USER": "the Snowflake user, instead of the environment's reader",
+    "SNOWFLAKE_ROLE": "that user's role",
     "SNOWFLAKE_AUTHENTICATOR": "`externalbrowser` for a person, `workload_identity` or "
     "`key_pair`",
     "SNOWFLAKE_PRIVATE_KEY_SECRET": "the secret with the key, for `key_pair`",
-    "SNOWFLAKE_ENDPOINT_URL": "where Snowflake answers, if not at its own address",
+    "SNOWFLAKE_ENDPOINT_URL": "Snowflake's address, if not its own",
 }
 """What commands read of a person's shell."""
 

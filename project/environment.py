@@ -123,18 +123,18 @@ class Snowflake(_Model):
     reader: Login = Field(description="reads tables and watches pipes")
     repairer: Login | None = Field(
         default=None,
-        description="has pipes load what they missed, and removes old runs; absent = "
+        description="makes pipes load what they missed, and deletes old runs; absent = "
         "user and role `<database>_REPAIRER`",
     )
     reporter: Login | None = Field(
         default=None,
-        description="reads what the account was used for and who was granted what, for "
-        "reports; absent = user and role `<database>_REPORTER`; with `key_pair` none",
+        description="reads the account's usage and grants, for reports; absent = user "
+        "and role `<database>_REPORTER`; with `key_pair` none",
     )
     reads_queries: bool = Field(
         default=False,
-        description="whether reports may read the text of every query of the account, "
-        "to say who used what and who granted it",
+        description="whether reports may read the text of every query in the account, "
+        "to name who used or granted what",
     )
 
     @property
@@ -228,7 +228,7 @@ class Team(_Model):
         default=None,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="when the team gets its morning digest, such as `07:30`, and on "
-        "the first of a month its causes report; absent = it gets neither",
+        "the first of the month its causes report; absent = neither",
     )
 
 
@@ -283,14 +283,15 @@ class Environment(_Channels):
     )
     snowflake: Snowflake = Field(description="the account, and who we are there")
     teams: dict[str, Team] = Field(
-        min_length=1, description="a dataset's `owner.team` must be one of them"
+        min_length=1,
+        description="the teams; each dataset's `owner.team` must be one of them",
     )
     schedule_stacks: int = Field(
         default=4,
         ge=1,
         le=MAX_STACKS,
-        description="fixed for an environment's life: another number moves schedules "
-        "between stacks, where their names collide",
+        description="fixed for an environment's life: another number would move "
+        "schedules between stacks, and their names would collide",
     )
     max_concurrent_pulls: int = Field(
         default=10, ge=2, le=1000, description="datasets pulled at once"
@@ -299,13 +300,13 @@ class Environment(_Channels):
         default=4,
         ge=2,
         le=1000,
-        description="slices of backfills pulled at a time, beside the live pulls",
+        description="slices of backfills pulled at once, besides the live pulls",
     )
     check_every_minutes: int = Field(
         default=5, ge=1, le=60, description="between two freshness checks"
     )
     keep_data: bool = Field(
-        default=True, description="what was landed outlives its stack"
+        default=True, description="keep landed data when the stack is deleted"
     )
     log_retention_days: Literal[7, 14, 30, 90, 180, 365] = Field(
         default=30, description="how long logs are kept"
@@ -318,7 +319,7 @@ class Environment(_Channels):
         default=3.0, description="what a Snowflake credit costs, in USD"
     )
     openlineage: OpenLineage = Field(
-        default=OpenLineage(), description="who hears of runs, if anybody"
+        default=OpenLineage(), description="where run events are sent, if anywhere"
     )
     runbook_url: str | None = Field(
         default=None,

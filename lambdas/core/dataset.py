@@ -56,7 +56,7 @@ class Owner(Model):
 
 
 class RateLimit(Model):
-    """A budget on our side: so many requests a period, for all who ask the API."""
+    """Our own limit: this many requests a period, for all datasets of the API."""
 
     requests: int = Field(gt=0, description="requests a period")
     period: Literal["second", "minute", "hour"] = Field(
@@ -65,7 +65,7 @@ class RateLimit(Model):
 
 
 class Retry(Model):
-    """How often a request is tried: 429, 5xx, resets and timeouts."""
+    """How often a request is tried: 429, 5xx, connection resets and timeouts."""
 
     max_attempts: int = Field(
         default=5, ge=1, le=20, description="tries of one request, the first included"
@@ -89,9 +89,7 @@ class Api(Model):
         description="where the paths begin: https, or http on loopback only"
     )
     headers: dict[str, str] = Field(default={}, description="sent with every request")
-    auth: Auth | None = Field(
-        default=None, description="how a request proves who we are"
-    )
+    auth: Auth | None = Field(default=None, description="how requests authenticate")
     paginator: Paginator = Field(
         default=AutoPaginator(),
         description="how pages are found, for datasets that do not say it themselves",
@@ -103,11 +101,11 @@ class Api(Model):
         default=None,
         ge=1,
         le=1_000,
-        description="pulls of this API at a time, over all functions; others wait",
+        description="pulls of this API at once, over all functions; others wait",
     )
     retry: Retry = Field(
         default=Retry(),
-        description="what is tried again: 429, 5xx, resets and timeouts",
+        description="how often 429, 5xx, connection resets and timeouts are retried",
     )
     timeout: float = Field(default=60, gt=0, description="seconds, a request")
     ca: str | None = Field(
@@ -118,7 +116,7 @@ class Api(Model):
 
 
 class ResponseAction(Model):
-    """What to do with an odd answer, by status, by content, or by both."""
+    """What to do with an unusual answer, by status, by content, or by both."""
 
     status_code: int | None = Field(
         default=None, ge=100, le=599, description="the answer's status"
@@ -127,8 +125,8 @@ class ResponseAction(Model):
         default=None, description="a text that the answer holds"
     )
     action: Literal["ignore", "retry", "fail", "renew"] = Field(
-        description="what is done; an ignored answer has no rows, `renew` fetches "
-        "another token and asks once more"
+        description="what to do; an ignored answer has no rows, `renew` fetches a new "
+        "token and retries once"
     )
 
 
@@ -151,7 +149,7 @@ class Incremental(Model):
         default=None, description="how the API sorts: lets a pull stop early"
     )
     on_cursor_value_missing: Literal["raise", "include", "exclude"] = Field(
-        default="raise", description="what becomes of a record without a cursor"
+        default="raise", description="what happens to a record without a cursor value"
     )
     range_start: Literal["open", "closed"] = Field(
         default="closed",
@@ -170,12 +168,12 @@ class Incremental(Model):
     )
     cursor_type: Literal["time", "number", "text"] | None = Field(
         default=None,
-        description="what the values are compared as; absent = told from the values, "
-        "and what has no known order is an error",
+        description="how values are compared; absent = found from the values, and "
+        "values without a known order are an error",
     )
     cursor_format: str | tuple[str, ...] | None = Field(
         default=None,
-        description="how times in rows are written, if not in ISO 8601: a strptime "
+        description="the format of times in rows, if not ISO 8601: a strptime "
         "pattern or a list of them, `epoch` or `epoch_ms`; %s and %Q are counts of "
         "seconds and milliseconds",
     )
@@ -195,30 +193,32 @@ class Endpoint(Model):
     json_body: dict[str, JsonValue] | None = Field(
         default=None, alias="json", description="the body of a POST"
     )
-    headers: dict[str, str] = Field(default={}, description="sent beside the API's own")
+    headers: dict[str, str] = Field(
+        default={}, description="sent with the API's own headers"
+    )
     data_selector: JsonPath | None = Field(
         default=None,
-        description="where the records stand in an answer; found by itself if absent",
+        description="where an answer holds the records; absent = found automatically",
     )
     paginator: Paginator | None = Field(
         default=None, description="how pages are found; absent = the API's"
     )
     response_actions: tuple[ResponseAction, ...] = Field(
         default=(),
-        description="what to do with odd answers; the first that fits counts",
+        description="what to do with unusual answers; the first match counts",
     )
     incremental: Incremental | None = Field(
         default=None, description="the cursor; absent = every pull is whole"
     )
     format: Literal["json", "jsonl", "csv"] | CsvFormat = Field(
         default="json",
-        description="what an answer is, each may be gzipped; or how a CSV is written",
+        description="the format of answers, gzipped or not; or the dialect of a CSV",
     )
     max_pages: int | None = Field(
         default=None,
         gt=0,
-        description="the most pages of one pull, or of one row of its parent; more of "
-        "them are an error",
+        description="most pages of one pull, or for one row of its parent; more is an "
+        "error",
     )
 
     @property
@@ -239,7 +239,7 @@ class Parent(Model):
     `docs/fan-out.md` says how.
     """
 
-    dataset: Name = Field(description="whose rows are asked for one by one")
+    dataset: Name = Field(description="the dataset whose rows are requested one by one")
     fields: dict[str, JsonPath] = Field(
         min_length=1, description="name in {parent.name}: path in the parent's rows"
     )
@@ -359,7 +359,7 @@ class Column(Model):
 
 
 class Contract(Model):
-    """What happens to records that do not look as declared (dlt's words)."""
+    """What happens to records that do not match what is declared (dlt's words)."""
 
     columns: Literal["evolve", "freeze", "discard_row", "discard_value"] = Field(
         default="evolve", description="a column nobody declared"
@@ -400,7 +400,7 @@ class Calendar(Model):
 
 
 class Probe(Model):
-    """How to ask upstream for its newest record, apart from a pull."""
+    """How to ask the API for its newest record without a pull."""
 
     path: str = Field(description="below base_url")
     params: dict[str, str | int | float | bool] = Field(
@@ -433,24 +433,24 @@ class Freshness(Model):
     )
     calendar: Calendar = Field(default=Calendar(), description="when nothing is due")
     page: Literal["error", "warn", "never"] = Field(
-        default="error", description="how late it has to be to wake somebody"
+        default="error", description="how late it must be to page somebody"
     )
     repeat_every: Period = Field(
         default=Period(count=1, period="day"),
-        description="how often an open page comes to mind again",
+        description="how often an open page is repeated",
     )
     reopen_within: Period = Field(
         default=Period(count=6, period="hour"),
-        description="an incident that comes back within it is the same one",
+        description="an incident that comes back within this time is the same one",
     )
     tolerance: Period | None = Field(
         default=None,
-        description="how much later lateness may be told, so that checks share a "
-        "wake-up of the warehouse",
+        description="how much later a late dataset may be reported, so that checks "
+        "share a wake-up of the warehouse",
     )
     probe: Probe | None = Field(
         default=None,
-        description="how upstream is asked for its newest; absent = as a pull asks",
+        description="how to ask the API for its newest record; absent = as a pull asks",
     )
 
 
@@ -464,7 +464,7 @@ MetricName = Literal[
 
 
 class CheckArguments(Model):
-    """What a metric is told beside its column (ODCS `arguments`)."""
+    """A metric's parameters besides its column (ODCS `arguments`)."""
 
     valid_values: tuple[Scalar, ...] | None = Field(
         default=None, alias="validValues", description="all values a column may have"
@@ -472,7 +472,7 @@ class CheckArguments(Model):
     missing_values: tuple[Scalar | None, ...] | None = Field(
         default=None,
         alias="missingValues",
-        description="what counts as missing beside null; absent = the empty text",
+        description="what counts as missing besides null; absent = the empty text",
     )
     pattern: str | None = Field(
         default=None,
@@ -515,7 +515,7 @@ class QualityCheck(Model):
     )
     column: str | None = Field(default=None, description="the column measured")
     arguments: CheckArguments = Field(
-        default=CheckArguments(), description="what the metric is told"
+        default=CheckArguments(), description="the metric's parameters"
     )
     valid_values: tuple[Scalar, ...] | None = Field(
         default=None, alias="validValues", description="as arguments.validValues"
@@ -563,11 +563,11 @@ class QualityCheck(Model):
     filter: str | None = Field(
         default=None,
         min_length=1,
-        description="a SQL condition; only rows for which it is true are looked at",
+        description="a SQL condition; only rows for which it is true are checked",
     )
     on: Literal["relation", "run"] = Field(
         default="relation",
-        description="whether all rows are looked at, or those of the newest pull",
+        description="whether all rows are checked, or those of the newest pull",
     )
     description: str | None = Field(default=None, description="what the rule is for")
 
@@ -588,11 +588,11 @@ class QualityCheck(Model):
 
 
 class CircuitBreaker(Model):
-    """How long runs are kept back that could not be checked."""
+    """How long runs that could not be checked are held back."""
 
     hold_at_most: Period | None = Field(
         default=None,
-        description="after so long they are shown all the same; absent = error_after",
+        description="rows are shown after this long all the same; absent = error_after",
     )
 
 
@@ -607,7 +607,7 @@ class Dataset(Model):
         default=(), description="what identifies a row"
     )
     write_disposition: Literal["append", "merge", "replace"] = Field(
-        default="append", description="what a row becomes that is there already"
+        default="append", description="what happens to a row that already exists"
     )
     allow_empty: bool = Field(
         default=False,
@@ -627,10 +627,10 @@ class Dataset(Model):
         default=None, description="the typed columns; absent = taken from the data"
     )
     contract: Contract = Field(
-        default=Contract(), description="what happens to records that look otherwise"
+        default=Contract(), description="what happens to records that do not match"
     )
     freshness: Freshness = Field(
-        default=Freshness(), description="how fresh the data is promised to be"
+        default=Freshness(), description="how fresh the data are promised to be"
     )
     circuit_breaker: bool | CircuitBreaker = Field(
         default=False,

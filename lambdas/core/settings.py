@@ -66,8 +66,8 @@ class SnowflakeSettings(FunctionSettings):
     """`externalbrowser` is for a person at a desk; no function has one."""
     snowflake_private_key_secret: str | None = None
     snowflake_endpoint_url: str | None = None
-    """Where Snowflake answers, if not at the account's own address (a proxy, or the
-    embedded stack); in the spirit of `AWS_ENDPOINT_URL`."""
+    """Snowflake's address, if not the account's own (a proxy, or the embedded
+    stack); like `AWS_ENDPOINT_URL`."""
 
 
 class CatalogueSettings(FunctionSettings):
@@ -84,8 +84,7 @@ class UpstreamSettings(CatalogueSettings):
     allowed_origins: str = "{}"
     """JSON: names of secrets to the origins that they may be sent to."""
     aws_endpoint_url: str | None = None
-    """Set by whoever runs a function on their own machine. In AWS it is absent, and
-    nothing of ours listens on loopback."""
+    """Set by whoever runs a function on their own machine; absent in AWS."""
 
     @property
     def destinations(self) -> Destinations:
@@ -114,7 +113,7 @@ class ChannelSettings(FunctionSettings):
     pagerduty_url: str | None = None
     """As `slack_api_url`."""
     slack_api_url: str | None = None
-    """Where Slack answers, if not at its own address; as `snowflake_endpoint_url`."""
+    """Slack's address, if not its own; like `snowflake_endpoint_url`."""
 
     @property
     def secrets_of_channels(self) -> dict[str, str]:
@@ -151,8 +150,8 @@ class FreshnessSettings(DigestSettings, SnowflakeSettings, UpstreamSettings):
     engineers_topic_arn: str
     stakeholders_topic_arn: str
     environment_name: str | None = None
-    """Schedules bear it, and what a person is told to type; absent = schedules are not
-    asked whether they are on."""
+    """Part of schedules' names and of the commands in messages; absent = schedules
+    are not asked whether they are enabled."""
     runbook_url: str | None = None
     repository_url: str | None = None
     check_every_s: int = 300
@@ -205,7 +204,7 @@ class ReportSettings(DigestSettings, SnowflakeSettings, CatalogueSettings):
     repository_url: str | None = None
     credit_price: float = 3.0
     in_vpc: bool = False
-    """Whether functions leave by a NAT gateway, for what that costs."""
+    """Whether functions use a NAT gateway, for the cost estimate."""
     budgets: str = "{}"
     """JSON: teams to USD a month."""
     snowflake_users: str = "{}"

@@ -51,13 +51,13 @@ CHANNELS: Mapping[str, ChannelKind] = {
         by_owner=True,
         options={
             "default_channel": ChannelOption(
-                description="where datasets without a channel of their own are told, "
-                "and what concerns all",
+                description="for datasets without their own channel, and for what "
+                "concerns all of them",
                 pattern=r"^(#[^\s#]{1,80}|[CG][A-Z0-9]{5,20})$",
             ),
             "command": ChannelOption(
-                description="the slash command; of two apps with the same one in a "
-                "workspace the later gets all",
+                description="the slash command; if two apps in a workspace have the "
+                "same one, the later one gets all",
                 pattern=r"^/[a-z0-9_-]{1,31}$",
                 default="/catflap",
             ),

@@ -24,7 +24,7 @@ _PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500})
 
 
 class AutoPaginator(BasePaginator):
-    """Find out from the first answer: the first of the others that knows it decides.
+    """Found from the first answer: the first of the others that recognizes it decides.
 
     Position: `{"paginator": <configuration>, "at": <its position>}`.
     """

@@ -71,8 +71,8 @@ class BasePaginator(BaseModel, ABC):
     )
     ignore_total: bool = Field(
         default=False,
-        description="whether a total above the rows read is no sign of missing rows: "
-        "for APIs that count what they do not show",
+        description="ignore a total above the rows read, for APIs whose total includes "
+        "rows that they do not return",
     )
 
     rank: ClassVar[int] = 100

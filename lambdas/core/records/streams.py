@@ -44,7 +44,7 @@ csv.field_size_limit(MAX_RECORD_BYTES)
 
 
 class CsvFormat(BaseModel):
-    """How a CSV is written, where it is not as RFC 4180 has it."""
+    """The dialect of a CSV, where it differs from RFC 4180."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True

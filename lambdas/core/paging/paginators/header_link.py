@@ -23,7 +23,7 @@ class HeaderLinkPaginator(LinkPaginator):
     header: str = Field(
         default=_LINK,
         min_length=1,
-        description="the header; another one than Link holds the bare URL, as Kinto's "
+        description="the header; any other than Link holds the bare URL, like Kinto's "
         "`Next-Page`",
     )
 

@@ -56,8 +56,8 @@ class OffsetPaginator(CountingPaginator):
     maximum_offset: int | None = Field(
         default=None,
         gt=0,
-        description="the offset that is not asked for any more; rows behind it are an "
-        "error, or read from the cursor where they come in its order",
+        description="offsets from here on are not requested; rows there are an error, "
+        "or are read from the cursor if rows come in its order",
     )
 
     known_by: ClassVar[str] = (

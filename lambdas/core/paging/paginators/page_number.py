@@ -54,8 +54,8 @@ class PageNumberPaginator(CountingPaginator):
     maximum_page: int | None = Field(
         default=None,
         gt=0,
-        description="the number that is not asked for any more; rows behind it are an "
-        "error, or read from the cursor where they come in its order",
+        description="pages from this number on are not requested; rows there are an "
+        "error, or are read from the cursor if rows come in its order",
     )
 
     known_by: ClassVar[str] = (
