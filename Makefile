@@ -105,6 +105,7 @@ generate: $(READY) ## every generated file anew
 	$(BIN)/python -m cli.generate
 	$(BIN)/python -m local.aws.strict.shims > local/aws/strict/README.md
 	$(BIN)/python -m tests.stacks.grants
+	$(BIN)/python -m tests.stacks.kept
 
 lock: ## the hashed locks, anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command "make lock" -o requirements.txt

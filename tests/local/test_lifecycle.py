@@ -23,7 +23,7 @@ from local.loopback import Answer, Asked, LoopbackServer
 from local.stack import EmbeddedStack, Project
 from project.environment_file import read_project
 from tests.local.conftest import STORY_STARTS
-from tests.local.embedded_world import fabric_of
+from tests.local.embedded_world import REPAIR, fabric_of
 
 HOUR = timedelta(hours=1)
 DEV = yaml.safe_load((app.ROOT / "environments" / "dev.yaml").read_text())
@@ -43,6 +43,7 @@ class Life:
         default_factory=lambda: json.loads(json.dumps(DEV))
     )
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    topic_name: str | None = None
     syntheses: int = 0
     stack: EmbeddedStack = field(init=False)
 
@@ -80,8 +81,21 @@ class Life:
         out = self.root / f"cdk.out.{self.syntheses}"
         context = {**UNBUNDLED, "env": environment}
         app.build(root=self.root, outdir=out, context=context).synth()
+        if self.topic_name is not None:
+            self._name_topic(out / f"catflap-{environment}-landing.template.json")
         known, catalogue = read_project(self.root, environment)
         return Project(environment=known, catalogue=catalogue), out
+
+    def _name_topic(self, template: Path) -> None:
+        """As a version of ours would whose topic has a name."""
+        said = json.loads(template.read_text())
+        (topic,) = (
+            one
+            for one in said["Resources"].values()
+            if one["Type"] == "AWS::SNS::Topic"
+        )
+        topic["Properties"]["TopicName"] = self.topic_name
+        template.write_text(json.dumps(said))
 
     def begin(self) -> None:
         project, out = self.written()
@@ -118,6 +132,15 @@ class Life:
                 ),
             )
         fabric.drain(self.now)
+
+    def repair(self) -> None:
+        """A tick of the function that finds what landed and was not loaded."""
+        self.stack.host.invoke(
+            self.stack.deployment.function(REPAIR),
+            {"reason": "schedule", "due_at": self.now.isoformat()},
+            now=self.now,
+        )
+        fabric_of(self.stack, now=self.now).drain(self.now)
 
     def faults(self) -> dict[str, object]:
         """Datasets whose relation is not what upstream has, and how it differs."""
@@ -340,6 +363,30 @@ def test_pipes_that_outlived_their_topic_listen_to_the_next_one(life: Life) -> N
     life.deploy()
     assert life.topic() != before
     life.live()
+    assert life.faults() == {}
+
+
+@pytest.mark.long
+def test_with_another_topic_pipes_are_made_anew_and_nothing_is_loaded_twice(
+    life: Life,
+) -> None:
+    """Two of the datasets are `append`: whatever a new pipe loaded again would show."""
+    life.live()
+    before, life.topic_name = life.topic(), "catflap-dev-landed"
+    with pytest.raises(StackFailed, match="in use by catflap-dev-repair"):
+        life.deploy()
+    assert life.topic() == before
+    life.live()
+    assert life.faults() == {}
+
+    for user_of_the_topic in ("repair", "warehouse"):
+        life.stack.cloudformation.delete(f"catflap-dev-{user_of_the_topic}")
+    life.live()
+    life.deploy()
+    assert life.topic() != before
+    assert set(life.faults()) == set(life.datasets)  # nobody heard of what landed
+    life.live()
+    life.repair()
     assert life.faults() == {}
 
 

@@ -46,8 +46,8 @@ def _cells(logical_id: str, resource: Resource) -> Iterator[tuple[str, ...]]:
             if name not in {"Action", "FunctionName", "Principal"}
         }
         yield (
-            _text(given["FunctionName"]), "Allow", _text(given["Principal"]),
-            given["Action"], "itself", _text(only),
+            text_of(given["FunctionName"]), "Allow", text_of(given["Principal"]),
+            given["Action"], "itself", text_of(only),
         )  # fmt: skip
     elif kind == "AWS::IAM::Role":
         for key in ("ManagedPolicyArns", "Policies", "PermissionsBoundary"):
@@ -55,7 +55,7 @@ def _cells(logical_id: str, resource: Resource) -> Iterator[tuple[str, ...]]:
         yield from _statements(f"trust of {logical_id}", given, "AssumeRolePolicy")
     elif kind in _POLICIES:
         whose = _POLICIES[kind]
-        name = logical_id if whose is None else _text(given[whose])
+        name = logical_id if whose is None else text_of(given[whose])
         policy = "Key" if whose is None else "Policy"
         yield from _statements(name, given, policy)
     else:
@@ -70,8 +70,8 @@ def _statements(
         for action in listed(one["Action"]):
             for on in listed(one.get("Resource", "itself")):
                 yield (
-                    whose, one["Effect"], _text(one.get("Principal", "")), action,
-                    _text(on), _text(one.get("Condition", "")),
+                    whose, one["Effect"], text_of(one.get("Principal", "")), action,
+                    text_of(on), text_of(one.get("Condition", "")),
                 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Intrinsics by what they name."""
     match value:
         case str():
@@ -91,11 +91,11 @@ def _text(value: Any) -> str:
         case {"Fn::ImportValue": str(name)}:
             text = name.replace(":ExportsOutput", ":")
         case {"Fn::Join": [between, parts]}:
-            text = str(between).join(map(_text, parts))
+            text = str(between).join(map(text_of, parts))
         case list():
-            text = ", ".join(map(_text, value))
+            text = ", ".join(map(text_of, value))
         case dict():
-            text = "; ".join(f"{name} = {_text(one)}" for name, one in value.items())
+            text = "; ".join(f"{name} = {text_of(one)}" for name, one in value.items())
         case _:
             text = json.dumps(value)
     return text

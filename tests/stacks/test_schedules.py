@@ -57,6 +57,13 @@ def test_a_thousand_datasets_fit_their_stacks(
         if part.startswith("schedules-")
     )
     assert schedules == Counter(f"catflap-prod-{name}" for name in catalogue.datasets)
+    ids = {
+        resource["Properties"]["Name"]: logical_id
+        for _, logical_id, resource in templates.resources("AWS::Scheduler::Schedule")
+        if "Name" in resource["Properties"]
+    }
+    # Another logical id makes another schedule, of a name that is taken.
+    assert ids["catflap-prod-dataset_1"] == "Ticksdataset10F3AC0DA"
     assert max(len(one["Resources"]) for one in templates.by_part.values()) <= 450
     sizes = [path.stat().st_size for path in tmp_path.glob("*.template.json")]
     assert max(sizes) < 1_000_000  # CloudFormation's limit of a template
