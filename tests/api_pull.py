@@ -62,6 +62,7 @@ class Pull:
         values: Values | None = None,
         position: object = None,
         max_body_bytes: int = 1_000_000,
+        needed: frozenset[str] = frozenset(),
     ) -> None:
         settings = {"base_url": server.url, "timeout": 5, **(api or {})}
         self.clock = PlannedClock()
@@ -80,6 +81,7 @@ class Pull:
             ),
             values=values or {},
             position=position,  # type: ignore[arg-type] # a JSON value, by its test
+            needed=needed,
         )
 
     def pages(self) -> list[Page]:

@@ -23,8 +23,8 @@ from lambdas.core.paging.position import refuse_too_long, restored, stored
 from lambdas.core.pull.ports import Page
 from lambdas.core.records.compression import DAMAGE, broken_gzip, unpacked
 from lambdas.core.records.documents import Document, bad_response
-from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.failure import refuse_failure
+from lambdas.core.records.json_line import refuse_no_record
 from lambdas.core.records.nested import NestedRows, nested_rows
 from lambdas.core.records.select import (
     WHOLE,
@@ -240,9 +240,12 @@ class ApiPages:
                 held: list[bytes] = []
                 odd: list[bytes] = []
                 rows = 0
+                first = last = b""
                 for piece in self._pieces_of(response, file):
                     if rows == 0:
                         guard.seen(piece)
+                        first = piece[0]
+                    last = piece[-1]
                     if rows > skip and held:
                         held, odd = parted(held)
                         yield Page(
@@ -258,9 +261,8 @@ class ApiPages:
                     rows += len(piece)
                 if rows == 0:
                     guard.seen([])
-                if rows == 1 and held and self._endpoint.body_format == "jsonl":
-                    line = Document(held[0])
-                    refuse_failure(line, Envelope(line, None), rows=0)
+                if rows and self._endpoint.body_format == "jsonl":
+                    refuse_no_record(first, last, rows=rows, needed=self._needed)
                 answered = self._answered(base, request, response, rows, None)
                 yield self._made(answered, position, held, number)
         except UpstreamError as error:

@@ -11,6 +11,7 @@ whose `status` is "failed".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -53,6 +54,20 @@ _MESSAGES = frozenset({
     "error", "errmsg", "text", "info", "status_message", "error_message", "errors",
     "code",
 })  # fmt: skip
+_REFUSES = re.compile(
+    r"(?<!\bno )(?<!\b0 )(?<!\bzero )(?<!\bwithout )(?<!\bany )"
+    r"\b(unavailable|errors?|den(?:y|ied)|forbidden|unauthori[sz]ed|exceeded|time-?out"
+    r"|timed out|throttled|maintenance|overloaded|fail(?:ed|ure)|expired|rejected"
+    r"|aborted|exception|fatal|outage|bad gateway|too many requests|try again|sorry"
+    r"|not (?:authori[sz]ed|allowed|permitted|healthy)|no healthy)\b",
+    re.IGNORECASE,
+)
+_LOOKED_AT = 500
+"""Characters of a message that are looked at."""
+_TELLS_WHY = frozenset({
+    "message", "messages", "msg", "reason", "detail", "details", "errmsg",
+    "status_message", "error_message",
+})  # fmt: skip
 _CUT_SHORT = frozenset({
     "timed_out", "timedout", "incomplete_results", "incompleteresults",
 })  # fmt: skip
@@ -80,17 +95,29 @@ def refuse_failure(
     if document.kind != "object" or (is_record and declared):
         return
     advice = _advice(rows=rows, is_record=is_record)
-    for node in envelope.nodes:
-        if _is_error(node, document, rows=0 if is_record else rows):
-            raise _failed(rows, f"`{node.path}`: {_said(document, node)}", advice)
-    found = _refusal(envelope.nodes, rows=0 if is_record else rows, is_record=is_record)
+    found = sign_of_failure(
+        document, envelope, rows=0 if is_record else rows, is_record=is_record
+    )
     if found is not None:
         raise _failed(rows, found, advice)
+    if is_record and is_message_alone(document):
+        raise _failed(0, excerpt(document.body), advice)
+
+
+def sign_of_failure(
+    document: Document, envelope: Envelope, *, rows: int, is_record: bool
+) -> str | None:
+    """What in an answer of so many records says that it failed, in words, or None."""
+    for node in envelope.nodes:
+        if _is_error(node, document, rows=rows):
+            return f"`{node.path}`: {_said(document, node)}"
+    found = _refusal(envelope.nodes, rows=rows, is_record=is_record)
+    if found is not None:
+        return found
     failed = document.find("_shards.failed")
     if failed and bytes(failed[0]) not in {b"0", b"null"}:
-        raise _failed(rows, f"`_shards.failed`: {bytes(failed[0]).decode()}", advice)
-    if is_record and _is_message_alone(document):
-        raise _failed(0, excerpt(document.body), advice)
+        return f"`_shards.failed`: {bytes(failed[0]).decode()}"
+    return None
 
 
 def _advice(*, rows: int, is_record: bool) -> str:
@@ -158,7 +185,15 @@ def _refusal(nodes: Iterable[Node], *, rows: int, is_record: bool) -> str | None
             is_http = name != "code" and _is_http_error(node.value)
             if is_code and not rows and (is_told or is_http or _speaks_of(node.value)):
                 return said
+            is_why = not is_record and not rows and name in _TELLS_WHY
+            if is_why and speaks_of_failure(str(node.value or "")):
+                return said
     return None
+
+
+def speaks_of_failure(text: str) -> bool:
+    """Whether a sentence says that something failed: "Service unavailable"."""
+    return _REFUSES.search(text, 0, _LOOKED_AT) is not None
 
 
 def _says_no(name: str, value: object) -> bool:
@@ -216,7 +251,7 @@ def _is_well_within(raw: msgspec.Raw | None) -> bool:
     return True
 
 
-def _is_message_alone(document: Document) -> bool:
+def is_message_alone(document: Document) -> bool:
     """`{"message": "Internal server error"}`: all that is there tells of a failure."""
     if len(document.members) > len(_BARE):
         return False

@@ -47,6 +47,9 @@ COMMON = (
 )  # fmt: skip
 """Names under which APIs put their records, most common first."""
 
+_LISTS = frozenset(COMMON) - {"value", "content", "payload", "result", "values"}
+"""Of these, the names that hold more than one."""
+
 BESIDE = frozenset({
     "errors", "error", "warnings", "messages", "link", "links", "_links", "meta",
     "metadata", "pagination", "paging", "included", "facets", "aggregations",
@@ -69,6 +72,8 @@ MAX_NAMED_BYTES = 256 * 1024 * 1024
 
 WHOLE = "$"
 _SHORT = 3
+_EMPTY_BYTES = 256
+"""An object without members is shorter, its white space included."""
 _COLUMNS = ("columns", "fields", "headers", "schema")
 _ARTICLE = {"array": "an", "object": "an"}
 
@@ -146,6 +151,11 @@ def _beside_an_object(document: Document) -> str | None:
     return path_of((kinds.index("array"),)) if is_one else None
 
 
+def is_of_a_page(name: str) -> bool:
+    """Whether a name says something of a page, or of what surrounds its records."""
+    return name in BESIDE or _ENVELOPE.match(name) is not None
+
+
 def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:
     """`flights` of `{"total": 0, "flights": []}`: no records today, and no record
     with an empty list in it, for beside it stand only counts and links.
@@ -153,14 +163,25 @@ def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:
     empty = [
         name
         for name, value in document.members.items()
-        if kind_of(value) == "array"
-        and name not in BESIDE
-        and not msgspec.json.decode(value)
+        if name not in BESIDE and _is_nothing(name, value)
     ]
     rest = document.members.keys() - set(empty)
-    if empty and all(name in BESIDE or _ENVELOPE.match(name) for name in rest):
-        return (empty[0],)
-    return None
+    return (empty[0],) if empty and all(map(is_of_a_page, rest)) else None
+
+
+def _is_nothing(name: str, value: msgspec.Raw) -> bool:
+    """An empty list; where records are expected, what else some languages write for it:
+    null (Go), `{}` (Lua, PHP).
+    """
+    match kind_of(value):
+        case "array":
+            return not msgspec.json.decode(value)
+        case "null":
+            return name in _LISTS
+        case "object":
+            return name in _LISTS and not members(value)
+        case _:
+            return False
 
 
 def _best(
@@ -195,32 +216,47 @@ def _holds(array: msgspec.Raw, first_bytes: bytes) -> bool:
     return inside in first_bytes
 
 
+def _matches(
+    document: Document, selector: str, *, declared: bool
+) -> Sequence[msgspec.Raw]:
+    """What stands where the records do, a list taken apart."""
+    if selector == WHOLE and document.kind == "array":
+        return document.elements
+    found = document.find(selector)
+    if not found and not _is_empty_wildcard(document, selector):
+        refuse_failure(document, Envelope(document, selector), rows=0)
+        raise bad_response(
+            f"the data_selector `{selector}` matches nothing: the answer is "
+            f"{document.describe()}"
+            if declared
+            else f"the records stood in `{selector}` on the first page, and are "
+            f"not there now: the answer is {document.describe()}"
+        )
+    matches: list[msgspec.Raw] = []
+    for value in found:
+        match kind_of(value):
+            case "array":
+                matches.extend(elements(value))
+            case "null":
+                pass  # how Go writes an empty list
+            case "object" if len(found) == 1 and _is_no_record(value, selector):
+                raise bad_response(
+                    f"`{selector}` should hold records, and is an empty object; if an "
+                    "answer without records looks like this, ignore it with "
+                    "response_actions"
+                )
+            case _:
+                matches.append(value)
+    return matches
+
+
+def _is_no_record(value: msgspec.Raw, selector: str) -> bool:
+    is_short = len(memoryview(value)) < _EMPTY_BYTES
+    return selector != WHOLE and is_short and not members(value)
+
+
 def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]:
-    matches = (
-        list(document.elements)
-        if selector == WHOLE and document.kind == "array"
-        else None
-    )
-    if matches is None:
-        found = document.find(selector)
-        if not found and not _is_empty_wildcard(document, selector):
-            refuse_failure(document, Envelope(document, selector), rows=0)
-            raise bad_response(
-                f"the data_selector `{selector}` matches nothing: the answer is "
-                f"{document.describe()}"
-                if declared
-                else f"the records stood in `{selector}` on the first page, and are "
-                f"not there now: the answer is {document.describe()}"
-            )
-        matches = []
-        for value in found:
-            match kind_of(value):
-                case "array":
-                    matches.extend(elements(value))
-                case "null":
-                    pass  # how Go writes an empty list
-                case _:
-                    matches.append(value)
+    matches = _matches(document, selector, declared=declared)
     if not matches:
         refuse_failure(document, Envelope(document, selector), rows=0)
     records = list(map(bytes, matches))

@@ -15,6 +15,7 @@ from typing import AnyStr, BinaryIO, Literal, Self
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lambdas.core.records.csv_header import names_of, refuse_apology, refuse_document
 from lambdas.core.records.documents import (
     MAX_RECORD_BYTES,
     as_utf8,
@@ -28,16 +29,12 @@ from lambdas.core.records.documents import (
     with_room,
 )
 from lambdas.core.records.json_path import kind_of
-from lambdas.core.records.primary_key import similar
 
 PIECE_BYTES = 4 * 1024 * 1024
 _DECODED_BYTES = 256 * 1024
 """Read at a time where they become text, of which a copy takes four times as much."""
-MAX_FIELD_NAME = 1_024
-"""Characters of a name in a CSV's first row, which every record repeats."""
 
 _RECORD = msgspec.json.Decoder(msgspec.Raw)
-_SHOWN_NAMES = 20
 
 # csv's default refuses 128 KB
 csv.field_size_limit(MAX_RECORD_BYTES)
@@ -126,20 +123,21 @@ def csv_rows(
     encode = msgspec.json.Encoder().encode
     names: list[str] = []
     records: list[bytes] = []
-    size = 0
+    size, has_rows = 0, False
     try:
         for row in rows:
             lines.pending = 0
             if not row:
                 continue
             if not names:
-                names = _names(row, form, needed)
+                names = names_of(row, form.delimiter, needed)
                 continue
             if len(row) != len(names):
                 raise bad_response(
                     f"line {lines.number} of the CSV has {len(row)} fields, its first "
                     f"row names {len(names)}"
                 )
+            has_rows = True
             records.append(encode(dict(zip(names, row, strict=True))))
             refuse_long(records[-1:], len(records[-1]))
             size += len(records[-1])
@@ -150,6 +148,10 @@ def csv_rows(
         raise bad_response(f"line {lines.number} of the CSV: {error}") from None
     if records:
         yield records
+    if not names:
+        lines.refuse_all_skipped()
+    elif not has_rows and not needed:
+        refuse_apology(names)
 
 
 class _CsvLines:
@@ -161,6 +163,7 @@ class _CsvLines:
         self.number = 0
         self.pending = 0
         self._skip = skip
+        self._skipped = ""
         self._blocks = _whole_lines(_decoded(stream, charset), "\n")
 
     def __iter__(self) -> Iterator[str]:
@@ -168,6 +171,7 @@ class _CsvLines:
             for line in io.StringIO(block, newline=""):
                 self.number += 1
                 if self.number <= self._skip:
+                    self._see_skipped(line)
                     continue
                 self.pending += len(line)
                 if self.pending > MAX_RECORD_BYTES:
@@ -178,6 +182,21 @@ class _CsvLines:
                         "declare `format: {type: csv, encoding: utf-16}`"
                     )
                 yield line
+
+    def _see_skipped(self, line: str) -> None:
+        if not self._skipped:
+            self._skipped = line.strip()
+            refuse_document(self._skipped, "<{")
+
+    def refuse_all_skipped(self) -> None:
+        """Raise Terminal if there was something, and all of it was skipped."""
+        if self._skipped:
+            raise bad_response(
+                f"expected CSV, got no more than the {self.number} lines that "
+                f"skip_lines skips, the first `{excerpt(self._skipped.encode())}`; if "
+                "an answer without rows looks like this, ignore it with "
+                "response_actions"
+            )
 
 
 def _whole_lines(chunks: Iterable[AnyStr], line_end: AnyStr) -> Iterator[AnyStr]:
@@ -252,44 +271,3 @@ def _is_value(line: bytes, *, only_objects: bool) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return kind == "object" or not only_objects
-
-
-def _names(row: list[str], form: CsvFormat, needed: Collection[str]) -> list[str]:
-    # an error that comes as a page or a document would be a header without rows
-    other = {"<": "a page of HTML or XML", "{": "JSON", "[": "JSON"}
-    looks = other.get(row[0].lstrip()[:1])
-    if looks is not None:
-        raise bad_response(
-            f"expected CSV, got {looks} (`{excerpt(','.join(row).encode())}`)"
-        )
-    if len(set(row)) != len(row):
-        raise bad_response(f"the CSV's first row names a field twice: {_shown(row)}")
-    if max(map(len, row)) > MAX_FIELD_NAME:
-        raise bad_response(
-            f"the CSV's first row names a field of more than {MAX_FIELD_NAME} "
-            f"characters: {_shown(row)}"
-        )
-    missing = [name for name in needed if name not in row]
-    if missing:
-        raise bad_response(
-            f"the CSV's first row has no {_shown(missing)}; it names {_shown(row)}"
-            + _advice(row, missing, form)
-        )
-    return row
-
-
-def _advice(row: list[str], missing: list[str], form: CsvFormat) -> str:
-    if len(row) == 1:
-        for delimiter in ";\t|,":
-            if delimiter != form.delimiter and delimiter in row[0]:
-                shown = "\\t" if delimiter == "\t" else delimiter
-                return f'; declare `format: {{type: csv, delimiter: "{shown}"}}`'
-        return "; is it an error, or a line to skip (`skip_lines` of format)?"
-    near = similar(missing[0], row)
-    return f"; is `{near}` meant?" if near is not None else ""
-
-
-def _shown(names: list[str]) -> str:
-    more = len(names) - _SHOWN_NAMES
-    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN_NAMES])
-    return f"{shown} and {more} more" if more > 0 else shown
