@@ -282,7 +282,7 @@ def _section(kind: type[BusEvent]) -> str:
     if issubclass(kind, IncidentEvent):
         lines += ["Its fields: [below](#fields-of-an-incidents-events).", ""]
         if kind is CheckFailedEvent:
-            lines += ["And beside them:", "", *_table(kind, without=IncidentEvent), ""]
+            lines += ["And with them:", "", *_table(kind, without=IncidentEvent), ""]
     else:
         lines += [*_table(kind), ""]
         if kind is ChecksRunEvent:

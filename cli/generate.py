@@ -157,7 +157,7 @@ _RUNBOOKS_HEAD = f"""\
 # What to do about a verdict
 
 `catflap diagnose` names one cause and what else holds. The causes in their order: the
-first that holds is *the* cause, the others stand beside it. This page is generated
+first that holds is *the* cause, the others are listed with it. This page is generated
 from the rules by `{COMMAND}`.
 """
 _GROUPS = {

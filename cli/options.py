@@ -21,7 +21,7 @@ Models = Annotated[
     typer.Option(
         "--models",
         metavar="DIR",
-        help="The folder of models; without, models beside the folder of datasets.",
+        help="The folder of models; default: models next to the folder of datasets.",
     ),
 ]
 Env = Annotated[

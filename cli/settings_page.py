@@ -66,7 +66,7 @@ def _shell() -> Iterator[str]:
 def _functions() -> Iterator[str]:
     """A variable is a field in upper case, whichever functions read it."""
     yield "## Variables of the functions\n"
-    yield "Set by the deploy; for whoever reads a function's configuration.\n"
+    yield "Set by the deploy; for anyone who reads a function's configuration.\n"
     known: dict[str, tuple[list[str], str]] = {}
     meanings = _meanings()
     for model in function_models():

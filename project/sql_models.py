@@ -312,8 +312,8 @@ def _stray_faults(folder: Path, files: Mapping[str, _ModelFile]) -> Iterator[Fau
                 file=str(path),
                 line=1,
                 key="file",
-                sentence=f"stands beside no {quoted(path.stem + '.sql')}; accepted: "
-                "a file of SQL of the same name",
+                sentence=f"has no {quoted(path.stem + '.sql')} next to it; accepted: "
+                "a file of SQL with the same name",
             )
     for path in sorted(folder.glob("*/*.sql")):
         yield Fault(

@@ -18,6 +18,7 @@ from lambdas.core.names import backfills_queue_name
 from lambdas.core.pull.message import PullRequest
 from lambdas.core.pull.run import RunError
 from lambdas.core.pull.slice import Slice
+from lambdas.core.text.count import counted
 
 if TYPE_CHECKING:
     from lambdas.adapters.state.runs import StateTable
@@ -145,7 +146,7 @@ class SlicesQueued:
         if answer.get("Failed"):
             first = answer["Failed"][0]
             raise NotReached(
-                f"{len(answer['Failed'])} slices could not be queued "
+                f"{counted(len(answer['Failed']), 'slice')} could not be queued "
                 f"({first.get('Code')}: {first.get('Message')}); the same command goes "
                 "on"
             )

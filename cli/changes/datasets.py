@@ -120,7 +120,7 @@ def _consequences(before: Dataset, after: Dataset, database: str) -> Iterator[st
             f"`catflap reset {after.name} --cursor VALUE` or `--full`"
         )
     if create_view(database, before, {}) != create_view(database, after, {}):
-        yield f"{names.analytics_view(database, after.name)} is made anew"
+        yield f"{names.analytics_view(database, after.name)} is replaced"
     if before.write_disposition != after.write_disposition:
         yield (
             f"rows that are there are shown as `{after.write_disposition}` shows them"

@@ -169,8 +169,8 @@ def _sentences(
     counts = found.frequencies
     yield (
         f"{counted(counts.datasets, 'dataset')}: "
-        f"{counts.pulls_a_day:,.0f} pulls a day, "
-        f"{counts.wake_ups_a_day:,.1f} wake-ups of the warehouse, "
+        f"{counted(round(counts.pulls_a_day), 'pull')} a day, "
+        f"{counted(round(counts.wake_ups_a_day, 1), 'wake-up')} of the warehouse, "
         f"{counts.statements_a_day:,.0f} statements"
     )
     ranked = sorted(found.datasets.items(), key=lambda one: (-one[1], one[0]))

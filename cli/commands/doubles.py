@@ -15,6 +15,7 @@ from cli.deployed.tools import RepairTools, repair_tools
 from cli.output import columns
 from lambdas.core.dataset import Dataset
 from lambdas.core.sql import repair
+from lambdas.core.text.count import counted
 
 DONE, NOT_WELL = 0, 1
 SHOWN = 20
@@ -91,7 +92,8 @@ def _text(
     )
     more = f"\nand {len(found) - SHOWN:,} more files" if len(found) > SHOWN else ""
     count = _surplus(found)
-    head = f"{name}: {count:,} rows of {len(found):,} files were loaded twice"
+    files = counted(len(found), "file")
+    head = f"{name}: loaded twice: {counted(count, 'row')} of {files}"
     if not removed:
         last = (
             f"nothing is removed yet; `catflap doubles {name} --env {environment} "

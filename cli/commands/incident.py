@@ -156,7 +156,7 @@ def _refuse_if_late(incident: Incident) -> None:
     if incident.resolved_at is None and incident.state in {"warn", "error"}:
         raise BadInput(
             f"{incident.dataset} is still late: the next check opens "
-            f"{incident.incident_id} again. Add --yes to close it all the same, "
+            f"{incident.incident_id} again. Add --yes to close it anyway, "
             "--false-alarm if the data are right, or --snooze WHEN for silence"
         )
 

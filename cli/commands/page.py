@@ -118,7 +118,7 @@ def _print_link(reached: Deployed) -> None:
         )
     print(address)
     print(
-        f"made {age(made_at, now())} ago; whoever has the address can read it for "
-        "an hour, or for as long as your credentials last if that is shorter",
+        f"made {age(made_at, now())} ago; anyone with the address can read it for an "
+        f"hour, or until your credentials expire if that is sooner",
         file=sys.stderr,
     )

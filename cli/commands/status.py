@@ -372,7 +372,7 @@ def _notes(status: Status) -> Iterator[str]:
             yield (
                 f"{row.name}: {_shown(row)}; held back: {in_short(row.held)}; "
                 f"`catflap incident {row.name} --release {row.held[-1]}{where}` shows "
-                "it all the same"
+                "it anyway"
             )
         if row.waiting:
             waits = in_short(row.waiting)

@@ -123,7 +123,7 @@ class Outcome:
         for made in self._models:
             console.print(
                 f"\nmodel {made.state.model}: {made.state.state}, "
-                f"{_known(made.rows)} rows; newest {when(made.state.newest_at)}",
+                f"{_rows(made.rows)}; newest {when(made.state.newest_at)}",
                 markup=False,
             )
             for text in self._check_lines(made.state.model):
@@ -207,6 +207,10 @@ def _state(one: TriedDataset) -> str:
 
 def _known(count: int | None) -> str:
     return "not known" if count is None else f"{count:,}"
+
+
+def _rows(count: int | None) -> str:
+    return "rows not known" if count is None else counted(count, "row")
 
 
 def _shown(answer: Rows, width: int) -> Table:

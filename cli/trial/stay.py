@@ -48,7 +48,8 @@ class Standing:
             except KeyboardInterrupt:
                 self._save(is_last=True)
                 self._say(
-                    "Ended; `catflap try --stay` goes on from here, --fresh anew."
+                    "Ended; `catflap try --stay` goes on from here, --fresh starts "
+                    "over."
                 )
             finally:
                 FILE.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ class Times:
             lives = "in real time" if kept.is_real else "on a clock of its own"
             raise BadInput(
                 f"the state in .catflap/local lives {lives}, at {when(kept.now)}; "
-                "--fresh begins anew"
+                "--fresh starts over"
             )
         passed = kept.now - self.start
         end = None if self.end is None else self.end + passed

@@ -354,7 +354,7 @@ class FreshnessCheck:
                 return []
             return self._judge.by_landed(due, before.watches, told, now=now)
         except Exception:
-            LOG.exception("what landed could not be looked at; tables are read")
+            LOG.exception("could not read what landed; reading the tables instead")
             return []
 
     def _marked(self, read: Sequence[Judged]) -> list[Judged]:

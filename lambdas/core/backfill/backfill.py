@@ -180,6 +180,6 @@ def refuse_doubles(
             raise BadInput(
                 f"{name} appends rows, and a window from {other.start} to {other.end} "
                 f"was filled in slices of {other.slice}, or from another endpoint: "
-                "rows of both would be there twice; ask for that one again, or for a "
-                "window beside it"
+                "rows in both would be doubled; repeat that one, or ask for a window "
+                "next to it"
             )

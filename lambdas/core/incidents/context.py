@@ -118,7 +118,7 @@ def monitor_context() -> IncidentContext:
     return IncidentContext(
         dataset=MONITOR,
         description="catflap's own monitoring",
-        promise="every dataset is checked when it is due, and people are told",
+        promise="every dataset is checked when due, and people are notified",
         timezone="UTC",
         team="whoever runs catflap",
     )

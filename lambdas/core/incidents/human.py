@@ -97,7 +97,7 @@ class PersonReport:
 def as_seen(watch: Watch | None, subject: IncidentContext) -> tuple[str, ...]:
     """How a dataset stood at the last check, for a report."""
     if watch is None:
-        return ("no check has looked at it yet",)
+        return ("no check has seen it yet",)
     loaded, newest = watch.newest_loaded_at, watch.newest_at
     at = local_time(watch.checked_at, subject.timezone)
     found = [

@@ -51,8 +51,8 @@ def quality_verdict(
     rest = f"; {more} more fail{'s' if more == 1 else ''}" if more else ""
     where = f" --env {environment}" if environment else ""
     shown_by_hand = (
-        f"; `catflap incident {dataset} --release {held[-1]}{where}` shows the run all "
-        "the same"
+        f"; `catflap incident {dataset} --release {held[-1]}{where}` shows the run "
+        "anyway"
         if held
         else ""
     )

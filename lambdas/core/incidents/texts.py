@@ -210,7 +210,7 @@ def stakeholders_message(
     if incident.kind == "quality":
         is_held = any(one.startswith(HELD_BACK) for one in incident.evidence)
         return Message(
-            headline=f"{name} shows what came before; newer rows are being looked at"
+            headline=f"{name} shows what came before; newer rows are being checked"
             if is_held
             else f"Some rows of {name} are not as they should be",
             blocks=(

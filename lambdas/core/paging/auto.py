@@ -19,6 +19,7 @@ from lambdas.core.paging.paginators.single_page import SinglePagePaginator
 from lambdas.core.paging.registry import PAGINATORS
 from lambdas.core.paging.signs import Sign
 from lambdas.core.records.documents import bad_response
+from lambdas.core.text.count import counted
 
 _PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500})
 
@@ -137,8 +138,9 @@ def _is_like_a_page(page: AnsweredPage) -> bool:
 
 def _unclear(page: AnsweredPage, sign: Sign) -> Terminal:
     return bad_response(
-        f"the first page has {page.rows} rows and is not all: {sign.sentence}. The "
-        "answer does not say how to ask for the next page; declare the paginator "
+        f"the first page has {counted(page.rows, 'row')} and is not all: "
+        f"{sign.sentence}. The answer does not say how to ask for the next "
+        "page; declare the paginator "
         f"({_declare(page, sign)}), or `{{type: single_page}}` if this page is all "
         "you want"
     )

@@ -34,6 +34,7 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import Sign, vanished
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import AnswerPath, Step, steps
+from lambdas.core.text.count import counted
 
 _CAPS = frozenset({1_000, 5_000, 10_000, 50_000, 100_000})
 """Of how many results APIs give no more."""
@@ -209,8 +210,8 @@ class BasePaginator(BaseModel, ABC):
             lost = vanished(page.before, page.signs)
             if lost is not None:
                 raise bad_response(
-                    f"this page has no rows, and `{lost}`, which told of more on the "
-                    "page before, is gone: it is an error rather than the end. If the "
+                    f"this page has no rows, and `{lost}`, which announced more on the "
+                    "page before, is gone: that is an error, not the end. If the "
                     "API ends so, set stop_after_empty_page: true or last_page_path"
                 )
 
@@ -222,7 +223,7 @@ def _more_than(
     if isinstance(sign.value, int) and not isinstance(sign.value, bool):
         read = page.rows_read
         return CapReached(
-            f"{read} rows were read and the paginator {kind} finds no more, but "
+            f"the paginator {kind} finds no more after {counted(read or 0, 'row')}, but "
             f"{sign.sentence}: the API may give no more than so many results, or the "
             "paginator is not the right one. Ask for a smaller range (`incremental` "
             "with `row_order: asc` goes on from the cursor), correct the paginator, or "

@@ -16,6 +16,7 @@ from lambdas.core.pull.cursor import EveryRow, NewRows
 from lambdas.core.pull.run import CursorPosition, DatasetState, Resume, Run
 from lambdas.core.pull.segment import Cut, resumable, shape_of
 from lambdas.core.pull.window import Window, plan_window
+from lambdas.core.text.count import counted
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of sources are ahead of ours without being wrong."""
@@ -56,8 +57,9 @@ def plan_of(
         return planned(dataset, CursorPosition(), start=start, end=end, now=now)
     if before.resume is not None and end is not None:
         raise BadInput(
-            f"{dataset.name}: a long pull is half-way ({before.resume.segments} "
-            "segments have landed); let it end before a pull with an end of its own"
+            f"{dataset.name}: a long pull is not finished "
+            f"({counted(before.resume.segments, 'segment')} landed); let it end before "
+            "a pull with its own end"
         )
     resume = resumable(dataset, before.resume)
     plan = planned(dataset, before.cursor, end=end, resume=resume, now=now)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lambdas.core.dataset import Api, Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.pull.run import CursorPosition, Resume
+from lambdas.core.text.count import counted
 
 MAX_HOPS = 200
 """Continuations that follow from one tick: more than a day of runs of 11 minutes. The
@@ -83,9 +84,10 @@ def resumable(dataset: Dataset, resume: Resume | None) -> Resume | None:
     if begins_anew_at(dataset, resume, CursorPosition()) is not None:
         return None
     raise BadInput(
-        f"{dataset.name}: a long pull is half-way ({resume.segments} segments have "
-        "landed) and its endpoint has changed since; beginning anew would append its "
-        "rows twice. Set the endpoint back until the pull has ended, or set "
+        f"{dataset.name}: a long pull is not finished "
+        f"({counted(resume.segments, 'segment')} landed) and its endpoint has changed "
+        "since; starting over would append its rows twice. Change the endpoint back "
+        "until the pull has ended, or set "
         "`write_disposition: merge`"
     )
 

@@ -115,8 +115,8 @@ def graph_findings(
                 name,
                 Finding(
                     key=("target_lag",),
-                    sentence="no dynamic table is made from it, so that it would "
-                    "never be refreshed; accepted: a lag, such as `1 hour`",
+                    sentence="no dynamic table is made from it, so it would never be "
+                    "refreshed; accepted: a lag, such as `1 hour`",
                 ),
             )
         for one in inputs:
@@ -159,8 +159,8 @@ def _on_another(
             name,
             Finding(
                 key=("refresh_mode",),
-                sentence=f"{one}, which it is made from, is computed anew each time, "
-                "and nothing on it can be incremental; accepted: full",
+                sentence=f"{one}, which it is made from, is recomputed each time, so "
+                f"nothing on it can be incremental; accepted: full",
             ),
         )
 

@@ -197,7 +197,7 @@ def _searchable(text: str, cron: Cron, accepted: str) -> Cron:
     except CronSimError as error:
         raise ValueError(f"`{text}`: {str(error).lower()}; {accepted}") from None
     if first is None:
-        raise ValueError(f"`{text}` never comes round: there is no such date")
+        raise ValueError(f"`{text}` never fires: there is no such date")
     return cron
 
 

@@ -738,7 +738,7 @@ def test_a_report_is_an_incident_that_says_how_things_stood(house: House) -> Non
     code, incident = house.json("report", "cats", "no cats since noon")
     assert (code, incident["kind"], incident["state"]) == (0, "report", "unknown")
     assert incident["headline"].endswith("reports: no cats since noon")
-    assert incident["evidence"] == ["no check has looked at it yet"]
+    assert incident["evidence"] == ["no check has seen it yet"]
     kinds = {one.kind for one in house.state.check_state().waiting}
     assert kinds == {"reported"}
     watch = house.state.watch("cats")

@@ -49,7 +49,7 @@ def test_a_changed_promise_schedule_and_column_are_one_line() -> None:
     assert said.startswith(
         "cats: hourly → every 10 min; 1 column new (b); SLA 24 h → 12 h\n"
     )
-    assert "CATS.ANALYTICS.CATS is made anew" in said
+    assert "CATS.ANALYTICS.CATS is replaced" in said
 
 
 @pytest.mark.parametrize(

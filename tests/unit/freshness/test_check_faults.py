@@ -94,7 +94,7 @@ def test_what_landed_and_cannot_be_looked_at_is_read(
     house = House({"cats": fresh(7 * HOUR)})
     monkeypatch.setattr(house, "tables", refuse)
     assert house.check().suspects == 1
-    assert faults() == ["what landed could not be looked at; tables are read"]
+    assert faults() == ["could not read what landed; reading the tables instead"]
 
 
 def test_what_landed_lately_wakes_no_warehouse() -> None:

@@ -239,7 +239,7 @@ NOTICE_UNDELIVERED = Rule(
     pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
     headline=lambda seen: (
-        f"{say.few(seen.signals.monitor.undelivered_notices or 0)} messages could "
+        f"{say.few(seen.signals.monitor.undelivered_notices or 0, 'message')} could "
         "not be sent"
     ),
     evidence=(say.checks,),
@@ -284,7 +284,7 @@ NOT_CHECKED = Rule(
     pages=Pages.IN_ANY_STATE,
     tell=ENGINEERS,
     headline=lambda seen: (
-        f"{say.few(len(seen.signals.monitor.unchecked or ()))} datasets not checked"
+        f"{say.few(len(seen.signals.monitor.unchecked or ()), 'dataset')} not checked"
         if len(seen.signals.monitor.unchecked or ()) > 1
         else "a dataset could not be checked"
     ),
@@ -307,7 +307,7 @@ FUTURE_ROWS = Rule(
     pages=Pages.NO,
     tell=frozenset(),
     headline=lambda seen: (
-        f"{say.few(seen.signals.table.future_rows or 0)} rows in the future"
+        f"{say.few(seen.signals.table.future_rows or 0, 'row')} in the future"
     ),
     evidence=(say.counts,),
     next_step=lambda seen: (

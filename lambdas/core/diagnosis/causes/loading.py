@@ -210,7 +210,7 @@ PIPE_BACKLOG = Rule(
     pages=Pages.ON_ERROR,
     eta=_backlog_eta,
     headline=lambda seen: (
-        f"{say.few(seen.signals.pipe.pending_files or 0)} files queue in the pipe"
+        f"{say.few(seen.signals.pipe.pending_files or 0, 'file')} waiting in the pipe"
     ),
     evidence=(say.pipe, say.landing, say.load),
     next_step=lambda seen: (

@@ -47,9 +47,9 @@ def roughly(seconds: float | None) -> str:
     return f"{int(seconds // 60)} min" if seconds >= 60 else f"{int(seconds)} s"  # noqa: PLR2004 - a minute
 
 
-def few(number: int) -> str:
-    """`1,234`, in at most 11 characters."""
-    return f"{number:,}" if number < _MANY else "over a billion"
+def few(number: int, noun: str) -> str:
+    """`1 file`, `1,234 files`, with at most 14 characters before the noun."""
+    return counted(number, noun) if number < _MANY else f"over a billion {noun}s"
 
 
 def clock(moment: datetime | None) -> str:

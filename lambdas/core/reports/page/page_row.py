@@ -218,7 +218,7 @@ def remarks(
             if until is None
             else f"data up to {local_time(until, zone_of(dataset))}"
         )
-        later = "is being looked at" if load.held else "waits for its checks"
+        later = "is being checked" if load.held else "waits for its checks"
         yield f"It shows {shown}; what came later {later}."
     snoozed = incident.human.snoozed_until if incident is not None else None
     if snoozed is not None and snoozed > facts.now:

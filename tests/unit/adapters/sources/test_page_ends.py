@@ -320,7 +320,7 @@ def test_a_window_of_results_is_told_by_the_rows_that_are_missing() -> None:
 
     with serving(app) as server:
         failed = Pull(server, OFFSET).fails(CapReached)
-    assert "20 rows were read" in str(failed)
+    assert "after 20 rows" in str(failed)
     assert "`total` is 25" in str(failed)
 
 

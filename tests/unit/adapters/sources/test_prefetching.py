@@ -111,7 +111,7 @@ def test_without_ahead_there_is_one_request_at_a_time() -> None:
 def test_a_total_that_is_too_high_is_an_error_unless_it_may_differ() -> None:
     http = Stood(Counted(total=1000))
     pages = ApiPages(http=http, endpoint=endpoint(OFFSET), ahead=True).pages()
-    with pytest.raises(CapReached, match="95 rows were read"):
+    with pytest.raises(CapReached, match="after 95 rows"):
         list(pages)
     assert len(http.fetched) <= 11 + PARALLEL
 

@@ -360,7 +360,7 @@ def test_a_changed_endpoint_stops_an_append_and_lets_a_merge_begin_anew() -> Non
     rig.pull()
     changed = incremental(lag=0, initial_value=0)
     rig.dataset = a_dataset(source=changed, write_disposition="append")
-    with pytest.raises(BadInput, match="a long pull is half-way"):
+    with pytest.raises(BadInput, match="a long pull is not finished"):
         rig.pull()
     rig.dataset = a_dataset(source=changed, write_disposition="merge")
     rig.pull_whole()
@@ -386,7 +386,7 @@ def test_a_past_window_leaves_a_pull_that_is_half_way_where_it_is() -> None:
     after = rig.state.read("cats")
     assert (after.cursor, after.resume) == (before.cursor, before.resume)
     assert after.last_success_started_at == before.last_success_started_at
-    with pytest.raises(BadInput, match="half-way"):
+    with pytest.raises(BadInput, match="not finished"):
         rig.pull(end=6)
 
 

@@ -334,7 +334,7 @@ def test_people_hear_of_failing_checks_of_held_rows_and_of_silences() -> None:
     )
     assert the_row(status_page(facts)).remarks == (
         "2 checks of the data fail.",
-        "It shows the last good data; what came later is being looked at.",
+        "It shows the last good data; what came later is being checked.",
         "Alerts are silenced until 2026-11-28 13:00 UTC: moving\ufffd house",
     )
 
