@@ -163,6 +163,11 @@ class UpstreamApi:
         """The error, and where."""
         return type(error)(f"page {number} of {url}: {error}", kind=error.kind)
 
+    def wait_to_ask_again(self) -> None:
+        """A moment."""
+        self.world.counts["ends that were asked for again"] += 1
+        self.retries += 1
+
     def fetch(self, request: HttpRequest, **_: object) -> HttpResponse:
         """A page, or what a broken API answers with 200 in its place."""
         asked = dict(parse_qsl(urlsplit(request.url).query)) | dict(request.params)
@@ -244,9 +249,9 @@ class UpstreamAnswers:
     ) -> None:
         endpoint = dataset.source.endpoint
         assert endpoint is not None
-        self._reading = reading
+        self._api = UpstreamApi(world=world, reading=reading, style=style)
         self._pages = ApiPages(
-            http=UpstreamApi(world=world, reading=reading, style=style),  # type: ignore[arg-type]  # what pages call of it
+            http=self._api,  # type: ignore[arg-type]  # what pages call of it
             endpoint=endpoint,
             position=window.position,
         )
@@ -254,14 +259,14 @@ class UpstreamAnswers:
     @property
     def requests(self) -> int:
         """Pages asked for."""
-        return self._reading.requests
+        return self._api.requests
 
     @property
     def retries(self) -> int:
-        """None are made."""
-        return 0
+        """Ends that were asked for again."""
+        return self._api.retries
 
     def pages(self) -> Iterator[Page]:
         """As the port says."""
-        with self._reading.under_way():
+        with self._api.reading.under_way():
             yield from self._pages.pages()

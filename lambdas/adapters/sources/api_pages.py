@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
@@ -185,37 +185,55 @@ class ApiPages:
         """An answer in JSON: one page."""
         try:
             request = self._request(base, position, guard)
-            response = self._fetch(
-                base,
-                request,
-                past_the_end=self.paginator.may_be_past_the_end(position),
-            )
-            if response is None:
+            answer = self._asked(base, request, position)
+            if answer is not None and self.paginator.is_doubtful_end(
+                answer[0], position
+            ):
+                self._http.wait_to_ask_again()
+                answer = self._asked(base, request, position)
+            if answer is None:
                 yield self._nothing(request, number)
                 return
-            if response.status in _NO_CONTENT:
-                # says no more than an empty object; the page before may say more
-                response = replace(response, body=b"{}")
-                document = Document(response.body)
-                records: list[bytes] = []
-            else:
-                document, records = self._read(response)
-            answered = self._answered(base, request, response, len(records), document)
-            refuse_failure(
-                document,
-                answered.envelope,
-                rows=len(records),
-                is_record=self._is_whole(document),
-                declared=self._endpoint.data_selector is not None,
-            )
+            answered, records, size = answer
             guard.seen(records, is_another=answered.is_another)
             page = self._made(answered, position, records, number)
-            if self._side_by_side and len(response.body) <= AHEAD_BYTES:
+            if self._side_by_side and size <= AHEAD_BYTES:
                 self._prefetch(base, answered, self._upcoming)
-            del document, response, records, answered
+            del answer, records, answered
         except UpstreamError as error:
             raise self._http.at_page(error, number, base.url) from None
         yield page
+
+    def _asked(
+        self, base: HttpRequest, request: HttpRequest, position: JsonValue
+    ) -> tuple[AnsweredPage, list[bytes], int] | None:
+        """An answer in JSON, its records and its bytes; None if it is to be ignored.
+
+        Raises UpstreamError, if it is an error, too.
+        """
+        response = self._fetch(
+            base,
+            request,
+            past_the_end=self.paginator.may_be_past_the_end(position),
+        )
+        if response is None:
+            return None
+        if response.status in _NO_CONTENT:
+            # says no more than an empty object; the page before may say more
+            response = replace(response, body=b"{}")
+            document = Document(response.body)
+            records: list[bytes] = []
+        else:
+            document, records = self._read(response)
+        answered = self._answered(base, request, response, len(records), document)
+        refuse_failure(
+            document,
+            answered.envelope,
+            rows=len(records),
+            is_record=self._is_whole(document),
+            declared=self._endpoint.data_selector is not None,
+        )
+        return answered, records, len(response.body)
 
     def _pieces(
         self, base: HttpRequest, position: JsonValue, number: int, guard: LoopGuard
@@ -223,50 +241,73 @@ class ApiPages:
         """An answer that can be read piece by piece: a page for each, all with the
         same number. A position within it is `{"within": <its own>, "records": n}`.
         """
-        position, skip = _within(position)
         try:
-            request = self._request(base, position, guard)
-            with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-                file = cast("BinaryIO", spool)
-                response = self._fetch(
-                    base,
-                    request,
-                    into=file,
-                    past_the_end=self.paginator.may_be_past_the_end(position),
-                )
-                if response is None or response.status in _NO_CONTENT:
-                    yield self._nothing(request, number)
-                    return
-                held: list[bytes] = []
-                odd: list[bytes] = []
-                rows = 0
-                first = last = b""
-                for piece in self._pieces_of(response, file):
-                    if rows == 0:
-                        guard.seen(piece)
-                        first = piece[0]
-                    last = piece[-1]
-                    if rows > skip and held:
-                        held, odd = parted(held)
-                        yield Page(
-                            records=held,
-                            odd=odd,
-                            number=number,
-                            url=self._http.public(response.url),
-                            next_position=stored(
-                                {"within": position, "records": rows}, self._before
-                            ),
-                        )
-                    held = piece[max(0, skip - rows) :]
-                    rows += len(piece)
-                if rows == 0:
-                    guard.seen([])
-                if rows and self._endpoint.body_format == "jsonl":
-                    refuse_no_record(first, last, rows=rows, needed=self._needed)
-                answered = self._answered(base, request, response, rows, None)
-                yield self._made(answered, position, held, number)
+            request = self._request(base, _within(position)[0], guard)
+            again = yield from self._piece_by_piece(
+                base, request, position, number, guard, is_first=True
+            )
+            if again:
+                self._http.wait_to_ask_again()
+                yield from self._piece_by_piece(base, request, position, number, guard)
         except UpstreamError as error:
             raise self._http.at_page(error, number, base.url) from None
+
+    def _piece_by_piece(
+        self,
+        base: HttpRequest,
+        request: HttpRequest,
+        position: JsonValue,
+        number: int,
+        guard: LoopGuard,
+        *,
+        is_first: bool = False,
+    ) -> Generator[Page, None, bool]:
+        """One answer's pages; with `is_first`, none of them but whether it is to be
+        asked for once more.
+        """
+        position, skip = _within(position)
+        with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
+            file = cast("BinaryIO", spool)
+            response = self._fetch(
+                base,
+                request,
+                into=file,
+                past_the_end=self.paginator.may_be_past_the_end(position),
+            )
+            if response is None or response.status in _NO_CONTENT:
+                yield self._nothing(request, number)
+                return False
+            held: list[bytes] = []
+            odd: list[bytes] = []
+            rows = 0
+            first = last = b""
+            for piece in self._pieces_of(response, file):
+                if rows == 0:
+                    guard.seen(piece)
+                    first = piece[0]
+                last = piece[-1]
+                if rows > skip and held:
+                    held, odd = parted(held)
+                    yield Page(
+                        records=held,
+                        odd=odd,
+                        number=number,
+                        url=self._http.public(response.url),
+                        next_position=stored(
+                            {"within": position, "records": rows}, self._before
+                        ),
+                    )
+                held = piece[max(0, skip - rows) :]
+                rows += len(piece)
+            if rows and self._endpoint.body_format == "jsonl":
+                refuse_no_record(first, last, rows=rows, needed=self._needed)
+            answered = self._answered(base, request, response, rows, None)
+            if is_first and self.paginator.is_doubtful_end(answered, position):
+                return True
+            if rows == 0:
+                guard.seen([])
+            yield self._made(answered, position, held, number)
+        return False
 
     def _made(
         self,

@@ -39,6 +39,7 @@ from lambdas.core.source.response import (
     Disposition,
     GiveUp,
     TokenRefused,
+    delay_s,
     judge,
     next_try,
     redirected,
@@ -169,6 +170,15 @@ class HttpApi:
                 self._count_retry()
             else:
                 return answer
+
+    def wait_to_ask_again(self) -> None:
+        """Wait as before a second try, for an answer that may be wrong without saying
+        so. What is asked then is a retry.
+        """
+        left = self._deadline_s - self._clock.monotonic()
+        delay = delay_s(self.api.retry, attempt=1, random=self._random())
+        self._clock.sleep(max(0.0, min(delay, left)))
+        self._count_retry()
 
     def _say_wait(
         self, error: UpstreamError, request: HttpRequest, seconds: float, attempt: int

@@ -126,6 +126,22 @@ class BasePaginator(BaseModel, ABC):
             self._must_be_all(page, position)
         return None
 
+    def is_doubtful_end(self, page: AnsweredPage, position: JsonValue) -> bool:
+        """Whether a page without rows ends the pull only because a total stood lower
+        before: by what it says itself there is more. Rows that were added behind the
+        place that is read look like this, and so does an error without a word; whoever
+        asks once more can tell them apart.
+        """
+        if page.rows or not self._is_end(page, position):
+            return False
+        return not self._is_end(page.without_totals_before(), position)
+
+    def _is_end(self, page: AnsweredPage, position: JsonValue) -> bool:
+        try:
+            return self.after(page, position) is None
+        except Terminal:
+            return False
+
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int
     ) -> Sequence[JsonValue]:
@@ -178,6 +194,11 @@ class BasePaginator(BaseModel, ABC):
         del page
         return None
 
+    def short_of_total(self, page: AnsweredPage, position: JsonValue) -> Sign | None:
+        """The total that is declared, where this page does not reach it."""
+        del page, position
+        return None
+
     def promised_by(self, page: AnsweredPage) -> str | None:
         """The declared path that says that there is more, if one does."""
         is_last = page.flag(self.last_page_path, "last_page_path")
@@ -204,6 +225,8 @@ class BasePaginator(BaseModel, ABC):
         sign = page.signs.of_more(
             rows, bare=is_first and missing is not None, but=self.counts_pages_at
         )
+        if sign is None and page.rows == 0 and not self.ignore_total:
+            sign = self.short_of_total(page, position)
         if sign is not None:
             raise _more_than(self, page, sign, missing)
         if page.rows == 0 and not is_first:

@@ -12,7 +12,7 @@ from lambdas.core.paging.base import BasePaginator, CapReached, Promises
 from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import Counted, Sign
 from lambdas.core.records.documents import bad_response
-from lambdas.core.records.json_path import AnswerPath
+from lambdas.core.records.json_path import AnswerPath, answer_steps, path_of
 
 PAGE_PARAMS = ("page", "page_number", "pageNumber", "p", "page[number]", "pg", "$page",
                "pagination[page]", "current_page", "pageNo", "pageIndex")  # fmt: skip
@@ -60,6 +60,13 @@ class CountingPaginator(BasePaginator):
         """The declared flag, if it says that there is more."""
         more = page.flag(self.has_more_path, "has_more_path")
         return self.has_more_path if more else super().promised_by(page)
+
+    @property
+    def total_at(self) -> str | None:
+        """Where the total is declared to stand, written as an answer's paths are."""
+        return (
+            None if self.total_path is None else path_of(answer_steps(self.total_path))
+        )
 
     def goes_on(
         self,

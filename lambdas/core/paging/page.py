@@ -75,6 +75,10 @@ class AnsweredPage:
             self.signs.paths(), pages=self.before.pages + 1, rows=self.rows_read
         )
 
+    def without_totals_before(self) -> AnsweredPage:
+        """The same page, held to what its own totals say."""
+        return replace(self, before=replace(self.before, totals={}))
+
     def is_another(self) -> bool:
         """Whether a total or an offset in it says that this is a page of its own."""
         read = self.rows_read

@@ -495,6 +495,12 @@ class Signs:
         """Whether the answer tells this total."""
         return any(_number_of(one.total) == number for one in self.counted)
 
+    def counts_pages(self, where: str) -> bool:
+        """Whether the number at this path says by its name that it counts pages."""
+        return any(
+            node.path == where and self._part(node) == "pages" for node in self._nodes
+        )
+
     @property
     def has_read_total(self) -> bool:
         """Whether a page without rows follows as many as a total tells of. One that

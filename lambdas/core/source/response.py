@@ -286,6 +286,14 @@ class GiveUp:
     why: str
 
 
+def delay_s(retry: Retry, *, attempt: int, random: float) -> float:
+    """How long to wait, in seconds, after the `attempt`-th try (from 1): it doubles
+    from `backoff_factor` on, with a jitter of half by `random` in [0, 1).
+    """
+    grown = min(retry.backoff_factor * 2.0 ** (attempt - 1), retry.max_delay)
+    return grown * (0.5 + random / 2)
+
+
 def next_try(
     error: UpstreamError,
     *,
@@ -297,8 +305,7 @@ def next_try(
     """Whether, and when, to try again after the `attempt`-th try (from 1) failed.
 
     What the API asks for is never undercut: if it asks for more than `max_delay` or
-    than the time that is left, trying is over. Otherwise the delay doubles from
-    `backoff_factor` seconds, with a jitter of half by `random` in [0, 1).
+    than the time that is left, trying is over. Otherwise the delay is `delay_s`.
     """
     if not isinstance(error, Transient):
         return GiveUp(why="")
@@ -311,10 +318,9 @@ def next_try(
             why=f" (it asks to wait {asked:.0f} s, more than max_delay "
             f"{retry.max_delay:.0f} s)"
         )
-    grown = min(retry.backoff_factor * 2 ** (attempt - 1), retry.max_delay)
-    delay = grown * (0.5 + random / 2)
-    if asked is not None:
-        delay = asked
+    delay = asked
+    if delay is None:
+        delay = delay_s(retry, attempt=attempt, random=random)
     if delay >= seconds_left:
         return GiveUp(
             why=f" (the next try would be {delay:.0f} s away, and {seconds_left:.0f} s "

@@ -22,6 +22,7 @@ from lambdas.core.paging.counts import (
     sent_by,
 )
 from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.signs import Sign
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import JsonPath
 
@@ -183,6 +184,15 @@ class OffsetPaginator(CountingPaginator):
     def rows_up_to(self, page: AnsweredPage, position: JsonValue) -> int | None:
         """By the offset, which counts those that an earlier segment read."""
         return self._at(position)[0] + page.rows
+
+    def short_of_total(self, page: AnsweredPage, position: JsonValue) -> Sign | None:
+        """The declared total, by whatever name, if it is above the offset."""
+        where, total = self.total_at, page.total(self.total_path)
+        if where is None or total is None:
+            return None
+        read = self._at(position)[0] + page.rows - self._base
+        least = min(total, page.before.totals.get(where, total))
+        return Sign(where, total) if least > read else None
 
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int

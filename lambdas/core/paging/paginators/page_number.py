@@ -20,7 +20,7 @@ from lambdas.core.paging.counts import (
     sent_by,
 )
 from lambdas.core.paging.page import AnsweredPage
-from lambdas.core.paging.signs import Counted
+from lambdas.core.paging.signs import Counted, Sign
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import JsonPath
 
@@ -151,6 +151,20 @@ class PageNumberPaginator(CountingPaginator):
         """
         return isinstance(position, dict) and position.get(_LIKELY_ALL) is True
 
+    def short_of_total(self, page: AnsweredPage, position: JsonValue) -> Sign | None:
+        """The declared number of pages, if this one stands before the last. One that
+        does not say that it counts pages may count rows, and is reached by these too.
+        """
+        where, total = self.total_at, page.total(self.total_path)
+        number = self._at(position) + 1 - self.base_page
+        if where is None or total is None or total <= number:
+            return None
+        if page.signs.counts_pages(where):
+            return Sign(where, total)
+        read = page.rows_read if self._at(None) == self.base_page else None
+        least = min(total, page.before.totals.get(where, total))
+        return None if read is None or read >= least else Sign(where, total)
+
     def foreseen(
         self, page: AnsweredPage, upcoming: JsonValue, count: int
     ) -> Sequence[JsonValue]:
@@ -166,7 +180,7 @@ class PageNumberPaginator(CountingPaginator):
     @property
     def counts_pages_at(self) -> str | None:
         """By declaration, the total."""
-        return self.total_path
+        return self.total_at
 
     def _at(self, position: JsonValue) -> int:
         if position is None:

@@ -12,7 +12,7 @@ import pytest
 from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.open import ApiSources
 from lambdas.core.dataset import Dataset
-from lambdas.core.errors import RunErrorKind, Terminal, UpstreamError
+from lambdas.core.errors import RunErrorKind, Terminal, Transient, UpstreamError
 from lambdas.core.landing.names import RAW
 from lambdas.core.paging.base import CapReached
 from lambdas.core.pull.engine import Puller, PullResult
@@ -345,6 +345,90 @@ def test_rows_that_are_added_meanwhile_do_not_stand_against_the_end() -> None:
 
     with serving(app) as server:
         assert Pull(server, LINK).records() == ROWS
+
+
+# an end that the newest total is against ---------------------------------------------
+def growing(empty: int) -> Callable[[Asked], Answer]:
+    """15 rows when the pull begins, 25 later; the third page comes without rows so
+    many times.
+    """
+    left = itertools.count()
+
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        total = 15 if at == 0 else len(ROWS)
+        if at == 2 * SIZE and next(left) < empty:
+            return answer_json({"data": [], "next": None, "total": total})
+        return answer_json({**linked(asked), "total": total})
+
+    return app
+
+
+@pytest.mark.parametrize(("empty", "rows"), [(0, 25), (1, 25), (9, 20)])
+def test_an_end_that_the_newest_total_is_against_is_asked_for_once_more(
+    empty: int, rows: int
+) -> None:
+    with serving(growing(empty)) as server:
+        pull = Pull(
+            server, {**LINK, "max_pages": 3}, api={"retry": {"max_attempts": 1}}
+        )
+        assert pull.records() == ROWS[:rows]
+        asked = len(server.asked)
+    again = 1 if empty else 0
+    assert (asked, pull.source.requests) == (3 + again, 3 + again)
+    assert pull.source.retries == again
+    assert pull.clock.slept == [0.5] * again  # half of backoff_factor, without jitter
+
+
+def test_an_error_that_comes_the_second_time_counts() -> None:
+    left = itertools.count()
+
+    def app(asked: Asked) -> Answer:
+        if asked.query.get("at") == "20":
+            says = [{"data": [], "next": None, "total": 99}, {"error": "internal"}]
+            return answer_json(says[next(left)])
+        return growing(0)(asked)
+
+    with serving(app) as server:
+        assert "internal" in str(Pull(server, LINK).fails(Terminal))
+
+
+def test_a_pull_that_goes_on_at_a_doubtful_end_asks_once_more_too() -> None:
+    with serving(growing(1)) as server:
+        first, second = itertools.islice(Pull(server, LINK).source.pages(), 2)
+        assert first.next_position != second.next_position
+        pull = Pull(server, LINK, position=second.next_position)
+        assert pull.records() == ROWS[2 * SIZE :]
+        assert pull.source.requests == 2
+
+
+def test_no_wait_for_a_second_answer_outlasts_the_pull() -> None:
+    slow = {"retry": {"backoff_factor": 60, "max_delay": 300}}
+    with serving(growing(1)) as server:
+        pull = Pull(server, LINK, api=slow, deadline_s=10)
+        assert "the time given to this pull is over" in str(pull.fails(Transient))
+    assert pull.clock.slept == [10]
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_lines_are_asked_for_once_more_as_well(empty: int) -> None:
+    left = itertools.count()
+
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        headers = {"X-Total-Count": "15" if at == 0 else str(len(ROWS))}
+        page = ROWS[at : at + SIZE]
+        if at == 2 * SIZE and next(left) < empty:
+            page = []
+        elif at + SIZE < len(ROWS):
+            headers["Link"] = f'<?at={at + SIZE}>; rel="next"'
+        lines = b"\n".join(json.dumps(row).encode() for row in page)
+        return Answer(body=lines, headers=headers)
+
+    with serving(app) as server:
+        lines = {"format": "jsonl", "paginator": {"type": "header_link"}}
+        assert Pull(server, lines).records() == ROWS
+        assert len(server.asked) == 3 + empty
 
 
 def capped(server: ApiServer, *, order: str | None) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from pydantic import JsonValue, TypeAdapter
@@ -11,8 +12,9 @@ from pydantic import JsonValue, TypeAdapter
 from lambdas.core.errors import Terminal
 from lambdas.core.http.message import HttpRequest
 from lambdas.core.paging.auto import Paginator
-from lambdas.core.paging.base import BasePaginator
+from lambdas.core.paging.base import BasePaginator, CapReached
 from lambdas.core.paging.page import AnsweredPage
+from lambdas.core.paging.position import restored, stored
 from lambdas.core.records.documents import Document
 
 BASE = HttpRequest(
@@ -159,3 +161,131 @@ def test_pages_are_read_ahead_up_to_the_total_or_the_maximum_and_never_by_a_flag
     foreseen: object,
 ) -> None:
     assert list(paginator.foreseen(page(document, 10), upcoming, 5)) == foreseen
+
+
+# a page without rows ------------------------------------------------------------------
+LINK = "https://api.example.com/cats?at=5"
+LEADING = counting(type="cursor", cursor_path="next")
+LINKED = counting(type="json_link")
+
+
+def second(
+    paginator: BasePaginator,
+    first: Mapping[str, object],
+    then: Mapping[str, object],
+    *,
+    rows: int = 0,
+    is_resumed: bool = False,
+) -> tuple[AnsweredPage, JsonValue]:
+    """The page after one of five rows, and its position."""
+    before = page(first, 5)
+    position, known = paginator.after(before, None), before.remembered()
+    if is_resumed:
+        position, known = restored(stored(position, known))
+    return replace(page(then, rows), before=known), position
+
+
+def is_end(paginator: BasePaginator, answer: AnsweredPage, position: JsonValue) -> bool:
+    return paginator.after(answer, position) is None
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+@pytest.mark.parametrize(
+    ("paginator", "first", "then"),
+    [
+        (LEADING, {"next": "a", "total": 5}, {"next": None, "total": 9}),
+        (LINKED, {"next": LINK, "total": 5}, {"next": None, "total": 9}),
+        (LINKED, {"next": LINK, "total": 5}, {"next": f"{LINK}0", "total": 9}),
+        (LINKED, {"next": LINK, "pages": 1}, {"next": None, "pages": 3}),
+        (counting(type="auto"), {"next": LINK, "total": 5}, {"next": "", "total": 9}),
+        (
+            counting(type="json_link", stop_after_empty_page=True),
+            {"next": LINK, "total": 5},
+            {"next": f"{LINK}0", "total": 9},
+        ),
+        (offsets(limit=5, has_more_path="m"), {"total": 5, "m": 1}, {"total": 9}),
+        (numbers(has_more_path="m"), {"total": 5, "m": 1}, {"total": 9}),
+    ],
+)
+def test_an_end_that_only_the_newest_total_is_against_is_doubtful(
+    paginator: BasePaginator,
+    first: Mapping[str, object],
+    then: Mapping[str, object],
+    *,
+    is_resumed: bool,
+) -> None:
+    answer, position = second(paginator, first, then, is_resumed=is_resumed)
+    assert is_end(paginator, answer, position)
+    assert paginator.is_doubtful_end(answer, position)
+
+
+@pytest.mark.parametrize(
+    ("keys", "then", "rows"),
+    [
+        ({}, {"next": None, "total": 5}, 0),
+        ({}, {"next": None, "total": 4}, 0),
+        ({}, {"next": None, "total": 9}, 2),
+        ({}, {"next": None, "total": 9, "has_more": False}, 0),
+        ({"ignore_total": True}, {"next": None, "total": 9}, 0),
+        ({"last_page_path": "fin"}, {"next": None, "total": 9, "fin": True}, 0),
+        ({"has_more_path": "more"}, {"next": None, "total": 9, "more": False}, 0),
+    ],
+)
+def test_an_end_that_is_told_or_of_a_page_with_rows_is_none_to_doubt(
+    keys: Mapping[str, object], then: Mapping[str, object], rows: int
+) -> None:
+    paginator = counting(type="cursor", cursor_path="next", **keys)
+    answer, position = second(paginator, {"next": "a", "total": 5}, then, rows=rows)
+    assert is_end(paginator, answer, position)
+    assert not paginator.is_doubtful_end(answer, position)
+
+
+def test_what_is_no_end_is_none_to_doubt() -> None:
+    for then in ({"next": "b", "total": 9}, {"next": None}, {"error": "x", "next": ""}):
+        answer, position = second(LEADING, {"next": "a", "total": 7}, then)
+        assert not LEADING.is_doubtful_end(answer, position)
+
+
+@pytest.mark.parametrize(
+    ("paginator", "says"),
+    [
+        (numbers(total_path="pages"), {"pages": 3}),
+        (numbers(total_path="$.pages", base_page=1), {"pages": 3}),
+        (numbers(total_path="meta.total_pages"), {"meta": {"total_pages": 3}}),
+        (numbers(total_path="n"), {"n": 15}),
+        (numbers(), {"total": 15}),
+        (offsets(limit=5), {"total": 15}),
+        (offsets(limit=5, total_path="n"), {"n": 15}),
+        (offsets(limit=5, total_path="$.n"), {"n": 15}),
+        (counting(type="auto"), {"page": 1, "pages": 3}),
+    ],
+)
+def test_a_page_without_rows_before_the_declared_total_is_no_end(
+    paginator: BasePaginator, says: Mapping[str, object]
+) -> None:
+    answer, position = second(paginator, says, says)
+    with pytest.raises(CapReached, match="5 rows were read"):
+        paginator.after(answer, position)
+
+
+@pytest.mark.parametrize(
+    ("paginator", "says"),
+    [
+        (numbers(total_path="pages"), {"pages": 1}),
+        (numbers(), {"total": 5}),
+        (numbers(), {"total": 2}),
+        (numbers(base_page=1, page=3), {"total": 15}),
+        (numbers(total_path="pages", ignore_total=True), {"pages": 9}),
+        (offsets(limit=5, total_path="n", ignore_total=True), {"n": 15}),
+        (offsets(limit=5, offset=1, total_path="n"), {"n": 5}),
+        (offsets(limit=5, total_path=None), {"n": 15}),
+    ],
+)
+def test_a_page_without_rows_is_the_end_where_the_total_is_reached_or_ignored(
+    paginator: BasePaginator, says: Mapping[str, object]
+) -> None:
+    position: JsonValue = (
+        3 if paginator.kind() == "page_number" else {"offset": 6, "limit": 5}
+    )
+    answer = replace(page(says, 0), before=page(says, 5).remembered())
+    assert is_end(paginator, answer, position)
