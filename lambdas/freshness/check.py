@@ -54,6 +54,7 @@ from lambdas.core.incidents.inhibition import (
     Inhibition,
     inhibition,
     lineage,
+    models_at,
     with_models,
 )
 from lambdas.core.incidents.message import local_time
@@ -175,6 +176,11 @@ class FreshnessCheck:
         self._told_at = {
             name: (one.owner.slack, one.owner.stakeholders)
             for name, one in catalogue.datasets.items()
+        }
+        self._of_models = {
+            name: one.owner.stakeholders
+            for name, one in relations(catalogue).items()
+            if name in catalogue.models and one.owner.stakeholders is not None
         }
         self._silences: Sequence[Silence] = ()
         self._models = ModelPromises(catalogue=catalogue, judge=judge)
@@ -426,7 +432,14 @@ class FreshnessCheck:
             return _ended_by_person(_kept(item, incident_id=None), item), ()
         promise = dataset.freshness
         earlier = self._earlier(watch) if before is None else None
-        subject = context_of(dataset, usual=_usual(watch, now))
+        dependents = inhibited.of.get(dataset.name, ())
+        subject = context_of(
+            dataset,
+            usual=_usual(watch, now),
+            models_at=models_at(
+                self._of_models, self._lineage, dataset.name, dependents
+            ),
+        )
         silence = subject.silence(self._silences, verdict.cause, now)
         if silence is not None:
             verdict = _with_silence(verdict, silence, now)
@@ -439,7 +452,7 @@ class FreshnessCheck:
             newest_at=newest_of(dataset, item.signals.table),
             still_old=passes_only_for_quiet(item.signals, verdict),
             inhibited_by=inhibited.by.get(dataset.name),
-            dependents=inhibited.of.get(dataset.name, ()),
+            dependents=dependents,
             repeat=promise.repeat_every.duration,
             promise_changed=watch is not None
             and watch.promise != self._promises[dataset.name],

@@ -24,6 +24,7 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.names import OURS
+from tests.month.copies import CopyRules
 from tests.month.lines import Line
 
 Recorded = tuple[Incident | None, Incident, tuple[Notice, ...]]
@@ -149,6 +150,7 @@ class Rules:
         self.violations: list[str] = []
         self.counts: Counter[str] = Counter()
         self.made: Counter[tuple[str, str]] = Counter()
+        self.copies = CopyRules()
 
     def see(
         self,
@@ -176,8 +178,25 @@ class Rules:
                     )
                 )
             self._keep(now, thread, after, people, judged)
+            self.copies.see(now, after, made)
         for name, judged in found.items():
             self._has_heard(now, name, judged)
+        self.copies.nobody_waits(now, self._told_late(now, found), deployed)
+
+    def _told_late(
+        self, now: datetime, found: Mapping[str, Judged]
+    ) -> Mapping[str, str]:
+        """Late datasets of which stakeholders know, with their incidents."""
+        known = {}
+        for name, judged in found.items():
+            thread = self.threads.get(self.open.get(name, ""))
+            if thread is None or not judged.verdict.state.late:
+                continue
+            snoozed = thread.incident.human.snoozed_until
+            is_told = Recipient.STAKEHOLDERS in thread.heard
+            if is_told and not (snoozed and now < snoozed):
+                known[name] = thread.incident.incident_id
+        return known
 
     def see_hand(self, now: datetime, hand: str, recorded: Sequence[Recorded]) -> None:
         """What a person did."""
@@ -193,6 +212,7 @@ class Rules:
             if after.human.promised_for is not None:
                 thread.expected.add(after.human.promised_for)
             self._keep(now, thread, after, people, None)
+            self.copies.see(now, after, made)
 
     def end(
         self, lines: Sequence[Line], unmarked: Mapping[str, int], left: Sequence[str]
@@ -201,6 +221,8 @@ class Rules:
         between a channel's taking a notice and the mark of it.
         """
         self.violations += [f"{one} is open, and all is well" for one in left]
+        self.violations += self.copies.violations
+        self.counts += self.copies.counts
         for line in lines:
             self._arrived(line, unmarked)
             self._in_order(line)
@@ -216,8 +238,7 @@ class Rules:
     def _arrived(self, line: Line, unmarked: Mapping[str, int]) -> None:
         """Each notice once, and once more only for each death before its mark."""
         times = Counter(one.notice.notice_id for one in line.taken)
-        for stem, name in self.made:
-            notice_id = f"{stem}.{name}"
+        for notice_id, name in self.made:
             if name != line.name:
                 continue
             count, deaths = times[notice_id], unmarked.get(notice_id, 0)
@@ -246,7 +267,7 @@ class Rules:
         patience = CHECK_EVERY * (4 if self.counts["checks killed"] else 1)
         first = {one.notice.notice_id: one for one in reversed(line.taken)}
         for one in first.values():
-            waited = one.at - line.ready(one.notice)
+            waited = one.at - line.ready(one.notice, patience)
             if waited > patience:
                 self.violations.append(
                     f"{line.name}: {one.notice.notice_id} came {waited} late"
@@ -270,9 +291,10 @@ class Rules:
         by: dict[str, list[Notice]] = {"sns": [], "slack": []}
         for one in made:
             if one.audience is not Recipient.SYSTEMS:
+                is_copy = one.copy_of is not None
                 if one.kind is not NoticeKind.EDITED and one.channel in by:
-                    by[one.channel].append(one)
-                self.made[one.notice_id.rpartition(".")[0], one.channel] += 1
+                    by[one.channel] += [] if is_copy else [one]
+                self.made[one.notice_id, one.channel] += 1
         if len(by["sns"]) != len(by["slack"]):
             self.violations.append(f"{after.incident_id}: channels differ")
         return by["sns"]

@@ -33,6 +33,7 @@ from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.incidents.notice import Notice, notices, with_notices
 from lambdas.core.incidents.pointers import Pointers
 from lambdas.core.incidents.ports import CheckState
+from lambdas.core.models.graph import refs_of
 from lambdas.core.names import OURS
 from lambdas.freshness.check import FreshnessCheck
 from lambdas.freshness.outbox import Outbox
@@ -40,6 +41,7 @@ from lambdas.freshness.repair_notices import RepairNotices
 from lambdas.freshness.self_check import SelfCheck
 from tests.checked import quality_checks
 from tests.memory import MemoryEvents
+from tests.month.copies import sql_models
 from tests.month.lines import Line
 from tests.month.rules import CHECK_EVERY, Rules
 from tests.month.world import World, drawn_spells
@@ -268,7 +270,12 @@ class Month:
         )
 
     def _check(self, judge: Judge) -> FreshnessCheck:
-        catalogue = Catalogue(datasets=self.world.deployed)
+        models = {
+            name: one
+            for name, one in sql_models().items()
+            if self.world.deployed.keys() >= {*refs_of(one)}
+        }
+        catalogue = Catalogue(datasets=self.world.deployed, models=models)
         return FreshnessCheck(
             catalogue=catalogue,
             state=self.state,

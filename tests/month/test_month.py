@@ -51,6 +51,8 @@ def test_the_table_in_memory_tells_what_moto_tells() -> None:
     [
         ("incident.end_told", lambda _before: (), "hear no end"),
         ("incident._is_snoozed", lambda _before, _now: False, "snoozed until"),
+        ("notice._to_models", lambda *_: iter(()), "does not know that board is late"),
+        ("notice._AFTER_THE_NEWS", frozenset({"promised"}), "hear no end"),
     ],
 )
 def test_a_check_that_is_broken_on_purpose_is_noticed(

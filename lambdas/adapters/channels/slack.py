@@ -14,7 +14,6 @@ from lambdas.adapters.slack.webhook import SlackWebhook
 from lambdas.adapters.state.posts import SlackPostTable, UserGroupTable
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.slack.manifest import bot_name
-from lambdas.core.slack.mentions import is_person
 
 
 class SlackChannel:
@@ -30,7 +29,7 @@ class SlackChannel:
         """Post it. Raises DeliveryError or ChannelDown, never naming a secret."""
         if self._secret.is_app():
             self._app.deliver(batch)
-        elif not is_person(batch.first.address or ""):  # a webhook reaches none
+        elif any(one.copy_of is None for one in batch.notices):  # it has one place
             self._webhook.deliver(batch)
 
     def groups(self) -> Mapping[str, str] | None:

@@ -31,7 +31,7 @@ from lambdas.core.slack.mentions import (
     is_person,
     mentioned,
 )
-from lambdas.core.slack.post import SlackGroup, SlackPost, SlackPosts
+from lambdas.core.slack.post import SlackGroup, SlackPost, SlackPosts, place_of
 from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
 
 LOG = logging.getLogger("catflap.slack.app")
@@ -86,22 +86,28 @@ class SlackApp:
                 "`slack.default_channel` in the environment's YAML, or the dataset's "
                 "`owner`"
             )
-        known = dict(
-            self._posts.of(address, [one.incident_id for one in batch.notices])
-        )
+        if all(self._stands_there(one, address) for one in batch.notices):
+            return
+        place = place_of(address, batch.first.audience)
+        known = dict(self._posts.of(place, [one.incident_id for one in batch.notices]))
         new = [one for one in batch.notices if not _was_sent(one, known)]
         if new:
-            known |= self._told(address, batch, new, known)
+            known |= self._told(address, place, batch, new, known)
         for notice in batch.notices:
-            self._shown(address, notice, known[notice.incident_id])
+            self._shown(place, notice, known[notice.incident_id])
         many = {post.ts for post in known.values() if post.members > 1}
         for ts in sorted(many):
             theirs = [x for x in batch.notices if known[x.incident_id].ts == ts]
-            self._shown_together(address, ts, theirs)
+            self._shown_together(place, ts, theirs)
+
+    def _stands_there(self, one: Notice, address: str) -> bool:
+        """Whether it is a copy, and the owner's own message is in that channel."""
+        return one.copy_of is not None and (one.copy_of or self._default) == address
 
     def _told(
         self,
         address: str,
+        place: str,
         batch: NoticeBatch,
         new: Sequence[Notice],
         known: Mapping[str, SlackPost],
@@ -131,8 +137,8 @@ class SlackApp:
                 members=here,
                 message=batch.message,
             )
-            self._posts.keep_group(address, group)
-        self._posts.keep(address, list(made.values()))
+            self._posts.keep_group(place, group)
+        self._posts.keep(place, list(made.values()))
         return made
 
     def _replied(self, root: SlackPost, batch: NoticeBatch) -> _Posted | None:
@@ -201,7 +207,7 @@ class SlackApp:
             note=note,
         )
 
-    def _shown(self, address: str, notice: Notice, post: SlackPost) -> None:
+    def _shown(self, place: str, notice: Notice, post: SlackPost) -> None:
         """Update the message that shows one incident."""
         if post.shown == notice.notice_id or post.members > 1:
             return
@@ -212,18 +218,18 @@ class SlackApp:
         )
         if self._edited(post.channel, post.ts, said):
             shown = dataclasses.replace(post, shown=notice.notice_id)
-            self._posts.keep(address, [shown])
+            self._posts.keep(place, [shown])
 
-    def _shown_together(self, address: str, ts: str, notices: Sequence[Notice]) -> None:
+    def _shown_together(self, place: str, ts: str, notices: Sequence[Notice]) -> None:
         """Update the message that shows many, if some of them are over by now."""
-        before = self._posts.group(address, ts)
+        before = self._posts.group(place, ts)
         if before is None:
             return
         after = before.after(notices)
         if after == before:
             return
         if self._edited(after.channel, ts, as_slack(after.shown)):
-            self._posts.keep_group(address, after)
+            self._posts.keep_group(place, after)
 
     def _edited(self, channel: str, ts: str, said: Mapping[str, object]) -> bool:
         """Not where it cannot be any more: the thread has said what is new."""

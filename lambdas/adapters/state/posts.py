@@ -1,7 +1,7 @@
 """What people are shown of which incident, in the state table.
 
-``SLACK#<owner's channel>`` / ``<incident id>``  the message of Slack's that shows it
-``SLACK#<owner's channel>`` / ``GROUP#<ts>``     a message of Slack's that shows many
+``SLACK#<place>``           / ``<incident id>``  the message of Slack's that shows it
+``SLACK#<place>``           / ``GROUP#<ts>``     a message of Slack's that shows many
 ``SLACK#`` / ``GROUPS``                          the user groups that owners name
 ``ALERTS`` / ``<incident id>``                   the alert of a pager that it shares
 
@@ -46,7 +46,7 @@ class SlackPostTable:
         self._now = now
         self._writer = TableWriter(dynamodb=dynamodb, table=table)
 
-    def of(self, address: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
+    def of(self, place: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
         """Those that are known, strongly consistent. Raises ChannelDown if some could
         not be read: a message must not be posted twice for that.
         """
@@ -54,13 +54,13 @@ class SlackPostTable:
         found = [
             item
             for start in range(0, len(ids), AT_ONCE)
-            for item in self._read(address, ids[start : start + AT_ONCE])
+            for item in self._read(place, ids[start : start + AT_ONCE])
         ]
         posts = [msgspec.json.decode(one["post"]["S"], type=SlackPost) for one in found]
         return {post.incident_id: post for post in posts}
 
-    def _read(self, address: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        keys: list[Any] = [_key(address, one) for one in ids]
+    def _read(self, place: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        keys: list[Any] = [_key(place, one) for one in ids]
         answer = self._dynamodb.batch_get_item(
             RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
         )
@@ -68,19 +68,19 @@ class SlackPostTable:
             raise ChannelDown("what was posted to Slack could not be read whole")
         return list(answer["Responses"].get(self._table, []))
 
-    def group(self, address: str, ts: str) -> SlackGroup | None:
+    def group(self, place: str, ts: str) -> SlackGroup | None:
         """A message that shows many, if it is known. Raises ChannelDown."""
-        found = self._read(address, [f"GROUP#{ts}"])
+        found = self._read(place, [f"GROUP#{ts}"])
         if not found:
             return None
         return msgspec.json.decode(found[0]["group"]["S"], type=SlackGroup)
 
-    def keep_group(self, address: str, group: SlackGroup) -> None:
+    def keep_group(self, place: str, group: SlackGroup) -> None:
         """Remember it."""
         self._dynamodb.put_item(
             TableName=self._table,
             Item={
-                **_key(address, f"GROUP#{group.ts}"),
+                **_key(place, f"GROUP#{group.ts}"),
                 "group": {"S": msgspec.json.encode(group).decode()},
                 "expires_at": {"N": self._expires()},
             },
@@ -89,7 +89,7 @@ class SlackPostTable:
     def _expires(self) -> str:
         return str(int((self._now() + KEPT).timestamp()))
 
-    def keep(self, address: str, posts: Sequence[SlackPost]) -> None:
+    def keep(self, place: str, posts: Sequence[SlackPost]) -> None:
         """Remember them. Raises ChannelDown if one could not be."""
         expires = self._expires()
         unwritten = self._writer.batch(
@@ -97,7 +97,7 @@ class SlackPostTable:
                 {
                     "PutRequest": {
                         "Item": {
-                            **_key(address, post.incident_id),
+                            **_key(place, post.incident_id),
                             "post": {"S": msgspec.json.encode(post).decode()},
                             "expires_at": {"N": expires},
                         }
@@ -156,8 +156,8 @@ class SharedAlertTable:
             )
 
 
-def _key(address: str, incident_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"SLACK#{address}"}, "sk": {"S": incident_id}}
+def _key(place: str, incident_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"SLACK#{place}"}, "sk": {"S": incident_id}}
 
 
 _GROUPS = _key("", "GROUPS")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -31,6 +31,8 @@ class IncidentContext:
     usual: Usual | None = None
     api: str | None = None
     """Where its records come from: host and port of the API, if one is declared."""
+    models_at: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The models that are late with it, by the channel of their stakeholders."""
 
     def address_of(self, audience: Recipient) -> str | None:
         """The owner's channel for an audience, if one is declared."""
@@ -56,7 +58,15 @@ class IncidentContext:
         )
 
 
-def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentContext:
+NOWHERE: Mapping[str, tuple[str, ...]] = {}
+
+
+def context_of(
+    dataset: Dataset,
+    *,
+    usual: Usual | None = None,
+    models_at: Mapping[str, tuple[str, ...]] = NOWHERE,
+) -> IncidentContext:
     """What there is to say of a dataset apart from its incident."""
     client = dataset.source.client
     return IncidentContext(
@@ -69,6 +79,7 @@ def context_of(dataset: Dataset, *, usual: Usual | None = None) -> IncidentConte
         stakeholders_at=dataset.owner.stakeholders,
         mention=dataset.owner.mention,
         usual=usual,
+        models_at=models_at,
         api=urlsplit(client.base_url).netloc if isinstance(client, Api) else None,
     )
 

@@ -199,6 +199,9 @@ class Incident:
     reopened_at: tuple[datetime, ...] = ()
     well_since: datetime | None = None
     notices: tuple[SentNotice, ...] = ()
+    copied_to: tuple[str, ...] = ()
+    """Channels of other stakeholders that have heard of it since it was opened: those
+    of models that are late with it."""
 
     @property
     def main_cause(self) -> str | None:
@@ -521,6 +524,7 @@ def _reopened(earlier: Incident, seen: _Seen) -> Transition:
         else earlier.paged_for,
         paged_at=now if pages else earlier.paged_at,
         told=tuple(sorted(Recipient(str(who)) for who in verdict.tell)),
+        copied_to=(),
         human=dataclasses.replace(
             earlier.human,
             resolved_by=None,

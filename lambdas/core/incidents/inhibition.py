@@ -30,6 +30,23 @@ class Inhibition:
     beside: Mapping[str, str] = field(default_factory=dict)
 
 
+def models_at(
+    channels: Mapping[str, str],
+    made_from: Lineage,
+    late: str,
+    dependents: Sequence[str],
+) -> Mapping[str, tuple[str, ...]]:
+    """The models that are late with `late`, by the channel of their stakeholders:
+    `channels` names it, of models that have one. A model of two late inputs is late
+    with both, so that what is said of an input holds whatever becomes of the other.
+    """
+    found: dict[str, list[str]] = {}
+    for model, channel in channels.items():
+        if late in made_from[model] or model in dependents:
+            found.setdefault(channel, []).append(model)
+    return {channel: tuple(models) for channel, models in found.items()}
+
+
 def lineage(catalogue: Catalogue) -> Lineage:
     """What each dataset and model is made from, if it is made from any."""
     children = {

@@ -77,6 +77,9 @@ class Notice:
     """What is new since the last notice, in a sentence; absent = the headline."""
     address: str | None = None
     """The owner's channel in Slack, for this audience."""
+    copy_of: str | None = None
+    """Of a copy for others: where the owner's own stands; empty = the default channel.
+    A channel that has one place for all needs no copy."""
     mention: str | None = None
     """Who is mentioned, as the owner is declared; only of a page."""
     team: str = ""
@@ -87,6 +90,12 @@ class Notice:
     """What its readers can do about it, by the names of `Action`."""
 
 
+COPIES = 20
+"""Channels that hear of an incident beside the owner's; a change of an incident and all
+its notices are one transaction, of 100 items at most (DynamoDB)."""
+_NAMED = 3
+_AFTER_THE_NEWS = frozenset({NoticeKind.PROMISED, NoticeKind.RESOLVED})
+"""What is for those who have heard of it."""
 _OF_THE_API = frozenset({"upstream_down", "credentials_rejected", "quota_exhausted"})
 """Causes that datasets of one API have in common, and those of another do not."""
 
@@ -119,17 +128,71 @@ def notices(
             for channel in routes.get(announcement.audience, ())
             if is_told(channel, announcement.kind, page=announcement.page)
         ]
-    return (*made, *_to_reporters(made, incident))
+    of_owners = [
+        one
+        for one in made
+        if one.audience is Recipient.STAKEHOLDERS and is_by_owner(one.channel)
+    ]
+    copies = [
+        copy
+        for one in of_owners
+        for copy in (
+            *_to_reporters(one, incident),
+            *_to_models(one, incident, verdict, subject),
+        )
+    ]
+    return (*made, *copies)
 
 
-def _to_reporters(made: Sequence[Notice], incident: Incident) -> Iterator[Notice]:
+def _to_reporters(one: Notice, incident: Incident) -> Iterator[Notice]:
     """Whoever reported something hears of its end, wherever others read of it."""
-    for one in made:
-        is_theirs = one.audience is Recipient.STAKEHOLDERS and is_by_owner(one.channel)
-        if one.kind is NoticeKind.RESOLVED and is_theirs:
-            for user in incident.human.reporters:
-                notice_id = f"{one.notice_id}.{user}"
-                yield dataclasses.replace(one, notice_id=notice_id, address=user)
+    if one.kind is NoticeKind.RESOLVED:
+        for user in incident.human.reporters:
+            yield _copy(one, user)
+
+
+def _to_models(
+    one: Notice, incident: Incident, verdict: Verdict, subject: IncidentContext
+) -> Iterator[Notice]:
+    """Stakeholders of models that are late with it hear of it in their own channel,
+    each channel once, and of the end if they have heard of it.
+    """
+    if one.kind in _AFTER_THE_NEWS:
+        for address in incident.copied_to:
+            yield _copy(one, address)
+        return
+    if one.kind is NoticeKind.REPORTED:
+        return
+    others = {at: names for at, names in subject.models_at.items() if at != one.address}
+    room = COPIES - len(incident.copied_to)
+    new = [at for at in others if at not in incident.copied_to][: max(0, room)]
+    first = NoticeRequest(kind=NoticeKind.OPENED, audience=Recipient.STAKEHOLDERS)
+    for address, names in others.items():
+        if address in incident.copied_to:
+            yield _with_models(_copy(one, address), names)
+        elif address in new:
+            message = _message(first, incident, verdict, subject)
+            told = dataclasses.replace(one, kind=first.kind, message=message)
+            yield _with_models(_copy(told, address), names)
+
+
+def _copy(one: Notice, address: str) -> Notice:
+    return dataclasses.replace(
+        one,
+        notice_id=f"{one.notice_id}.{address.lstrip('#')}",
+        address=address,
+        copy_of=one.address or "",
+    )
+
+
+def _with_models(one: Notice, names: Sequence[str]) -> Notice:
+    """Readers know the models' names, and not those of what they are made from."""
+    shown = ", ".join(names[:_NAMED])
+    more = len(names) - _NAMED
+    shown += f" and {more} more" if more > 0 else ""
+    headline = f"{one.message.headline}, and with it {shown}"
+    message = dataclasses.replace(one.message, headline=headline)
+    return dataclasses.replace(one, message=message, line=f"{one.line}; {shown}")
 
 
 def _message(
@@ -243,7 +306,14 @@ def _event(incident: Incident, event_id: str, now: datetime) -> IncidentEvent:
 
 
 def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:
-    """The incident, remembering what was told of it."""
+    """The incident, remembering what was told of it, and which channels had copies."""
+    copied = [
+        one.address
+        for one in made
+        if one.copy_of is not None
+        and one.address
+        and one.kind is not NoticeKind.RESOLVED
+    ]
     sent = tuple(
         SentNotice(
             at=one.created_at,
@@ -254,9 +324,13 @@ def with_notices(incident: Incident, made: Sequence[Notice]) -> Incident:
             address=one.address,
         )
         for one in made
+        if one.copy_of is None
     )
-    kept = (*incident.notices, *sent)[-NOTICES_KEPT:]
-    return dataclasses.replace(incident, notices=kept)
+    return dataclasses.replace(
+        incident,
+        notices=(*incident.notices, *sent)[-NOTICES_KEPT:],
+        copied_to=tuple(dict.fromkeys((*incident.copied_to, *copied))),
+    )
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lambdas.core.incidents.groups import FIRST
-from lambdas.core.incidents.incident import NoticeKind
+from lambdas.core.incidents.incident import NoticeKind, Recipient
 from lambdas.core.incidents.message import Block, Message, block, local_time
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.names import is_ours
@@ -20,7 +20,7 @@ SENT_KEPT = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackPost:
-    """The message that shows an incident in one of the owner's channels.
+    """The message that shows an incident to one audience, in the owner's channel.
 
     `channel` and `ts` are what Slack knows it by; `members` is how many incidents it
     shows, `shown` the notice that it shows now, `sent` those that were posted: an
@@ -94,17 +94,25 @@ class SlackGroup:
         return dataclasses.replace(one, lines=tuple(kept))
 
 
-class SlackPosts(Protocol):
-    """Where posts are remembered, by the owner's channel and incident."""
+def place_of(address: str, audience: Recipient) -> str:
+    """Where the message for an audience is remembered: in a channel that both read,
+    each has its own, and neither is edited into the other's.
+    """
+    is_theirs = audience is Recipient.ENGINEERS
+    return address if is_theirs else f"{address} {audience.value}"
 
-    def group(self, address: str, ts: str) -> SlackGroup | None:
+
+class SlackPosts(Protocol):
+    """Where posts are remembered, by place (`place_of`) and incident."""
+
+    def group(self, place: str, ts: str) -> SlackGroup | None:
         """A message that shows many, if it is known."""
 
-    def keep_group(self, address: str, group: SlackGroup) -> None:
+    def keep_group(self, place: str, group: SlackGroup) -> None:
         """Remember it."""
 
-    def of(self, address: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
+    def of(self, place: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
         """Those that are known."""
 
-    def keep(self, address: str, posts: Sequence[SlackPost]) -> None:
+    def keep(self, place: str, posts: Sequence[SlackPost]) -> None:
         """Remember them."""

@@ -6,9 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.core.dataset import Freshness, Period, SqlModel
-from lambdas.core.incidents.incident import in_plain_words
+from lambdas.core.dataset import Freshness, Owner, Period, SqlModel
+from lambdas.core.incidents.context import context_of
+from lambdas.core.incidents.human import Change
+from lambdas.core.incidents.incident import Recipient, in_plain_words
 from lambdas.core.incidents.message import as_mail
+from lambdas.core.incidents.notice import COPIES
+from lambdas.core.people.edit import edit
 from tests.unit.freshness.test_check import MINUTES_5, House, fresh
 from tests.watched import HOUR, FakeTable
 
@@ -111,3 +115,135 @@ def test_a_model_that_is_gone_ends_its_incident() -> None:
 
 def test_people_who_use_a_model_read_why_in_their_words() -> None:
     assert "updated less often" in in_plain_words("input_too_old")
+
+
+def of_two_owners(*models: tuple[str, str | None]) -> House:
+    """Late cats, told in #cats, and these models of them with their channels."""
+    house = a_house(cats=fresh(7 * HOUR), dogs=fresh(), promise=Freshness())
+    owner = Owner(team="cats", stakeholders="#cats")
+    house.datasets[0] = house.datasets[0].model_copy(update={"owner": owner})
+    house.models = [
+        a_model(name, channel) for name, channel in models or [("pets", "#pets")]
+    ]
+    return house
+
+
+def a_model(name: str, channel: str | None) -> SqlModel:
+    owner = Owner(team="analysts", slack="#analysts", stakeholders=channel)
+    return SqlModel(name=name, sql="select 1 from {{ ref('cats') }}", owner=owner)
+
+
+def heard(house: House, channel: str | None) -> list[tuple[str, str]]:
+    """What stakeholders heard in a channel of Slack's: kind and headline."""
+    return [
+        (one.kind.value, one.message.headline)
+        for batch in house.slack.batches
+        for one in batch.notices
+        if one.audience is Recipient.STAKEHOLDERS and one.address == channel
+    ]
+
+
+def test_a_models_stakeholders_hear_of_a_late_input_in_their_own_channel() -> None:
+    house = of_two_owners()
+    house.check()
+    assert heard(house, "#cats") == [("opened", "cats is late")]
+    assert heard(house, "#pets") == [("opened", "cats is late, and with it pets")]
+    assert heard(house, "#analysts") == []
+    assert house.check(MINUTES_5).notices == 0
+    house.check(24 * HOUR)
+    assert heard(house, "#pets")[1:] == [
+        ("daily", "cats is still late, and with it pets")
+    ]
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    assert heard(house, "#pets")[2:] == [("resolved", "cats is up to date again")]
+    # where all read in one place, they have read it already
+    told = [one for one in house.told(house.sns) if one[2] == "stakeholders"]
+    assert [kind for name, kind, _ in told if name == "cats"] == [
+        "opened", "daily", "resolved",
+    ]  # fmt: skip
+
+
+def test_the_end_of_one_late_input_says_nothing_of_a_model_that_has_another() -> None:
+    house = of_two_owners()
+    house.models = [
+        house.models[0].model_copy(
+            update={"sql": "select 1 from {{ ref('cats') }}, {{ ref('dogs') }}"}
+        )
+    ]
+    house.check()
+    house.age("dogs", 7 * HOUR)
+    house.check(7 * HOUR)
+    house.age("dogs", timedelta())
+    house.check(MINUTES_5)
+    assert [said for _, said in heard(house, "#pets")] == [
+        "cats is late, and with it pets",
+        "dogs is late, and with it pets",
+        "dogs is up to date again",
+    ]
+
+
+def test_each_channel_hears_once_and_the_owners_own_no_copy() -> None:
+    house = of_two_owners(
+        ("food", "#pets"), ("names", "#cats"), ("pets", "#pets"), ("toys", None)
+    )
+    house.check()
+    assert heard(house, "#cats") == [("opened", "cats is late")]
+    assert heard(house, "#pets") == [("opened", "cats is late, and with it food, pets")]
+    assert heard(house, None) == []
+
+
+def test_whoever_joins_later_hears_it_as_news() -> None:
+    house = of_two_owners()
+    house.check()
+    house.models = [*house.models, a_model("food", "#food")]
+    house.check(MINUTES_5)
+    assert heard(house, "#food") == [("opened", "cats is late, and with it food")]
+    assert heard(house, "#pets")[1:] == [
+        ("changed", "cats is still late, and with it pets")
+    ]
+
+
+def test_a_promised_time_and_an_end_by_hand_are_for_all_who_have_heard() -> None:
+    house = of_two_owners()
+    house.check()
+    (incident_id,) = house.state.all
+    for change in (
+        Change(by="Ann", promised_for=house.now + HOUR, words="the API is down"),
+        Change(by="Ann", resolve=True),
+    ):
+        edit(
+            house.state,
+            lambda: house.state.all[incident_id],
+            change,
+            subject=context_of(house.datasets[0]),
+            routes={Recipient.STAKEHOLDERS: ("slack",)},
+            now=lambda: house.now,
+        )
+    house.models = []
+    house.check(MINUTES_5)
+    kinds = [kind for kind, _ in heard(house, "#pets")]
+    assert kinds == ["opened", "promised", "resolved"]
+    # it is still late, and nobody who read #pets uses it any more
+    assert [kind for kind, _ in heard(house, "#cats")][-1] == "reopened"
+
+
+def test_what_is_opened_again_is_news_to_those_who_had_heard_its_end() -> None:
+    house = of_two_owners()
+    house.check()
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    house.check(5.5 * HOUR)
+    assert [kind for kind, _ in heard(house, "#cats")][2:] == ["reopened"]
+    assert heard(house, "#pets")[2:] == [("opened", "cats is late, and with it pets")]
+
+
+def test_so_many_channels_hear_of_one_incident_and_no_more() -> None:
+    house = of_two_owners(*((f"m{n}", f"#m{n}") for n in range(COPIES + 5)))
+    house.check()
+    house.check(24 * HOUR)
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    told = [[kind for kind, _ in heard(house, f"#m{n}")] for n in range(COPIES + 5)]
+    whole = ["opened", "daily", "resolved"]
+    assert sorted(told) == [[]] * 5 + [whole] * COPIES

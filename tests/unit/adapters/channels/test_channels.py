@@ -94,6 +94,12 @@ def test_slack_gets_blocks_and_a_text(slack: Slack) -> None:
     assert "for engineers" in json.dumps(payload["blocks"][-1])
 
 
+def test_a_webhook_has_one_place_and_posts_no_copies(slack: Slack) -> None:
+    for copy_of in (None, "", "#cats"):
+        channel(slack.url).deliver(a_batch(copy_of=copy_of))
+    assert len(slack.got) == 1
+
+
 def test_slack_is_given_the_time_it_asks_for(slack: Slack) -> None:
     clock = FakeClock()
     slack.answers = [(429, {"Retry-After": "7"}, b"rate_limited")]

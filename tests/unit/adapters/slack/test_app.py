@@ -31,20 +31,20 @@ class MemoryPosts:
         self.groups: dict[tuple[str, str], SlackGroup] = {}
         self.dies = False
 
-    def group(self, address: str, ts: str) -> SlackGroup | None:
-        return self.groups.get((address, ts))
+    def group(self, place: str, ts: str) -> SlackGroup | None:
+        return self.groups.get((place, ts))
 
-    def keep_group(self, address: str, group: SlackGroup) -> None:
-        self.groups[address, group.ts] = group
+    def keep_group(self, place: str, group: SlackGroup) -> None:
+        self.groups[place, group.ts] = group
 
-    def of(self, address: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
-        known = {one: self.kept.get((address, one)) for one in incidents}
+    def of(self, place: str, incidents: Sequence[str]) -> Mapping[str, SlackPost]:
+        known = {one: self.kept.get((place, one)) for one in incidents}
         return {name: post for name, post in known.items() if post is not None}
 
-    def keep(self, address: str, posts: Sequence[SlackPost]) -> None:
+    def keep(self, place: str, posts: Sequence[SlackPost]) -> None:
         if self.dies:
             raise KeyboardInterrupt
-        self.kept |= {(address, one.incident_id): one for one in posts}
+        self.kept |= {(place, one.incident_id): one for one in posts}
 
 
 class MemoryGroups:
@@ -245,6 +245,17 @@ def test_a_channel_that_takes_nothing_is_told_of_in_the_default_one(
     assert root.channel == "#alerts"
     assert "for engineers in #cats: Slack channel #cats" in str(root.message)
     assert word in str(root.message)
+
+
+@pytest.mark.parametrize(("copy_of", "is_posted"), [("", False), ("#dogs", True)])
+def test_a_copy_is_not_posted_where_the_owners_own_stands(
+    slack: SlackLookAlike,
+    copy_of: str,
+    is_posted: bool,  # noqa: FBT001 - a case of the table
+) -> None:
+    copy = a_notice(audience=Recipient.STAKEHOLDERS, address="#alerts", copy_of=copy_of)
+    an_app(slack).deliver(alone(copy))
+    assert bool(slack.workspace.posts) is is_posted
 
 
 def test_who_reported_something_and_has_left_is_told_nowhere_else(

@@ -178,3 +178,25 @@ def test_so_have_the_digest_and_the_causes_of_each_team(office: Office) -> None:
         for name in DATASETS:
             assert (name in text) is (name in TEAMS[channel[1:4]]), (channel, name)
         assert ("out of promise" in text) is channel.endswith("-eng")
+
+
+def test_engineers_keep_their_buttons_in_a_channel_that_stakeholders_read_too(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in every project that names a `default_channel` and nothing else."""
+    shared = a_dataset(name="flights", owner={"team": "air"})
+    monkeypatch.setitem(DATASETS, "flights", shared)
+    office.tell(
+        office.of("flights", advance(None, late("flights"), now=NOW), late("flights"))
+    )
+    engineers, stakeholders = office.workspace.posts
+    assert engineers.thread_ts is stakeholders.thread_ts is None
+    assert "actions" in {one["type"] for one in engineers.message["blocks"]}
+    assert stakeholders.message["text"].startswith("flights is late")
+
+    well = a_verdict("pass", None, dataset="flights")
+    end = advance(office.incidents["flights"], well, now=NOW + HOUR)
+    office.tell(office.of("flights", end, well))
+    heads = [one for one in office.workspace.posts if one.thread_ts is None]
+    assert [one.ts for one in heads] == [engineers.ts, stakeholders.ts]
+    assert all("up to date again" in one.message["text"] for one in heads)
