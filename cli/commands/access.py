@@ -2,11 +2,12 @@
 
 Snowflake's grants are followed through the roles that inherit them to their users; no
 warehouse is woken. In AWS the policies of every role and user of the account are read.
-What this login may not see is listed. Keep the --json of a day, and --since tells what
-was granted and removed later.
+What this login may not see is listed. Keep the --json of one day, and --since shows
+what was granted and removed later.
 
---week asks Snowflake's views, which are up to three hours late: what came and went in
-seven days and who did it, what nobody has used in 90 days, who sees personal columns.
+--week asks Snowflake's views, which are up to three hours late: what was granted
+and removed in seven days and by whom, what nobody has used in 90 days, who sees
+personal columns.
 
 Example: catflap access flights --env prod
 """
@@ -72,7 +73,7 @@ def run(
     *,
     since: Since = None,
     week: Annotated[
-        bool, typer.Option("--week", help="What became of access in seven days.")
+        bool, typer.Option("--week", help="What changed in the last seven days.")
     ] = False,
     environment: options.Env = "dev",
     environments: options.Environments = options.ENVIRONMENTS,

@@ -1,4 +1,4 @@
-"""Pull a past window in slices, beside the live pulls; the cursor stays.
+"""Pull a past window in slices, next to the live pulls; the cursor stays.
 
 With --landing and --state, slices are pulled here; without them, by the deployed pull
 function, while this command watches. Run the same command again to go on: nothing is

@@ -1,14 +1,14 @@
 """Show what the last week cost in Snowflake, by dataset and team, and why.
 
-Reads Snowflake's views of usage: what the warehouse was billed and what woke it, each
-wake-up divided among the datasets that it served; what Snowpipe loaded. It is compared
-with the week before and with the estimate. What AWS billed is asked of Cost Explorer,
-which takes a cent for it.
+Reads Snowflake's views of usage: what the warehouse cost and what woke it, each
+wake-up divided among the datasets it served; what Snowpipe loaded. Compares that
+with the week before and with the estimate. Cost Explorer says what AWS billed;
+asking it costs a cent.
 
-With --estimate it reads only the YAML, and tells what a month will cost before a
-deploy: pulls, checks, requests, storage, Snowpipe and wake-ups of the warehouse, with
-every dataset on time, by list prices. How long a pull takes and how much it brings is
-assumed; say it if you know better.
+With --estimate it reads only the YAML, and estimates what a month will cost before
+a deploy: pulls, checks, requests, storage, Snowpipe and wake-ups of the warehouse,
+with every dataset on time, at list prices. How long a pull takes and how much it
+brings is assumed; set it if you know better.
 
 Example: catflap cost --estimate --seconds-a-pull 12
 """

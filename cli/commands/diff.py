@@ -1,4 +1,4 @@
-"""Say in words what a deploy would change: datasets, what follows, resources.
+"""Say in words what a deploy would change: datasets, their tables, resources.
 
 Compares the YAML with what is deployed; changes nothing. What would replace or
 remove something that holds data comes first. Making the templates takes some seconds.

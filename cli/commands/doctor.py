@@ -1,8 +1,8 @@
 """Find what would stop a deploy or a pull, and say what to do about it.
 
 Asks AWS and Snowflake: account, CDK bootstrap, stacks that cannot be deployed, Lambda's
-concurrency, secrets, unconfirmed e-mail addresses, the warehouse. Keeps one thing in
-the state: whether pipes say how they are without waking a warehouse. With --send a test
+concurrency, secrets, unconfirmed e-mail addresses, the warehouse. Stores one
+finding: whether asking a pipe for its status wakes a warehouse. With --send a test
 message goes to each channel, and a pager is triggered and resolved.
 
 Example: catflap doctor --env prod --send

@@ -1,9 +1,9 @@
-"""Ask a new account what could not be settled without one, and print the answers.
+"""Ask a new account what we could not find out without one, and print the answers.
 
 Run once after the first deploy, as a person who holds the environment's three roles
-(SNOWFLAKE_USER, SNOWFLAKE_AUTHENTICATOR). No row of a dataset is read. Nothing that
-stands is changed: two questions send CREATE TABLE IF NOT EXISTS for RAW._RUNS, which
-the deploy has made. The warehouse wakes. Send the file to whoever maintains catflap: it
+(SNOWFLAKE_USER, SNOWFLAKE_AUTHENTICATOR). No row of a dataset is read. Nothing is
+changed: two questions send CREATE TABLE IF NOT EXISTS for RAW._RUNS, which exists
+since the deploy. It wakes the warehouse. Send the file to whoever maintains catflap: it
 holds names of roles, buckets and accounts.
 
 Example: catflap first-look --env dev > first-look.json

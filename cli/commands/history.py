@@ -1,8 +1,8 @@
 """Show how late a dataset has been: attainment, error budget, incidents, causes.
 
 Reads only the state table; the warehouse stays asleep. Without NAME it is the causes
-report of all datasets: what comes back and has no fix stands first, beside as many days
-before.
+report of all datasets: first what comes back and has no fix, compared with as many
+days before.
 
 Example: catflap history flights --days 30
 """

@@ -2,8 +2,8 @@
 
 It says what is late, since when, why and when to expect it; a click on a dataset shows
 what an engineer wants to know. It loads nothing from the network, so it can be mailed
-or put on any web server. Opened 30 minutes later it no longer says that anything is on
-time. --link prints an address of the page that the reports function wrote last.
+or put on any web server. After 30 minutes it no longer shows anything as on time.
+--link prints an address of the page that the reports function wrote last.
 
 Example: catflap page --to status.html --env prod
 """

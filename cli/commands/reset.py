@@ -1,7 +1,7 @@
 """Set a dataset's cursor, so that its next pull begins there.
 
 Says what that means for the rows that have landed. Nothing is pulled and no row is
-removed. A long pull that is half-way starts again.
+removed. An unfinished long pull starts over.
 
 Example: catflap reset flights --cursor 2013-01-15T00:00:00Z
 """

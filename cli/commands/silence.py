@@ -1,4 +1,4 @@
-"""Silence what is known for a time, list silences, or end one.
+"""Silence alerts for a time, list silences, or end one.
 
 Example: catflap silence --team data-eng --until "tomorrow 06:00" --why "upgrade"
 """
@@ -62,13 +62,15 @@ def run(
     ] = None,
     last: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="When it recurs no more, if not in 90 days."),
+        typer.Option(
+            metavar="WHEN", help="When it stops recurring, if not in 90 days."
+        ),
     ] = None,
     zone: Annotated[
-        str, typer.Option(metavar="ZONE", help="Whose clock times are on.")
+        str, typer.Option(metavar="ZONE", help="The time zone of these times.")
     ] = "UTC",
     why: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The reason, for who reads it.")
+        str | None, typer.Option(metavar="TEXT", help="The reason, shown to everyone.")
     ] = None,
     end: Annotated[
         str | None, typer.Option(metavar="ID", help="End this silence now.")

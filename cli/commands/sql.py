@@ -1,4 +1,4 @@
-"""Ask the warehouse, as the role that reads the tables.
+"""Query the warehouse, as the role that reads the tables.
 
 Example: catflap sql "select carrier, count(*) from analytics.flights group by 1"
 """

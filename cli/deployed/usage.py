@@ -118,7 +118,7 @@ def usage_report(
 
 
 def access_week(reached: Deployed, catalogue: Catalogue) -> AccessFacts:
-    """What became of access in seven days. Raises NotReached, WarehouseUnreachable."""
+    """What changed in the last seven days. Raises NotReached, WarehouseUnreachable."""
     with reached.reached(), closing(reporter(reached)) as source:
         return _access(reached, catalogue, source)
 

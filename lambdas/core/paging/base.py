@@ -244,9 +244,9 @@ def _more_than(
 ) -> Terminal:
     kind = paginator.kind()
     if isinstance(sign.value, int) and not isinstance(sign.value, bool):
-        read = page.rows_read
+        read = counted(page.rows_read or 0, "row")
         return CapReached(
-            f"the paginator {kind} finds no more after {counted(read or 0, 'row')}, but "
+            f"the paginator {kind} finds no more after {read}, but "
             f"{sign.sentence}: the API may give no more than so many results, or the "
             "paginator is not the right one. Ask for a smaller range (`incremental` "
             "with `row_order: asc` goes on from the cursor), correct the paginator, or "
