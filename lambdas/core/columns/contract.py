@@ -196,45 +196,56 @@ class Inspector:
                 return record
             self._set_unreadable_aside(record, page)
             return None
-        faults = self._faults(row)
-        if not faults:
+        undeclared, misfits = self._undeclared(row), self._misfits(row)
+        if not undeclared and not misfits:
             self._observer.see(row)
             return record
+        named = [self._undeclared_fault(name, row) for name in undeclared[:NAMED]]
+        faults = [*named, *misfits]
         frozen = next((one for one in faults if one.mode == "freeze"), None)
         if frozen is not None:
             raise self._refusal(frozen, page)
-        for fault in faults:
-            if fault.refusal is Refusal.COLUMNS:
-                self._observer.refused(fault.column, type_of(fault.value))
-            else:
-                expected = str(fault.expected)
-                self._observer.misfit(fault.column, expected, type_of(fault.value))
+        self._observer.refused(undeclared, row)
+        for fault in misfits:
+            expected = str(fault.expected)
+            self._observer.misfit(fault.column, expected, type_of(fault.value))
         lands = all(one.mode == "discard_value" for one in faults)
-        self._set_aside(record, faults, landed=lands)
+        count = len(undeclared) + len(misfits)
+        self._set_aside(record, faults, count=count, landed=lands)
         if not lands:
             self._observer.see_names(row)
             return None
-        record = without(record, (fault.way for fault in faults))
+        ways = [fault.way for fault in misfits]
+        if undeclared and b"\\" not in record:
+            # without walking through its bytes, where names are written as they are
+            record = msgspec.json.encode(
+                {name: row[name] for name in row if name in self._known}
+            )
+        else:
+            ways += [(name,) for name in undeclared]
+        record = without(record, ways)
         self._observer.see(_ROW.decode(record))
         self._observer.see_names(row)
         return record
 
-    def _faults(self, row: Mapping[str, msgspec.Raw]) -> list[_Fault]:
+    def _undeclared(self, row: Mapping[str, msgspec.Raw]) -> Sequence[str]:
+        if self._columns_mode == "evolve" or row.keys() <= self._known:
+            return ()
+        return [name for name in row if name not in self._known]
+
+    def _undeclared_fault(self, name: str, row: Mapping[str, msgspec.Raw]) -> _Fault:
+        return _Fault(
+            refusal=Refusal.COLUMNS,
+            mode=self._columns_mode,
+            column=name,
+            way=(name,),
+            expected=None,
+            value=bytes(row[name]),
+            is_personal=False,
+        )
+
+    def _misfits(self, row: Mapping[str, msgspec.Raw]) -> list[_Fault]:
         found: list[_Fault] = []
-        if self._columns_mode != "evolve" and not row.keys() <= self._known:
-            found = [
-                _Fault(
-                    refusal=Refusal.COLUMNS,
-                    mode=self._columns_mode,
-                    column=name,
-                    way=(name,),
-                    expected=None,
-                    value=bytes(raw),
-                    is_personal=False,
-                )
-                for name, raw in row.items()
-                if name not in self._known
-            ]
         for column in self._typed:
             raw = row.get(column.top)
             if raw is None:
@@ -265,10 +276,11 @@ class Inspector:
         )
 
     def _set_aside(
-        self, record: bytes, faults: Sequence[_Fault], *, landed: bool
+        self, record: bytes, faults: Sequence[_Fault], *, count: int, landed: bool
     ) -> None:
+        """`faults` are the first of so many."""
         first = faults[0]
-        more = len(faults) - NAMED
+        more = count - NAMED
         reason = "; ".join(one.sentence for one in faults[:NAMED])
         line = Quarantined(
             refusal=first.refusal,

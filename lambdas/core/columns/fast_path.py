@@ -7,6 +7,7 @@ be wrong (a number written as a text is one, too), "yes" never is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -37,11 +38,11 @@ class FastPath:
         only: bool,
         typed: Sequence[TypedWay],
     ) -> None:
-        tops = [top for top, _, _, _ in typed]
+        tops = Counter(top for top, _, _, _ in typed)
         kinds: dict[str, Any] = dict.fromkeys([*(names if only else ()), *tops])
         careful = []
         for top, below, kind, takes in typed:
-            if not below and kind in _QUICK and tops.count(top) == 1:
+            if not below and kind in _QUICK and tops[top] == 1:
                 kinds[top] = _QUICK[kind]
             else:
                 careful.append((top, below, takes))

@@ -81,7 +81,10 @@ def type_of(raw: bytes | msgspec.Raw) -> ObservedType:
     known = _FIRST_BYTES.get(memoryview(raw)[0])
     if known is not None:
         return known
-    digits = bytes(raw).strip().removeprefix(b"-")
+    text = bytes(raw)
+    if text.isdigit():
+        return "integer" if len(text) <= _DIGITS else "number"
+    digits = text.strip().removeprefix(b"-")
     if digits[:1].isdigit():
         is_whole = digits.isdigit() and len(digits) <= _DIGITS
         return "integer" if is_whole else "number"

@@ -6,7 +6,7 @@ last few, so that a pull is not slowed by what rarely happens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -116,7 +116,10 @@ class Observer:
         self._unseen -= row.keys()
         types = self._types
         for name, raw in row.items():
-            kind, known = type_of(raw), types.get(name)
+            known = types.get(name)
+            if known is None and len(types) >= MAX_COLUMNS:
+                continue
+            kind = type_of(raw)
             if kind == known or (kind == "null" and known is not None):
                 continue
             if known is not None:
@@ -140,12 +143,15 @@ class Observer:
         """A value of another type than `expected` came."""
         self._misfits.setdefault(column, (expected, found))
 
-    def refused(self, column: str, found: str) -> None:
-        """The contract kept a column out."""
-        room = MAX_REFUSED - len(self._before.refused) - len(self._refused)
-        name = column[:MAX_NAME]
-        if room > 0 and mark_of(name) not in self._before.refused:
-            self._refused.setdefault(name, found)
+    def refused(self, columns: Iterable[str], row: Mapping[str, msgspec.Raw]) -> None:
+        """The contract kept these columns of a record out."""
+        before = self._before.refused
+        for column in columns:
+            if len(before) + len(self._refused) >= MAX_REFUSED:
+                return
+            name = column[:MAX_NAME]
+            if name not in self._refused and mark_of(name) not in before:
+                self._refused[name] = type_of(row[column])
 
     def after(self, *, is_live: bool) -> tuple[Observed, tuple[Drift, ...]]:
         """What is known of the columns after the run, and what of it is news: at most

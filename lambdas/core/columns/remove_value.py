@@ -7,7 +7,7 @@ escaped, and its order. So the members are found in the bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -42,36 +42,40 @@ def without(record: bytes, paths: Iterable[Sequence[Step]]) -> bytes:
     What is not there changes nothing. `record` must be JSON. Its bytes are walked once,
     however many paths there are.
     """
-    ways: dict[Step, list[tuple[Step, ...]]] = {}
-    for first, *below in paths:
-        ways.setdefault(0 if first is None else first, []).append(tuple(below))
+    ends: set[Step] = set()
+    ways: dict[Step, list[Sequence[Step]]] = {}
+    for path in paths:
+        step: Step = 0 if path[0] is None else path[0]
+        if len(path) == 1:
+            ends.add(step)
+        else:
+            ways.setdefault(step, []).append(path[1:])
     opening = record[_skip(record, 0) :][:1]
     if opening not in (b"{", b"["):
         return record
     parts = _parts(record)
-    found = [*_reached(parts, ways, is_object=opening == b"{")]
-    gone = {number for number, rests in found if () in rests}
-    below_of = {number: rests for number, rests in found if number not in gone}
-    return _rewritten(record, parts, gone=gone, below=below_of)
+    if opening == b"{":
+        gone = {number for number, part in enumerate(parts) if part.name in ends}
+        below = {
+            number: ways[part.name]
+            for number, part in enumerate(parts)
+            if part.name in ways
+        }
+    else:
+        gone = {at for step in ends if (at := _place(step, parts)) is not None}
+        below = {}
+        for step, rests in ways.items():
+            at = _place(step, parts)
+            if at is not None:
+                below.setdefault(at, []).extend(rests)
+    return _rewritten(record, parts, gone=gone, below=below)
 
 
-def _reached(
-    parts: Sequence[_Part],
-    ways: Mapping[Step, list[tuple[Step, ...]]],
-    *,
-    is_object: bool,
-) -> Iterator[tuple[int, list[tuple[Step, ...]]]]:
-    """The parts that a way's first step leads to, each with the rest of its ways."""
-    if is_object:
-        for number, part in enumerate(parts):
-            if part.name in ways:
-                yield number, ways[part.name]
-        return
-    rests: dict[int, list[tuple[Step, ...]]] = {}
-    for step, below in ways.items():
-        if isinstance(step, int) and -len(parts) <= step < len(parts):
-            rests.setdefault(step % len(parts), []).extend(below)
-    yield from rests.items()
+def _place(step: Step, parts: Sequence[_Part]) -> int | None:
+    """Which element of a list a step leads to."""
+    if not isinstance(step, int) or not -len(parts) <= step < len(parts):
+        return None
+    return step % len(parts)
 
 
 def _rewritten(
@@ -79,7 +83,7 @@ def _rewritten(
     parts: Sequence[_Part],
     *,
     gone: Collection[int],
-    below: Mapping[int, list[tuple[Step, ...]]],
+    below: Mapping[int, Sequence[Sequence[Step]]],
 ) -> bytes:
     """The document without what goes; what parts the members that stay is kept."""
     if not gone and not below:
@@ -94,7 +98,7 @@ def _rewritten(
             written.append(document[parts[number - 1].end : part.start])
         is_first = False
         value = document[part.value : part.end]
-        if number in below:
+        if number in below and not is_gone:
             value = without(value, below[number])
         written += [document[part.start : part.value], b"null" if is_gone else value]
     return b"".join([*written, document[parts[-1].end :]])

@@ -53,6 +53,12 @@ _ACCEPTED = (
     "`$['@odata.nextLink']` or `items[*].record`"
 )
 
+_KINDS = {
+    ord("{"): "object", ord("["): "array", ord('"'): "string", ord("t"): "boolean",
+    ord("f"): "boolean", ord("n"): "null",
+}  # fmt: skip
+_SPACE = ord(" ")
+
 Raw = msgspec.Raw
 _as_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _as_array = msgspec.json.Decoder(list[msgspec.Raw])
@@ -147,13 +153,11 @@ def _is_plain(name: str) -> bool:
 
 def kind_of(raw: bytes | memoryview | msgspec.Raw) -> str:
     """What a JSON value is: object, array, string, number, boolean or null."""
-    first = bytes(memoryview(raw)[:1])
-    if first.isspace():
-        first = bytes(raw).lstrip()[:1]
-    return {
-        b"{": "object", b"[": "array", b'"': "string", b"t": "boolean",
-        b"f": "boolean", b"n": "null",
-    }.get(first, "number")  # fmt: skip
+    view = memoryview(raw)
+    first = view[0] if view else 0
+    if first <= _SPACE:
+        first = next(iter(bytes(raw).lstrip()), 0)
+    return _KINDS.get(first, "number")
 
 
 def find(document: bytes | msgspec.Raw, path: str) -> list[msgspec.Raw]:

@@ -47,6 +47,7 @@ COMMON = (
 )  # fmt: skip
 """Names under which APIs put their records, most common first."""
 
+_RANKS = {name: rank for rank, name in enumerate(COMMON)}
 _LISTS = frozenset(COMMON) - {"value", "content", "payload", "result", "values"}
 """Of these, the names that hold more than one."""
 
@@ -73,7 +74,7 @@ MAX_NAMED_BYTES = 256 * 1024 * 1024
 WHOLE = "$"
 _SHORT = 3
 _EMPTY_BYTES = 256
-"""An object without members is shorter, its white space included."""
+"""What holds nothing is shorter, its white space included."""
 _COLUMNS = ("columns", "fields", "headers", "schema")
 _ARTICLE = {"array": "an", "object": "an"}
 
@@ -116,20 +117,28 @@ def detect_selector(document: Document, *, hint: str = "") -> str:
             f"expected an array or an object of records, got {document.describe()}: "
             f"`{excerpt(document.body)}`"
         )
-    outer: dict[tuple[str, ...], msgspec.Raw] = {
-        (name,): value for name, value in document.members.items()
-    }
-    found = _best(outer, hint)
+    kinds = {name: kind_of(value) for name, value in document.members.items()}
+    found = _best(
+        {
+            (name,): value
+            for name, value in document.members.items()
+            if kinds[name] == "array"
+        },
+        hint,
+    )
     if found is None:
-        inner: dict[tuple[str, ...], msgspec.Raw] = {
-            (*path, name): below
-            for path, value in outer.items()
-            if kind_of(value) == "object"
-            for name, below in members(value).items()
-        }
-        found = _best(inner, hint)
+        found = _best(
+            {
+                (outer, name): below
+                for outer, value in document.members.items()
+                if kinds[outer] == "object"
+                for name, below in members(value).items()
+                if kind_of(below) == "array"
+            },
+            hint,
+        )
     if found is None:
-        found = _empty_in_envelope(document)
+        found = _empty_in_envelope(document, kinds)
     if found is not None:
         return path_of(found)
     refuse_failure(document, Envelope(document, WHOLE), rows=0, is_record=True)
@@ -156,48 +165,50 @@ def is_of_a_page(name: str) -> bool:
     return name in BESIDE or _ENVELOPE.match(name) is not None
 
 
-def _empty_in_envelope(document: Document) -> tuple[str, ...] | None:
+def _empty_in_envelope(
+    document: Document, kinds: Mapping[str, str]
+) -> tuple[str, ...] | None:
     """`flights` of `{"total": 0, "flights": []}`: no records today, and no record
     with an empty list in it, for beside it stand only counts and links.
     """
-    empty = [
-        name
-        for name, value in document.members.items()
-        if name not in BESIDE and _is_nothing(name, value)
-    ]
-    rest = document.members.keys() - set(empty)
-    return (empty[0],) if empty and all(map(is_of_a_page, rest)) else None
+    empty: str | None = None
+    for name, value in document.members.items():
+        if name not in BESIDE and _is_nothing(name, kinds[name], value):
+            empty = name if empty is None else empty
+        elif not is_of_a_page(name):
+            return None
+    return None if empty is None else (empty,)
 
 
-def _is_nothing(name: str, value: msgspec.Raw) -> bool:
+def _is_nothing(name: str, kind: str, value: msgspec.Raw) -> bool:
     """An empty list; where records are expected, what else some languages write for it:
     null (Go), `{}` (Lua, PHP).
     """
-    match kind_of(value):
-        case "array":
-            return not msgspec.json.decode(value)
-        case "null":
-            return name in _LISTS
-        case "object":
-            return name in _LISTS and not members(value)
-        case _:
-            return False
+    if kind == "array":
+        size = len(memoryview(value))
+        return size == len(b"[]") or (size < _EMPTY_BYTES and not elements(value))
+    if name not in _LISTS:
+        return False
+    return kind == "null" or (kind == "object" and not members(value))
 
 
 def _best(
     candidates: Mapping[tuple[str, ...], msgspec.Raw], hint: str
 ) -> tuple[str, ...] | None:
-    """The member that holds the records, or None."""
+    """The list that holds the records, or None."""
     arrays = {
         path: value
         for path, value in candidates.items()
-        if kind_of(value) == "array"
-        and (path[-1] not in BESIDE or path[-1] == hint.lower())
+        if path[-1] not in BESIDE or path[-1] == hint.lower()
     }
-    for name in (*COMMON, hint):
-        for path, value in arrays.items():
-            if name and path[-1] == name and _holds(value, b"{[]"):
-                return path
+    ranks = {hint: len(COMMON), **_RANKS} if hint else _RANKS
+    named = [
+        path
+        for path, value in arrays.items()
+        if path[-1] in ranks and _holds(value, b"{[]")
+    ]
+    if named:
+        return min(named, key=lambda path: ranks[path[-1]])
     others = [path for path, value in arrays.items() if _holds(value, b"{")]
     if len(others) > 1:
         raise bad_response(
@@ -212,8 +223,10 @@ def _holds(array: msgspec.Raw, first_bytes: bytes) -> bool:
     """Whether the array's first element that is not null (or its end) begins with one
     of these.
     """
-    inside = _NULLS.sub(b"", bytes(memoryview(array)[1:256]), 1)[:1]
-    return inside in first_bytes
+    view = memoryview(array)
+    if view[1] not in b"n \t\r\n":
+        return view[1] in first_bytes
+    return _NULLS.sub(b"", bytes(view[1:256]), 1)[:1] in first_bytes
 
 
 def _matches(
@@ -274,11 +287,9 @@ def _select(document: Document, selector: str, *, declared: bool) -> list[bytes]
                 else ""
             )
         )
-    if b"\n" in document.body or b"\r" in document.body:
-        records = [
-            one.replace(b"\r\n", b" ").replace(b"\n", b" ").replace(b"\r", b" ")
-            for one in records
-        ]
+    for line_break in (b"\r\n", b"\n", b"\r"):
+        if line_break in document.body:
+            records = [one.replace(line_break, b" ") for one in records]
     return records
 
 

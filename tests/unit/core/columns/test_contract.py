@@ -99,11 +99,15 @@ def test_a_discarded_row_waits_in_quarantine_as_it_came() -> None:
     assert refused(looking) == []
 
 
-def test_a_discarded_value_leaves_every_other_byte() -> None:
+@pytest.mark.parametrize(
+    ("tail", "space"),
+    [('"tail":1', ""), ('"tail":"\\n"', " "), ('"t\\u0061il":1', " ")],
+)
+def test_a_discarded_value_leaves_all_else(tail: str, space: str) -> None:
     looking = inspector(cats(columns="discard_value", data_type="discard_value"))
-    odd = '{"id": 12345678901234567890123, "tail":1, "at":2,"a":{"b":"x","c":1.0}}'
+    odd = f'{{"id": 12345678901234567890123, {tail}, "at":2,"a":{{"b":"x","c":1.0}}}}'
     assert kept(looking, odd) == [
-        '{"id": 12345678901234567890123, "at":2,"a":{"c":1.0}}'
+        f'{{"id":{space}12345678901234567890123,{space}"at":2,"a":{{"c":1.0}}}}'
     ]
     (line,) = refused(looking)
     assert bytes(line.record).decode() == odd
