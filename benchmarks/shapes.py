@@ -26,14 +26,15 @@ SIZES = (10_000, 20_000, 40_000)
 RUNS = 5
 LIMIT = 256 * 1024 * 1024
 WHY = """\
-All are linear. A name costs 0.4 µs while a record's names fit into the processor's cache
-and 1 µs where they do not (that is the step that is more than twice the one before; with
-the garbage collector off it is the same). A plain list costs less because its rows are
-alike: few are looked at in Python, and the rest in C. Where each part has a name of its
-own, each is looked at. By the profile, half of the time of one record of so many names is
-the look for names used twice, by Python's json; of the one with escapes, two thirds are
-the walk through its bytes, by which what stays keeps its spelling; of the empty lists,
-nearly all is the search for the list that holds the records."""
+All are linear. A name costs 0.4 µs while a record's names fit into the processor's
+cache and 1 µs where they do not (that is the step that is more than twice the one
+before; with the garbage collector off it is the same). A plain list costs less
+because its rows are alike: few are looked at in Python, and the rest in C. Where each
+part has a name of its own, each is looked at. By the profile, half of the time of one
+record of so many names is the look for names used twice, by Python's json; of the one
+with escapes, two thirds are the walk through its bytes, by which what stays keeps its
+spelling; of the empty lists, nearly all is the search for the list that holds the
+records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
