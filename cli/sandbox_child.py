@@ -1,6 +1,6 @@
 """The child of `cli.sandbox`: fences itself in, imports one file, tells what is wrong.
 
-``sandbox_child.py OUR_ROOT ROOT sources/foo.py:pages SECONDS MEGABYTES`` prints
+``sandbox_child.py OUR_ROOT ROOT sources/foo.py:pages CPU_SECONDS MEGABYTES`` prints
 ``{"wrong": sentence or null}`` as the last line.
 """
 
@@ -10,9 +10,11 @@ import contextlib
 import ctypes
 import inspect
 import json
+import math
 import os
 import resource
 import sys
+import time
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # sched.h: CLONE_NEWUSER, CLONE_NEWNET
 _REFUSED = (
@@ -29,10 +31,11 @@ class FencedError(PermissionError):
     """The file does at its import what belongs into the generator."""
 
 
-def fence(seconds: int, megabytes: int) -> None:
-    """No way back from here, for this process."""
+def fence(cpu_s: int, megabytes: int) -> None:
+    """No way back from here, for this process; its work counts from here on."""
+    cpu_s += math.ceil(time.process_time())
     size = megabytes * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -40,6 +43,11 @@ def fence(seconds: int, megabytes: int) -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)
     sys.addaudithook(_refuse)
+    time.sleep = _no_sleep  # of which the audit hook is told from Python 3.13 on
+
+
+def _no_sleep(_: object) -> None:
+    raise FencedError("time.sleep")
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:

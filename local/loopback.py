@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ssl import SSLContext
-from typing import Self
+from typing import Self, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 JSON = {"Content-Type": "application/json"}
@@ -119,6 +121,45 @@ class KeepingHandler(Handler):
     disable_nagle_algorithm = True
 
 
+Connection: TypeAlias = socket.socket | tuple[bytes, socket.socket]
+"""What the base says that it may be; with TCP it is a socket."""
+
+
+class _Server(ThreadingHTTPServer):
+    """Reads nothing more once it is closed: a connection that its client keeps open
+    ends with the answer that is on its way.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, port: int, handler: type[Handler]) -> None:
+        self._open = set[socket.socket]()
+        super().__init__(("127.0.0.1", port), handler)
+
+    def process_request(
+        self, request: Connection, client_address: tuple[str, int]
+    ) -> None:
+        """Like the base, and remembers the connection."""
+        assert isinstance(request, socket.socket)
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Connection) -> None:
+        """Like the base, and forgets it."""
+        assert isinstance(request, socket.socket)
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Like the base, and ends what clients keep open."""
+        super().server_close()
+        for connection in list(self._open):
+            with suppress(OSError):
+                # not the method of a TLS socket, which ends writing too
+                socket.socket.shutdown(connection, socket.SHUT_RD)
+
+
 class LoopbackServer:
     """`app` on 127.0.0.1 (https with `tls`); a stop keeps its port."""
 
@@ -131,7 +172,7 @@ class LoopbackServer:
     ) -> None:
         self._tls = tls
         self._handler = type("Handler", (handler,), {"app": staticmethod(app)})
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.port = 0
 
@@ -142,13 +183,11 @@ class LoopbackServer:
 
     def start(self) -> None:
         """Listen."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
+        self._server = _Server(self.port, self._handler)
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True
             )
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
         self.port = self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever,

@@ -11,7 +11,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from local import loopback
@@ -99,7 +99,7 @@ class _Handler(KeepingHandler):
             case "dribble_head":
                 self._dribble(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 1000)
             case "hang":
-                self.stopping.wait(30)
+                self.stopping.wait(300)
                 self.close_connection = True
             case _:
                 self.wfile.write(answer.interim)
@@ -145,14 +145,18 @@ class _Handler(KeepingHandler):
 
 
 @contextmanager
-def serving(app: App, *, tls: ssl.SSLContext | None = None) -> Iterator[ApiServer]:
-    """`app` on a free port of 127.0.0.1, one request at a time; https with `tls`."""
+def serving(
+    app: App, *, tls: ssl.SSLContext | None = None, side_by_side: bool = False
+) -> Iterator[ApiServer]:
+    """`app` on a free port of 127.0.0.1, one request at a time unless `side_by_side`;
+    https with `tls`.
+    """
     asked: list[Asked] = []
     stopping = threading.Event()
     lock = threading.Lock()
 
     def one_at_a_time(request: Asked) -> Answer:
-        with lock:
+        with nullcontext() if side_by_side else lock:
             asked.append(request)
             return app(request)
 

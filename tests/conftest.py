@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
-from tests.process_state import changes, found, logging_as_outside_lambda
+from tests.process_state import (
+    changes,
+    found,
+    logging_as_outside_lambda,
+    threads_that_stay,
+)
 
 if TYPE_CHECKING:
     from tests.synthesis import Synthesized
@@ -54,8 +61,18 @@ def worker(request: pytest.FixtureRequest) -> str | None:
     return here.get("workerid")
 
 
+@pytest.fixture(scope="session")
+def _one_write_at_a_time() -> None:
+    """A conditional write of moto is not one step, as DynamoDB's is: of two threads
+    that look before either has written, both get through.
+    """
+    from local.aws.strict.dynamodb import install  # noqa: PLC0415 - imports moto
+
+    install()
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch, _one_write_at_a_time: None) -> Iterator[None]:
     """moto's AWS, for whatever client is made meanwhile."""
     from moto import mock_aws  # noqa: PLC0415 - most need no AWS
 
@@ -85,13 +102,25 @@ def _botocore_reads_its_files_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_ends_what_tests_start() -> Iterator[None]:
+    """As in a terminal: a run of the tests that was started in the background of a
+    shell ignores it, and so would its children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(autouse=True)
 def _process_is_left_as_it_was() -> Iterator[None]:
-    """A test that leaves a variable, a folder or a silenced log behind fails itself,
+    """A test that leaves a variable, a thread or a silenced log behind fails itself,
     and not another one, in the runs in which that happens to come after it.
     """
-    before = found()
+    before, threads = found(), {*enumerate_threads()}
     with logging_as_outside_lambda():
         yield
     left = changes(before, found())
+    if stay := threads_that_stay(threads):
+        left.append(f"threads: {', '.join(stay)}")
     assert not left, "left behind: " + "; ".join(left)

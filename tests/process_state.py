@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +28,15 @@ KEPT_BY_A_WARM_FUNCTION = (
 """Made of the environment once, and wrong in the next test's environment."""
 
 PYTESTS_OWN = ("PYTEST_CURRENT_TEST",)
+
+THREADS_OF_OTHERS = ("process.stderr_sink", "(process_request_thread)")
+"""That read what jsii's Node says, once for all tests, and that serve a connection
+which its client keeps, of a server that several tests share.
+"""
+
+THREADS_END_WITHIN_S = 60
+"""What was asked to end does so at once, but on a busy machine; what has not by then
+was not asked, or hangs."""
 
 
 def found() -> dict[str, Any]:
@@ -64,6 +75,21 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         else:
             told.append(f"{name}: {was!r} before, {now!r} after")
     return told
+
+
+def threads_that_stay(before: set[threading.Thread]) -> list[str]:
+    """The names of threads that were started since and do not end, once each other has:
+    what it does meanwhile, it does to the next test.
+    """
+    give_up_s = time.monotonic() + THREADS_END_WITHIN_S
+    started = [
+        one
+        for one in threading.enumerate()
+        if one not in before and not one.name.endswith(THREADS_OF_OTHERS)
+    ]
+    for one in started:
+        one.join(max(0.0, give_up_s - time.monotonic()))
+    return [one.name for one in started if one.is_alive()]
 
 
 @contextmanager

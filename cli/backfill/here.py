@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.backfill.progress import STOPPED, Ended, View
+from cli.backfill.progress import STOPPED, STOPPING, Ended, View
 from cli.one_machine.file_state import FileState
 from cli.one_machine.landing_zone import NoBus, landing_zone
 from cli.one_machine.rate_files import RateFiles
@@ -222,6 +222,8 @@ class SlicesHere:
         for future in futures:
             future.cancel()
         try:
+            if not all(future.done() for future in futures):
+                print(STOPPING, file=sys.stderr, flush=True)
             running = wait(futures, GRACE_S).not_done
         except KeyboardInterrupt:
             running = {future for future in futures if not future.done()}

@@ -21,6 +21,8 @@ STOPPED = (
     "goes on from here"
 )
 
+STOPPING = "ending what is under way; Ctrl-C again ends it at once"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -322,16 +322,6 @@ def test_what_a_killed_one_left_goes_at_the_next_start(
     assert list((project / ".catflap").glob("try-*")) == []
 
 
-@contextmanager
-def with_ctrl_c() -> Iterator[None]:
-    """Processes that are started here end by Ctrl-C, as those of a terminal do: one
-    that was started in the background of a shell ignores it, and so do its children.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "until", "code"),
@@ -345,7 +335,6 @@ def test_ctrl_c_ends_it_and_all_that_it_started(
 ) -> None:
     project = a_project(tmp_path, base_url, "cats")
     with (
-        with_ctrl_c(),
         (tmp_path / "said").open("w+") as said,
         subprocess.Popen(  # noqa: S603 - our own command
             command("try", *arguments),

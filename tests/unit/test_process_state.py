@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,13 @@ import time_machine
 
 from lambdas.adapters import catalogue
 from lambdas.adapters.clients import client
-from tests.process_state import OURS, changes, found, logging_as_outside_lambda
+from tests.process_state import (
+    OURS,
+    changes,
+    found,
+    logging_as_outside_lambda,
+    threads_that_stay,
+)
 
 
 def _set_a_variable(undo: pytest.MonkeyPatch, _: Path) -> None:
@@ -65,6 +72,28 @@ def test_a_clock_that_is_not_put_back_is_named() -> None:
     before = found()
     with time_machine.travel(datetime(2013, 1, 1, tzinfo=UTC)):
         assert "a moved clock: False before, True after" in changes(before, found())
+
+
+def test_a_thread_that_ends_is_waited_for_and_one_that_stays_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = {*threading.enumerate()}
+    goes_on, asked = threading.Event(), threading.Event()
+
+    def ends() -> None:
+        asked.wait()
+        goes_on.set()
+
+    ending = threading.Thread(target=ends)
+    staying = threading.Thread(target=goes_on.wait, name="the next test's trouble")
+    for one in (staying, ending):
+        one.start()
+    monkeypatch.setattr("tests.process_state.THREADS_END_WITHIN_S", 0)
+    assert threads_that_stay(before | {ending}) == ["the next test's trouble"]
+    monkeypatch.undo()
+    asked.set()
+    assert threads_that_stay(before) == []
+    assert not staying.is_alive()
 
 
 def test_a_catalogue_that_is_kept_for_the_next_test_is_named(

@@ -1,6 +1,7 @@
-"""Transactions that are isolated, as DynamoDB's are.
+"""Writes and transactions that are isolated, as DynamoDB's are.
 
-moto copies each table of a TransactWriteItems before it begins and, when it is
+moto looks at a write's condition and then writes: of two threads, both may find it met.
+It copies each table of a TransactWriteItems before it begins and, when it is
 cancelled, puts the copies back, over whatever others have written in the meantime:
 acknowledged writes are lost. Here one lock orders all calls, and only the items that
 a transaction names are remembered and put back.

@@ -7,8 +7,7 @@ import gzip
 import json
 import signal
 import subprocess
-import sys
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -24,6 +23,7 @@ from cli.one_machine.file_state import FileState
 from lambdas.core.pull.run import DatasetState
 from local.upstream import FLIGHTS, read_rows
 from tests.api_server import Answer, Asked, serving
+from tests.unit.cli.ctrl_c import said_that_it_ends, started
 from tests.unit.cli.files import folders
 
 pytestmark = pytest.mark.long
@@ -53,7 +53,7 @@ schedule: {rate: 1 hour}
 
 class Flights:
     """January and two days of February, by the hour they left. Whoever asks for the day
-    `stopped_at` is interrupted, and what is asked for after that is sent slowly.
+    `stopped_at` is interrupted, and answered once that was noticed.
     """
 
     def __init__(self) -> None:
@@ -67,20 +67,21 @@ class Flights:
         self._hours = [str(row.values[-1]) for row in rows]
         self.stopped_at = "9"
         self.asking: Future[subprocess.Popen[bytes]] = Future()
+        self.has_noticed = threading.Event()
         self._is_stopped = False
 
     def stop(self, day: str) -> None:
         """Whoever asks for a day from this one on, once."""
         self.stopped_at, self._is_stopped, self.asking = day, False, Future()
+        self.has_noticed = threading.Event()
 
     def __call__(self, asked: Asked) -> Answer:
         query = asked.query
         since, before = query.get("since", ""), query.get("before", "9")
-        if self._is_stopped:
-            time.sleep(0.2)
-        elif since >= self.stopped_at:
+        if not self._is_stopped and since >= self.stopped_at:
             self._is_stopped = True
             self.asking.result(600).send_signal(signal.SIGINT)
+            self.has_noticed.wait(60)
         first = bisect.bisect_left(self._hours, since) + int(query.get("at", 0))
         last = bisect.bisect_left(self._hours, before)
         at = int(query.get("at", 0)) + PAGE
@@ -127,14 +128,9 @@ class Rig:
         )
 
     def backfilling(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - our own command, no shell
-            [
-                *(sys.executable, "-m", "cli", "backfill", "flights", *MONTH),
-                *("--slice", "P1D", "--parallel", "4", "--landing", self.landing),
-                *("--json", *self.options),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        return started(
+            *("flights", *MONTH, "--slice", "P1D", "--parallel", "4"),
+            *("--landing", self.landing, "--json", *self.options),
         )
 
 
@@ -163,6 +159,8 @@ def test_a_month_that_was_interrupted_lands_whole_and_once_beside_live_pulls(
         rig.flights.stop(day)
         process = rig.backfilling()
         rig.flights.asking.set_result(process)
+        assert said_that_it_ends(process)
+        rig.flights.has_noticed.set()
         out, err = process.communicate(timeout=600)
         assert (process.returncode, b"Traceback" in err) == (130, False), err
         assert b"the same command goes on" in err

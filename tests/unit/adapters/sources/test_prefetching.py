@@ -6,13 +6,11 @@ import gzip
 import itertools
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 
 import pytest
 
-from lambdas.adapters.environment import SystemClock
 from lambdas.adapters.sources.ahead import PARALLEL
 from lambdas.adapters.sources.api_pages import ApiPages
 from lambdas.adapters.sources.deadline import UntilDeadline
@@ -23,6 +21,7 @@ from lambdas.core.errors import Terminal
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.landing.names import RAW
 from lambdas.core.paging.base import CapReached
+from lambdas.core.ports import Clock
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.run import RunStatus
 from lambdas.core.pull.segment import Budget
@@ -225,11 +224,9 @@ def numbered(server: ApiServer, **client: object) -> Dataset:
     )  # fmt: skip
 
 
-def sources() -> ApiSources:
-    clock = SystemClock()
-    return ApiSources(
-        secrets=PlannedSecrets(), clock=clock, deadline_s=clock.monotonic() + 60
-    )
+def sources(clock: Clock | None = None) -> ApiSources:
+    clock = clock or PlannedClock()
+    return ApiSources(secrets=PlannedSecrets(), clock=clock, deadline_s=60)
 
 
 @pytest.mark.parametrize("rows_a_run", [None, 1, 5, 13])
@@ -266,14 +263,13 @@ def test_segments_of_pages_side_by_side_land_every_row_once(
 
 
 def test_pages_side_by_side_stay_within_the_rate_budget() -> None:
+    clock = PlannedClock()
     with serving(Numbered()) as server:
-        began_s = time.monotonic()
-        pages = list(
-            sources()(numbered(server, rate_limit={"requests": 20}), Window()).pages()
-        )
+        dataset = numbered(server, rate_limit={"requests": 20})
+        pages = list(sources(clock)(dataset, Window()).pages())
     assert [json.loads(one) for page in pages for one in page.records] == ROWS[:40]
     # eleven requests: two at once, then nineteen a second
-    assert time.monotonic() - began_s > 9 / 20
+    assert clock.monotonic() > 9 / 20
 
 
 @pytest.mark.parametrize(
