@@ -327,6 +327,7 @@ def advance(
                 again,
                 now=now,
                 morning=None,
+                earlier=earlier,
                 is_silenced=is_silenced,
                 joins_silence=joins_silence,
             )
@@ -559,11 +560,13 @@ def _timed(
     *,
     now: datetime,
     morning: datetime | None,
+    earlier: Incident | None = None,
     is_silenced: bool = False,
     joins_silence: bool = False,
 ) -> Transition:
     """With what time alone brings: promises that passed, the line of the morning, the
-    minutes of each cause; and without what a snooze keeps back.
+    minutes of each cause; and without what a snooze keeps back. `earlier` is the
+    incident as it was when it ended, of one that is open again.
     """
     after = transition.incident
     if after is None:
@@ -575,7 +578,11 @@ def _timed(
             _quietly(one) for one in told if joins_silence and _is_to_engineers(one)
         ]
         told = [*heard, *(one for one in told if _passes_a_snooze(one))]
-        changes |= {"causes": (), "paged_for": (), "paged_at": None}
+        changes |= {
+            "causes": () if earlier is None else earlier.causes,
+            "paged_for": () if earlier is None else earlier.paged_for,
+            "paged_at": None if earlier is None else earlier.paged_at,
+        }
         changes["told"] = tuple(one.audience for one in heard)
     if before is not None:
         brought, noted = _brought_by_time(before, after, told, now, morning)

@@ -178,8 +178,13 @@ def test_only_a_message_to_stakeholders_counts_as_one_to_them() -> None:
 
 
 # a snooze, and a silence -------------------------------------------------------------
-@pytest.mark.parametrize("passed", [REOPEN_WITHIN, 2 * REOPEN_WITHIN])
-def test_a_snooze_outlives_an_end_that_was_none(passed: timedelta) -> None:
+@pytest.mark.parametrize(
+    ("passed", "is_new"), [(REOPEN_WITHIN, False), (2 * REOPEN_WITHIN, True)]
+)
+def test_a_snooze_outlives_an_end_that_was_none(
+    passed: timedelta, *, is_new: bool
+) -> None:
+    """What is the same incident, and has paged for its cause, pages no more for it."""
     until = NOW + DAY
     human = HumanSide(snoozed_until=until)
     over = dataclasses.replace(over_at(NOW + HOUR), human=human)
@@ -189,7 +194,7 @@ def test_a_snooze_outlives_an_end_that_was_none(passed: timedelta) -> None:
     assert of(back).human.snoozed_until == until
     told = advance(of(back), LATE, now=until)
     assert (NoticeKind.OPENED, ENGINEERS) in said(told)
-    assert any(one.page for one in told.announcements)
+    assert any(one.page for one in told.announcements) == is_new
 
 
 def test_a_snooze_is_of_the_causes_that_were_found_and_ends_with_a_persons_word() -> (
