@@ -28,6 +28,8 @@ from lambdas.core.names import API
 from lambdas.core.silences.silence import Silence
 
 LOG = logging.getLogger("catflap.freshness.api_incidents")
+DATASETS_NAMED = 2_000
+"""Of one incident: names have 48 characters, and an event of the bus 256 KB."""
 
 
 class ApiIncidents:
@@ -59,11 +61,14 @@ class ApiIncidents:
             before = check_state.own.get(name)
             if before is None and len(found) < TOGETHER_FROM:
                 continue
-            quiet |= {one.dataset.name for one in found}
             try:
                 made += self._advance(name, found, before, check_state.silences, now)
             except StateConflict as conflict:
                 LOG.warning("%s; the next check tells", conflict)
+            except Exception:
+                LOG.exception("%s: no incident; its datasets tell one by one", name)
+                continue
+            quiet |= {one.dataset.name for one in found}
         return [_quiet(one) if one.dataset.name in quiet else one for one in judged], (
             made
         )
@@ -90,7 +95,8 @@ class ApiIncidents:
         after = transition.incident
         if after is None:
             return ()
-        names = tuple(sorted(one.dataset.name for one in rejected)) or after.datasets
+        found = sorted(one.dataset.name for one in rejected)
+        names = tuple(found[:DATASETS_NAMED]) or after.datasets
         if after is before and names == after.datasets:
             return ()
         version = after.version + 1 if after is before else after.version

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from lambdas.core.errors import RunErrorKind
 from lambdas.core.incidents.document import document
+from lambdas.core.incidents.incident import Incident
 from lambdas.core.names import API
 from lambdas.core.silences.silence import Silence
+from lambdas.freshness import api_incidents
 from tests.datasets import a_dataset
 from tests.unit.freshness.test_check import (
     MINUTES_5,
@@ -15,7 +22,7 @@ from tests.unit.freshness.test_check import (
     fresh,
     pulled,
 )
-from tests.watched import HOUR
+from tests.watched import HOUR, MemoryIncidents
 
 NAMES = ("cats", "dogs", "owls")
 
@@ -51,6 +58,40 @@ def test_engineers_hear_of_the_api_once_and_of_none_of_its_datasets() -> None:
     assert (
         incident.headline == "127.0.0.1:1 rejects our credentials: 3 datasets, 0 late"
     )
+
+
+def test_an_incident_names_so_many_datasets_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(api_incidents, "DATASETS_NAMED", 2)
+    house = rejected(*NAMES)
+    ((name, _),) = to_engineers(house)
+    (incident,) = [one for one in house.state.all.values() if one.dataset == name]
+    assert incident.datasets == ("cats", "dogs")
+    assert "3 datasets" in incident.headline
+    house.check(MINUTES_5)
+    assert len(to_engineers(house)) == 1
+
+
+class NoApiIncidents(MemoryIncidents):
+    def record(self, before: Incident | None, after: Incident, **rest: Any) -> None:
+        if after.dataset.startswith(API):
+            raise ValueError("item size has exceeded the maximum allowed size")
+        super().record(before, after, **rest)
+
+
+def test_an_incident_that_cannot_be_kept_silences_none_of_its_datasets(
+    faults: Callable[[], list[str]],
+) -> None:
+    house = House({name: fresh() for name in NAMES})
+    house.state = NoApiIncidents(house.faults)
+    house.check()
+    for name in ("cats", "dogs"):
+        failed_pull(house, name, RunErrorKind.AUTH)
+    house.check(MINUTES_5)
+    assert to_engineers(house) == [("cats", "opened"), ("dogs", "opened")]
+    (fault,) = faults()
+    assert fault.endswith(": no incident; its datasets tell one by one")
 
 
 def test_it_pages_once_when_they_are_late_and_those_who_wait_hear_of_each() -> None:
