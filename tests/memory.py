@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from lambdas.core.errors import DeliveryError, StateConflict, UploadGone, UpstreamError
-from lambdas.core.events import EVENTS
+from lambdas.core.events import EVENTS, OutgoingEvent
 from lambdas.core.loading.repair import Problem
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.run import (
@@ -248,6 +248,7 @@ class MemoryEvents:
         self.faults = faults or Faults()
         self.published: list[tuple[str, Mapping[str, object]]] = []
         self.is_refusing = False
+        self.refused: set[str] = set()
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         assert_documented(detail_type, detail)
@@ -256,6 +257,16 @@ class MemoryEvents:
         self.faults.around(
             "publish", lambda: self.published.append((detail_type, detail))
         )
+
+    def publish_all(self, events: Sequence[OutgoingEvent]) -> dict[str, str]:
+        taken = [one for one in events if one.event_id not in self.refused]
+        for one in taken:
+            self.publish(one.detail_type, one.detail)
+        return {
+            one.event_id: "InternalException: try again"
+            for one in events
+            if one not in taken
+        }
 
 
 class ListSource:

@@ -18,7 +18,7 @@ from lambdas.core.errors import (
     WarehouseError,
     WarehouseUnreachable,
 )
-from lambdas.core.events import KeptEvent
+from lambdas.core.events import OutgoingEvent
 from lambdas.core.freshness.landed import Witnessed
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.groups import NoticeBatch
@@ -52,14 +52,16 @@ class MemoryIncidents:
         self.problems: list[Problem] = []
         self.repaired: dict[str, Repaired] = {}
         self.failed: set[str] = set()
-        self.events: dict[str, KeptEvent] = {}
+        self.events: dict[str, OutgoingEvent] = {}
         self.silences: list[Silence] = []
 
-    def keep_event(self, event: KeptEvent) -> None:
-        self.events[event.event_id] = event
+    def keep_events(self, events: Iterable[OutgoingEvent]) -> dict[str, str]:
+        self.events.update({one.event_id: one for one in events})
+        return {}
 
-    def published(self, event: KeptEvent) -> None:
-        self.events.pop(event.event_id, None)
+    def published(self, events: Iterable[OutgoingEvent]) -> None:
+        for one in events:
+            self.events.pop(one.event_id, None)
 
     def watch(self, dataset: str) -> Watch | None:
         return self.seen.get(dataset)

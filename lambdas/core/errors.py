@@ -20,6 +20,7 @@
     │   ├── AccessRefused        it may be there, but this role may not see it
     │   └── OutOfTime            part of the work is done; the next try goes on
     └── DeliveryError            a notice could not be delivered
+        ├── PartlyDelivered      others of its batch were
         └── ChannelDown          nor can any other by that channel, for now
 
 Nobody decides by the text of a message, and no message holds a secret.
@@ -27,7 +28,7 @@ Nobody decides by the text of a message, and no message holds a secret.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -152,6 +153,14 @@ class OutOfTime(WarehouseError):
 
 class DeliveryError(CatflapError):
     """A channel did not accept a notice."""
+
+
+class PartlyDelivered(DeliveryError):
+    """A channel took some notices of a batch, and not those whose ids are `left`."""
+
+    def __init__(self, message: str, *, left: Collection[str]) -> None:
+        super().__init__(message)
+        self.left = left
 
 
 class ChannelDown(DeliveryError):

@@ -31,8 +31,12 @@ CauseCode: TypeAlias = Annotated[
 ]
 
 
-class KeptEvent(Struct, frozen=True, kw_only=True):
-    """An event that the bus refused, as it is to be published."""
+EVENTS_A_CALL = 10
+"""Events that the bus takes at once (PutEvents)."""
+
+
+class OutgoingEvent(Struct, frozen=True, kw_only=True):
+    """An event as it is published, and as it is kept if the bus refuses it."""
 
     detail_type: str
     detail: Mapping[str, object]

@@ -22,7 +22,7 @@ from lambdas.core.errors import (
     StuckRun,
     SweepIncomplete,
 )
-from lambdas.core.events import KeptEvent, RowsLoadedEvent
+from lambdas.core.events import OutgoingEvent
 from lambdas.core.freshness.assess import (
     newest_of,
     passes_only_for_quiet,
@@ -59,12 +59,12 @@ from lambdas.core.incidents.inhibition import (
 )
 from lambdas.core.incidents.message import local_time
 from lambdas.core.incidents.notice import Notice, notices, with_notices
-from lambdas.core.incidents.ports import CheckState, IncidentState
-from lambdas.core.ports import Events
+from lambdas.core.incidents.ports import Bus, CheckState, IncidentState
 from lambdas.core.quality.due import relations
 from lambdas.core.schedule.zones import last_morning
 from lambdas.core.silences.silence import Silence
 from lambdas.freshness.api_incidents import ApiIncidents
+from lambdas.freshness.load_events import TOGETHER, LoadEvents
 from lambdas.freshness.models import ModelPromises
 from lambdas.freshness.outbox import Outbox
 from lambdas.freshness.quality import QualityChecks
@@ -131,7 +131,7 @@ class FreshnessCheck:
         state: IncidentState,
         judge: Judge,
         outbox: Outbox,
-        events: Events,
+        events: Bus,
         routes: Routes,
         self_check: SelfCheck,
         sweep: Callable[[], object],
@@ -158,6 +158,9 @@ class FreshnessCheck:
         self._judge = judge
         self._outbox = outbox
         self._events = events
+        self._load_events = LoadEvents(
+            datasets=catalogue.datasets, events=events, state=state
+        )
         self._routes = routes
         self._self_check = self_check
         self._risks = Risks(judge=judge, datasets=catalogue.datasets)
@@ -251,15 +254,23 @@ class FreshnessCheck:
                 LOG.exception("could not see %s", what)
         return made
 
-    def _publish(self, kept: Sequence[KeptEvent]) -> None:
+    def _publish(self, kept: Sequence[OutgoingEvent]) -> None:
         """Publish what the bus refused before; what it refuses again waits on."""
-        for event in kept[:EVENTS_A_CHECK]:
-            try:
-                self._events.publish(event.detail_type, event.detail)
-            except DeliveryError as error:
-                LOG.warning("%s; retrying with the next check", error)
-                return
-            self._state.published(event)
+        if not kept:
+            return
+        events = kept[:EVENTS_A_CHECK]
+        try:
+            refused = self._events.publish_all(events)
+        except DeliveryError as error:
+            LOG.warning("%s; retrying with the next check", error)
+            return
+        for event_id, why in refused.items():
+            LOG.warning(
+                "the bus did not take %s: %s; retrying with the next check",
+                event_id,
+                why,
+            )
+        self._state.published(one for one in events if one.event_id not in refused)
 
     def _swept(self) -> tuple[bool, Sequence[StuckRun]]:
         """Whether every recorded run was completed, and those that were not."""
@@ -378,7 +389,9 @@ class FreshnessCheck:
             LOG.exception("the tables' marks could not be asked; tables are read")
             return list(read)
         return [
-            dataclasses.replace(item, change_mark=marks.get(item.dataset.name))
+            dataclasses.replace(item, change_mark=marks[item.dataset.name])
+            if item.dataset.name in marks
+            else item
             for item in read
         ]
 
@@ -390,6 +403,7 @@ class FreshnessCheck:
         """
         outcome = _Outcome()
         unchanged: list[Watch] = []
+        unannounced: Mapping[str, str] = {}
         late = with_models(self._lineage, _late(judged), self._catalogue.models)
         inhibited = inhibition(self._lineage, late, told_at=self._told_at)
         for place, item in enumerate(judged):
@@ -397,9 +411,14 @@ class FreshnessCheck:
                 left = len(judged) - place
                 LOG.warning("out of time; %s datasets wait for the next check", left)
                 break
+            if place % TOGETHER == 0:
+                some = judged[place : place + TOGETHER]
+                unannounced = self._load_events.announce(some)
+            if item.dataset.name in unannounced:
+                why = unannounced[item.dataset.name]
+                outcome.unchecked[item.dataset.name] = why
+                continue
             try:
-                if item.dataset.name in self._catalogue.datasets:
-                    self._announce_load(item)
                 watch, made = self._advance(item, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
@@ -498,28 +517,6 @@ class FreshnessCheck:
         """
         last = None if watch is None else watch.incident_id or watch.ended_incident
         return None if last is None else self._state.incident(last)
-
-    def _announce_load(self, item: Judged) -> None:
-        """Tell systems that rows were loaded since the last look, at least once."""
-        loaded_at = item.signals.table.newest_loaded_at
-        seen = item.before.newest_loaded_at if item.before is not None else None
-        if loaded_at is None or seen is None or loaded_at <= seen:
-            return
-        name, at = item.dataset.name, loaded_at.isoformat()
-        event_at = item.signals.table.newest_event_at
-        event = RowsLoadedEvent(
-            id=f"{name}-loaded-{at}",
-            dataset=name,
-            loaded_at=at,
-            newest_event_at=event_at.isoformat() if event_at else None,
-            rows=None if item.is_witnessed else item.signals.table.row_count,
-        )
-        try:
-            self._events.publish(event.detail_type, event.detail())
-        except DeliveryError as error:
-            LOG.warning("%s; the next check publishes it", error)
-            kept = KeptEvent(detail_type=event.detail_type, detail=event.detail())
-            self._state.keep_event(kept)
 
     def _end(
         self, name: str, ending: Ending, watch: Watch | None, now: datetime

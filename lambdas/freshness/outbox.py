@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lambdas.core.errors import ChannelDown, DeliveryError
+from lambdas.core.errors import ChannelDown, DeliveryError, PartlyDelivered
 from lambdas.core.incidents.groups import batches_of
 from lambdas.core.incidents.incident import Recipient
 from lambdas.core.incidents.notice import Notice
@@ -83,6 +83,12 @@ class Outbox:
                 break
             try:
                 channel.deliver(batch)
+            except PartlyDelivered as error:
+                LOG.warning("%s; retrying with the next check", error)
+                taken = [x for x in batch.notices if x.notice_id not in error.left]
+                self._state.delivered(taken)
+                delivered += taken
+                continue
             except ChannelDown as error:
                 LOG.warning(
                     "channel %s is down; retrying with the next check: %s", name, error

@@ -65,7 +65,7 @@ CLIENTS = {
 }
 """How adapters and slices call their boto3 clients."""
 
-OURS = {("_events", "publish")}
+OURS = {("_events", "publish"), ("_events", "publish_all")}
 """The bus is a port of ours, of the same name as a client."""
 
 WITHOUT_A_CALL = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import urllib3
 
 from lambdas.core.incidents.channels import configured
-from lambdas.core.incidents.ports import Channel
-from lambdas.core.ports import Clock, Events, Secrets
+from lambdas.core.incidents.ports import Bus, Channel
+from lambdas.core.ports import Clock, Secrets
 from lambdas.core.settings import FreshnessSettings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Tools:
     settings: FreshnessSettings
     sns: SNSClient
     dynamodb: DynamoDBClient
-    events: Events
+    events: Bus
     http: urllib3.PoolManager
     secrets: Secrets
     clock: Clock

@@ -10,7 +10,7 @@ import msgspec
 
 from lambdas.adapters.state.items import EVENT, monitor_key
 from lambdas.core.errors import DeliveryError
-from lambdas.core.events import KeptEvent
+from lambdas.core.events import OutgoingEvent
 from lambdas.core.ports import Events
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ class LastingEvents:
             self._events.publish(detail_type, detail)
         except DeliveryError as error:
             LOG.warning("%s; the next check publishes it", error)
-            event = KeptEvent(detail_type=detail_type, detail=detail)
+            event = OutgoingEvent(detail_type=detail_type, detail=detail)
             self._dynamodb.put_item(TableName=self._table, Item=event_item(event))
 
 
-def event_key(event: KeptEvent) -> dict[str, Any]:
+def event_key(event: OutgoingEvent) -> dict[str, Any]:
     """Where it stands."""
     return monitor_key(EVENT, event.event_id)
 
 
-def event_item(event: KeptEvent) -> dict[str, Any]:
+def event_item(event: OutgoingEvent) -> dict[str, Any]:
     """The item of an event that waits."""
     return {**event_key(event), "event": {"S": msgspec.json.encode(event).decode()}}

@@ -46,7 +46,7 @@ from lambdas.adapters.state.items import (
 )
 from lambdas.adapters.state.silences import silence_of
 from lambdas.adapters.state.writes import TableWriter
-from lambdas.core.events import KeptEvent
+from lambdas.core.events import OutgoingEvent
 from lambdas.core.freshness.attainment import Day
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.incident import Incident, NoticeKind
@@ -121,7 +121,9 @@ class IncidentTable:
                 _read(item, "repaired", Repaired) for item in found[REPAIRED].values()
             ],
             failed=frozenset(found[FAILED]),
-            events=[_read(item, "event", KeptEvent) for item in found[EVENT].values()],
+            events=[
+                _read(item, "event", OutgoingEvent) for item in found[EVENT].values()
+            ],
             silences=[silence_of(item) for item in found[SILENCE].values()],
             own={
                 name: incident
@@ -161,11 +163,7 @@ class IncidentTable:
         # Days first: what is lost between the two is made again by the next check.
         days = [day for watch in kept.values() for day in _day_items(watch)]
         self._write([_put_request(day) for day in days])
-        items = [_put_request(_watch_item(watch)) for watch in kept.values()]
-        return {
-            kind_and_name(one.request["PutRequest"]["Item"])[1]: one.why
-            for one in self._writer.batch(items)
-        }
+        return self._kept(map(_watch_item, kept.values()))
 
     def days(self, dataset: str, *, since: str) -> list[Day]:
         """The days of a dataset that are over, from `since` (YYYY-MM-DD) on."""
@@ -273,13 +271,13 @@ class IncidentTable:
             [{"DeleteRequest": {"Key": monitor_key(FAILED, x)}} for x in datasets]
         )
 
-    def keep_event(self, event: KeptEvent) -> None:
-        """Have the next check publish it."""
-        self._dynamodb.put_item(TableName=self._table, Item=event_item(event))
+    def keep_events(self, events: Iterable[OutgoingEvent]) -> dict[str, str]:
+        """Have the next check publish them; why one was not kept, by its id."""
+        return self._kept(map(event_item, events))
 
-    def published(self, event: KeptEvent) -> None:
-        """It is on the bus, and waits no more."""
-        self._write([{"DeleteRequest": {"Key": event_key(event)}}])
+    def published(self, events: Iterable[OutgoingEvent]) -> None:
+        """They are on the bus, and wait no more."""
+        self._write([{"DeleteRequest": {"Key": event_key(one)}} for one in events])
 
     def open_incident(
         self, dataset: str, *, of_checks: bool = False
@@ -386,6 +384,13 @@ class IncidentTable:
     def _monitor(self, kind: str = "") -> Iterator[dict[str, Any]]:
         return monitor_items(self._dynamodb, self._table, kind)
 
+    def _kept(self, items: Iterable[dict[str, Any]]) -> dict[str, str]:
+        """Put items, each for itself; why one was not, by its name."""
+        return {
+            kind_and_name(one.request["PutRequest"]["Item"])[1]: one.why
+            for one in self._writer.batch([*map(_put_request, items)])
+        }
+
     def _write(self, requests: Sequence[Any]) -> None:
         """Write or delete many items; what fails is logged and written next time."""
         unwritten = self._writer.batch(requests)
@@ -464,7 +469,7 @@ def _watch_item(watch: Watch) -> dict[str, Any]:
     """Without the days that ended: they are items of their own, which whoever records
     the watch again, as a person's report does, need not write.
     """
-    if watch.tally is not None:
+    if watch.tally is not None and watch.tally.over:
         watch = replace(watch, tally=replace(watch.tally, over=()))
     return {**monitor_key(FRESHNESS, watch.dataset), "watch": _json(watch)}
 

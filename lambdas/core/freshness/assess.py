@@ -177,10 +177,11 @@ def watch_after(
             rows = before.row_count
         elif verdict.state != "pass":
             rows = max(rows, before.row_count)
+    promise = promise_hash(dataset)
     return Watch(
         dataset=dataset.name,
         checked_at=signals.now,
-        promise=promise_hash(dataset),
+        promise=promise,
         state=verdict.state.value,
         cause=verdict.cause,
         next_look_at=(
@@ -201,7 +202,7 @@ def watch_after(
         ended_at=None if before is None else before.ended_at,
         first_load_over=(before is not None and before.first_load_over)
         or (is_read and awaited_until is None),
-        tally=_attained_after(dataset, signals, verdict, before),
+        tally=_attained_after(dataset, signals, verdict, before, promise),
         resumed_at=None if awaited_until is None else resumed_at(before, signals.now),
         read_at=signals.now
         if is_read and not is_witnessed
@@ -211,7 +212,11 @@ def watch_after(
 
 
 def _attained_after(
-    dataset: Dataset, signals: Signals, verdict: Verdict, before: Watch | None
+    dataset: Dataset,
+    signals: Signals,
+    verdict: Verdict,
+    before: Watch | None,
+    promise: str,
 ) -> AttainmentState | None:
     """What is counted so far, by checks that read the table. What came before a change
     of the promise is not measured by the new one.
@@ -219,7 +224,7 @@ def _attained_after(
     known = before.tally if before is not None else None
     if signals.table.read != "ok":
         return known
-    is_other = before is not None and before.promise != promise_hash(dataset)
+    is_other = before is not None and before.promise != promise
     newest = newest_of(dataset, signals.table)
     seen = Observation(
         now=signals.now,

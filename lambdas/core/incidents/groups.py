@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lambdas.core.events import EVENTS_A_CALL
 from lambdas.core.incidents.channels import is_by_owner
 from lambdas.core.incidents.incident import NoticeKind, Recipient, in_plain_words
 from lambdas.core.incidents.message import Block, Message, block
@@ -61,7 +62,7 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
     for notice in sorted(notices, key=lambda item: (item.created_at, item.notice_id)):
         key, story = _key(notice), _story(notice)
         place = open_group.get(key, -1)
-        if place <= last.get(story, -1):
+        if place <= last.get(story, -1) or _is_full(groups[place]):
             # What came before it in its incident leaves before it, too.
             place = len(groups)
             open_group[key] = place
@@ -72,7 +73,9 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
 
 
 def _key(notice: Notice) -> tuple[str, ...]:
-    """What notices that leave together agree in."""
+    """What notices that leave together agree in; for systems, only their way."""
+    if notice.audience is Recipient.SYSTEMS:
+        return notice.channel, notice.audience.value
     return (
         notice.channel,
         notice.audience.value,
@@ -84,6 +87,11 @@ def _key(notice: Notice) -> tuple[str, ...]:
         (notice.address or "") if is_by_owner(notice.channel) else "",
         notice.notice_id if _stands_alone(notice) else "",
     )
+
+
+def _is_full(group: Sequence[Notice]) -> bool:
+    """People read one message, however many; systems get each event as it is."""
+    return group[0].audience is Recipient.SYSTEMS and len(group) == EVENTS_A_CALL
 
 
 def _story(notice: Notice) -> tuple[str, ...]:
@@ -105,9 +113,8 @@ _ALONE = frozenset(
 
 
 def _stands_alone(notice: Notice) -> bool:
-    """Systems want each, and each promise has a time of its own."""
-    is_own = notice.kind in _ALONE or notice.dataset in OURS
-    return notice.audience is Recipient.SYSTEMS or is_own
+    """Each promise has a time of its own."""
+    return notice.kind in _ALONE or notice.dataset in OURS
 
 
 def _batches(group: list[Notice]) -> list[NoticeBatch]:
@@ -121,7 +128,9 @@ def _batches(group: list[Notice]) -> list[NoticeBatch]:
     together = NoticeBatch(
         batch_id=f"{group[0].notice_id}.{digest}",
         notices=tuple(group),
-        message=_together(group),
+        message=group[0].message
+        if group[0].audience is Recipient.SYSTEMS
+        else _together(group),
     )
     return [together]
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from lambdas.core.events import KeptEvent
+from lambdas.core.events import OutgoingEvent
 from lambdas.core.freshness.watch import Watch
 from lambdas.core.incidents.groups import NoticeBatch
 from lambdas.core.incidents.incident import Incident
 from lambdas.core.incidents.notice import Notice
 from lambdas.core.loading.repair import Problem, Repaired
+from lambdas.core.ports import Events
 from lambdas.core.silences.silence import Silence
 
 
@@ -24,7 +25,18 @@ class Channel(Protocol):
     def deliver(self, batch: NoticeBatch) -> None:
         """Send it, at least once; the batch's id tells copies apart.
 
-        Raises DeliveryError, or ChannelDown if no other message would pass either.
+        Raises DeliveryError, PartlyDelivered if others of the batch passed, or
+        ChannelDown if no other message would pass either.
+        """
+
+
+class Bus(Events, Protocol):
+    """The bus of the environment, for who has many events at once."""
+
+    def publish_all(self, events: Sequence[OutgoingEvent]) -> Mapping[str, str]:
+        """Send them, each at least once; why the bus refused one, by its id.
+
+        Raises DeliveryError if the bus is not to be reached.
         """
 
 
@@ -57,7 +69,7 @@ class CheckState:
     """Repairs that nobody was told of yet, by id."""
     failed: frozenset[str] = frozenset()
     """Datasets whose newest pull failed, as far as is known."""
-    events: Sequence[KeptEvent] = ()
+    events: Sequence[OutgoingEvent] = ()
     """Events that the bus refused, by id."""
     silences: Sequence[Silence] = ()
     """What people silenced, whether it holds now or not."""
@@ -80,11 +92,11 @@ class IncidentState(Protocol):
     def forget_failures(self, datasets: Iterable[str]) -> None:
         """Drop the marks of pulls that failed, of datasets that were pulled since."""
 
-    def keep_event(self, event: KeptEvent) -> None:
-        """Have the next check publish it."""
+    def keep_events(self, events: Iterable[OutgoingEvent]) -> Mapping[str, str]:
+        """Have the next check publish them; why one was not kept, by its id."""
 
-    def published(self, event: KeptEvent) -> None:
-        """It is on the bus, and waits no more."""
+    def published(self, events: Iterable[OutgoingEvent]) -> None:
+        """They are on the bus, and wait no more."""
 
     def open_incident(
         self, dataset: str, *, of_checks: bool = False

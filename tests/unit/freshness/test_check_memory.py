@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from lambdas.core.errors import RunErrorKind
-from lambdas.core.events import KeptEvent, RowsLoadedEvent
+from lambdas.core.events import OutgoingEvent, RowsLoadedEvent
 from lambdas.core.incidents.human import Change, changed_by_hand
 from lambdas.core.silences.silence import Silence
 from tests.unit.freshness.test_check import (
@@ -157,8 +157,8 @@ def test_so_many_refused_events_are_published_by_one_check() -> None:
             newest_event_at=None,
             rows=1,
         )
-        house.state.keep_event(
-            KeptEvent(detail_type=event.detail_type, detail=event.detail())
+        house.state.keep_events(
+            [OutgoingEvent(detail_type=event.detail_type, detail=event.detail())]
         )
     house.check()
     assert len(house.events.published) == 500

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from lambdas.adapters.state.events import LastingEvents
 from lambdas.adapters.state.incidents import IncidentTable
 from lambdas.core.errors import DeliveryError
-from lambdas.core.events import KeptEvent
+from lambdas.core.events import OutgoingEvent
 from tests.state_table import TableInMemory
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def test_what_the_bus_refuses_waits_in_the_state_for_the_next_check() -> None:
     state = IncidentTable(dynamodb=dynamodb, table="state")
     events.publish("pull.failed", FAILED)
     events.publish("pull.failed", FAILED)
-    kept = KeptEvent(detail_type="pull.failed", detail=FAILED)
+    kept = OutgoingEvent(detail_type="pull.failed", detail=FAILED)
     assert list(state.check_state().events) == [kept]
-    state.published(kept)
+    state.published([kept])
     assert list(state.check_state().events) == []
 
 
