@@ -2,133 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lambdas.adapters.sources.api_pages import ApiPages
-from lambdas.core.dataset import Api, Dataset
+from lambdas.core.dataset import Api, Dataset, ResponseAction
 from lambdas.core.errors import UpstreamError
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.pull.ports import Page
 from lambdas.core.pull.window import Window
+from lambdas.core.source.response import judge
 from tests.soak.faults import Mishap
-from tests.soak.upstream import Place, Reading
+from tests.soak.styles import NOWHERE, WINDOW, Answered, Style, response
+from tests.soak.upstream import Reading
 from tests.soak.world import World
-
-URL = "http://127.0.0.1:1/cats"
-NOWHERE = "1000000000000.0"
-"""A place after all rows."""
-CAP = 8
-"""Rows that an API with a window of results gives at once; twice the ties it has."""
-
-Extras = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """One page: the place after it if there is more, what was read with it, and all
-    there is.
-    """
-
-    after: Place | None
-    read: int
-    total: int
-
-    @property
-    def token(self) -> str | None:
-        """The place as a text."""
-        return None if self.after is None else f"{self.after[0]}.{self.after[1]}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How an API tells of more, and what a dataset declares of it. One that counts
-    `by_number` needs rows that are only added at the end.
-    """
-
-    paginator: Mapping[str, object]
-    says: Callable[[Answered], Extras]
-    headers: Callable[[Answered], dict[str, str]] = lambda _: {}
-    may_end_empty: bool = False
-    """Whether a page without rows and without a word of more may be its last."""
-    by_number: bool = False
-    is_capped: bool = False
-    is_silent: bool = False
-    """Whether nothing is told of more; pages may be shorter than they could be."""
-
-
-def _link(answered: Answered) -> str | None:
-    return None if answered.token is None else f"{URL}?after={answered.token}"
-
-
-def _link_for_ever(answered: Answered) -> str:
-    return _link(answered) or f"{URL}?after={NOWHERE}"
-
-
-def _links(answered: Answered) -> dict[str, str]:
-    link = _link(answered)
-    return {} if link is None else {"link": f'<{link}>; rel="next"'}
-
-
-STYLES: dict[str, Style] = {
-    "a link, found": Style(
-        paginator={"type": "auto"},
-        says=lambda one: {"links": {"next": _link(one)}},
-    ),
-    "a link that is gone at the end": Style(
-        paginator={"type": "json_link", "next_url_path": "meta.next"},
-        says=lambda one: {"meta": {"next": _link(one)} if one.after else {}},
-    ),
-    "a link in a header": Style(
-        paginator={"type": "header_link"},
-        says=lambda _: {},
-        headers=_links,
-        may_end_empty=True,
-    ),
-    "a cursor and a flag": Style(
-        paginator={
-            "type": "cursor",
-            "cursor_path": "cursor",
-            "cursor_param": "after",
-            "has_more_path": "has_more",
-        },
-        says=lambda one: {"cursor": one.token or "end", "has_more": bool(one.after)},
-    ),
-    "a cursor, found": Style(
-        paginator={"type": "cursor", "cursor_path": "next", "cursor_param": "after"},
-        says=lambda one: {"next": one.token, "total": one.total},
-    ),
-    "an offset and a total": Style(
-        paginator={"type": "offset", "limit": 5},
-        says=lambda one: {"total": one.total},
-        by_number=True,
-    ),
-    "an offset and nothing else": Style(
-        paginator={"type": "offset", "limit": 5, "total_path": None},
-        says=lambda _: {},
-        by_number=True,
-        may_end_empty=True,
-        is_silent=True,
-    ),
-    "a link for ever and a total": Style(
-        paginator={"type": "json_link"},
-        says=lambda one: {"next": _link_for_ever(one), "total": one.total},
-    ),
-    "pages and a flag": Style(
-        paginator={"type": "page_number", "total_path": None, "has_more_path": "more"},
-        says=lambda one: {"more": bool(one.after)},
-        by_number=True,
-    ),
-    "an offset up to a cap": Style(
-        paginator={"type": "offset", "limit": 2, "maximum_offset": CAP},
-        says=lambda one: {"total": one.total},
-        by_number=True,
-        is_capped=True,
-    ),
-}
 
 
 class _NoSecrets:
@@ -146,6 +34,12 @@ class UpstreamApi:
     api: Api = field(default_factory=lambda: Api(base_url="http://127.0.0.1:1/"))
     secrets: _NoSecrets = field(default_factory=_NoSecrets)
     retries: int = 0
+    tells_more: bool | None = None
+    """Whether what was answered last says that there is more, or is a full page; not
+    known before the first, nor how much a page may hold where another was first."""
+    longest: int = 0
+    """Rows of the longest page so far."""
+    is_full_window: bool = False
 
     @property
     def requests(self) -> int:
@@ -168,32 +62,86 @@ class UpstreamApi:
         self.world.counts["ends that were asked for again"] += 1
         self.retries += 1
 
-    def fetch(self, request: HttpRequest, **_: object) -> HttpResponse:
+    def fetch(
+        self,
+        request: HttpRequest,
+        *,
+        actions: Sequence[ResponseAction] = (),
+        **_: object,
+    ) -> HttpResponse | None:
         """A page, or what a broken API answers with 200 in its place."""
         asked = dict(parse_qsl(urlsplit(request.url).query)) | dict(request.params)
-        failure = self._failure()
+        is_later = self.reading.requests > 0 or self.reading.goes_on
+        failure = self._failure(is_later=is_later)
         if failure is not None:
-            return _response(failure, {})
+            return response(failure)
         rows, answered = self._page(asked)
-        extras = self.style.says(answered)
-        head = json.dumps(extras).encode()[:-1]
-        comma = b"," if extras else b""
-        body = b'%b%b"rows":[%b]}' % (head, comma, b",".join(rows))
-        return _response(body, self.style.headers(answered))
+        if self._is_refused(asked, rows):
+            self._refuse(actions)
+            return None
+        if is_later and self.style.may_lose_rows and self._comes_empty():
+            rows = ()
+        self.tells_more = self._tells_more(asked, rows, answered)
+        body = self.style.writes(self.style.says(answered), rows)
+        return response(body, self.style.headers(answered))
 
-    def _failure(self) -> bytes | None:
+    def _failure(self, *, is_later: bool) -> bytes | None:
         """An error as the body of an answer that is fine by its status."""
         if self.world.happens(Mishap.ERROR_IN_BODY, 0.02):
             self.reading.failed()
             return self.world.rng.choice(_ERRORS)
-        is_later = self.reading.requests > 0 or self.reading.goes_on
-        is_wrong = is_later and not self.style.may_end_empty
-        if is_wrong and self.world.happens(Mishap.EMPTY_IN_BETWEEN, 0.02):
-            self.reading.failed()
+        if is_later and not self.style.may_end_empty and self._comes_empty():
             return self.world.rng.choice((*_EMPTY, _NO_CONTENT))
         return None
 
+    def _comes_empty(self) -> bool:
+        """Whether a page comes without its rows."""
+        if not self.world.happens(Mishap.EMPTY_IN_BETWEEN, self.reading.empties):
+            return False
+        self.reading.failed()
+        return True
+
+    def _is_refused(self, asked: Mapping[str, str], rows: Sequence[bytes]) -> bool:
+        """Whether this page is past the end, or is taken for it. Past a full page, or
+        with more to come, a refusal is an error: an API that refuses does not do so.
+        """
+        if not self.style.refuses or asked.get("page") == "0":
+            return False
+        if not rows:
+            return self.style.is_silent is False or self.tells_more is False
+        is_wrong = bool(self.tells_more) and self.world.happens(
+            Mishap.PAGE_REFUSED, 0.02
+        )
+        if is_wrong:
+            self.reading.failed()
+        return is_wrong
+
+    def _refuse(self, actions: Sequence[ResponseAction]) -> None:
+        """Raises UpstreamError, unless one of `actions` ignores it."""
+        self.world.counts["pages refused"] += 1
+        status = self.world.rng.choice((400, 404, 416, 422))
+        verdict = judge(
+            response(b"no such page", status=status), actions, self.world.now()
+        )
+        if isinstance(verdict, UpstreamError):
+            raise verdict
+
+    def _tells_more(
+        self, asked: Mapping[str, str], rows: Sequence[bytes], answered: Answered
+    ) -> bool | None:
+        if not self.style.is_silent:
+            return answered.read < answered.total
+        if self.reading.goes_on:
+            return None
+        full = self.longest or int(asked["limit"])
+        self.longest = max(self.longest, len(rows))
+        return len(rows) >= full
+
     def _page(self, asked: Mapping[str, str]) -> tuple[Sequence[bytes], Answered]:
+        if self.style.is_window:
+            rows, total = self.reading.at(0, WINDOW)
+            self.is_full_window = len(rows) == WINDOW
+            return rows, Answered(after=None, read=len(rows), total=total)
         if not self.style.by_number:
             token = asked.get("after")
             if token == NOWHERE:
@@ -210,7 +158,8 @@ class UpstreamApi:
             rows = rows[: max(1, size // 2)]
         there = offset + len(rows)
         upcoming = (there, 0) if there < total else None
-        return rows, Answered(after=upcoming, read=there, total=total)
+        pages = -(-total // size)
+        return rows, Answered(after=upcoming, read=there, total=total, pages=pages)
 
 
 _NO_CONTENT = b""
@@ -222,15 +171,6 @@ _ERRORS = (
     b'{"rows":[],"success":false}',
     b'{"message":"Service temporarily unavailable"}',
 )
-
-
-def _response(body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-    return HttpResponse(
-        status=200 if body else 204,
-        url=URL,
-        headers={"content-type": "application/json", **headers},
-        body=body,
-    )
 
 
 class UpstreamAnswers:
@@ -249,9 +189,9 @@ class UpstreamAnswers:
     ) -> None:
         endpoint = dataset.source.endpoint
         assert endpoint is not None
-        self._api = UpstreamApi(world=world, reading=reading, style=style)
+        self.api = UpstreamApi(world=world, reading=reading, style=style)
         self._pages = ApiPages(
-            http=self._api,  # type: ignore[arg-type]  # what pages call of it
+            http=self.api,  # type: ignore[arg-type]  # what pages call of it
             endpoint=endpoint,
             position=window.position,
         )
@@ -259,14 +199,14 @@ class UpstreamAnswers:
     @property
     def requests(self) -> int:
         """Pages asked for."""
-        return self._api.requests
+        return self.api.requests
 
     @property
     def retries(self) -> int:
         """Ends that were asked for again."""
-        return self._api.retries
+        return self.api.retries
 
     def pages(self) -> Iterator[Page]:
         """As the port says."""
-        with self._api.reading.under_way():
+        with self.api.reading.under_way():
             yield from self._pages.pages()

@@ -336,6 +336,11 @@ class EventBridge:
 
         return self._world.effect("publish", do, _refuse("InternalFailure"))
 
+    @property
+    def reasons(self) -> list[str]:
+        """Why pulls failed."""
+        return [str(detail) for kind, detail in self.published if kind == "pull.failed"]
+
     def heard(self, detail_type: str) -> set[str]:
         """The ids of the runs of which an event of a type told."""
         return {

@@ -31,6 +31,7 @@ class Mishap(StrEnum):
     ERROR_IN_BODY = "error as the body of a page"
     EMPTY_IN_BETWEEN = "page in between empty, and nothing of more"
     SHORT_PAGE = "page shorter than it was asked for"
+    PAGE_REFUSED = "page in between refused as if it were past the end"
     KEY_LOST = "records without their key"
     EVENT_DOUBLED = "S3 event sent twice"
 

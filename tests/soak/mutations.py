@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,8 +27,10 @@ from lambdas.core.landing.names import (
     run_started_at,
 )
 from lambdas.core.paging import base
+from lambdas.core.paging.auto import AutoPaginator
 from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.paginators.offset import OffsetPaginator
+from lambdas.core.paging.paginators.page_number import PageNumberPaginator
 from lambdas.core.paging.signs import Signs
 from lambdas.core.pull import engine, transfer
 from lambdas.core.pull import plan as planner
@@ -51,12 +54,12 @@ from lambdas.core.pull.slice import sliced
 from lambdas.core.quality import release
 from lambdas.core.quality.plan import CheckedDataset
 from lambdas.core.quality.release import WaitingRun
-from lambdas.core.records import select
+from lambdas.core.records import nested, select
 from lambdas.core.records.primary_key import Keyed, KeyedRecords
 from lambdas.freshness import breaker
 from lambdas.freshness.breaker import Breaker
 from tests.soak.aws import DynamoDB
-from tests.soak.simulation import Hooks, Shape, counted
+from tests.soak.simulation import Hooks, Shape, styled
 
 
 class CursorFirst(Committer):
@@ -351,15 +354,35 @@ def _gone_at_once(name: str) -> Any:
 
 
 def _over_http(style: str, **more: Any) -> Callable[[Shape], Shape]:
-    return lambda shape: dataclasses.replace(shape, style=style, **more)
+    return lambda shape: styled(dataclasses.replace(shape, style=style, **more))
 
 
-def _capped(shape: Shape) -> Shape:
-    return counted(_over_http("an offset up to a cap")(shape))
+_capped = _over_http("an offset up to a cap")
+_silent = _over_http("an offset and nothing else")
+_growing = _over_http(
+    "a link for ever and a total",
+    order="log",
+    has_futures=False,
+    segment_rows=1,
+    page_rows=2,
+    empties=0.1,
+)
 
 
-def _silent(shape: Shape) -> Shape:
-    return counted(_over_http("an offset and nothing else")(shape))
+def _objects_alone(records: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Drops what is no object."""
+    return _parted(records)[0], []
+
+
+_parted = select.parted
+
+
+def _past_any_page(_: object, position: JsonValue) -> bool:
+    """Takes a refusal of any page but the first for the end."""
+    return position is not None
+
+
+_refusals = (OffsetPaginator, PageNumberPaginator)
 
 
 _following = OffsetPaginator.following
@@ -612,6 +635,60 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
         Hooks(shape=_capped),
         [patch.object(engine, "CapReached", _NeverRaised)],
     ),
+    "an end that the newest total is against is believed": lambda: (
+        Hooks(shape=_growing),
+        [patch.object(base.BasePaginator, "is_doubtful_end", lambda *_: False)],
+    ),
+    "a page without rows is the end, whatever number it has": lambda: (
+        Hooks(shape=_over_http("pages and their number")),
+        [patch.object(PageNumberPaginator, "short_of_total", lambda *_: None)],
+    ),
+    "a page that is refused past the end is an error": lambda: (
+        Hooks(shape=_over_http("pages, refused past the end")),
+        [
+            patch.object(one, "may_be_past_the_end", lambda *_: False)
+            for one in _refusals
+        ],
+    ),
+    "an offset that is refused past the end is an error": lambda: (
+        Hooks(shape=_over_http("an offset, refused past the end")),
+        [
+            patch.object(one, "may_be_past_the_end", lambda *_: False)
+            for one in _refusals
+        ],
+    ),
+    "a page that is refused is the end": lambda: (
+        Hooks(shape=_over_http("pages, refused past the end")),
+        [patch.object(one, "may_be_past_the_end", _past_any_page) for one in _refusals],
+    ),
+    "an offset that is refused is the end": lambda: (
+        Hooks(shape=_over_http("an offset, refused past the end")),
+        [patch.object(one, "may_be_past_the_end", _past_any_page) for one in _refusals],
+    ),
+    "a null hides the rows behind it": lambda: (
+        Hooks(shape=_over_http("rows behind a null")),
+        [patch.object(select, "_NULLS", re.compile(rb"\A\s*"))],
+    ),
+    "what is no object is dropped": lambda: (
+        Hooks(shape=_over_http("rows behind a null")),
+        [patch.object(api_pages, "parted", _objects_alone)],
+    ),
+    "rows that are deep in an answer are told to nobody": lambda: (
+        Hooks(shape=_over_http("rows deep in an answer")),
+        [patch.object(api_pages, "nested_rows", lambda _: None)],
+    ),
+    "rows by their ids are told to nobody": lambda: (
+        Hooks(shape=_over_http("rows by their ids")),
+        [patch.object(nested, "_is_keyed", lambda _: False)],
+    ),
+    "a page that may not be all is told to nobody": lambda: (
+        Hooks(shape=_over_http("a window of rows and not a word")),
+        [patch.object(AutoPaginator, "doubt", lambda *_: None)],
+    ),
+    "a total that stops at a round number is told to nobody": lambda: (
+        Hooks(shape=_over_http("a window of rows and its total")),
+        [patch.object(Signs, "has_total", lambda *_: False)],
+    ),
     "of several pulls only the newest is looked at": lambda: (
         Hooks(),
         [patch.object(breaker, "is_by_pull", lambda _: False)],
@@ -655,6 +732,10 @@ KINDS: dict[str, tuple[str, ...]] = {
         "a total that is not reached is no matter",
         "a pull that goes on later forgets what it read",
         "a short page is the end",
+        "a page that is refused past the end is an error",
+        "an offset that is refused past the end is an error",
+        "a page that may not be all is told to nobody",
+        "a total that stops at a round number is told to nobody",
         "a link that leads on for ever is followed for ever",
         "the most that an API gives is all there is",
         "a pull that stands before a cap never begins anew",
@@ -663,12 +744,20 @@ KINDS: dict[str, tuple[str, ...]] = {
     "an error is never the end": (
         "an error in a body is the end",
         "an empty page in between is the end",
+        "an end that the newest total is against is believed",
+        "a page without rows is the end, whatever number it has",
+        "a page that is refused is the end",
+        "an offset that is refused is the end",
         "an answer without content is the end",
     ),
     "a record has its key": (
         "a record without its key lands",
         "a page without keys is a page of refused records",
         "rows at the edge are not deduplicated",
+        "a null hides the rows behind it",
+        "what is no object is dropped",
+        "rows that are deep in an answer are told to nobody",
+        "rows by their ids are told to nobody",
     ),
     "of several versions the newest shows": (
         "each segment of a pull ranks by its own start",

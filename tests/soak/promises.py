@@ -153,6 +153,10 @@ def _runs_are_whole(simulation: Simulation, runs: list[Run]) -> None:
     kept = simulation.quarantined.total()
     if counted != kept and not world.counts["half visible, told"]:
         world.violated(f"{kept} records are quarantined, runs tell of {counted}")
+    if simulation.style is not None and simulation.style.has_nulls:
+        for run in runs:
+            if run.status is RunStatus.LANDED and run.rows and not run.quarantined:
+                world.violated(f"{run.run_id} kept no null of its pages")
     told: Counter[str] = Counter()
     for document in complete.values():
         objects = document["objects"]

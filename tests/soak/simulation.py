@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -27,22 +27,25 @@ from lambdas.core.dataset import Catalogue, Dataset
 from lambdas.core.errors import StateConflict
 from lambdas.core.landing.names import QUARANTINE, RAW
 from lambdas.core.landing.quarantine import quarantined_from_line
+from lambdas.core.paging import base
 from lambdas.core.pull import transfer
 from lambdas.core.pull.commit import Committer
 from lambdas.core.pull.engine import Puller
 from lambdas.core.pull.message import deliveries
 from lambdas.core.pull.ports import PageSource
+from lambdas.core.pull.run import Run, RunStatus
 from lambdas.core.pull.segment import Budget
 from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
 from tests.datasets import a_dataset, incremental
-from tests.soak.api import CAP, STYLES, UpstreamAnswers
+from tests.soak.api import UpstreamAnswers
 from tests.soak.aws import S3, DynamoDB, EventBridge
 from tests.soak.backfills import Backfills
 from tests.soak.breaker import BreakerShape, CheckedTables, Checker, drawn_breaker
 from tests.soak.faults import Killed, Mishap
 from tests.soak.queue import Queues
 from tests.soak.snowpipe import GZIP, Snowpipe
+from tests.soak.styles import CAP, COMMON, ODD, STYLES, WINDOW
 from tests.soak.upstream import (
     AHEAD,
     ALMOST_NOW,
@@ -57,11 +60,16 @@ from tests.soak.upstream import (
 from tests.soak.world import World, WorldClock
 from tests.soak.writing import WRITINGS
 
+_TOLD = re.compile(r"declare `data_selector: \"?([^`\"]+)\"?`")
 _RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 HOURS = 6
 """How long the weather is bad."""
 CHECKS_IN_THE_END = 12
 """A check judges a few runs each for itself, the next the next."""
+NULL = (0, 0)
+"""What stands for a null among rows."""
+WINDOWS_IN_THE_END = 20
+"""Pulls that bring all rows, where each brings a window of them."""
 _SKEWS_S = (-7200.0, -3600.0, -300.0, -0.7, 0.7, 300.0, 7200.0)
 
 
@@ -89,17 +97,30 @@ class Shape:
     ahead: tuple[int, ...] = AHEAD
     futures: float = 0.15
     """How many of the rows are dated after now, and by how many minutes."""
+    empties: float = 0.02
+    """How many of the later pages come without a row or a word."""
 
 
-def drawn_shape(world: World) -> Shape:
-    """A shape; lag and updates need `merge`, and counted pages need rows that stay
-    where they are.
+def drawn_shape(world: World, seed: int) -> Shape:
+    """A shape; what only some APIs do is done in each fourth seed."""
+    style = world.rng.choice((None, None, *COMMON))
+    if seed % 4 == 0:
+        style = list(ODD)[seed // 4 % len(ODD)]
+    return styled(_drawn(world, style))
+
+
+def styled(shape: Shape) -> Shape:
+    """A shape as its style asks for it; lag and updates need `merge`, counted pages
+    rows that stay where they are, and a slice rows that can be read whole.
     """
-    rng = world.rng
-    style = rng.choice((None, None, *STYLES))
-    if style is not None and STYLES[style].by_number:
-        return counted(_drawn(world, style))
-    return _drawn(world, style)
+    if shape.style is None:
+        return shape
+    style = STYLES[shape.style]
+    if style.is_told_where:
+        shape = dataclasses.replace(shape, backfills=False, keeps_versions=False)
+    if style.is_window:
+        shape = dataclasses.replace(shape, backfills=False)
+    return counted(shape) if style.by_number else shape
 
 
 def counted(shape: Shape) -> Shape:
@@ -154,6 +175,7 @@ def _catalogue(
     *,
     breaker: BreakerShape | None,
     discards: bool,
+    selector: str | None = None,
 ) -> Catalogue:
     written = WRITINGS[writing]
     source = incremental(
@@ -163,8 +185,11 @@ def _catalogue(
         **written.declares,
     )
     if style is not None:
-        paginator = STYLES[style].paginator
-        source["endpoint"] |= {"data_selector": "rows", "paginator": paginator}
+        asked = STYLES[style]
+        source["endpoint"] |= {
+            "data_selector": selector or asked.selector,
+            "paginator": asked.paginator,
+        }
     contract = {"columns": "discard_row"} if discards else {}
     dataset = a_dataset(
         source=source,
@@ -228,7 +253,7 @@ class Simulation:
         self.world = world = World(seed=seed)
         if traced:
             world.trace = []
-        self.shape = shape = hooks.shape(drawn_shape(world))
+        self.shape = shape = hooks.shape(drawn_shape(world, seed))
         self.discards = seed % 3 == 0
         """Whether the contract keeps rows out that upstream has."""
         breaker = drawn_breaker(seed)
@@ -274,7 +299,8 @@ class Simulation:
         self.errors: list[Exception] = []
         self.began_anew = False
         self.cursor: int | None = None
-        self.catalogue = _catalogue(
+        self.catalogue_with = partial(
+            _catalogue,
             shape.disposition,
             shape.lag,
             shape.order if is_declared else None,
@@ -283,6 +309,7 @@ class Simulation:
             breaker=breaker,
             discards=self.discards,
         )
+        self.catalogue = self.catalogue_with()
         self.checker: Checker | None = None
         if breaker is not None:
             tables = CheckedTables(world, self.pipe, breaker)
@@ -299,6 +326,7 @@ class Simulation:
         with (
             patch.object(protocol, "EDGE_IN_STATE", self.shape.edge_in_state),
             patch.object(transfer, "isal_zlib", _EagerZlib),
+            patch.object(base, "_CAPS", frozenset({WINDOW})),
         ):
             self._plan_hours()
             self.world.run_until(HOURS * 3600.0)
@@ -342,9 +370,12 @@ class Simulation:
         world.note("the weather is over")
         self.grow()
         world.run_until(world.now_s + 4 * 3600)
+        if self.style is not None and self.style.is_told_where:
+            self._declare_what_is_told()
         if self.shape.backfills and not self.backfills.asked:
             self.backfill()
-        for _ in range(2):
+        is_window = self.style is not None and self.style.is_window
+        for _ in range(WINDOWS_IN_THE_END if is_window else 2):
             self.sweep()
             self.tick(world.now_s)
             self.backfills.ask_again()
@@ -356,12 +387,28 @@ class Simulation:
             self.check()
             world.run_until(world.now_s + 900)
 
+    def _declare_what_is_told(self) -> None:
+        """A person reads why the pulls fail, and writes what it says."""
+        self.tick(self.world.now_s)
+        self.world.run_until(self.world.now_s + 3600)
+        if any(self.landed.values()):
+            self.world.violated("an answer landed as if it were a row")
+        told = [_TOLD.search(why) for why in self.bus.reasons]
+        selectors = {match[1] for match in told if match is not None}
+        if len(selectors) != 1:
+            self.world.violated(f"selectors that were told: {selectors}")
+        else:
+            self.catalogue = self.catalogue_with(selector=selectors.pop())
+
     def grow(self) -> None:
         """Upstream writes a batch. Rows are late only if the lag promises them: not
         while a pull is under way that may take longer than the lag.
         """
         state = self.dynamodb.items.get(("DATASET#cats", "STATE"), {})
         is_long = self.upstream.readers > 0 or "resume" in state
+        if is_long and self.style is not None and self.style.stands_still:
+            self.world.at(self.world.now_s + 600, self.grow)
+            return
         self.upstream.grow(may_be_late=not is_long)
 
     def tick(self, due_s: float) -> None:
@@ -401,9 +448,10 @@ class Simulation:
         started_s = world.now_s
         clock = self._clock()
         world.counts["invocations"] += 1
+        sources: list[PageSource] = []
         puller = Puller(
             **self._ports(clock),
-            source=self._sources(),
+            source=self._sources(sources),
             random=world.rng.randbytes,
             roll_over_bytes=self.shape.roll_over_bytes,
             budget=Budget(
@@ -432,11 +480,21 @@ class Simulation:
             return False
         if outcome.result is not None:
             result = outcome.result
+            self._must_be_told(result.run, sources)
             world.counts["segments"] += result.continues or result.went_on
             if result.run.lane is not None:
                 world.counts["slices pulled"] += 1
                 world.counts["segments of slices"] += result.continues
         return bool(outcome.is_done)
+
+    def _must_be_told(self, run: Run, sources: list[PageSource]) -> None:
+        """Who read as many rows as there may be, and landed, says so."""
+        source = sources[-1] if sources else None
+        is_full = isinstance(source, UpstreamAnswers) and source.api.is_full_window
+        if is_full and run.status is RunStatus.LANDED:
+            self.world.counts["windows that were full, told"] += 1
+            if not run.warnings:
+                self.world.violated(f"{run.run_id} may lack rows and does not say so")
 
     def _carried_out(self, what: str, work: Callable[[], Any]) -> Any:
         """What an invocation returns; None if it died or raised, which is noted."""
@@ -496,9 +554,11 @@ class Simulation:
             skew_s = self.world.rng.choice(_SKEWS_S)
         return WorldClock(self.world, skew_s=skew_s)
 
-    def _sources(self) -> Callable[[Dataset, Window], PageSource]:
-        """The pages of one invocation: a merged pull that leaves its place reads rows
-        again, which show once.
+    def _sources(
+        self, made: list[PageSource]
+    ) -> Callable[[Dataset, Window], PageSource]:
+        """The pages of one invocation, kept in `made`: a merged pull that leaves its
+        place reads rows again, which show once.
         """
         is_resumed = False
 
@@ -508,7 +568,8 @@ class Simulation:
             if is_merged and is_resumed and window.position is None:
                 self.began_anew = True
             is_resumed = window.position is not None
-            return self._source(dataset, window)
+            made.append(self._source(dataset, window))
+            return made[-1]
 
         return source
 
@@ -521,6 +582,7 @@ class Simulation:
             page_rows=self.shape.page_rows,
             filters=self.shape.filters,
             has_odd_rows=self.discards,
+            empties=self.shape.empties,
             on_expired=self._position_expired,
         )
         if self.style is not None:
@@ -556,6 +618,9 @@ class Simulation:
     ) -> None:
         for line in records:
             record = from_json(line)
+            if record is None:
+                self.quarantined[NULL] += 1
+                continue
             row = (record["n"], record["v"])
             there[row] += 1
             run_id = _RUN_ID.search(key)

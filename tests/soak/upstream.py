@@ -187,9 +187,12 @@ class Reading:
         page_rows: int,
         filters: bool,
         has_odd_rows: bool,
+        empties: float,
         on_expired: Callable[[], None],
     ) -> None:
+        """`empties`: how many of the later pages come without a row or a word."""
         self.requests = 0
+        self.empties = empties
         self.page_rows = page_rows
         self._world = world
         self._upstream = upstream

@@ -11,6 +11,7 @@ from isal import isal_zlib
 from lambdas.core.columns.contract import Inspector
 from lambdas.core.columns.observed import Observed
 from lambdas.core.dataset import Dataset
+from lambdas.core.errors import Terminal
 from lambdas.core.landing.names import raw_key
 from lambdas.core.landing.quarantine import quarantine_key
 from lambdas.core.ports import Clock
@@ -107,7 +108,16 @@ class Transfer:
             )
 
     def _kept(self, page: Page, rows: NewRows | EveryRow) -> Sequence[bytes]:
-        """What of a page lands."""
+        """What of a page lands. Where it cannot, its warning may well say why."""
+        try:
+            return self._kept_of(page, rows)
+        except Terminal as error:
+            if page.warning is None:
+                raise
+            why = f"{error}. {page.warning[:1].upper()}{page.warning[1:]}"
+            raise Terminal(why, kind=error.kind) from None
+
+    def _kept_of(self, page: Page, rows: NewRows | EveryRow) -> Sequence[bytes]:
         keyed = self.inspector.keyed(page.records, page=page.number)
         self.inspector.refuse_odd(page.odd)
         kept = rows.keep(page.records, page=page.number, keyed=keyed)

@@ -152,15 +152,18 @@ class PageNumberPaginator(CountingPaginator):
         return isinstance(position, dict) and position.get(_LIKELY_ALL) is True
 
     def short_of_total(self, page: AnsweredPage, position: JsonValue) -> Sign | None:
-        """The declared number of pages, if this one stands before the last. One that
-        does not say that it counts pages may count rows, and is reached by these too.
+        """The declared number of pages, if a later page without rows is one of them.
+        One that does not say that it counts pages may count rows, and is reached by
+        these too.
         """
         where, total = self.total_at, page.total(self.total_path)
         number = self._at(position) + 1 - self.base_page
-        if where is None or total is None or total <= number:
+        if where is None or total is None or total < number:
             return None
         if page.signs.counts_pages(where):
-            return Sign(where, total)
+            return Sign(where, total) if number > 1 else None
+        if total == number:
+            return None
         read = page.rows_read if self._at(None) == self.base_page else None
         least = min(total, page.before.totals.get(where, total))
         return None if read is None or read >= least else Sign(where, total)

@@ -462,23 +462,27 @@ def deaf(asked: Asked) -> Answer:
     )
 
 
+def a_puller(landing: MemoryLanding) -> Puller:
+    random, clock = itertools.count(), SystemClock()
+    return Puller(
+        landing=landing,
+        state=MemoryState(),
+        events=MemoryEvents(),
+        clock=FakeClock(),
+        source=ApiSources(
+            secrets=PlannedSecrets(), clock=clock, deadline_s=clock.monotonic() + 60
+        ),
+        random=lambda size: next(random).to_bytes(size, "big"),
+    )
+
+
 def pulled(
     app: Callable[[Asked], Answer], order: str | None
 ) -> tuple[list[PullResult], list[object]]:
     """Runs until none continues, and the ids that landed."""
-    landing, random = MemoryLanding(), itertools.count()
-    clock = SystemClock()
+    landing = MemoryLanding()
     with serving(app) as server:
-        puller = Puller(
-            landing=landing,
-            state=MemoryState(),
-            events=MemoryEvents(),
-            clock=FakeClock(),
-            source=ApiSources(
-                secrets=PlannedSecrets(), clock=clock, deadline_s=clock.monotonic() + 60
-            ),
-            random=lambda size: next(random).to_bytes(size, "big"),
-        )
+        puller = a_puller(landing)
         runs = [puller.pull(capped(server, order=order))]
         while runs[-1].continues:
             runs.append(puller.pull(capped(server, order=order)))
@@ -768,6 +772,17 @@ def test_rows_that_land_as_one_record_are_told_and_all_of_them_come() -> None:
     for page in pages:
         assert "declare `data_selector: data.table.races`" in str(page.warning)
         assert "`data_selector: $`" in str(page.warning)
+
+
+def test_where_the_record_lacks_its_key_the_error_says_where_the_rows_may_be() -> None:
+    with serving(deep) as server:
+        source = {"client": {"base_url": server.url}, "endpoint": {"path": "cats"}}
+        run = a_puller(MemoryLanding()).pull(a_dataset(source=source)).run
+    assert run.error is not None
+    assert run.error.kind is RunErrorKind.SCHEMA
+    assert "no record has the primary key `id`" in run.error.message
+    assert "nothing of this run lands. The whole answer is" in run.error.message
+    assert "declare `data_selector: data.table.races`" in run.error.message
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,7 @@ def test_what_is_no_end_is_none_to_doubt() -> None:
         (numbers(total_path="pages"), {"pages": 3}),
         (numbers(total_path="$.pages", base_page=1), {"pages": 3}),
         (numbers(total_path="meta.total_pages"), {"meta": {"total_pages": 3}}),
+        (numbers(total_path="pages"), {"pages": 2}),
         (numbers(total_path="n"), {"n": 15}),
         (numbers(), {"total": 15}),
         (offsets(limit=5), {"total": 15}),
@@ -264,7 +265,7 @@ def test_a_page_without_rows_before_the_declared_total_is_no_end(
     paginator: BasePaginator, says: Mapping[str, object]
 ) -> None:
     answer, position = second(paginator, says, says)
-    with pytest.raises(CapReached, match="5 rows were read"):
+    with pytest.raises(CapReached, match="finds no more after 5 rows"):
         paginator.after(answer, position)
 
 
