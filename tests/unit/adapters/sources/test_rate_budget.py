@@ -243,7 +243,7 @@ class Sleepyhead(PlannedClock):
 
     def __init__(self, late: list[float]) -> None:
         super().__init__()
-        self._late = late
+        self._late = [*late]
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds + (self._late.pop() if self._late else 0.0))
