@@ -25,6 +25,7 @@ from lambdas.core.errors import (
 from lambdas.core.events import OutgoingEvent
 from lambdas.core.freshness.assess import (
     newest_of,
+    passes_only_for_promise,
     passes_only_for_quiet,
     watch_after,
 )
@@ -473,8 +474,9 @@ class FreshnessCheck:
             inhibited_by=inhibited.by.get(dataset.name),
             dependents=dependents,
             repeat=promise.repeat_every.duration,
-            promise_changed=watch is not None
-            and watch.promise != self._promises[dataset.name],
+            less_promised=passes_only_for_promise(
+                dataset, item.signals, verdict, watch
+            ),
             morning=None
             if dataset.owner.team in self._with_digest
             else last_morning(now, promise.calendar.timezone),

@@ -201,8 +201,10 @@ class Month:
         while now < end:
             now += CHECK_EVERY
             self.step(now)
-        self.world.spells = []
         self.state.kills = 0.0
+        now += CHECK_EVERY
+        self.step(now)  # delivers what kills have left, when it is due
+        self.world.spells = []
         for name in self.world.datasets:
             if name not in self.world.deployed:
                 self.world.deploy(name)

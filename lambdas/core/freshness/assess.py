@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from lambdas.core.dataset import Dataset
+from pydantic import ValidationError
+
+from lambdas.core.dataset import Dataset, Freshness
 from lambdas.core.diagnosis.evidence import (
     PullFacts,
     landing_signals,
@@ -148,6 +150,31 @@ def passes_only_for_quiet(signals: Signals, verdict: Verdict) -> bool:
     return diagnose(signals.model_copy(update={"policy": loud})).state.late
 
 
+def passes_only_for_promise(
+    dataset: Dataset, signals: Signals, verdict: Verdict, watch: Watch | None
+) -> bool:
+    """Whether a dataset that was late passes because less is promised: by what was
+    promised when it was late last, it would be late still.
+    """
+    if verdict.state != "pass" or watch is None or watch.late_by is None:
+        return False
+    try:
+        before = Freshness.model_validate_json(watch.late_by)
+    except ValidationError:  # of a release that took what this one refuses
+        return False
+    if before == dataset.freshness:
+        return False
+    as_before = dataset.model_copy(update={"freshness": before})
+    policy = policy_at(
+        as_before,
+        now=signals.now,
+        newest=newest_of(as_before, signals.table),
+        skew_s=signals.policy.skew_s,
+        load_grace_s=signals.policy.load_grace_s,
+    ).model_copy(update={"in_quiet_time": False})
+    return diagnose(signals.model_copy(update={"policy": policy})).state.late
+
+
 def watch_after(
     dataset: Dataset,
     signals: Signals,
@@ -208,7 +235,16 @@ def watch_after(
         if is_read and not is_witnessed
         else (None if before is None else before.read_at),
         change_mark=(change_mark if is_read or before is None else before.change_mark),
+        late_by=_late_by(dataset, verdict, before, incident_id),
     )
+
+
+def _late_by(
+    dataset: Dataset, verdict: Verdict, before: Watch | None, incident_id: str | None
+) -> str | None:
+    if verdict.state.late:
+        return dataset.freshness.model_dump_json(exclude_defaults=True)
+    return before.late_by if before is not None and incident_id is not None else None
 
 
 def _attained_after(

@@ -32,7 +32,8 @@ class Watch:
     since `ended_at`. `read_at` is when its table itself was read last. `resumed_at` is
     when it was first seen after a pause, until its first rows since then are due.
     `change_mark` is the table's, asked after all that `newest_at` is from; it rises
-    with each change, and None is not known.
+    with each change, and None is not known. `late_by` is the `freshness` in JSON by
+    which it was late last, while its incident is open.
     """
 
     dataset: str
@@ -56,6 +57,7 @@ class Watch:
     resumed_at: datetime | None = None
     read_at: datetime | None = None
     change_mark: int | None = None
+    late_by: str | None = None
 
     @property
     def seen_since(self) -> datetime:

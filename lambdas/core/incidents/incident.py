@@ -276,7 +276,7 @@ def advance(
     repeat: timedelta = REPEAT,
     inhibited_by: str | None = None,
     dependents: Sequence[str] = (),
-    promise_changed: bool = False,
+    less_promised: bool = False,
     morning: datetime | None = None,
     earlier: Incident | None = None,
     reopen_within: timedelta = REOPEN_WITHIN,
@@ -297,7 +297,7 @@ def advance(
     hear of the dataset that it is made from. `dependents` are those of which people
     hear with this one; one more is news, and wakes nobody.
 
-    `promise_changed`: something else is promised than when it was last judged.
+    `less_promised`: a verdict `pass` is one only by what is promised since.
     `morning` is when stakeholders' last morning began. `earlier` is the dataset's last
     incident that is over: what comes back within `reopen_within` is the same one.
     """
@@ -309,7 +309,7 @@ def advance(
         has_news=has_news,
         repeat=repeat,
         dependents=tuple(dependents),
-        promise_changed=promise_changed,
+        less_promised=less_promised,
         reopen_within=reopen_within,
     )
     if before is not None and before.resolved_at is not None:
@@ -357,7 +357,7 @@ class _Seen:
     has_news: bool
     repeat: timedelta
     dependents: tuple[str, ...]
-    promise_changed: bool
+    less_promised: bool
     reopen_within: timedelta
 
 
@@ -400,12 +400,6 @@ def _comes_back(
     if earlier.resolved_at is None or is_less:
         return False
     return now - earlier.resolved_at <= within
-
-
-def _ending(before: Incident, seen: _Seen) -> Ending:
-    """Data that are as old as before pass only since less is promised."""
-    is_same = seen.newest_at == before.newest_at
-    return Ending.NOT_PROMISED if is_same and seen.promise_changed else Ending.RECOVERED
 
 
 def _by_itself(before: Incident | None, seen: _Seen) -> Transition:
@@ -487,7 +481,8 @@ def _with_dependents(before: Incident, seen: _Seen) -> Transition:
 
 def _well(before: Incident, seen: _Seen) -> Transition:
     """The end; of one that comes and goes, only once it has stayed away for long."""
-    now, newest_at, ending = seen.now, seen.newest_at, _ending(before, seen)
+    now, newest_at = seen.now, seen.newest_at
+    ending = Ending.NOT_PROMISED if seen.less_promised else Ending.RECOVERED
     is_flapping = before.times_late(now) >= FLAPPING_FROM
     well_since = before.well_since or now
     is_early = now - well_since < seen.reopen_within

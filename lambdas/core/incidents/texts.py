@@ -296,7 +296,9 @@ def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
     said = {
         Ending.CLOSED: f"{name}: the incident was closed by {by}",
         Ending.FALSE_ALARM: f"{name}: it was a false alarm, says {by}",
-        Ending.NOT_PROMISED: f"{name} is no longer promised; it is as old as before",
+        Ending.NOT_PROMISED: f"{name} is no longer promised"
+        if incident.late_since is None
+        else f"{name} would still be late, but less is promised of it now",
         Ending.REMOVED: f"{name} was removed; the incident is closed",
     }
     if incident.ended_by in said:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -128,23 +129,66 @@ def test_what_was_not_read_stays_as_it_was() -> None:
     )
 
 
-@pytest.mark.parametrize("is_promised", [True, False])
-def test_old_data_of_which_less_is_promised_have_not_recovered(
-    *, is_promised: bool
+@pytest.mark.parametrize(
+    ("age", "hours", "ended_by"),
+    [
+        (7, 72, "not_promised"),
+        (5, 72, "not_promised"),
+        (2, 72, "recovered"),
+        (2, 3, "recovered"),
+    ],
+)
+def test_data_of_which_less_is_promised_have_not_recovered(
+    age: int, hours: int, ended_by: str
 ) -> None:
+    """Whatever flows: they are as old as the promise before did not allow."""
     house = House({"cats": fresh(7 * HOUR)})
     house.check()
-    if is_promised:
-        house.age("cats", timedelta())
-    else:
-        less = {"count": 3, "period": "day"}
-        house.freshness = {
-            "loaded_at_field": "at", "warn_after": less, "error_after": less,
-        }  # fmt: skip
-        house.datasets = [house._dataset("cats")]
-    house.check(MINUTES_5)
+    house.age("cats", age * HOUR)
+    promised(house, hours=hours)
+    house.check()
     (over,) = house.state.all.values()
-    assert over.ended_by == ("recovered" if is_promised else "not_promised")
+    assert over.ended_by == ended_by
+    kinds = {kind for _, kind, _ in house.told(house.bus)}
+    assert kinds == {"opened", "resolved"}
+    last = house.bus.batches[-1].first.event
+    assert last == f"dataset.{'recovered' if ended_by == 'recovered' else 'closed'}"
+
+
+def promised(house: House, **change: Any) -> None:
+    """From now on something else is."""
+    hours = {"count": change.pop("hours"), "period": "hour"}
+    house.freshness = {
+        "loaded_at_field": "at", "warn_after": hours, "error_after": hours, **change,
+    }  # fmt: skip
+    house.datasets = [house._dataset("cats")]
+
+
+def test_the_promise_before_is_the_one_by_which_it_was_late_last() -> None:
+    house = House({"cats": fresh(30 * HOUR)})
+    house.check()
+    promised(house, hours=24)
+    house.check()
+    house.age("cats", 7 * HOUR)  # late by the first of the three
+    house.check()
+    (over,) = house.state.all.values()
+    assert over.ended_by == "recovered"
+
+
+def test_what_less_is_promised_of_while_nothing_is_due_has_not_recovered() -> None:
+    house = House({"cats": fresh(7 * HOUR)})
+    house.check()
+    quiet = {"timezone": "UTC", "quiet": ["08:30-23:00"]}
+    promised(house, hours=3, calendar=quiet)
+    house.check()
+    (incident,) = house.state.all.values()
+    assert incident.resolved_at is None
+    promised(house, hours=72)
+    house.check()
+    (over,) = house.state.all.values()
+    assert over.ended_by == "not_promised"
+    mails = [batch.message.headline for batch in house.sns.batches]
+    assert mails[-1] == "cats would still be late, but less is promised of it now"
 
 
 def test_so_many_refused_events_are_published_by_one_check() -> None:

@@ -494,7 +494,7 @@ def test_one_that_comes_and_goes_ends_once_it_has_stayed_away() -> None:
         None,
         (*flapping.reopened_at, well_at + HOUR),
     )
-    less = advance(flapping, WELL, now=well_at, promise_changed=True)
+    less = advance(flapping, WELL, now=well_at, less_promised=True)
     assert of(less).ended_by is Ending.NOT_PROMISED
 
 
