@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -22,7 +22,8 @@ name, and what tells whether a value is of it."""
 
 _QUICK: Mapping[str, Any] = {
     "boolean": bool | None,
-    "integer": int | None,
+    # 64 bits, as far as msgspec compares: a longer one may be too long for its cast
+    "integer": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,
     "number": float | None,
 }
 """Types that msgspec refuses other values of, as their casts would."""

@@ -31,6 +31,16 @@ def test_a_yes_is_never_wrong(kind: Kind, value: str) -> None:
         assert takes(value.encode())
 
 
+@pytest.mark.parametrize("digits", [19, 20, 38, 39, 40, 4299])
+def test_an_integer_of_more_digits_than_a_cast_takes_is_no_yes(digits: int) -> None:
+    takes, value = fits("integer"), b"9" * digits
+    assert takes is not None
+    assert takes(value) is (digits <= 38)
+    assert not uniform("a", kind="integer").holds([b'{"a":%b}' % value])
+    assert not uniform("a", kind="integer").holds([b'{"a":-%b}' % value])
+    assert uniform("a", kind="integer").holds([b'{"a":%b}' % value[:18]])
+
+
 def test_a_plain_page_is_told_at_once_and_another_name_is_noticed() -> None:
     page = [b'{"a":%d,"b":null}' % number for number in range(10)]
     assert uniform("a", "b", kind="integer").holds(page)
