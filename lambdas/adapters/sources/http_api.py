@@ -177,7 +177,14 @@ class HttpApi:
         """
         left = self._deadline_s - self._clock.monotonic()
         delay = delay_s(self.api.retry, attempt=1, random=self._random())
-        self._clock.sleep(max(0.0, min(delay, left)))
+        seconds = max(0.0, min(delay, left))
+        if seconds >= SAID_WAIT_S:
+            LOG.warning(
+                "waiting %.0f s before asking for a page again: it has no rows, and "
+                "the newest total says that there are more",
+                seconds,
+            )
+        self._clock.sleep(seconds)
         self._count_retry()
 
     def _say_wait(

@@ -402,12 +402,15 @@ def test_a_pull_that_goes_on_at_a_doubtful_end_asks_once_more_too() -> None:
         assert pull.source.requests == 2
 
 
-def test_no_wait_for_a_second_answer_outlasts_the_pull() -> None:
+def test_no_wait_for_a_second_answer_outlasts_the_pull(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     slow = {"retry": {"backoff_factor": 60, "max_delay": 300}}
     with serving(growing(1)) as server:
         pull = Pull(server, LINK, api=slow, deadline_s=10)
         assert "the time given to this pull is over" in str(pull.fails(Transient))
     assert pull.clock.slept == [10]
+    assert "waiting 10 s before asking for a page again" in caplog.text
 
 
 @pytest.mark.parametrize("empty", [0, 1])
