@@ -7,6 +7,7 @@ updated right away; an update can be made twice.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -41,12 +42,13 @@ from lambdas.core.people.edit import edit, report
 from lambdas.core.quality.due import relations
 from lambdas.core.slack.asked import REPORT, PersonRequest, queue_id
 from lambdas.core.slack.blocks import as_slack, reply
-from lambdas.core.slack.post import SlackPost, SlackPosts
+from lambdas.core.slack.post import SlackPost, SlackPosts, group_of, group_value
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LOG = logging.getLogger("catflap.people")
+_NOT_HERE = "this incident is not shown in this channel"
 
 
 class PeopleWorker:
@@ -82,6 +84,9 @@ class PeopleWorker:
         try:
             if wanted.action == REPORT:
                 self._report(wanted)
+                return
+            if (many := group_of(wanted.target)) is not None:
+                self._done_to_many(wanted, *many)
                 return
             incident, subject, post = self._permitted(wanted)
             change = _change(wanted)
@@ -132,12 +137,62 @@ class PeopleWorker:
         told_at = incident.told_at(Recipient.ENGINEERS) or subject.engineers_at
         address = told_at or self._default_channel or ""
         post = self._posts.of(address, [incident.incident_id]).get(incident.incident_id)
-        is_ours = wanted.team == self._members.team()
-        if post is None or post.channel != wanted.channel or not is_ours:
-            raise BadInput("this incident is not shown in this channel")
-        if wanted.user not in self._members.of(post.channel):
-            raise BadInput("only members of this channel can do that; join it first")
+        if post is None:
+            raise BadInput(_NOT_HERE)
+        self._refuse_others(wanted, post.channel)
         return incident, subject, post
+
+    def _refuse_others(self, wanted: PersonRequest, channel: str) -> None:
+        """Raises BadInput unless it was clicked in that channel by a member of it."""
+        if wanted.channel != channel or wanted.team != self._members.team():
+            raise BadInput(_NOT_HERE)
+        if wanted.user not in self._members.of(channel):
+            raise BadInput("only members of this channel can do that; join it first")
+
+    def _done_to_many(self, wanted: PersonRequest, place: str, ts: str) -> None:
+        """The same to each incident that a message shows and that is open; of those
+        that are over, only the cause can be said. Raises BadInput, and StateConflict,
+        after which the next delivery does the rest: each incident knows the click.
+        """
+        group = self._posts.group(place, ts)
+        if group is None:
+            raise BadInput(_NOT_HERE)
+        self._refuse_others(wanted, group.channel)
+        posts = self._posts.of(place, group.incidents)
+        said, refused = "", "all of that is over, or was done before"
+        for incident_id in [one for one, post in posts.items() if post.ts == ts]:
+            try:
+                said = self._done_to_one_of_many(wanted, incident_id) or said
+            except BadInput as error:
+                refused = str(error)
+        LOG.info("%s of %s: %s", wanted.action, len(posts), wanted.user)
+        if not said:
+            raise BadInput(refused)
+        shown = group.having(said)
+        value = group_value(place)
+        self._update(
+            as_slack(shown.shown, actions=shown.actions, incident_id=value),
+            channel=group.channel,
+            ts=ts,
+        )
+        self._posts.keep_group(place, shown)
+
+    def _done_to_one_of_many(self, wanted: PersonRequest, incident_id: str) -> str:
+        """What was done by this click, now or before; empty if nothing was."""
+        incident = self._incident(incident_id)
+        change = dataclasses.replace(_change(wanted), is_of_many=True)
+        if incident.resolved_at is not None and change.cause is None:
+            return ""
+        after, _ = edit(
+            self._state,
+            lambda: self._incident(incident_id),
+            change,
+            subject=self._subject(incident.dataset),
+            routes=self._routes,
+            now=self._now,
+        )
+        done = (one.said for one in after.human.actions if one.key == wanted.key)
+        return next(done, "")
 
     def _incident(self, incident_id: str) -> Incident:
         found = self._state.incident(incident_id)
@@ -180,7 +235,10 @@ class PeopleWorker:
         said = as_slack(
             message, actions=possible(incident), incident_id=incident.incident_id
         )
-        where = {"channel": post.channel, "ts": post.ts, "parse": "none"}
+        self._update(said, channel=post.channel, ts=post.ts)
+
+    def _update(self, said: Mapping[str, object], *, channel: str, ts: str) -> None:
+        where = {"channel": channel, "ts": ts, "parse": "none"}
         try:
             self._api.call("chat.update", {**said, **where})
         except DeliveryError as error:

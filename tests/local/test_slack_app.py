@@ -274,3 +274,33 @@ def test_what_is_clicked_after_the_end_changes_nothing_and_is_answered(
     assert ended.human.resolved_by == "ann (U0ANN)"
     assert ended.human.snoozed_until == open_one.human.snoozed_until
     assert "is over since" in workspace.whispers[-1][1]
+
+
+def test_a_click_for_all_of_one_cause_is_done_to_each_under_the_functions_role(
+    late: World,
+) -> None:
+    def pull(*, is_paused: bool, after: timedelta) -> None:
+        late.move(late.now + after)
+        for name in ("flights", "weather"):
+            late.stack.set_pipe_paused(name, is_paused=is_paused)
+            late.send(name)
+        late.fabric.drain(late.now)
+        late.check()
+
+    pull(is_paused=False, after=timedelta(minutes=30))
+    pull(is_paused=True, after=timedelta(days=1))
+    (together,) = (
+        one
+        for one in late.stack.slack.workspace.of("#data-eng")
+        if "Acknowledge all" in str(one.message)
+    )
+    assert person(late).click(together, "acknowledge").status == 200
+    late.fabric.drain(late.now)
+    found = [table(late).open_incident(name) for name in ("flights", "weather")]
+    by = {one.human.acknowledged_by for one in found if one is not None}
+    assert by == {"ann (U0ANN)"}
+    late.check()
+    posts = late.stack.slack.workspace.of("#data-eng")
+    said = [one.message["text"] for one in posts if one.thread_ts == together.ts]
+    assert said == ["ann (U0ANN): acknowledged (2 incidents)"]
+    assert not late.stack.failures()

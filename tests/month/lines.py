@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from lambdas.core.errors import ChannelDown
 from lambdas.core.incidents.channels import CHANNELS
@@ -41,12 +41,3 @@ class Line:
             raise ChannelDown("503")
         self.batches += 1
         self.taken += [Taken(at=self.now, notice=one) for one in batch.notices]
-
-    def ready(self, notice: Notice, patience: timedelta) -> datetime:
-        """From when on nothing keeps it from being taken: what may wait for `patience`
-        may wait until the channel is down.
-        """
-        made = notice.created_at
-        if self.down is None or not self.down[0] - patience <= made < self.down[1]:
-            return made
-        return self.down[1]

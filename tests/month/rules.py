@@ -6,6 +6,7 @@ incident only what was told before.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -151,6 +152,8 @@ class Rules:
         self.counts: Counter[str] = Counter()
         self.made: Counter[tuple[str, str]] = Counter()
         self.copies = CopyRules()
+        self.whole: list[datetime] = []
+        """When checks were made that nothing killed."""
 
     def see(
         self,
@@ -261,17 +264,22 @@ class Rules:
             last[story] = notice.created_at
 
     def _in_time(self, line: Line) -> None:
-        """With the check that made it or the next, whatever other channels do; after a
-        few more if those are killed.
+        """With the check that made it, or the next that is not killed, whatever other
+        channels do; while its own is down, with the first after that.
         """
-        patience = CHECK_EVERY * (4 if self.counts["checks killed"] else 1)
         first = {one.notice.notice_id: one for one in reversed(line.taken)}
         for one in first.values():
-            waited = one.at - line.ready(one.notice, patience)
-            if waited > patience:
+            due = self._next_whole(one.notice.created_at)
+            if line.down is not None and line.down[0] <= due < line.down[1]:
+                due = self._next_whole(line.down[1])
+            if one.at > due:
                 self.violations.append(
-                    f"{line.name}: {one.notice.notice_id} came {waited} late"
+                    f"{line.name}: {one.notice.notice_id} came {one.at - due} late"
                 )
+
+    def _next_whole(self, at: datetime) -> datetime:
+        """When the next check was made from begin to end."""
+        return self.whole[bisect_left(self.whole, at)]
 
     def messages(self) -> Counter[int]:
         """How many incidents had so many messages."""

@@ -226,6 +226,8 @@ class Month:
             self._check(judge).run(now=now)
         except Killed:
             self.rules.counts["checks killed"] += 1
+        else:
+            self.rules.whole.append(now)
         recorded, self.state.recorded = self.state.recorded, []
         found = {
             name: one

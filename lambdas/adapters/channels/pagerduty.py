@@ -67,9 +67,10 @@ class PagerDutyChannel:
         elif first.kind is NoticeKind.RESOLVED:
             self._resolve(batch)
         elif first.kind is NoticeKind.EDITED and first.acknowledged_by:
-            incident = first.incident_id
-            alert = self._alerts.all().get(incident, incident)
-            self._send(first, alert, {"event_action": "acknowledge"})
+            known = self._alerts.all()
+            incidents = [one.incident_id for one in batch.notices]
+            for alert in dict.fromkeys(known.get(one, one) for one in incidents):
+                self._send(first, alert, {"event_action": "acknowledge"})
 
     def _trigger(self, batch: NoticeBatch) -> None:
         known = dict(self._alerts.all())

@@ -31,7 +31,14 @@ from lambdas.core.slack.mentions import (
     is_person,
     mentioned,
 )
-from lambdas.core.slack.post import SlackGroup, SlackPost, SlackPosts, place_of
+from lambdas.core.slack.post import (
+    SlackGroup,
+    SlackPost,
+    SlackPosts,
+    actions_together,
+    group_value,
+    place_of,
+)
 from lambdas.core.slack.refusals import NOT_EDITABLE, OF_THE_CHANNEL
 
 LOG = logging.getLogger("catflap.slack.app")
@@ -121,7 +128,7 @@ class SlackApp:
         if root is not None and {one and one.ts for one in roots} == {root.ts}:
             posted = self._replied(root, batch)
         if posted is None:
-            posted = self._posted(address, batch)
+            posted = self._posted(address, place, batch)
             root = None
         made = {
             one.incident_id: _after(
@@ -136,6 +143,11 @@ class SlackApp:
                 ts=posted.ts,
                 members=here,
                 message=batch.message,
+                incidents=tuple(
+                    one for one, post in made.items() if post.ts == posted.ts
+                )
+                if self._buttons_of(batch)
+                else (),
             )
             self._posts.keep_group(place, group)
         self._posts.keep(place, list(made.values()))
@@ -144,7 +156,9 @@ class SlackApp:
     def _replied(self, root: SlackPost, batch: NoticeBatch) -> _Posted | None:
         """A reply in the incident's thread; None if there is no thread any more."""
         first = batch.first
-        news = first.news if len(batch.notices) == 1 and first.news else ""
+        news = first.news if len(batch.notices) == 1 else ""
+        if news and root.members > 1 and first.dataset:
+            news = f"{first.dataset}: {news}"
         if first.kind is NoticeKind.PROMISED:
             news = "\n".join(filter(None, [batch.message.headline, first.news]))
         said = reply(news or batch.message.headline, mention=self._mention(batch))
@@ -168,12 +182,12 @@ class SlackApp:
             raise
         return _Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
 
-    def _posted(self, address: str, batch: NoticeBatch) -> _Posted:
+    def _posted(self, address: str, place: str, batch: NoticeBatch) -> _Posted:
         """A new message: in the owner's channel, or in the default one if the owner's
         takes none.
         """
         try:
-            return self._sent(address, batch, note="")
+            return self._sent(address, place, batch, note="")
         except SlackRefused as error:
             if is_person(address):  # who has left; nobody hears it in their place
                 LOG.warning("could not tell %s of the end: %s", address, error)
@@ -186,26 +200,30 @@ class SlackApp:
             if self._default is None or self._default == address:
                 raise DeliveryError(where) from None
             note = f"for {batch.first.audience.value} in {address}: {where}"
-        return self._sent(self._default, batch, note=note)
+        return self._sent(self._default, place, batch, note=note)
 
-    def _sent(self, channel: str, batch: NoticeBatch, *, note: str) -> _Posted:
-        said = self._shape(batch.notices, batch, note=note)
+    def _sent(
+        self, channel: str, place: str, batch: NoticeBatch, *, note: str
+    ) -> _Posted:
+        said = as_slack(
+            batch.message,
+            mention=self._mention(batch),
+            actions=self._buttons_of(batch),
+            incident_id=group_value(place)
+            if len(batch.notices) > 1
+            else batch.first.incident_id,
+            note=note,
+        )
         arguments = {**said, **_QUIET, "channel": channel}
         answer = self._api.call("chat.postMessage", arguments)
         return _Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
 
-    def _shape(
-        self, notices: Sequence[Notice], batch: NoticeBatch, *, note: str
-    ) -> dict[str, object]:
-        first = notices[0]
-        actions = first.actions if len(notices) == 1 and self._has_buttons else ()
-        return as_slack(
-            batch.message,
-            mention=self._mention(batch),
-            actions=actions,
-            incident_id=first.incident_id,
-            note=note,
-        )
+    def _buttons_of(self, batch: NoticeBatch) -> tuple[str, ...]:
+        """Those of a new message, where every reader may do something about it."""
+        if not self._has_buttons or not all(one.actions for one in batch.notices):
+            return ()
+        many = len({one.incident_id for one in batch.notices})
+        return batch.first.actions if many == 1 else actions_together(many)
 
     def _shown(self, place: str, notice: Notice, post: SlackPost) -> None:
         """Update the message that shows one incident."""
@@ -228,7 +246,10 @@ class SlackApp:
         after = before.after(notices)
         if after == before:
             return
-        if self._edited(after.channel, ts, as_slack(after.shown)):
+        said = as_slack(
+            after.shown, actions=after.actions, incident_id=group_value(place)
+        )
+        if self._edited(after.channel, ts, said):
             self._posts.keep_group(place, after)
 
     def _edited(self, channel: str, ts: str, said: Mapping[str, object]) -> bool:

@@ -85,7 +85,7 @@ def _key(notice: Notice) -> tuple[str, ...]:
         notice.ended_by,
         _what(notice),
         (notice.address or "") if is_by_owner(notice.channel) else "",
-        notice.notice_id if _stands_alone(notice) else "",
+        (notice.together or notice.notice_id) if _stands_alone(notice) else "",
     )
 
 
@@ -113,7 +113,7 @@ _ALONE = frozenset(
 
 
 def _stands_alone(notice: Notice) -> bool:
-    """Each promise has a time of its own."""
+    """What a person adds is of one incident, but for a click that is of many."""
     return notice.kind in _ALONE or notice.dataset in OURS
 
 
@@ -162,6 +162,8 @@ def _rank(notice: Notice) -> tuple[int, bool, datetime, str]:
 def _together(group: list[Notice]) -> Message:
     first = group[0]
     worst = min(group, key=_rank)
+    if first.kind is NoticeKind.EDITED:
+        return Message(headline=f"{first.news} ({counted(len(group), 'incident')})")
     if is_ours(first.dataset):
         return _of_owners(group, worst)
     names = list(dict.fromkeys(item.dataset for item in sorted(group, key=_rank)))
@@ -217,6 +219,8 @@ def _what(notice: Notice) -> str:
         return "pass their checks again" if is_over else "fail checks"
     if notice.cause == "monitor_misread":
         return _MISJUDGED[is_over]
+    if notice.kind is NoticeKind.PROMISED:
+        return notice.message.headline.removeprefix(f"{notice.dataset} is ")
     if notice.state in _OTHERWISE:
         return _OTHERWISE[notice.state][is_over]
     return _WORDS.get(notice.kind, "")

@@ -73,6 +73,8 @@ class Change:
     snooze_until: datetime | None = None
     pull: bool = False
     """A pull was asked for."""
+    is_of_many: bool = False
+    """The same click does the same to other incidents."""
 
     @property
     def closes(self) -> bool:
@@ -170,6 +172,10 @@ def _of_a_report(report: PersonReport, said: str, now: datetime) -> Incident:
     )
 
 
+OF_MANY = (Action.ACKNOWLEDGE, Action.PROMISE, Action.SNOOZE, Action.CAUSE)
+"""What can be done about all incidents of one message at once."""
+
+
 def possible(incident: Incident) -> tuple[str, ...]:
     """What can still be done about it."""
     if incident.resolved_at is not None:
@@ -260,11 +266,19 @@ def _announced(
     if change.closes:
         return end_told(before)
     stakeholders, engineers = Recipient.STAKEHOLDERS, Recipient.ENGINEERS
-    edited = [NoticeRequest(kind=NoticeKind.EDITED, audience=engineers, news=said)]
+    together = change.key or "" if change.is_of_many else ""
+    edited = [
+        NoticeRequest(
+            kind=NoticeKind.EDITED, audience=engineers, news=said, together=together
+        )
+    ]
     is_promised = human.promised_for != before.human.promised_for
     promised = [
         NoticeRequest(
-            kind=NoticeKind.PROMISED, audience=stakeholders, news=change.words or ""
+            kind=NoticeKind.PROMISED,
+            audience=stakeholders,
+            news=change.words or "",
+            together=together,
         )
     ]
     return (

@@ -255,6 +255,8 @@ class NoticeRequest:
     page: bool = False
     news: str = ""
     """What is new, in a sentence, where the headline does not say it."""
+    together: str = ""
+    """The click that did the same to others: it is told of all in one message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,8 @@ class Notice:
     ended_by: str = ""
     news: str = ""
     """What is new since the last notice, in a sentence; absent = the headline."""
+    together: str = ""
+    """The click of which others say the same."""
     address: str | None = None
     """The owner's channel in Slack, for this audience."""
     copy_of: str | None = None
@@ -248,6 +250,7 @@ def _notice(
         line=one_line(audience, incident, subject),
         ended_by=incident.ended_by or "",
         news=announcement.news,
+        together=announcement.together,
         address=_address(announcement, incident, subject),
         mention=subject.mention if announcement.page else None,
         team=subject.team,

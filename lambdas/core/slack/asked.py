@@ -14,6 +14,7 @@ import msgspec
 
 from lambdas.core.errors import BadInput
 from lambdas.core.incidents.human import Action
+from lambdas.core.slack.post import GROUP
 
 REPORT = "report"
 MAX_WORDS = 2_000
@@ -24,7 +25,8 @@ _IN_A_MODAL = frozenset({Action.PROMISE, Action.SNOOZE, Action.CAUSE})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRequest:
     """One thing that one person asked for. `key` is of this click alone: delivered
-    again, it is done once. `target` is an incident, or of a report the dataset.
+    again, it is done once. `target` is an incident, of a report the dataset, or a
+    message about many (`lambdas.core.slack.post.group_of`).
     """
 
     key: str
@@ -131,6 +133,8 @@ def _click(payload: dict[str, Any]) -> Asked:
     if click.get("block_id") != "catflap" or click["action_id"] not in list(Action):
         return None
     action, incident_id = Action(click["action_id"]), _text(click["value"])
+    if incident_id.startswith(GROUP):
+        incident_id += f" {_text(payload['container']['message_ts'])}"
     channel = _text(payload["channel"]["id"])
     if action in _IN_A_MODAL:
         return ModalRequest(

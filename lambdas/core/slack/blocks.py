@@ -14,6 +14,7 @@ from datetime import datetime
 
 from lambdas.core.incidents.human import Action
 from lambdas.core.incidents.message import Block, Message, cut, with_times
+from lambdas.core.slack.post import GROUP
 
 Json = dict[str, object]
 
@@ -41,6 +42,12 @@ BUTTONS = {
     Action.RESOLVE: "Close",
 }
 """In the order in which they stand."""
+_OF_MANY = {
+    Action.ACKNOWLEDGE: "Acknowledge all",
+    Action.PROMISE: "Promise a time for all…",
+    Action.SNOOZE: "Snooze all…",
+    Action.CAUSE: "Cause of all…",
+}
 _CONFIRMED = {
     Action.FALSE_ALARM: "Everyone who was notified hears that it was a false alarm.",
     Action.RESOLVE: "Everyone who was notified hears of it. If the data are still "
@@ -102,8 +109,9 @@ def _header(headline: str) -> Json:
 
 
 def _buttons(actions: Sequence[str], incident_id: str) -> Json:
+    is_of_many = incident_id.startswith(GROUP)
     elements = [
-        _button(action, words, incident_id)
+        _button(action, _OF_MANY[action] if is_of_many else words, incident_id)
         for action, words in BUTTONS.items()
         if action in actions
     ]
