@@ -298,6 +298,8 @@ class Simulation:
         self.backfills = Backfills(world, self.queues, self.writing)
         self.errors: list[Exception] = []
         self.began_anew = False
+        self.invocations = 0
+        """Of the pull function, under way now."""
         self.cursor: int | None = None
         self.catalogue_with = partial(
             _catalogue,
@@ -406,7 +408,8 @@ class Simulation:
         """
         state = self.dynamodb.items.get(("DATASET#cats", "STATE"), {})
         is_long = self.upstream.readers > 0 or "resume" in state
-        if is_long and self.style is not None and self.style.stands_still:
+        is_on = is_long or "committing" in state or self.invocations > 0
+        if is_on and self.style is not None and self.style.stands_still:
             self.world.at(self.world.now_s + 600, self.grow)
             return
         self.upstream.grow(may_be_late=not is_long)
@@ -473,9 +476,11 @@ class Simulation:
             ),
         )
         (delivery,) = deliveries({"Records": [record]})
+        self.invocations += 1
         outcome = self._carried_out(
             f"pull {delivery.message_id}", lambda: worker.work(delivery)
         )
+        self.invocations -= 1
         if outcome is None:
             return False
         if outcome.result is not None:
