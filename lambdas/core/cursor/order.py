@@ -15,7 +15,7 @@ text        any text, by its code points                       `cursor_type: tex
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -189,6 +189,22 @@ class CursorOrder:
 
 
 _PLAIN = CursorOrder()
+
+
+def unlike_fractions(values: Iterable[object]) -> tuple[str, str] | None:
+    """Two texts of digits of which nobody can say which is the later: `1.10` is less
+    than `1.9` as a number, and more as a version. None if fractions of one whole number
+    are all of one length.
+    """
+    seen: dict[str, str] = {}
+    for value in values:
+        if not isinstance(value, str) or "." not in value:
+            continue
+        whole, _, fraction = value.partition(".")
+        other = seen.setdefault(whole.lstrip("+0"), value)
+        if len(other.partition(".")[2]) != len(fraction):
+            return other, value
+    return None
 
 
 def shown(value: object) -> str:

@@ -12,16 +12,16 @@ passed its day, so that it lands once and hides no row that comes before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import compress
-from operator import itemgetter
+from operator import itemgetter, le
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from lambdas.core.cursor.order import CursorOrder, SortKey, shown
+from lambdas.core.cursor.order import CursorOrder, SortKey, shown, unlike_fractions
 from lambdas.core.dataset import Dataset
 from lambdas.core.errors import BadInput, RunErrorKind, Terminal
 from lambdas.core.pull.edge import Edge, day_of
@@ -105,6 +105,8 @@ class NewRows:
         if self._best != self._cursor:
             self._edge.forget_cursor()
         self._is_ascending = True
+        self._has_met_bound = False
+        self._disordered: int | None = None
         self._came = self._came_from_start = 0
         self._newest_came: tuple[SortKey, object] | None = None
         self._page: tuple[Sequence[object], Sequence[bytes]] = ((), ())
@@ -131,7 +133,12 @@ class NewRows:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of the rows that came."""
-        found = (self._only_older(), self._cursor_after_now(), self._like_an_epoch())
+        found = (
+            self._only_older(),
+            self._cursor_after_now(),
+            self._like_an_epoch(),
+            self._not_sorted(),
+        )
         return tuple(one for one in found if one is not None)
 
     def _only_older(self) -> str | None:
@@ -143,6 +150,15 @@ class NewRows:
             f"({shown(self._newest_came[1])}) is older. If that is not as it should "
             f"be, look whether the API filters by `{self._incremental.cursor_path}` "
             f"and reads the value as it is written; {self._set_back}"
+        )
+
+    def _not_sorted(self) -> str | None:
+        if self._disordered is None:
+            return None
+        return (
+            f"the rows of page {self._disordered} do not come in the order of "
+            f"`row_order: {self._incremental.row_order}`, so the pull reads on to the "
+            "end; sort the request so, or leave row_order out"
         )
 
     def _cursor_after_now(self) -> str | None:
@@ -217,10 +233,10 @@ class NewRows:
             self._refuse_two_kinds(verdicts, page)
             if not self._touches_edge(verdicts):
                 kept = self._keep_wanted(values, records, verdicts)
-                self._look_at_order(before, verdicts)
+                self._look_at_order(before, verdicts, page)
                 return kept
         kept = self._keep_each(values, records, verdicts, page)
-        self._look_at_order(before, verdicts)
+        self._look_at_order(before, verdicts, page)
         return kept
 
     def _keep_some(
@@ -238,10 +254,28 @@ class NewRows:
         except (msgspec.DecodeError, RecursionError, ValueError):
             return False
 
-    def _look_at_order(self, before: SortKey | None, verdicts: Verdicts) -> None:
+    def _is_page_sorted(self, verdicts: Verdicts) -> bool:
+        found = (verdicts[value][1] for value in self._page[0] if value is not None)
+        keys = [key for key in found if key is not None]
+        later, earlier = keys[1:], keys[:-1]
+        if self._incremental.row_order == "desc":
+            later, earlier = earlier, later
+        return all(map(le, earlier, later))
+
+    def _look_at_order(
+        self, before: SortKey | None, verdicts: Verdicts, page: int
+    ) -> None:
         """Notice a page with a row below what the pages before it had reached, and
-        whether rows come that are not older than what was asked for.
+        whether rows come that are not older than what was asked for. Where a row shows
+        that no later page can hold a new one, the page has to be sorted so: rows that
+        are pinned, and an order that is none, show nothing.
         """
+        if self._has_met_bound:
+            self._has_met_bound = False
+            is_sorted = self._is_page_sorted(verdicts)
+            self.exhausted = self.exhausted or is_sorted
+            if not is_sorted and self._disordered is None:
+                self._disordered = page
         keys = [(key, value) for value, (_, key) in verdicts.items() if key is not None]
         if not self._came_from_start and keys:
             newest = max(keys, key=itemgetter(0))
@@ -362,18 +396,32 @@ class NewRows:
                 f"is {told} on one page; accepted: one kind, which "
                 "`incremental.cursor_type` may name",
             )
+        if "number" in kinds and self._order.type is None:
+            self._refuse_versions(verdicts, page)
+
+    def _refuse_versions(self, values: Iterable[object], page: int) -> None:
+        found = unlike_fractions((self._stood_at, self._best_value, *values))
+        if found is not None:
+            one, other = found
+            raise self._fault(
+                page,
+                f"is {shown(one)} and {shown(other)}, of which the order is not known: "
+                "versions have another than numbers; accepted: `incremental.cursor_type"
+                ": number` if they are numbers",
+                other,
+            )
 
     def _is_in_window(self, key: SortKey) -> bool:
         order = self._incremental.row_order
         if self._start is not None:
             is_open = self._incremental.range_start == "open"
             if key < self._start or (is_open and key == self._start):
-                self.exhausted = self.exhausted or order == "desc"
+                self._has_met_bound = self._has_met_bound or order == "desc"
                 return False
         if self._end is not None:
             is_open = self._incremental.range_end == "open"
             if key > self._end or (is_open and key == self._end):
-                self.exhausted = self.exhausted or order == "asc"
+                self._has_met_bound = self._has_met_bound or order == "asc"
                 return False
         return True
 

@@ -71,6 +71,8 @@ _TELLS_WHY = frozenset({
 _CUT_SHORT = frozenset({
     "timed_out", "timedout", "incomplete_results", "incompleteresults",
 })  # fmt: skip
+_REMARK = ("remark",)
+"""Overpass's only word for a query that ran out of time, beside the rows so far."""
 _BARE = frozenset({
     "message", "msg", "detail", "details", "title", "description", "reason", "error",
     "timestamp", "path", "request_id", "requestid", "type", "instance", "trace_id",
@@ -140,6 +142,8 @@ def _is_error(node: Node, document: Document, *, rows: int) -> bool:
     found = set(words)
     if "_".join(words) in _CUT_SHORT:
         return node.value is True
+    if words == _REMARK:
+        return speaks_of_failure(str(node.value))
     # what stands in a list was looked at as a whole
     is_part = any(isinstance(step, int) for step in node.way)
     if is_part or not found & _ERROR or not found <= _ERROR | _BESIDE_ERROR:

@@ -170,7 +170,7 @@ def retry_after(response: HttpResponse, now: datetime) -> float | None:
 
     None where the moment has come already: how long is then left to us.
     """
-    asked = _seconds(response.headers.get("retry-after", ""), now)
+    asked = _asked(response, now)
     if asked is not None or response.status not in {_FORBIDDEN, _TOO_MANY}:
         return asked
     says_nothing = response.status == _TOO_MANY and not _remaining(response)
@@ -180,6 +180,18 @@ def retry_after(response: HttpResponse, now: datetime) -> float | None:
     return max((one for one in resets if one is not None), default=None)
 
 
+def _asked(response: HttpResponse, now: datetime) -> float | None:
+    """Of several proxies on the way each may have its own line: the longest counts."""
+    text = response.headers.get("retry-after", "")[:_LONGEST_FIELD]
+    # a date has a comma in it, and begins with a letter
+    texts = text.split(",") if text.strip()[:1].isdigit() else [text]
+    found = [_seconds(one, now) for one in texts]
+    found += [_milliseconds(response.headers.get(name, "")) for name in _IN_MS]
+    return max((one for one in found if one is not None), default=None)
+
+
+_IN_MS = ("retry-after-ms", "x-ms-retry-after-ms")
+"""Azure and OpenAI send these beside whole seconds, or in their place."""
 _BUDGETS = ("x-ratelimit", "x-rate-limit", "ratelimit")
 _EPOCHS = ((10**14, 10**6), (10**11, 10**3), (10**9, 1))
 """Numbers above these are moments since 1970, in so many parts of a second; a number
@@ -194,6 +206,10 @@ def _fields(response: HttpResponse) -> dict[str, str]:
 
 
 _LONGEST_FIELD = 1_000
+_LONGEST_NUMBER = 20
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SPAN_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
+_SPAN = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+")
 
 
 def _is_used_up(response: HttpResponse) -> bool:
@@ -219,12 +235,27 @@ def _resets(response: HttpResponse) -> list[str]:
 def _seconds(text: str, now: datetime) -> float | None:
     """Seconds from now to what a number or a date says; None if it is none, or past."""
     text = text.strip()[:_LONGEST_FIELD]
-    left: float | None
+    left = _span(text)
     try:
-        left = _number(float(text), now) if text[:1].isdigit() else _until(text, now)
+        if left is None:
+            is_number = text[:1].isdigit()
+            left = _number(float(text), now) if is_number else _until(text, now)
     except ValueError:
         left = _date(text, now)
     return left if left is not None and 0 < left < inf else None
+
+
+def _milliseconds(text: str) -> float | None:
+    text = text.strip()
+    is_number = text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER
+    return int(text) / 1000 if is_number and int(text) else None
+
+
+def _span(text: str) -> float | None:
+    """`1m2.5s` and `250ms`, as Go writes a duration (OpenAI, Groq)."""
+    if not _SPAN.fullmatch(text):
+        return None
+    return sum(float(count) * _UNITS[unit] for count, unit in _SPAN_PART.findall(text))
 
 
 def _number(value: float, now: datetime) -> float:

@@ -148,6 +148,7 @@ def test_a_line_with_a_name_that_the_dataset_speaks_of_is_a_record() -> None:
 
 
 SAYS_WHY = [
+    {"data": [{"id": 1}], "remark": "runtime error: Query timed out after 2 seconds"},
     {"data": [], "message": "Rate limit exceeded"},
     {"data": None, "message": "Service temporarily unavailable"},
     {"data": {}, "total": 0},

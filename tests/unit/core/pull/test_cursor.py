@@ -290,6 +290,35 @@ def test_two_kinds_of_cursor_on_the_first_page_are_a_fault(
         new_rows().keep(rows(*values), page=1)
 
 
+@pytest.mark.parametrize(
+    ("stood_at", "page"),
+    [(None, ("1.8", "1.9", "1.10")), ("1.9", ("1.10",)), ("01.9", ("2.0", "1.11"))],
+)
+def test_versions_are_not_compared_as_numbers(
+    stood_at: str | None, page: tuple[str, ...]
+) -> None:
+    new = new_rows(CursorPosition(value=stood_at))
+    with pytest.raises(Terminal, match=r"of which the order is not known.*: number`"):
+        new.keep(rows(*page), page=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (("1.9", "2.10", "3"), None),
+        (("1700000000.000100", "1700000000.000200"), None),
+        ((1.9, 1.25), None),
+        (("1.9", "1.25"), "number"),
+    ],
+)
+def test_numbers_with_fractions_are_compared_where_they_are_numbers(
+    values: tuple[object, ...], kind: str | None
+) -> None:
+    new = new_rows(cursor_type=kind)
+    assert len(new.keep(rows(*values), page=1)) == len(values)
+    assert new.position.value == max(values, key=lambda one: float(str(one)))
+
+
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
 
 

@@ -115,6 +115,35 @@ def test_rows_after_the_end_end_nothing_that_comes_newest_first(
     assert len(new.keep(rows(4, 3), page=2)) == 2
 
 
+@pytest.mark.parametrize(
+    ("order", "pages"),
+    [
+        # a pinned row on top; rows that come oldest first; a row of another day
+        ("desc", [(3, 9, 8), (7, 6)]),
+        ("desc", [(4, 5), (6, 7)]),
+        ("asc", [(99, 6), (7, 8)]),
+    ],
+)
+def test_a_page_that_is_not_sorted_as_declared_ends_nothing(
+    order: str, pages: list[tuple[int, ...]]
+) -> None:
+    new = new_rows(5, row_order=order, end_value=50, range_start="open")
+    for number, page in enumerate(pages, 1):
+        new.keep(rows(*page), page=number)
+        assert not new.exhausted
+    (warning,) = new.warnings
+    assert f"page 1 do not come in the order of `row_order: {order}`" in warning
+    new.keep(rows(*((9, 4) if order == "desc" else (9, 51))), page=3)
+    assert new.exhausted
+
+
+def test_equal_cursors_and_rows_without_one_are_in_any_order() -> None:
+    new = new_rows(5, row_order="desc", on_cursor_value_missing="include")
+    new.keep(rows(None, 7, 7, None, 4, 4), page=1)
+    assert new.exhausted
+    assert new.warnings == ()
+
+
 @pytest.mark.parametrize("order", ["asc", None])
 def test_rows_before_the_start_end_nothing_that_comes_oldest_first(
     order: str | None,

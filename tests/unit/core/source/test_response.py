@@ -81,6 +81,15 @@ def test_a_403_that_says_when_to_come_back_is_throttling() -> None:
         ("soon", None),
         ("", None),
         ("-5", None),
+        ("1.5", 1.5),
+        ("30, 60", 60.0),
+        ("0, 60", 60.0),
+        ("2s", 2.0),
+        ("1m2.5s", 62.5),
+        ("250ms", 0.25),
+        ("0s", None),
+        ("2 s", None),
+        ("9" * 500 + "s", None),
     ],
 )
 def test_retry_after_is_read_in_each_of_its_forms(
@@ -115,6 +124,12 @@ def test_retry_after_is_read_in_each_of_its_forms(
         ({"x_ratelimit_reset": "30"}, 30.0),
         ({"retry_after": "5", "x_ratelimit_reset": "30"}, 5.0),
         ({"x_ratelimit_reset": "later"}, None),
+        ({"x_ratelimit_reset": "1m30s"}, 90.0),
+        ({"retry_after_ms": "1500"}, 1.5),
+        ({"retry_after": "2", "retry_after_ms": "1500"}, 2.0),
+        ({"x_ms_retry_after_ms": "0"}, None),
+        ({"retry_after_ms": "soon"}, None),
+        ({"retry_after_ms": "\u0663"}, None),
     ],
 )
 def test_a_limit_that_is_used_up_says_when_it_is_filled(
