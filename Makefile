@@ -47,8 +47,9 @@ unit: $(READY) ## the quick tests, which need no embedded stack: under 90 s
 test: $(READY) ## every test but the long ones: under 10 minutes
 	$(PYTEST) -m "not long"
 
-long: $(READY) ## the long tests: a month, many seeds, several processes
+long: $(READY) ## the long tests: a month, many seeds, several processes, more properties
 	$(PYTEST) -m long
+	$(PYTEST) -m "hypothesis and not long" --hypothesis-profile=others
 
 lint: $(READY) ## formatting, style, types, import rules
 	$(BIN)/ruff format --check .
