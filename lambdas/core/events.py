@@ -113,8 +113,8 @@ class ColumnChangedEvent(BusEvent, frozen=True, kw_only=True):
 
 
 class ColumnsSeenEvent(BusEvent, frozen=True, kw_only=True):
-    """The columns of a dataset that declares none became others. It is for catflap
-    itself: the `warehouse` function makes the relation anew.
+    """The columns of a dataset that declares none have changed. It is for catflap
+    itself: the `warehouse` function makes the relation again.
     """
 
     detail_type = "dataset.columns_observed"
