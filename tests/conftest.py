@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.process_state import (
     changes,
+    environment_of_tests,
     found,
     logging_as_outside_lambda,
     threads_that_stay,
@@ -33,6 +35,13 @@ settings.register_profile(
     "others", settings.get_profile("same"), derandomize=False, max_examples=1_000
 )
 settings.load_profile("same")
+
+
+def pytest_configure() -> None:
+    """What stands in a person's shell decides no test."""
+    variables = environment_of_tests(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
 
 
 @pytest.fixture(scope="session")

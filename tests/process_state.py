@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,23 @@ KEPT_BY_A_WARM_FUNCTION = (
 """Made of the environment once, and wrong in the next test's environment."""
 
 PYTESTS_OWN = ("PYTEST_CURRENT_TEST",)
+
+OF_A_PERSON = ("AWS_", "CATFLAP_", "CDK_", "POWERTOOLS_", "SNOWFLAKE_")
+"""How the variables begin that a person sets for what is deployed."""
+
+OF_A_TERMINAL = ("COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR")
+
+OF_A_RUN = ("CATFLAP_USED_GRANTS",)
+"""What `make grants` asks the tests to write down."""
+
+NOWHERE = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+"""That no profile of a person is read, and no loopback server asked through a proxy."""
 
 THREADS_OF_OTHERS = ("process.stderr_sink", "(process_request_thread)")
 """That read what jsii's Node says, once for all tests, and that serve a connection
@@ -75,6 +92,16 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         else:
             told.append(f"{name}: {was!r} before, {now!r} after")
     return told
+
+
+def environment_of_tests(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables` without those that say which AWS, Snowflake or terminal is meant."""
+    kept = {
+        name: value
+        for name, value in variables.items()
+        if name in OF_A_RUN or not name.startswith((*OF_A_PERSON, *OF_A_TERMINAL))
+    }
+    return {**kept, **NOWHERE}
 
 
 def threads_that_stay(before: set[threading.Thread]) -> list[str]:

@@ -1,21 +1,22 @@
 """`make kills`: pulls are killed at random moments of their work, many times.
 
-Each hour a dataset is pulled through a proxy that notices the pull's first call to AWS
-and, a random time later, has its process killed with SIGKILL: in the middle of a page,
-of an upload, of a commit; now and then before that first call. The message comes again
-once its visibility is over, and may be killed again, until it is a dead letter; or the
-sweep of a check comes first. In the end, once no message is left, each dataset is
-pulled undisturbed, and upstream, landing zone and table are compared row for row, by
-key and content.
+Each hour a dataset is pulled through a proxy that counts the pull's calls to AWS and,
+at a random one or a moment later, has its process killed with SIGKILL: in the middle of
+a page, of an upload, of a commit; now and then before its first call. (It counts, since
+by the clock all kills of a busy machine would fall where time passes most.) The message
+comes again once its visibility is over, and may be killed again, until it is a dead
+letter; or the sweep of a check comes first. In the end, once no message is left, each
+dataset is pulled undisturbed, and upstream, landing zone and table are compared row for
+row, by key and content.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import signal
-import statistics
 import sys
 import tempfile
 import threading
@@ -27,7 +28,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 
@@ -99,6 +100,13 @@ class Tally:
         return sum(self.fell.values())
 
 
+class Pace(NamedTuple):
+    """How many calls a pull makes, and the seconds that pass from one to the next."""
+
+    calls: int
+    between_s: float
+
+
 class Assassin:
     """Kills the pulls of a world at random moments. Not for two threads at once."""
 
@@ -118,8 +126,8 @@ class Assassin:
         self._kill = kill
         self._rng = random.Random(seed)
         self._fabric: Fabric = fabric_of(world.stack, now=world.now, host=host)
-        self._cold_s = self._warm_s = 0.0
-        """What a pull takes in a new process, and in one that has pulled before."""
+        self._cold = self._warm = Pace(calls=0, between_s=0.0)
+        """Of a pull in a new process, and in one that has pulled before."""
         self.tally = Tally()
 
     def run(
@@ -131,8 +139,8 @@ class Assassin:
     ) -> Tally:
         """Kill so often, or for so long, then look at the rows."""
         end_s = time.monotonic() + 60 * minutes
-        self._cold_s = self._undisturbed()
-        self._warm_s = statistics.median(self._undisturbed() for _ in range(WARM_PULLS))
+        self._cold = self._undisturbed()
+        self._warm = max(self._undisturbed() for _ in range(WARM_PULLS))
         while self.tally.kills < kills and time.monotonic() < end_s:
             self._hour()
             if progress is not None:
@@ -141,8 +149,8 @@ class Assassin:
         self._judge()
         return self.tally
 
-    def _undisturbed(self) -> float:
-        """Seconds from a pull's first call to its end."""
+    def _undisturbed(self) -> Pace:
+        """What a pull is like that nobody kills."""
         calls: list[float] = []
 
         def watch(_: Call) -> bool:
@@ -153,7 +161,8 @@ class Assassin:
         self._proxy.arm(watch)
         self._drain()
         self._proxy.disarm()
-        return calls[-1] - calls[0]
+        between_s = (calls[-1] - calls[0]) / len(calls)
+        return Pace(calls=len(calls), between_s=between_s)
 
     def _hour(self) -> None:
         """One tick, hunted; then its message comes again, hunted or not."""
@@ -172,7 +181,9 @@ class Assassin:
         self._left_nothing(seen)
 
     def _hunt(self) -> list[Invocation]:
-        """Deliver what is due, and kill what is at work after a random time."""
+        """Deliver what is due, and kill what is at work at a random moment: so many of
+        its calls after its first, and a part of the time that lies between two.
+        """
         if self._rng.random() < EARLY:
             self._proxy.arm(lambda _: True, early=True)
             seen = self._drain()
@@ -180,12 +191,13 @@ class Assassin:
             return seen
         timers: list[threading.Timer] = []
         is_warm = pids_alive(self._host.pids(self._world.function(PULL)))
-        delay_s = self._rng.uniform(
-            0, 1.1 * (self._warm_s if is_warm else self._cold_s)
-        )
+        pace = self._warm if is_warm else self._cold
+        calls = itertools.count()
+        last = self._rng.randint(0, pace.calls)
+        delay_s = self._rng.uniform(0, pace.between_s)
 
         def begin(_: Call) -> bool:
-            if not timers:
+            if next(calls) == last:
                 timers.append(threading.Timer(delay_s, self._kill))
                 timers[0].start()
             return False

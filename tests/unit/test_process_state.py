@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -15,8 +16,10 @@ import time_machine
 from lambdas.adapters import catalogue
 from lambdas.adapters.clients import client
 from tests.process_state import (
+    NOWHERE,
     OURS,
     changes,
+    environment_of_tests,
     found,
     logging_as_outside_lambda,
     threads_that_stay,
@@ -94,6 +97,22 @@ def test_a_thread_that_ends_is_waited_for_and_one_that_stays_is_named(
     asked.set()
     assert threads_that_stay(before) == []
     assert not staying.is_alive()
+
+
+def test_which_aws_a_persons_shell_means_is_none_of_the_tests_affair() -> None:
+    shell = {
+        "AWS_PROFILE": "work", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+        "AWS_CONFIG_FILE": "/home/ann/.aws/config", "SNOWFLAKE_HOME": "/home/ann",
+        "CATFLAP_SECRET_CATS": "meow-1", "CATFLAP_USED_GRANTS": "build/grants.jsonl",
+        "COLUMNS": "40", "PATH": "/bin", "TZ": "Asia/Tokyo",
+    }  # fmt: skip
+    assert environment_of_tests(shell) == {
+        "PATH": "/bin",
+        "TZ": "Asia/Tokyo",
+        "CATFLAP_USED_GRANTS": "build/grants.jsonl",
+        **NOWHERE,
+    }
+    assert "AWS_PROFILE" not in os.environ
 
 
 def test_a_catalogue_that_is_kept_for_the_next_test_is_named(

@@ -83,10 +83,8 @@ def test_what_lies_deep_in_a_variant_is_reached_by_its_path(world: World) -> Non
 
 def test_what_duckdb_finds_wrong_is_an_error_of_the_statement(world: World) -> None:
     """A server that fails is asked again and again, and then seems out of reach."""
-    began = time.monotonic()
     with pytest.raises(WarehouseError, match="More than one row"):
         world.admin.query("SELECT (SELECT 1 UNION ALL SELECT 2)")
-    assert time.monotonic() - began < GONE_AFTER_S
 
 
 def test_of_what_is_no_array_flatten_makes_no_rows(world: World) -> None:

@@ -410,6 +410,19 @@ def test_a_stuck_run_says_since_when(world: World) -> None:
     assert stuck.started_at == START
 
 
+def test_each_stuck_run_has_a_sentence_of_its_own(world: World) -> None:
+    world.recorded()
+    del world.landing.objects[manifest_key("cats", run_id(1))]
+    state = world.state.states["cats"]
+    for name in ("dogs", "mice"):
+        world.state.states[name] = dataclasses.replace(state, dataset=name)
+    with pytest.raises(SweepIncomplete) as refused:
+        world.committer.sweep()
+    sentences = [stuck.sentence for stuck in refused.value.stuck]
+    assert len(set(sentences)) == 3
+    assert str(refused.value) == "; ".join(sentences)
+
+
 def test_hashes_are_written_in_one_order() -> None:
     ahead = b"\0\x0b\x43\x80" + b"c" * 16
     edge = frozenset({b"b" * 16, b"a" * 16, ahead})
@@ -651,3 +664,20 @@ def test_who_reads_one_of_two_edges_while_it_is_replaced_reads_both_again(
     read = world.committer.read("cats")
     assert read.resume is not None
     assert (read.cursor.edge, read.resume.reached.edge) == (wide(2), wide(1))
+
+
+def test_who_reads_what_a_cut_pull_had_reached_while_it_ends_reads_that_it_ended(
+    world: World,
+) -> None:
+    world.commit(resume_after=resume(CursorPosition(value=9, edge=wide(1))))
+    get, raced = world.landing.get, list[bool]()
+
+    def get_late(key: str) -> bytes | None:
+        if not raced:
+            raced.append(True)
+            other = another(world)
+            other.commit(other.read("cats"), run(2), world.manifest(2))
+        return get(key)
+
+    world.landing.get = get_late  # type: ignore[method-assign]  # a reader that is slow
+    assert world.committer.read("cats").resume is None

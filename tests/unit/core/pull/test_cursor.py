@@ -517,6 +517,20 @@ def test_a_number_that_looks_like_a_time_after_now_is_a_warning(
     assert new.warnings == ((said,) if name else ())
 
 
+def test_a_first_pull_that_brings_no_row_has_no_cursor_to_warn_of() -> None:
+    new = new_rows(initial_value=10**9, now=NOW)
+    new.keep([], page=1)
+    assert new.warnings == ()
+
+
+def test_rows_below_the_cursor_are_not_remembered_at_its_edge() -> None:
+    new = new_rows()
+    new.keep(rows(7), page=1)
+    edge = new.position.edge
+    new.keep(rows(5, 6), page=2)
+    assert (new.position.value, new.position.edge) == (7, edge)
+
+
 def test_without_a_limit_no_number_is_after_now() -> None:
     new = new_rows(CursorPosition(value=SECONDS))
     new.keep(rows(SECONDS + 1), page=1)

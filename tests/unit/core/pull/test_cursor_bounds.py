@@ -199,6 +199,17 @@ def test_a_cursor_of_days_or_times_is_an_instant_and_a_number_is_none(
     assert CursorOrder(timezone=zone).instant(value) == at
 
 
+def test_an_end_alone_bounds_rows_that_have_dates_by_its_day() -> None:
+    dataset = a_dataset(source=incremental())
+    new = NewRows(
+        dataset=dataset,
+        position=CursorPosition(),
+        window=Window(end="2013-01-05T00:00:00Z"),
+    )
+    new.keep(rows("2013-01-04", "2013-01-05"), page=1)
+    assert new.position.value == "2013-01-04"
+
+
 def test_digits_without_a_dash_are_a_number_and_no_date() -> None:
     assert CursorOrder().key("20130101")[0] == "number"
     assert CursorOrder().key("2013-01-01")[0] == "date"

@@ -416,3 +416,27 @@ def test_the_work_grows_as_the_answer_does(shape: str) -> None:
             select_records(body, "*" if shape == "keyed" else None)
 
     assert work_of(lambda: select_it(4_000)) < 2.5 * work_of(lambda: select_it(2_000))
+
+
+@pytest.mark.parametrize("name", ["value", "content", "payload", "result", "values"])
+def test_null_under_a_name_that_may_hold_one_record_is_no_empty_list(name: str) -> None:
+    body = b'{"%b":null,"total":0}' % name.encode()
+    assert select_records(body) == [body]
+    body = b'{"results":null,"total":0}'
+    assert select_records(body) == []
+
+
+@pytest.mark.parametrize("selector", ["rows", None])
+def test_an_answer_that_says_it_failed_is_told_by_that_and_not_by_what_it_lacks(
+    selector: str | None,
+) -> None:
+    body = b'{"error":"quota exceeded","id":7}'
+    with pytest.raises(Terminal, match="quota exceeded"):
+        select.select_records(Document(body), selector, found="rows")
+
+
+def test_what_holds_no_objects_is_told_by_its_kind() -> None:
+    with pytest.raises(Terminal, match="it holds a number: `1`"):
+        select_records(b'{"rows":[1,2]}', "rows")
+    with pytest.raises(Terminal, match=r"it holds an array: `\[1\]`"):
+        select_records(b'{"rows":[[1],[2]]}', "rows")
