@@ -158,6 +158,34 @@ def _refused(_: str) -> App:
     return answer
 
 
+def _hollow(_: str) -> App:
+    """Numbered pages, of which the second comes without its rows."""
+
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query["page"])
+        rows = CATS[(number - 1) * 10 : number * 10] if number != 2 else []
+        return answer_json({"results": rows, "pages": 3})
+
+    return answer
+
+
+def _hollow_once(origin: str) -> App:
+    """A list that grows while it is read; its third page comes without rows once."""
+    asked_for: list[int] = []
+
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query.get("at", 0))
+        total = 15 if at == 0 else len(CATS)
+        asked_for.append(at)
+        if at == 20 and asked_for.count(20) == 1:
+            return answer_json({"results": [], "next": None, "total": total})
+        following = f"{origin}{asked.path}?at={at + 10}" if at < 20 else None
+        rows = CATS[at : at + 10]
+        return answer_json({"results": rows, "next": following, "total": total})
+
+    return answer
+
+
 def _shorter(_: str) -> App:
     def answer(asked: Asked) -> Answer:
         at = int(asked.query["offset"])
@@ -394,6 +422,28 @@ CASES: tuple[Case, ...] = (
         },
         because="to dlt the page without rows is the end; ours holds the total against "
         "it.",
+    ),
+    Case(
+        name="trap: an empty page below the number of pages",
+        app=_hollow,
+        endpoint={
+            "data_selector": "results",
+            "paginator": {
+                "type": "page_number", "base_page": 1, "total_path": "pages",
+            },
+        },
+        because="to dlt the page without rows is the end; ours holds the number of "
+        "pages against it.",
+    ),
+    Case(
+        name="trap: an empty page below a total that has grown",
+        app=_hollow_once,
+        endpoint={
+            "data_selector": "results",
+            "paginator": {"type": "json_link", "next_url_path": "next"},
+        },
+        because="to dlt the page without rows is the end; ours asks once more, because "
+        "the newest total is above the rows that came.",
     ),
     Case(
         name="trap: a maximum with more behind it",
