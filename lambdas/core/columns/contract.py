@@ -139,7 +139,7 @@ class Inspector:
         for record in records:
             path = keyed.lacking.get(record)
             if path is not None:
-                reason = f"its primary key `{short(path)}` is missing or null"
+                reason = f"its primary key `{short(path)}` is missing, null or empty"
                 self._refused.append(
                     self._refusal_of(record, Refusal.PRIMARY_KEY, reason)
                 )

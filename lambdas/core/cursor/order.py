@@ -89,7 +89,7 @@ class CursorOrder:
         texts = (written,) if isinstance(written, str) else written or ()
         return cls(
             type=incremental.cursor_type,
-            patterns=tuple(map(TimePattern.named, texts)),
+            patterns=tuple(one for text in texts for one in _patterns_named(text)),
             timezone=incremental.timezone,
         )
 
@@ -188,6 +188,13 @@ class CursorOrder:
         return _epochs_of(as_text(value))
 
 
+def _patterns_named(text: str) -> tuple[TimePattern, ...]:
+    """A declared pattern; a count since 1970 may have a fraction."""
+    pattern = TimePattern.named(text)
+    return (pattern, _FRACTIONAL) if pattern.text == "%s" else (pattern,)
+
+
+_FRACTIONAL = TimePattern("%s.%f")
 _PLAIN = CursorOrder()
 
 
@@ -300,7 +307,7 @@ def _epochs_of(value: str) -> tuple[TimePattern, ...]:
     """How a count since 1970 is read where `cursor_type` says that it is a time."""
     whole = value.partition(".")[0].lstrip("+-")
     pattern = _EPOCH_DIGITS.get(len(whole)) if _NUMBER.fullmatch(value) else None
-    return () if pattern is None else (TimePattern(pattern),)
+    return () if pattern is None else _patterns_named(pattern)
 
 
 def _iso(value: str) -> datetime | date | None:

@@ -41,7 +41,7 @@ _PARTS: dict[str, tuple[Unit, ...]] = {
 _WEEKDAYS, _COUNTS = frozenset("aAuw"), frozenset("sQ")
 _COUNTED = {
     "s": r"(?P<s>[+-]?[0-9]{1,14})", "Q": r"(?P<Q>[+-]?[0-9]{1,17})",
-    "f": r"(?P<f>[0-9]{1,6})", "z": r"(?:[+-][0-9]{2}:?[0-9]{2}|Z)", "%": "%",
+    "f": r"(?P<f>[0-9]{1,6})[0-9]{0,3}", "z": r"(?:[+-][0-9]{2}:?[0-9]{2}|Z)", "%": "%",
 }  # fmt: skip
 _UTC_NAME = re.compile(r"\b(?:UTC|GMT|UT|Z)\b")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -142,14 +142,22 @@ class NewRows:
         return tuple(one for one in found if one is not None)
 
     def _only_older(self) -> str | None:
-        if self._cursor is None or self._newest_came is None or self._came_from_start:
+        is_first = self._asked_from == self._incremental.initial_value
+        if self._cursor is None and not is_first:
+            return None
+        if self._newest_came is None or self._came_from_start:
             return None
         return (
             f"upstream was asked from {shown(self._asked_from)} on and sent "
             f"{counted(self._came, 'row')}, none of them new: the newest "
             f"({shown(self._newest_came[1])}) is older. If that is not as it should "
             f"be, look whether the API filters by `{self._incremental.cursor_path}` "
-            f"and reads the value as it is written; {self._set_back}"
+            "and reads the value as it is written; "
+            + (
+                "initial_value is where the first pull begins"
+                if self._cursor is None
+                else self._set_back
+            )
         )
 
     def _not_sorted(self) -> str | None:
@@ -341,13 +349,14 @@ class NewRows:
 
     def _judge(self, value: object, page: int) -> tuple[bool, SortKey | None]:
         """Whether a row with this cursor value is in the window, and its key."""
-        if value is None:
+        # a CSV has no other way to say that there is none
+        if value is None or (value == "" and self._order.type != "text"):
             missing = self._incremental.on_cursor_value_missing
             if missing == "raise":
                 raise self._fault(
                     page,
-                    "is missing or null; set on_cursor_value_missing to `include` or "
-                    "`exclude` if that is as it should be",
+                    "is missing, null or empty; set on_cursor_value_missing to "
+                    "`include` or `exclude` if that is as it should be",
                     value,
                 )
             return (missing == "include", None)

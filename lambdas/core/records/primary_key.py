@@ -17,6 +17,7 @@ from lambdas.core.records.json_path import find, kind_of
 from lambdas.core.records.projection import Projection
 
 _NAMES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOTHING = (b"null", b'""')
 _SHOWN = 20
 _COMPARED = 200
 
@@ -66,7 +67,10 @@ class KeyedRecords:
         )
 
     def _missing(self, record: bytes) -> str | None:
-        """The first part of the key that a record lacks."""
+        """The first part of the key that a record lacks. An empty text is no value (a
+        CSV has no other way to say so), but may be a part beside another.
+        """
+        is_told = False
         for path in self._paths:
             try:
                 found = find(record, path)
@@ -74,7 +78,8 @@ class KeyedRecords:
                 return None  # such as half a surrogate pair in another name
             if not any(kind_of(value) != "null" for value in found):
                 return path
-        return None
+            is_told = is_told or any(bytes(value) not in _NOTHING for value in found)
+        return None if is_told else self._paths[0]
 
     def _nowhere(self, record: bytes, path: str, page: int) -> Terminal:
         try:
@@ -82,11 +87,14 @@ class KeyedRecords:
         except msgspec.DecodeError:
             names = []
         near = similar(path, names)
+        if near == path:
+            has = "where it is there, it is null or empty"
+        else:
+            has = f"the first has {_listed(names)}"
+            has += f": is `{near}` meant?" if near is not None else ""
         return Terminal(
-            f"page {page}: no record has the primary key `{path}`; the first has "
-            f"{_listed(names)}"
-            + (f": is `{near}` meant?" if near is not None else "")
-            + ". Correct primary_key or data_selector; nothing of this run lands",
+            f"page {page}: no record has the primary key `{path}`; {has}"
+            ". Correct primary_key or data_selector; nothing of this run lands",
             kind=RunErrorKind.SCHEMA,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,13 +13,16 @@ from lambdas.core.records.json_path import steps
 _AT = "at"
 """The attribute that leads to the value."""
 
+_VALUE = Annotated[str, msgspec.Meta(min_length=1)] | int | float | bool
+"""What a part of a key usually is; anything else wants a closer look."""
+
 Tree = dict[str, "Tree | None"]
 """Names, and what is below each; None where a path ends."""
 
 
 class Projection:
-    """Reads the value at one path of records that all have a text, a number or a
-    boolean at each of the `keys`.
+    """Reads the value at one path of records that all have a text that is not empty, a
+    number or a boolean at each of the `keys`.
     """
 
     def __init__(self, path: str | None, keys: Sequence[str] = ()) -> None:
@@ -73,8 +76,7 @@ def _struct(required: Tree, path: Sequence[str]) -> type[msgspec.Struct]:
         field = _AT if name == first else f"f{len(names)}"
         names[field] = name
         further = rest if name == first else ()
-        fields.append((field, str | int | float | bool if below is None
-                       else _struct(below, further)))  # fmt: skip
+        fields.append((field, _VALUE if below is None else _struct(below, further)))
     if first is not None and first not in required:
         names[_AT] = first
         fields.append((_AT, _struct({}, rest) | None if rest else Any, None))

@@ -355,8 +355,8 @@ def test_what_is_no_row_waits_in_quarantine_and_says_why() -> None:
     assert [(one.refusal.value, one.reason) for one in refused(looking)] == [
         ("record", "it is null, not an object"),
         ("record", "it is an array, not an object"),
-        ("primary_key", "its primary key `id` is missing or null"),
-        ("primary_key", "its primary key `id` is missing or null"),
+        ("primary_key", "its primary key `id` is missing, null or empty"),
+        ("primary_key", "its primary key `id` is missing, null or empty"),
     ]
 
 

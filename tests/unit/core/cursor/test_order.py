@@ -19,6 +19,23 @@ def order(**keys: object) -> CursorOrder:
     return CursorOrder.of(Incremental.model_validate_json(document))
 
 
+@pytest.mark.parametrize("keys", [{"cursor_format": "epoch"}, {"cursor_type": "time"}])
+@pytest.mark.parametrize(
+    ("value", "later"),
+    [
+        (1700000000, 1700000000.25),
+        (1700000000.125, 1700000000.25),
+        ("1700000000.000100", "1700000000.0002"),
+        ("1700000000.9", 1700000001),
+    ],
+)
+def test_a_count_of_seconds_may_have_a_fraction(
+    keys: dict[str, object], value: object, later: object
+) -> None:
+    assert order(**keys).key(value)[0] == "time"
+    assert order(**keys).key(value) < order(**keys).key(later)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -148,16 +148,31 @@ def test_a_naive_time_gets_its_declared_zone() -> None:
 @pytest.mark.parametrize(
     ("missing", "kept"), [("include", 2), ("exclude", 1), ("raise", None)]
 )
+@pytest.mark.parametrize("lacking", [b'{"id":1}', b'{"id":1,"at":""}'])
 def test_a_missing_cursor_does_what_was_declared(
-    missing: str, kept: int | None
+    missing: str, kept: int | None, lacking: bytes
 ) -> None:
     new = new_rows(on_cursor_value_missing=missing)
-    page = [b'{"id":1}', b'{"id":2,"at":3}']
+    page = [lacking, b'{"id":2,"at":3}']
     if kept is None:
-        with pytest.raises(Terminal, match="missing or null"):
+        with pytest.raises(Terminal, match="missing, null or empty"):
             new.keep(page, page=1)
     else:
         assert len(new.keep(page, page=1)) == kept
+
+
+def test_an_empty_text_is_a_cursor_where_texts_are() -> None:
+    new = new_rows(cursor_type="text")
+    assert len(new.keep(rows("", "a"), page=1)) == 2
+
+
+@pytest.mark.parametrize(("value", "warns"), [(3, True), (5, False), (9, False)])
+def test_a_first_pull_of_rows_before_initial_value_says_so(
+    value: int, *, warns: bool
+) -> None:
+    new = new_rows(initial_value=5)
+    new.keep(rows(1, value), page=1)
+    assert any("initial_value is where" in one for one in new.warnings) == warns
 
 
 @pytest.mark.parametrize("value", [True, {"a": 1}, [1]])

@@ -281,7 +281,7 @@ def test_a_row_after_now_is_remembered_with_its_day() -> None:
 
 
 MISSING = (
-    ", in the row with id 2, is missing or null; set on_cursor_value_missing to "
+    ", in the row with id 2, is missing, null or empty; set on_cursor_value_missing to "
     "`include` or `exclude` if that is as it should be"
 )
 NO_ORDER = (

@@ -30,6 +30,18 @@ def test_single_records_without_their_key_are_named() -> None:
     assert lacking == {records[1]: "id", records[2]: "id", records[4]: "id"}
 
 
+def test_an_empty_text_is_no_key_but_may_be_a_part_of_one() -> None:
+    records = lines({"id": ""}, {"id": "1"}, {"id": " "})
+    assert KeyedRecords(["id"]).of(records, page=1).lacking == {records[0]: "id"}
+    parts = lines({"a": "", "b": "x"}, {"a": "", "b": ""}, {"a": 0, "b": ""})
+    assert KeyedRecords(["a", "b"]).of(parts, page=1).lacking == {parts[1]: "a"}
+
+
+def test_a_page_of_empty_keys_says_so() -> None:
+    with pytest.raises(Terminal, match="where it is there, it is null or empty"):
+        KeyedRecords(["id"]).of(lines({"id": ""}, {"id": None}), page=1)
+
+
 def test_half_a_key_is_none() -> None:
     records = lines({"a": {"b": 1}, "c": 2}, {"a": {}, "c": 2}, {"a": {"b": 1}})
     lacking = KeyedRecords(["a.b", "c"]).of(records, page=1).lacking
