@@ -210,7 +210,8 @@ class FreshnessCheck:
             [] if judged else due, before.watches, now=now, failed=before.failed
         )
         judged = [*judged, *self._marked(judgement.judged)]
-        judged += self._risks.judged(before, {one.name for one in due}, now)
+        names = {one.name for one in due}
+        judged = self._risks.judged(before, judged, names, now)
         judged = with_problems(judged, problems_of(before))
         judged, of_apis = self._apis.told(judged, before, now)
         judged += self._models.judged(judged, before.watches, now)

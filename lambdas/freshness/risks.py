@@ -17,26 +17,56 @@ from lambdas.core.loading.repair import Problem
 
 
 class Risks:
-    """Judges what is not due and has a pull that failed, or a problem of its loads."""
+    """Judges what is on time and has a pull that failed, or a problem of its loads."""
 
     def __init__(self, *, judge: Judge, datasets: Mapping[str, Dataset]) -> None:
         self._judge = judge
         self._datasets = datasets
 
     def judged(
-        self, before: CheckState, due: Collection[str], now: datetime
+        self,
+        before: CheckState,
+        read: Sequence[Judged],
+        due: Collection[str],
+        now: datetime,
     ) -> list[Judged]:
-        """Verdicts on them. One that was never checked is due anyway."""
+        """`read`, by their pulls besides, and verdicts on those that are not `due`. One
+        that was at risk, and whose pulls cannot be looked at now, is so still: it is
+        left out. One that was never checked is due anyway.
+        """
         at_risk = {name for name, watch in before.watches.items() if watch.at_risk}
-        names = sorted({*before.failed, *problems_of(before), *at_risk} - {*due})
-        watched = [
-            (self._datasets[name], before.watches[name])
-            for name in names
-            if name in self._datasets
+        doubted = {
+            one.dataset.name: one
+            for one in read
+            if one.dataset.name in {*before.failed, *at_risk} and _is_on_time(one)
+        }
+        unread = {
+            name: self._judge.remembered(
+                self._datasets[name], before.watches[name], now=now
+            )
+            for name in sorted({*before.failed, *problems_of(before), *at_risk})
+            if name not in due
+            and name in self._datasets
             and name in before.watches
             and self._datasets[name].schedule.paused is None
+        }
+        asked = [*doubted.values(), *unread.values()]
+        seen = {one.dataset.name: one for one in self._judge.by_pulls(asked, now=now)}
+        left = {name for name in doubted if name in at_risk and name not in seen}
+        return [
+            *(
+                seen.get(one.dataset.name, one)
+                for one in read
+                if one.dataset.name not in left
+            ),
+            *(seen[name] for name in unread if name in seen),
         ]
-        return self._judge.at_risk(watched, now=now)
+
+
+def _is_on_time(one: Judged) -> bool:
+    """Whether nothing was found that is wrong with it."""
+    is_well = one.verdict.state == "pass" and one.verdict.cause is None
+    return is_well and one.awaited_until is None
 
 
 def problems_of(before: CheckState) -> Mapping[str, Problem]:

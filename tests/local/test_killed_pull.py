@@ -17,6 +17,8 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from lambdas.adapters.state.incidents import IncidentTable
+from lambdas.core.incidents.incident import Incident, Recipient
 from lambdas.core.pull.run import DatasetState, RunStatus
 from local.aws.fabric import Fabric
 from local.aws.invoke import FunctionHost
@@ -102,6 +104,14 @@ def danger(
             )
         finally:
             host.stop()
+
+
+def incident_of_flights(world: World) -> Incident | None:
+    """The one that is open."""
+    table = world.function(PULL).environment["STATE_TABLE"]
+    dynamodb = world.stack.cloud.client("dynamodb")
+    state = IncidentTable(dynamodb=dynamodb, table=table)
+    return state.open_incident("flights")
 
 
 def _is_whole(world: World, *, killed: int = 0) -> None:
@@ -198,8 +208,12 @@ def test_a_pull_that_dies_before_its_first_call_waits_for_the_queues_own_visibil
 def test_a_pull_that_is_killed_at_each_delivery_is_a_dead_letter_and_loses_no_row(
     danger: Danger,
 ) -> None:
-    """The alarm of its queue tells of it; the next tick pulls on from the cursor."""
+    """It is a risk before it is dead, and late in the same incident after that; the
+    next tick pulls on from the cursor.
+    """
     world = danger.world
+    world.check()
+    assert incident_of_flights(world) is None
     before, objects = world.state().read("flights"), world.objects("flights")
     sqs = world.stack.cloud.client("sqs")
     (dead,) = sqs.list_queues(QueueNamePrefix=DEAD_PULLS)["QueueUrls"]
@@ -207,17 +221,31 @@ def test_a_pull_that_is_killed_at_each_delivery_is_a_dead_letter_and_loses_no_ro
     for _ in range(MAX_RECEIVES - 1):
         danger.pull_again_until_killed(begun)
     assert "Messages" not in sqs.receive_message(QueueUrl=dead)
+    world.check()
+    risk = incident_of_flights(world)
+    assert risk is not None
+    assert (risk.kind, risk.cause, risk.page) == ("at_risk", "pull_failed", False)
+    assert risk.told == (Recipient.ENGINEERS,)
+    assert risk.headline == f"flights at risk: the last {MAX_RECEIVES} pulls failed"
     assert world.wait(HIDDEN + timedelta(minutes=1)) == 0
     (letter,) = sqs.receive_message(QueueUrl=dead)["Messages"]
     assert orjson.loads(letter["Body"])["dataset"] == "flights"
     assert world.state().read("flights").cursor == before.cursor
     assert world.objects("flights") == objects
+    world.move(world.now + timedelta(hours=6))
+    world.check()
+    late = incident_of_flights(world)
+    assert late is not None
+    assert (late.incident_id, late.kind) == (risk.incident_id, "late")
+    assert (late.cause, late.page) == ("pull_not_run", True)
     world.move(world.now.replace(minute=5) + timedelta(hours=1))
     world.send("flights")
     danger.fabric.drain(world.now)
     after = world.state().read("flights")
     assert after.cursor != before.cursor
     _is_whole(world, killed=MAX_RECEIVES)
+    world.check()
+    assert incident_of_flights(world) is None
     # Queued again, it finds that all it asked for was fetched.
     sqs.send_message(
         QueueUrl=world.function(PULL).environment["PULLS_QUEUE_URL"],

@@ -118,12 +118,10 @@ class _WatchedJudge(Judge):
         self.found = {one.dataset.name: one for one in judgement.judged}
         return judgement
 
-    def at_risk(
-        self, watched: Sequence[tuple[Dataset, Watch]], *, now: datetime
-    ) -> list[Judged]:
-        judged = super().at_risk(watched, now=now)
-        self.found |= {one.dataset.name: one for one in judged}
-        return judged
+    def by_pulls(self, judged: Sequence[Judged], *, now: datetime) -> list[Judged]:
+        seen = super().by_pulls(judged, now=now)
+        self.found |= {one.dataset.name: one for one in seen}
+        return seen
 
 
 class _WatchedState(IncidentTable):

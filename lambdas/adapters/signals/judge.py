@@ -122,59 +122,28 @@ class Judge:
         )
         return judged if len(judged) == len(datasets) and is_well else []
 
-    def at_risk(
-        self, watched: Sequence[tuple[Dataset, Watch]], *, now: datetime
-    ) -> list[Judged]:
-        """A verdict on datasets that are on time, from what is remembered of their
-        tables and from their pulls: no warehouse is asked. The source is asked only
-        where pulls keep failing.
+    def remembered(self, dataset: Dataset, watch: Watch, *, now: datetime) -> Judged:
+        """A verdict on a dataset as the last check saw it: its table is not read."""
+        judged = self._judged_by_age(dataset, _remembered(watch), watch, now)
+        return dataclasses.replace(judged, is_remembered=True)
+
+    def by_pulls(self, judged: Sequence[Judged], *, now: datetime) -> list[Judged]:
+        """Datasets that are on time, judged by their pulls besides: no warehouse is
+        asked. The source is asked only where pulls keep failing. Those whose pulls
+        cannot be looked at are left out.
         """
-        remembered = {
-            dataset.name: table_signals(
-                dataset,
-                _remembered(watch),
-                watch,
-                now=now,
-                limits=self._limits,
-                deployment=self._deployment,
-            )
-            for dataset, watch in watched
-        }
-        datasets = [dataset for dataset, _ in watched]
+        datasets = [one.dataset for one in judged]
         found = self._collector.collect(datasets, now=now, sections=("pull",))
-        signals = self._with(datasets, remembered, found)
-        failing = [one for one in datasets if _keeps_failing(signals[one.name])]
+        known = {name: one for name, one in found.items() if one.pull is not None}
+        looked_at = [one for one in judged if one.dataset.name in known]
+        seen = self._explained(looked_at, known)
+        failing = [one.dataset for one in seen if _keeps_failing(one.signals)]
         more = self._collector.collect(failing, now=now, sections=("upstream",))
         joined = {
-            name: dataclasses.replace(found[name], upstream=one.upstream)
+            name: dataclasses.replace(known[name], upstream=one.upstream)
             for name, one in more.items()
         }
-        signals |= self._with(failing, remembered, joined)
-        return [
-            dataclasses.replace(
-                _judged(
-                    dataset,
-                    signals[dataset.name],
-                    watch,
-                    pull=found[dataset.name].pull,
-                ),
-                is_remembered=True,
-            )
-            for dataset, watch in watched
-        ]
-
-    def _with(
-        self,
-        datasets: Sequence[Dataset],
-        read: Mapping[str, Signals],
-        found: Mapping[str, CollectedSignals],
-    ) -> dict[str, Signals]:
-        return {
-            one.name: all_signals(
-                one, read[one.name], found[one.name], limits=self._limits
-            )
-            for one in datasets
-        }
+        return self._explained(seen, joined)
 
     def by_newest(
         self, model: Dataset, newest: datetime, watch: Watch | None, *, now: datetime
@@ -294,8 +263,11 @@ class Judge:
                     name,
                 )
                 continue
-            explained[place] = _judged(
-                item.dataset, signals, item.before, pull=found[name].pull
+            explained[place] = dataclasses.replace(
+                _judged(item.dataset, signals, item.before, pull=found[name].pull),
+                is_remembered=item.is_remembered,
+                is_witnessed=item.is_witnessed,
+                change_mark=item.change_mark,
             )
         return explained
 

@@ -347,7 +347,7 @@ def test_what_cannot_be_read_is_unknown_and_never_late() -> None:
     result = house.check()
     assert (result.unknown, result.suspects) == (1, 0)
     assert house.told(house.bus) == []  # no dataset.late
-    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+    assert of_cats(house) == [("cats", "opened", "engineers")]
     house.warehouse.is_down = False
     house.check(MINUTES_5)
     assert house.told(house.sns)[1:] == [("cats", "resolved", "engineers")]
@@ -1088,6 +1088,51 @@ def pulled(house: House, name: str) -> None:
     house.sources.pulls[name] = dataclasses.replace(facts, runs=(landed,))
 
 
+def at_risk_and_read(house: House) -> Incident | None:
+    """Its incident, after a check that had to read its table, and found it on time."""
+    house.age("cats", MINUTES_5)
+    assert house.check(3 * HOUR - MINUTES_5).due == 1
+    assert house.state.seen["cats"].read_at == house.now
+    return house.state.open_incident("cats")
+
+
+def test_a_failed_pull_is_told_though_the_table_was_read_and_is_on_time() -> None:
+    house = House({"cats": fresh()})
+    house.check()
+    failed_pull(house, "cats", RunErrorKind.AUTH)
+    incident = at_risk_and_read(house)
+    assert incident is not None
+    assert (incident.kind, incident.cause) == ("at_risk", "credentials_rejected")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_risk_lasts_while_the_table_is_read_on_time(*, is_known: bool) -> None:
+    """Also where nobody can tell, for once, how its pulls are."""
+    house = House({"cats": fresh()})
+    house.check()
+    failed_pull(house, "cats", RunErrorKind.AUTH)
+    house.check(MINUTES_5)
+    before = house.state.open_incident("cats")
+    if not is_known:
+        house.sources.faults["pull"] = LandingError("throttled")
+        house.check(MINUTES_5)  # nor while it is not read
+        assert house.state.open_incident("cats") == before
+        house.age("cats", MINUTES_5)
+        house.check(3 * HOUR - 2 * MINUTES_5)
+        house.sources.faults.clear()
+    else:
+        at_risk_and_read(house)
+    after = house.state.open_incident("cats")
+    assert before is not None
+    assert after is not None
+    assert after.incident_id == before.incident_id
+    assert of_cats(house) == [("cats", "opened", "engineers")]
+    pulled(house, "cats")
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    assert house.state.open_incident("cats") is None
+
+
 def test_a_failed_pull_is_told_before_the_data_are_late_and_wakes_no_warehouse() -> (
     None
 ):
@@ -1096,7 +1141,7 @@ def test_a_failed_pull_is_told_before_the_data_are_late_and_wakes_no_warehouse()
     failed_pull(house, "cats", RunErrorKind.AUTH)
     result = house.check(MINUTES_5)
     assert result.statements == 0
-    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+    assert of_cats(house) == [("cats", "opened", "engineers")]
     assert house.pages() == []
     (risk,) = house.state.all.values()
     assert (risk.kind, risk.cause) == ("at_risk", "credentials_rejected")
@@ -1134,7 +1179,7 @@ def test_a_first_pull_that_fails_is_told_with_its_reason_and_pages_nobody(
     house.check(MINUTES_5)
     (risk,) = house.state.all.values()
     assert (risk.kind, risk.cause, risk.state) == ("at_risk", cause, "pass")
-    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+    assert of_cats(house) == [("cats", "opened", "engineers")]
     assert house.pages() == []
     watch = house.state.seen["cats"]
     assert (watch.at_risk, watch.first_load_over) == (True, False)
@@ -1179,7 +1224,7 @@ def test_one_failure_that_is_retried_is_no_news_and_three_are() -> None:
     assert house.told(house.sns) == []
     failed_pull(house, "cats", RunErrorKind.INTERNAL, times=3)
     house.check(MINUTES_5)
-    assert house.told(house.sns) == [("cats", "opened", "engineers")]
+    assert of_cats(house) == [("cats", "opened", "engineers")]
 
 
 def test_a_relation_that_was_not_made_puts_its_dataset_at_risk() -> None:
