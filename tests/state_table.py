@@ -9,27 +9,44 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-TRANSACTION, BATCH, PAGE = 100, 25, 250
-"""Actions of a transaction, writes of a batch (DynamoDB), items of a page (ours)."""
+TRANSACTION, BATCH, READ, PAGE = 100, 25, 100, 250
+"""Actions of a transaction, writes of a batch, keys of a batch that is read (DynamoDB),
+items of a page (ours)."""
 
 
 class TableInMemory:
     """The calls of a DynamoDB client that the state's adapters make, over one table.
 
     `refuses` is asked before each write, with its item's key: the code of the error, or
-    None.
+    None. `is_unread` says which sort keys a batch that is read leaves out.
     """
 
     def __init__(
-        self, *, refuses: Callable[[str, str], str | None] = lambda _pk, _sk: None
+        self,
+        *,
+        refuses: Callable[[str, str], str | None] = lambda _pk, _sk: None,
+        is_unread: Callable[[str], bool] = lambda _sk: False,
     ) -> None:
         self._partitions: dict[str, dict[str, Any]] = {}
         self._refuses = refuses
+        self._is_unread = is_unread
         self.refused = 0
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         item = self._at(request["Key"])
         return {} if item is None else {"Item": item}
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        ((table, asked),) = request["RequestItems"].items()
+        keys = [(one["pk"]["S"], one["sk"]["S"]) for one in asked["Keys"]]
+        assert 0 < len(keys) <= READ, keys
+        assert len({*keys}) == len(keys), "the same key twice is refused"
+        unread = [one for one in asked["Keys"] if self._is_unread(one["sk"]["S"])]
+        found = [self._at(one) for one in asked["Keys"] if one not in unread]
+        return {
+            "Responses": {table: [item for item in found if item is not None]},
+            "UnprocessedKeys": {table: {"Keys": unread}} if unread else {},
+        }
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         code = self._code(request["Item"])

@@ -109,6 +109,9 @@ class MemoryIncidents:
         incident_id = self.open.get(f"{dataset} checks" if of_checks else dataset)
         return None if incident_id is None else self.all[incident_id]
 
+    def open_incidents(self, datasets: Sequence[str]) -> dict[str, Incident | None]:
+        return {name: self.open_incident(name) for name in datasets}
+
     def incident(self, incident_id: str) -> Incident | None:
         return self.all.get(incident_id)
 

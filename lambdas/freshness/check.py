@@ -406,6 +406,7 @@ class FreshnessCheck:
         outcome = _Outcome()
         unchanged: list[Watch] = []
         unannounced: Mapping[str, str] = {}
+        opened: Mapping[str, Incident | None] = {}
         late = with_models(self._lineage, _late(judged), self._catalogue.models)
         inhibited = inhibition(self._lineage, late, told_at=self._told_at)
         for place, item in enumerate(judged):
@@ -416,12 +417,13 @@ class FreshnessCheck:
             if place % TOGETHER == 0:
                 some = judged[place : place + TOGETHER]
                 unannounced = self._load_events.announce(some)
+                opened = self._opened(some)
             if item.dataset.name in unannounced:
                 why = unannounced[item.dataset.name]
                 outcome.unchecked[item.dataset.name] = why
                 continue
             try:
-                watch, made = self._advance(item, inhibited, now)
+                watch, made = self._advance(item, opened, inhibited, now)
             except StateConflict as conflict:
                 LOG.warning("%s", conflict)
                 outcome.conflicts += 1
@@ -437,17 +439,24 @@ class FreshnessCheck:
         return outcome
 
     def _advance(
-        self, item: Judged, inhibited: Inhibition, now: datetime
+        self,
+        item: Judged,
+        opened: Mapping[str, Incident | None],
+        inhibited: Inhibition,
+        now: datetime,
     ) -> tuple[Watch | None, Sequence[Notice]]:
-        """Record a change of the incident and its notices, or what is to be kept."""
+        """Record a change of the incident and its notices, or what is to be kept.
+        `opened` are open incidents as far as they were read.
+        """
         dataset, watch = item.dataset, item.before
         verdict = _beside(item.verdict, inhibited)
-        was_open = watch is not None and watch.incident_id is not None
-        before = (
-            self._state.open_incident(dataset.name)
-            if was_open or verdict.cause is not None
-            else None
-        )
+        before = None
+        if _may_be_open(item):
+            before = (
+                opened[dataset.name]
+                if dataset.name in opened
+                else self._state.open_incident(dataset.name)
+            )
         if before is None and verdict.cause is None:
             # Nothing is open and nothing is wrong, as of nearly every dataset.
             return _ended_by_person(_kept(item, incident_id=None), item), ()
@@ -513,6 +522,15 @@ class FreshnessCheck:
             watch=kept,
         )
         return None, told
+
+    def _opened(self, judged: Sequence[Judged]) -> Mapping[str, Incident | None]:
+        """The open incidents, read at once; one that is not there is read alone."""
+        names = [one.dataset.name for one in judged if _may_be_open(one)]
+        try:
+            return self._state.open_incidents(names)
+        except Exception:
+            LOG.exception("incidents could not be read at once; they are one by one")
+            return {}
 
     def _earlier(self, watch: Watch | None) -> Incident | None:
         """The dataset's last incident that is over. One that was open at the last look
@@ -677,6 +695,11 @@ def _late(judged: Sequence[Judged]) -> list[str]:
         return item.verdict.state == "error", age
 
     return [item.dataset.name for item in sorted(late, key=badness, reverse=True)]
+
+
+def _may_be_open(item: Judged) -> bool:
+    """Whether it had an incident, or something is wrong: as of hardly any dataset."""
+    return item.verdict.cause is not None or _is_open(item)
 
 
 def _is_open(item: Judged) -> bool:

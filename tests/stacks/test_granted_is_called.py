@@ -122,6 +122,7 @@ NEVER_READ = {
     # It reads by the adapters that others write by, and signs in as `warehouse` does.
     "reports": {
         *_SECRETS,
+        "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",

@@ -16,7 +16,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,7 @@ import msgspec
 
 from lambdas.adapters.state.events import event_item, event_key
 from lambdas.adapters.state.items import (
+    AT_ONCE,
     CAUSES,
     CHECK,
     DIGEST,
@@ -288,6 +290,29 @@ class IncidentTable:
             return None
         return self.incident(pointer["incident_id"]["S"])
 
+    def open_incidents(self, datasets: Sequence[str]) -> dict[str, Incident | None]:
+        """The same of many, by as few calls as it takes. One that cannot be read so is
+        left out, and whoever needs it asks for it alone.
+        """
+        pointers, left = self._get_all(
+            [_pointer(name, of_checks=False) for name in datasets]
+        )
+        ids = [one["incident_id"]["S"] for one in pointers.values()]
+        items, _ = self._get_all([_key("INCIDENT", each) for each in ids])
+        found: dict[str, Incident | None] = {}
+        for name in datasets:
+            place = _place(_pointer(name, of_checks=False))
+            if place in left:
+                continue
+            if place not in pointers:
+                found[name] = None
+                continue
+            incident_id = pointers[place]["incident_id"]["S"]
+            with suppress(KeyError, msgspec.MsgspecError):
+                item = items["INCIDENT", incident_id]
+                found[name] = _read(item, "incident", Incident)
+        return found
+
     def incident(self, incident_id: str) -> Incident | None:
         """Any incident, open or resolved."""
         item = self._get(_key("INCIDENT", incident_id))
@@ -381,6 +406,22 @@ class IncidentTable:
         )
         return answer.get("Item")
 
+    def _get_all(
+        self, keys: Sequence[dict[str, Any]]
+    ) -> tuple[dict[tuple[str, str], dict[str, Any]], set[tuple[str, str]]]:
+        """The items that are there, by their keys, and those that were left unread."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        left: set[tuple[str, str]] = set()
+        for start in range(0, len(keys), AT_ONCE):
+            asked: Any = {"Keys": keys[start : start + AT_ONCE], "ConsistentRead": True}
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: asked})
+            found |= {
+                _place(item): item for item in answer["Responses"].get(self._table, [])
+            }
+            unread = answer.get("UnprocessedKeys", {}).get(self._table, {"Keys": []})
+            left |= {_place(key) for key in unread["Keys"]}
+        return found, left
+
     def _monitor(self, kind: str = "") -> Iterator[dict[str, Any]]:
         return monitor_items(self._dynamodb, self._table, kind)
 
@@ -419,6 +460,10 @@ def _is_at(before: Incident | None) -> dict[str, object]:
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _place(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
 
 
 def _pointer(dataset: str, *, of_checks: bool) -> dict[str, Any]:

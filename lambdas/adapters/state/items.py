@@ -53,6 +53,8 @@ SILENCE = "SILENCE"
 DIGEST = "DIGEST"
 CAUSES = "CAUSES"
 GRANTS = "GRANTS"
+AT_ONCE = 100
+"""Keys of one BatchGetItem (DynamoDB)."""
 PARTITIONS = 8
 """Over which they are spread. More may be read than written: it may grow."""
 

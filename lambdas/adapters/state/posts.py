@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambdas.adapters.state.items import items_of
+from lambdas.adapters.state.items import AT_ONCE, items_of
 from lambdas.adapters.state.writes import TableWriter
 from lambdas.core.errors import ChannelDown
 from lambdas.core.slack.mentions import UserGroups
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(days=90)
 ALERTS = "ALERTS"
-AT_ONCE = 100
-"""Keys of one BatchGetItem (DynamoDB)."""
 
 
 class SlackPostTable:

@@ -103,6 +103,9 @@ class IncidentState(Protocol):
     ) -> Incident | None:
         """The dataset's open incident; or that of its failing checks."""
 
+    def open_incidents(self, datasets: Sequence[str]) -> Mapping[str, Incident | None]:
+        """The same of many, of those that can be read at once."""
+
     def watch(self, dataset: str) -> Watch | None:
         """What is remembered of one dataset."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 
 from lambdas.core.diagnosis.signals import Table
 from lambdas.core.errors import StateConflict, SweepIncomplete
+from lambdas.core.incidents.incident import Incident
 from lambdas.core.loading.repair import Problem, Repair, Repaired
 from lambdas.freshness.quality import QualityChecks
 from lambdas.freshness.repair_notices import RepairNotices
@@ -268,3 +269,30 @@ def test_a_dataset_that_was_well_is_forgotten_in_silence() -> None:
     house.check(MINUTES_5)
     assert list(house.state.seen) == ["dogs"]
     assert house.told(house.sns) == []
+
+
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_incidents_that_cannot_be_read_at_once_are_read_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+    faults: Callable[[], list[str]],
+    *,
+    is_broken: bool,
+) -> None:
+    house = House({"cats": fresh(7 * HOUR), "dogs": fresh()})
+    house.check()
+    told = house.told(house.sns)
+
+    def unread(names: Sequence[str]) -> dict[str, Incident | None]:
+        assert [*names] == ["cats"]
+        if is_broken:
+            raise RuntimeError("throttled")
+        return {}
+
+    monkeypatch.setattr(house.state, "open_incidents", unread)
+    house.check(MINUTES_5)
+    assert house.told(house.sns) == told
+    house.age("cats", timedelta())
+    house.check(MINUTES_5)
+    assert house.state.open_incident("cats") is None
+    expected = ["incidents could not be read at once; they are one by one"] * 2
+    assert faults() == (expected if is_broken else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -30,6 +30,7 @@ from lambdas.core.names import LOADING
 from lambdas.core.pull.run import LandedRun
 from tests.aws import a_state_table
 from tests.datasets import a_dataset
+from tests.state_table import TableInMemory
 from tests.watched import NOW, MemoryIncidents, a_verdict
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def a_watch(name: str = "cats", **changes: object) -> Watch:
 def test_nothing_is_there_at_first(state: State) -> None:
     assert state.watches() == {}
     assert state.open_incident("cats") is None
+    assert state.open_incidents(["cats"]) == {"cats": None}
     assert list(state.check_state().waiting) == []
     check_state = state.check_state()
     assert (
@@ -158,6 +160,7 @@ def test_an_incident_its_notices_and_the_watch_come_back_as_they_were(
     )
     state.record(None, incident, notices=told, watch=a_watch())
     assert state.open_incident("cats") == incident
+    assert state.open_incidents(["cats", "dogs"]) == {"cats": incident, "dogs": None}
     assert state.incident(incident.incident_id) == incident
     assert sorted(state.check_state().waiting, key=lambda x: x.notice_id) == sorted(
         told, key=lambda x: x.notice_id
@@ -288,6 +291,30 @@ def busy_table(refusals: Sequence[str] = ()) -> tuple[IncidentTable, Busy, list[
     )
     table = IncidentTable(dynamodb=busy, table="state", writer=writer)  # type: ignore[arg-type]  # as above
     return table, busy, pauses
+
+
+def test_open_incidents_are_read_at_once_and_one_that_cannot_be_is_left_out() -> None:
+    left: list[str] = []
+    dynamodb = cast("DynamoDBClient", TableInMemory(is_unread=lambda sk: sk in left))
+    table = IncidentTable(dynamodb=dynamodb, table="state")
+    names = [f"cats{number}" for number in range(101)]
+    kept = {}
+    for name in names[:-1]:
+        verdict = a_verdict("error", "pipe_stopped", dataset=name, page=True)
+        incident = advance(None, verdict, now=NOW).incident
+        assert incident is not None
+        table.record(None, incident, notices=(), watch=None)
+        kept[name] = incident
+    assert table.open_incidents([]) == {}
+    assert table.open_incidents(names) == {**kept, names[-1]: None}
+    left.append(kept["cats7"].incident_id)
+    assert table.open_incidents(["cats7", "cats8"]) == {"cats8": kept["cats8"]}
+    left.append("INCIDENT")
+    assert table.open_incidents(["cats7", "cats8"]) == {}
+    left.clear()
+    spoilt = {"pk": {"S": "INCIDENT"}, "sk": {"S": kept["cats7"].incident_id}}
+    dynamodb.put_item(TableName="state", Item={**spoilt, "incident": {"S": "{"}})
+    assert table.open_incidents(["cats7", "cats8"]) == {"cats8": kept["cats8"]}
 
 
 @pytest.mark.usefixtures("aws")
