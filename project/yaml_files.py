@@ -90,6 +90,8 @@ class _File:
     document: YamlDocument
     found: ModelFindings
     clean: Any = None
+    is_named: bool = True
+    """Whether its name may be a dataset's or an API's; else it stands for none."""
 
     def faults(self) -> Iterable[Fault]:
         for one in self.document.faults:
@@ -153,23 +155,28 @@ def read_files(datasets: Path, apis: Path, models: Path | None = None) -> Projec
     faults: list[Fault] = []
     api_files = _read_folder(apis, Api, faults) if apis.is_dir() else []
     dataset_files = _read_folder(datasets, Dataset, faults)
-    api_models = {file.name: _checked_api(file) for file in api_files}
-    names = {file.name for file in dataset_files}
-    checked = [_checked_dataset(file, api_models, names) for file in dataset_files]
-    family = family_findings({one.name: one for one in checked if one})
-    by_name = {one.name: one for one in checked if one}
+    checked_apis = [(file, _checked_api(file)) for file in api_files]
+    api_models = {file.name: api for file, api in checked_apis if file.is_named}
+    names = {file.name for file in dataset_files if file.is_named}
+    checked = [
+        (file, _checked_dataset(file, api_models, names)) for file in dataset_files
+    ]
+    by_name = {one.name: one for file, one in checked if one and file.is_named}
+    family = family_findings(by_name)
     for file in dataset_files:
+        if not file.is_named:
+            continue
         _keep(file, family.get(file.name, ()), Dataset)
         if file.name in by_name:
             _keep(file, match_findings(by_name[file.name], by_name), Dataset)
     for file in (*api_files, *dataset_files):
         faults.extend(file.faults())
     known_apis = {name: api for name, api in api_models.items() if api is not None}
-    faulty = _faulty(faults, [one for one in checked if one], datasets, apis)
+    faulty = _faulty(faults, by_name, datasets, apis)
     sound = {
-        one.name: _resolved(one, known_apis)
-        for one in checked
-        if one is not None and one.name not in faulty
+        name: _resolved(one, known_apis)
+        for name, one in by_name.items()
+        if name not in faulty
     }
     warnings = [
         Fault(
@@ -180,7 +187,7 @@ def read_files(datasets: Path, apis: Path, models: Path | None = None) -> Projec
             is_warning=True,
         )
         for file in dataset_files
-        if file.name in sound
+        if file.is_named and file.name in sound
         for one in _warnings(sound[file.name])
     ]
     made = ModelFiles() if models is None else read_models(models, sound, names)
@@ -194,13 +201,12 @@ def read_files(datasets: Path, apis: Path, models: Path | None = None) -> Projec
 
 
 def _faulty(
-    faults: Iterable[Fault], models: Sequence[Dataset], datasets: Path, apis: Path
+    faults: Iterable[Fault], known: Mapping[str, Dataset], datasets: Path, apis: Path
 ) -> dict[str, tuple[Fault, ...]]:
     """The faults that stop each dataset, by its name."""
     by_file: dict[Path, list[Fault]] = {}
     for fault in faults:
         by_file.setdefault(Path(fault.file), []).append(fault)
-    known = {one.name: one for one in models}
     names = {path.stem for path in by_file if path.parent == datasets}
     found = {}
     for name in names | known.keys():
@@ -282,7 +288,7 @@ def _read_file(path: Path, model: type[BaseModel], faults: list[Fault]) -> _File
                 path, f"cannot be named {quoted(path.stem)}; accepted: {_NAME_WORDS}"
             )
         )
-        file.name = "x"
+        file.name, file.is_named = "x", False
     if path.exists() and not path.is_file():
         # to open a pipe would wait for a writer
         faults.append(

@@ -303,6 +303,25 @@ def test_a_fault_stops_only_the_datasets_it_concerns(tmp_path: Path) -> None:
         load_catalogue(datasets, apis)
 
 
+@pytest.mark.parametrize("body", [DATASET, "a: b", ""])
+def test_a_file_that_no_dataset_may_be_named_by_stands_for_none(
+    tmp_path: Path, body: str
+) -> None:
+    """Not even for one whose name it is given while its faults are looked for."""
+    other = changed(DATASET, "description: Every cat", "description: Every dog")
+    for name in ("Cats", "has space", "1x", "n\x1b"):
+        files = {"x.yaml": other, f"{name}.yaml": body}
+        datasets, apis = folders(tmp_path / name, datasets=files)
+        written = read_files(datasets, apis)
+        assert [one.description for one in written.sound.datasets.values()] == [
+            "Every dog"
+        ]
+        assert any("cannot be named" in one.sentence for one in written.faults)
+        assert load_datasets(["x"], datasets=datasets, apis=apis).datasets.keys() == {
+            "x"
+        }
+
+
 def test_a_name_that_is_not_known_is_looked_for_among_datasets_and_apis(
     tmp_path: Path,
 ) -> None:
