@@ -32,6 +32,7 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 
+from lambdas.core.names import pulls_queue_name
 from lambdas.core.pull.run import RunStatus
 from local.aws.fabric import Fabric
 from local.aws.invoke import FunctionHost, Invocation
@@ -43,6 +44,7 @@ from tests.local.embedded_world import PULL, World, fabric_of, pids_alive
 from tests.local.killing_proxy import Call, KillingProxy
 
 DATASETS = ("flights", "weather")
+PULLS = pulls_queue_name("dev")
 STARTS = datetime(2013, 1, 1, 12, tzinfo=UTC)
 HIDDEN = timedelta(minutes=17)
 """A killed function's message: its 15 minutes, and two more."""
@@ -268,24 +270,20 @@ class Assassin:
         """Let time pass, with no more kills, until every message has had its end."""
         world = self._world
         for _ in range(SETTLED_AFTER):
-            if not self._messages("-Pulls"):
+            if not self._messages(PULLS):
                 return
             world.move(world.now + UNTOUCHED)
             self._drain()
-        self.tally.faults.append(f"{self._messages('-Pulls')} messages never end")
+        self.tally.faults.append(f"{self._messages(PULLS)} messages never end")
 
     def _messages(self, queue: str) -> int:
-        """In the queues of that name, hidden ones too."""
+        """In the queue of that name, hidden ones too."""
         sqs = self._world.stack.cloud.client("sqs")
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return sum(
-            int(count)
-            for url in self._world.stack.deployment.physical_ids("AWS::SQS::Queue")
-            if queue in url
-            for count in sqs.get_queue_attributes(
-                QueueUrl=url, AttributeNames=[*names]
-            )["Attributes"].values()
-        )
+        every = self._world.stack.deployment.physical_ids("AWS::SQS::Queue")
+        (url,) = (one for one in every if queue in one)
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*names])
+        return sum(int(count) for count in found["Attributes"].values())
 
     def _judge(self) -> None:
         """Pull each dataset undisturbed, as its next tick does, and compare."""

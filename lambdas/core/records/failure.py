@@ -36,9 +36,10 @@ _SAYS_HOW = frozenset(
     {"status", "state", "outcome", "stat", "result", "response_status"}
 )
 _CODES = frozenset({
-    "code", "status", "status_code", "statuscode", "error_code", "result_code",
-    "return_code", "ret", "errno", "retcode", "rc", "response_code", "http_code",
+    "code", "status", "status_code", "error_code", "result_code", "return_code", "ret",
+    "err_no", "retcode", "rc", "response_code", "http_code",
 })  # fmt: skip
+"""In words, as `words_of` takes names apart: `errno` is two."""
 _FAILED = frozenset({
     "error", "err", "errors", "fail", "failed", "failure", "fault", "ko", "nok",
     "notok", "exception", "unauthorized", "denied", "forbidden", "invalid", "timeout",
@@ -174,20 +175,21 @@ def _refusal(nodes: Iterable[Node], *, rows: int, is_record: bool) -> str | None
     for beside in level.values():
         if (rows or is_record) and any(one.name in _IDS for one in beside):
             continue
-        message = next((one for one in beside if _is_message(one)), None)
+        messages = [one for one in beside if _is_message(one)]
         for node in beside:
+            # a code may be a message as well, and is none of its own
+            message = next((one for one in messages if one is not node), None)
             name = "_".join(words_of(node.name))
             said = f"`{node.path}` is {_shown(node.value)}"
-            if message is not None and message is not node:
+            if message is not None:
                 said += f" and `{message.path}` {_shown(message.value)}"
             # in so many words of the whole answer
             is_clear = name in _SAYS_YES and len(node.way) == 1 and not is_record
             if _says_no(name, node.value) and (message or not rows or is_clear):
                 return said
             is_code = name in _CODES and not _is_well(node.value)
-            is_told = message is not None and message is not node
             is_http = name != "code" and _is_http_error(node.value)
-            if is_code and not rows and (is_told or is_http or _speaks_of(node.value)):
+            if is_code and not rows and (message or is_http or _speaks_of(node.value)):
                 return said
             is_why = not is_record and not rows and name in _TELLS_WHY
             if is_why and speaks_of_failure(str(node.value or "")):

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.groups import batches_of
-from lambdas.core.incidents.incident import Ending, Recipient, advance, retired
+from lambdas.core.incidents.incident import (
+    Ending,
+    NoticeKind,
+    Recipient,
+    advance,
+    retired,
+)
 from lambdas.core.incidents.incident import Recipient as TellAudience
 from lambdas.core.incidents.notice import Notice, notices
+from lambdas.core.names import MONITOR
 from tests.datasets import a_dataset
 from tests.watched import NOW, a_verdict
 
@@ -28,13 +37,24 @@ def of_api(name: str, api: str, cause: str = "upstream_down") -> Notice:
     return notice
 
 
-def test_two_apis_that_are_down_are_two_messages() -> None:
-    waiting = [of_api(f"a{number}", "one.example.com") for number in range(5)]
-    waiting += [of_api(f"b{number}", "two.example.com") for number in range(5)]
+@pytest.mark.parametrize(
+    ("cause", "why"),
+    [
+        ("upstream_down", "The source does not answer"),
+        ("credentials_rejected", "The source rejects our access"),
+        (
+            "quota_exhausted",
+            "We have reached the limit of what the source lets us fetch",
+        ),
+    ],
+)
+def test_two_apis_that_fail_are_two_messages(cause: str, why: str) -> None:
+    waiting = [of_api(f"a{number}", "one.example.com", cause) for number in range(5)]
+    waiting += [of_api(f"b{number}", "two.example.com", cause) for number in range(5)]
     headlines = [batch.message.headline for batch in batches_of(waiting)]
     assert headlines == [
-        "[page] 5 datasets late: The source does not answer (one.example.com)",
-        "[page] 5 datasets late: The source does not answer (two.example.com)",
+        f"[page] 5 datasets late: {why} (one.example.com)",
+        f"[page] 5 datasets late: {why} (two.example.com)",
     ]
 
 
@@ -86,7 +106,52 @@ def test_many_are_said_to_be_what_each_of_them_is(
     for is_over, said in ((False, open_as), (True, over_as)):
         waiting = [of_state(name, state, cause, is_over=is_over) for name in "ab"]
         (batch,) = batches_of(waiting)
-        assert f"2 datasets {said}" in batch.message.headline
+        headline, _, why = batch.message.headline.partition(": ")
+        assert headline.removeprefix("[page] ") == f"2 datasets {said}"
+        assert bool(why) is not is_over
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (Ending.NOT_PROMISED, "2 datasets are no longer promised"),
+        (Ending.REMOVED, "2 datasets were removed"),
+        (Ending.CLOSED, "2 datasets were closed by hand"),
+        (Ending.FALSE_ALARM, "2 datasets were false alarms"),
+    ],
+)
+def test_many_that_ended_otherwise_are_said_to_have_ended_so(
+    ending: Ending, said: str
+) -> None:
+    waiting = [
+        dataclasses.replace(
+            of_state(name, "error", "pipe_stopped", is_over=True), ended_by=ending
+        )
+        for name in "ab"
+    ]
+    (batch,) = batches_of(waiting)
+    assert batch.message.headline == said
+
+
+@pytest.mark.parametrize("kind", ["promised", "edited", "reported", "digest", "causes"])
+def test_what_a_person_adds_and_what_is_told_by_the_calendar_stands_alone(
+    kind: str,
+) -> None:
+    notice = of_state("a", "error", "pipe_stopped", is_over=False)
+    many = [
+        dataclasses.replace(notice, notice_id=f"n{n}", kind=NoticeKind(kind))
+        for n in range(9)
+    ]
+    assert len(batches_of(many)) == 9
+
+
+def test_what_is_wrong_with_the_monitor_stands_alone() -> None:
+    notice = of_state("a", "error", "pipe_stopped", is_over=False)
+    many = [
+        dataclasses.replace(notice, notice_id=f"n{n}", dataset=MONITOR)
+        for n in range(9)
+    ]
+    assert len(batches_of(many)) == 9
 
 
 def test_what_is_late_and_what_is_at_risk_are_two_messages() -> None:

@@ -87,6 +87,26 @@ def test_a_promised_time_is_told_to_stakeholders_once() -> None:
     assert len(change(after, promised_for=promised_for + HOUR)[1]) == 1
 
 
+def test_who_hears_a_promise_has_heard_of_the_incident() -> None:
+    before = dataclasses.replace(an_incident(), told=(Recipient.ENGINEERS,))
+    after, _ = change(before, promised_for=NOW + 4 * HOUR)
+    assert after.told == (Recipient.ENGINEERS, Recipient.STAKEHOLDERS)
+    assert change(before, note="on it")[0].told == (Recipient.ENGINEERS,)
+
+
+def test_a_promise_stays_its_makers_whoever_adds_what() -> None:
+    after, _ = change(an_incident(), promised_for=NOW + 4 * HOUR, words="by lunch")
+    ann = Change(by="ann", note="on it", words="soon")
+    later = changed_by_hand(after, ann, now=LATER).incident
+    assert later is not None
+    for one in (after.human, later.human):
+        assert (one.promised_by, one.promise_words) == ("mia", "by lunch")
+    closed, _ = change(after, resolve=True)
+    noted = changed_by_hand(closed, Change(by="ann", note="it was Bo"), now=LATER)
+    assert noted.incident is not None
+    assert noted.incident.human.resolved_by == "mia"
+
+
 def test_each_promise_leaves_as_a_letter_of_its_own() -> None:
     _, (notice,) = change(an_incident(), promised_for=NOW + 4 * HOUR)
     many = [dataclasses.replace(notice, notice_id=f"n{n}") for n in range(9)]
