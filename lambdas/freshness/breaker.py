@@ -46,6 +46,7 @@ class Breaker:
         """Runs that failed, while what shows without them is measured."""
         self._without: dict[str, Sequence[QualityResult]] = {}
         self._judged_alone = 0
+        self._shown_by_hand: set[str] = set()
 
     def waiting(
         self, asking: BatchMeasurement, datasets: Sequence[Dataset]
@@ -167,6 +168,10 @@ class Breaker:
         late = [run.run_id for run in overdue(dataset, waiting, now)]
         self._record(asking, dataset, late, Shown.UNCHECKED, now)
 
+    def has_changed(self, dataset: str) -> bool:
+        """Whether a person had runs of it shown: other rows show than before."""
+        return dataset in self._shown_by_hand
+
     def is_waited_for(self, dataset: str) -> bool:
         """Whether runs of it wait still."""
         return bool(self._waiting.get(dataset))
@@ -246,4 +251,5 @@ class Breaker:
                 self._database, dataset, [release.run_id], Shown.BY_HAND, release.at
             )
             asking.ask(statement)
+            self._shown_by_hand.add(dataset)
             self._store.released(release)

@@ -170,13 +170,16 @@ class QualityChecks:
         while subjects:
             is_last = subjects is models
             left: list[CheckedDataset] = []
-            for one, checks in self._run(asking, subjects, loads, now):
-                done.append(checks)
+            for one, measured in self._run(asking, subjects, loads, now):
                 try:
-                    held, more = self._breaker.decide(asking, one, checks, now)
+                    held, more = self._breaker.decide(asking, one, measured, now)
                     left += more
-                    # which of several runs it was is found first
-                    made = () if more else self._told(one.dataset, checks, held, now)
+                    if more:  # which of several runs it was is found first
+                        continue
+                    checks = self._as_it_was(one, measured, known, held)
+                    self._store.keep(checks)
+                    done.append(checks)
+                    made = self._told(one.dataset, checks, held, now)
                 except StateConflict as conflict:
                     LOG.warning("%s", conflict)
                 except Exception:
@@ -208,11 +211,34 @@ class QualityChecks:
             try:
                 before = self._store.results(name)
                 checks = self._concluded(plan, asking, one, before, loads[name][1])
-                self._store.keep(checks)
             except Exception:
                 LOG.exception("the checks of %s could not be concluded", name)
                 continue
             yield one, checks
+
+    def _as_it_was(
+        self,
+        one: CheckedDataset,
+        measured: DatasetChecks,
+        known: Mapping[str, CheckedLoad],
+        held: Sequence[str],
+    ) -> DatasetChecks:
+        """While a run is held back and none was judged, the results of before: what was
+        measured is what shows without it. Only what could not run may be known now.
+        """
+        name = one.dataset.name
+        load, before = known.get(name), self._store.results(name)
+        is_new = load is None or load.rules != rules_hash(one.dataset)
+        if one.candidates != () or not held or is_new or before is None:
+            return measured
+        if self._breaker.has_changed(name):
+            return measured
+        kept = tuple(
+            one if old is None or old.state == "error" else old
+            for one, old in ((x, before.named(x.check)) for x in measured.results)
+        )
+        samples = {**measured.samples, **before.samples}
+        return dataclasses.replace(measured, results=kept, samples=samples)
 
     def _loads(self, asking: BatchMeasurement) -> Loads:
         """The newest load of every dataset with checks; of none that cannot be read."""

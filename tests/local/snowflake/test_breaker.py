@@ -123,6 +123,41 @@ def test_a_held_row_does_not_hide_the_good_one_below_it(world: World) -> None:
     assert dam.shown == [(1, 1.0), (2, 2.0)]
 
 
+ODD = {
+    "query": "select nosuch from {table}",
+    "mustBe": 0,
+    "name": "odd",
+    "severity": "warn",
+}
+
+
+@pytest.mark.parametrize("good", [[(1, 1.0)], []])
+def test_what_is_held_back_stays_told_while_other_checks_are_tried_again(
+    world: World, good: list[tuple[int, float | None]]
+) -> None:
+    """What shows without it is well, or empty: neither is news, nor the end."""
+    name = f"dam_again_{len(good)}"
+    filled = {"metric": "rowCount", "mustBeGreaterThan": 0}
+    checks = [NO_NULLS, ODD, filled]
+    dam = Dam(world, name, quality=checks, write_disposition="append")
+    if good:
+        dam.run(good)
+        dam.check()
+    bad = dam.run([(2, None)])
+    assert dam.check() == ["opened"]
+    told = dam.state.all.copy()
+    for _ in range(3):
+        dam.now += timedelta(hours=1)
+        assert dam.check() == []
+    assert dam.state.all == told
+    load = dam.store.remembered[name]
+    assert (load.held, load.failing, load.unknown) == (
+        (bad,), ("nullValues_dep_delay",), ("odd",),
+    )  # fmt: skip
+    dam.run([(3, 3.0)])
+    assert dam.check() == ["resolved"]
+
+
 def test_of_several_runs_only_those_that_failed_are_held(world: World) -> None:
     dam = Dam(world, "dam_several", write_disposition="append")
     dam.run([(1, 1.0)])
