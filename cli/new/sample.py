@@ -27,6 +27,7 @@ from lambdas.core.paging.counts import LIMIT_PARAMS, OFFSET_PARAMS, PAGE_PARAMS
 from lambdas.core.paging.position import restored
 from lambdas.core.paging.signs import NOTHING_BEFORE, Signs
 from lambdas.core.pull.ports import Page
+from lambdas.core.records.csv_header import delimiter_in
 from lambdas.core.records.documents import Document
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
@@ -175,7 +176,19 @@ class EndpointProbe:
         """The first page's records. Raises UpstreamError."""
         return list(self._first()[0].records[:ROWS])
 
-    def _format(self) -> str:
+    def _format(self) -> JsonValue:
+        """A CSV's delimiter is told by its first line."""
+        form = self._body_format()
+        if form != "csv":
+            return form
+        probe = ApiPages(http=self._http, endpoint=self._endpoint)
+        response = self._http.fetch(probe.request())
+        first = b"" if response is None else response.body.strip().partition(b"\n")[0]
+        is_usual = b"," in first or not _is_text(first)
+        other = None if is_usual else delimiter_in(first.decode("utf-8", "replace"))
+        return form if other is None else {"type": form, "delimiter": other}
+
+    def _body_format(self) -> str:
         """By the suffix, the Content-Type, or the first line."""
         probe = ApiPages(http=self._http, endpoint=self._endpoint)
         name = self._endpoint.path.partition("?")[0].lower().removesuffix(".gz")
@@ -473,6 +486,11 @@ def _ways_of_link(
                 {"type": "offset", "limit": rows, "offset_param": name},
                 {"offset": rows, "limit": rows},
             )
+
+
+def _is_text(line: bytes) -> bool:
+    """Whether it is neither compressed nor in UTF-16."""
+    return b"\0" not in line and not line.startswith(b"\x1f\x8b")
 
 
 def _with(endpoint: Endpoint, **changes: object) -> Endpoint:

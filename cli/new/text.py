@@ -96,7 +96,7 @@ def dataset_text(found: DatasetDraft) -> str:
         *_params(found),
     ]
     if endpoint.body_format != "json":
-        lines.append(f"    format: {endpoint.body_format}")
+        lines.append(f"    format: {_format(endpoint)}")
     elif found.sample.nested:
         lines += _comment(found.sample.nested)
     elif found.sample.selector is not None:
@@ -128,6 +128,13 @@ def _params(found: DatasetDraft) -> list[str]:
             '      # updated_since: "{incremental.start_value}"',
         ]
     return lines
+
+
+def _format(endpoint: Endpoint) -> str:
+    if endpoint.body_format == "csv" and endpoint.csv.delimiter != ",":
+        delimiter = json.dumps(endpoint.csv.delimiter)
+        return f"{{type: csv, delimiter: {delimiter}}}"
+    return endpoint.body_format
 
 
 def _question(endpoint: Endpoint) -> list[str]:

@@ -117,13 +117,18 @@ def _advice(row: list[str], missing: list[str], delimiter: str) -> str:
     return f"; is `{near}` meant?" if near is not None else ""
 
 
+def delimiter_in(name: str) -> str | None:
+    """What may stand between two names that are read as this one."""
+    return next((one for one in _DELIMITERS if one in name), None)
+
+
 def _other_delimiter(row: Sequence[str], delimiter: str) -> str:
     """What to declare where the only name holds what may stand between two."""
-    for other in _DELIMITERS if len(row) == 1 else "":
-        if other != delimiter and other in row[0]:
-            shown = "\\t" if other == "\t" else other
-            return f'; declare `format: {{type: csv, delimiter: "{shown}"}}`'
-    return ""
+    other = delimiter_in(row[0].replace(delimiter, "")) if len(row) == 1 else None
+    if other is None:
+        return ""
+    shown = "\\t" if other == "\t" else other
+    return f'; declare `format: {{type: csv, delimiter: "{shown}"}}`'
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -475,6 +475,21 @@ def test_other_formats_are_noticed(
     assert found["primary_key"] == ["id"]
 
 
+@pytest.mark.parametrize(("delimiter", "written"), [(";", ";"), ("\t", "\\t")])
+def test_the_delimiter_of_a_csv_is_noticed(
+    delimiter: str, written: str, place: Place
+) -> None:
+    def app(asked: Asked) -> Answer:
+        answer = as_csv(asked)
+        body = answer.body.replace(b",", delimiter.encode())
+        return Answer(body=body, headers=answer.headers)
+
+    with serving(app) as server:
+        place.new(f"{server.url}cats")
+        place.works(len(CATS))
+    assert f'format: {{type: csv, delimiter: "{written}"}}' in place.written()
+
+
 def test_what_is_not_found_stands_as_a_choice(place: Place) -> None:
     rows = [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}]
     answer = answer_json({"data": rows, "has_more": True})
