@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
@@ -22,7 +22,7 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.position import refuse_too_long, restored, stored
 from lambdas.core.pull.ports import Page
 from lambdas.core.records.compression import DAMAGE, broken_gzip, unpacked
-from lambdas.core.records.documents import Document, bad_response
+from lambdas.core.records.documents import Document, bad_response, members
 from lambdas.core.records.failure import refuse_failure
 from lambdas.core.records.json_line import refuse_no_record
 from lambdas.core.records.nested import NestedRows, nested_rows
@@ -93,6 +93,7 @@ class ApiPages:
         self._position, self._before = restored(position)
         self._upcoming: JsonValue = None
         self._needed = needed
+        self._fields: Sequence[str] = ()
         self._ahead = ahead
         self._side_by_side = ahead or side_by_side
         self._actions = (*endpoint.response_actions, NOT_READY)
@@ -347,9 +348,15 @@ class ApiPages:
         try:
             stream = unpacked(file, response.headers.get("content-encoding", ""))
             if self._endpoint.body_format == "csv":
-                yield from csv_rows(
-                    stream, self._endpoint.csv, content_type, needed=self._needed
-                )
+                for piece in csv_rows(
+                    stream,
+                    self._endpoint.csv,
+                    content_type,
+                    needed=self._needed,
+                    before=self._fields,
+                ):
+                    self._fields = self._fields or list(members(piece[0]))
+                    yield piece
             else:
                 yield from json_lines(stream, content_type)
         except DAMAGE:

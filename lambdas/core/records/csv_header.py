@@ -35,9 +35,14 @@ def refuse_document(text: str, begins: Collection[str] = "<{[") -> None:
         raise bad_response(f"expected CSV, got {_DOCUMENTS[first]} (`{shown}`)")
 
 
-def names_of(row: list[str], delimiter: str, needed: Collection[str]) -> list[str]:
+def names_of(
+    row: list[str],
+    delimiter: str,
+    needed: Collection[str],
+    before: Collection[str] = (),
+) -> list[str]:
     """The names in the first row. `needed` are those that the dataset speaks of, which
-    prove it.
+    prove it; `before` are those of the page before, if there was one.
 
     Raises Terminal(kind=response) if they are none, or lack one of `needed`.
     """
@@ -57,6 +62,12 @@ def names_of(row: list[str], delimiter: str, needed: Collection[str]) -> list[st
         )
     if not needed:
         _refuse_no_names(row, delimiter)
+    if before and set(before).isdisjoint(row):
+        raise bad_response(
+            f"the CSV's first row should name the fields on each page, and is "
+            f"{_shown(row)}, where the page before had {_shown(list(before))}; have "
+            "the API send the names on each page, or ask for one page"
+        )
     return row
 
 

@@ -104,12 +104,13 @@ def csv_rows(
     content_type: str = "",
     *,
     needed: Collection[str] = (),
+    before: Collection[str] = (),
 ) -> Iterator[list[bytes]]:
     """The records of a CSV, decompressed, in parts: the first row names the fields, and
     every value is a string. An empty body has none.
 
     Raises Terminal naming the line where it is not what it should be, or what of
-    `needed` no field is called.
+    `needed` no field is called, or if none is called as one `before`.
     """
     charset = form.encoding or marked_charset(stream) or charset_of(content_type)
     lines = _CsvLines(stream, charset, skip=form.skip_lines)
@@ -130,7 +131,7 @@ def csv_rows(
             if not row:
                 continue
             if not names:
-                names = names_of(row, form.delimiter, needed)
+                names = names_of(row, form.delimiter, needed, before)
                 continue
             if len(row) != len(names):
                 raise bad_response(

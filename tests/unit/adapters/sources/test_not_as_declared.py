@@ -96,6 +96,29 @@ def test_a_row_in_the_place_of_the_names_is_not_lost(first: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("second", "ids"),
+    [
+        (b"Kit,b\nLou,c\n", None),
+        (b"name,kind\nKit,b\n", 2),
+        (b"", 1),
+        (b"name\nKit", 2),
+    ],
+)
+def test_the_names_stand_on_each_page_of_a_csv(second: bytes, ids: int | None) -> None:
+    first = Answer(
+        body=b"name,kind\nTom,a\n", headers={"Link": '<cats?p=2>; rel="next"'}
+    )
+    with serving(in_turn(first, Answer(body=second))) as server:
+        pull = Pull(server, {"format": "csv", "paginator": {"type": "header_link"}})
+        if ids is None:
+            assert "where the page before had `name`, `kind`" in str(
+                pull.fails(Terminal)
+            )
+        else:
+            assert len(pull.records()) == ids
+
+
+@pytest.mark.parametrize(
     ("name", "body"),
     [
         ("Last error", b"Last error"),
