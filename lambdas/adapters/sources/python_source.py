@@ -229,7 +229,7 @@ class PythonPages:
             generator = loaded(self._root, reference)(self._context())
         except CatflapError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a person's code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a person's code raises
             raise failed(error, reference) from None
         if not isinstance(generator, Iterator):
             raise Terminal(
@@ -255,7 +255,7 @@ class PythonPages:
                 raise self._without_options(error) from None
             except CatflapError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a person's code raises
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a person's code raises
                 raise failed(error, reference) from None
             number += 1
             records = records_of(page, f"page {number} of {reference}")
@@ -398,17 +398,27 @@ def _record(record: object, where: str) -> bytes:
     return body
 
 
+_UNWRITABLE = (
+    TypeError,
+    ValueError,  # half a surrogate pair, a number of too many digits
+    OverflowError,
+    RecursionError,
+    msgspec.MsgspecError,
+    decimal.DecimalException,
+)
+
+
 def _encoded(record: Mapping[object, object], where: str) -> bytes:
     try:
         return _ENCODER.encode(record)
-    except (TypeError, msgspec.MsgspecError, RecursionError, decimal.DecimalException):
+    except _UNWRITABLE:
         raise _bad_page(
             f"{where} cannot be written as JSON; a value is a text, number, bool, "
             "None, list, dict, date or Decimal"
         ) from None
 
 
-def failed(error: Exception, reference: str) -> Terminal:
+def failed(error: Exception | SystemExit, reference: str) -> Terminal:
     """The error of a person's code: where, and of what type."""
     return Terminal(
         f"{where_of(error, reference)}: {type(error).__name__}; fix the generator, or "

@@ -189,6 +189,8 @@ def test_numbers_keep_their_digits() -> None:
         ([b"[1]"], "not one JSON object"),
         ([b'{"a": 1} {"b": 2}'], "not one JSON object"),
         ([{"a": object()}], "cannot be written as JSON"),
+        ([{"a": "\ud800"}], "cannot be written as JSON"),
+        ([{"a": 10**5_000}], "cannot be written as JSON"),
         ([{"a": "x" * 9_000_000}], "does not load as one row"),
     ],
 )
@@ -205,6 +207,8 @@ def test_what_is_no_page_of_records_is_refused(page: object, says: str) -> None:
         "def pages(context):\n    inner()\n    yield\ndef inner():\n    1 / 0\n",
         "\n\nimport nothing_of_this_name\ndef pages(context): yield\n",
         "def pages(context):\n    yield []\n  return\n",
+        "import sys\ndef pages(context):\n    yield sys.exit(0)\n",
+        "\n\nraise SystemExit\ndef pages(context): yield\n",
     ],
 )
 def test_a_failure_names_file_line_and_type_and_no_text(
@@ -212,7 +216,7 @@ def test_a_failure_names_file_line_and_type_and_no_text(
 ) -> None:
     message = project.fails(code)
     assert message.startswith(("sources/own.py:3: ", "sources/own.py:5: "))
-    assert "Error" in message
+    assert "Error" in message or "SystemExit" in message
     assert "CANARY" not in message
 
 
