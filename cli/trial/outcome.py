@@ -44,6 +44,7 @@ class Outcome:
         relations = (*trial.names, *trial.project.catalogue.models)
         checked = (trial.checks(name) for name in relations)
         self._checks = [one for one in checked if one is not None]
+        self._held = {name: trial.held(name) for name in trial.names}
         self._models = trial.models(ended)
         self._answers = [(query, _asked(trial, query)) for query in queries]
         self._verdicts: dict[str, str] = {}
@@ -146,6 +147,11 @@ class Outcome:
                 console.print(_shown(one.relation, console.width))
             for text in self._check_lines(one.dataset.name):
                 console.print(f"  {text}", markup=False)
+            if held := self._held.get(one.dataset.name):
+                console.print(
+                    f"  held back by its circuit breaker: run {', '.join(held)}",
+                    markup=False,
+                )
             verdict = self._verdicts.get(one.dataset.name)
             if verdict:
                 console.print(verdict, markup=False)

@@ -302,6 +302,14 @@ class Trial:
         )
         return table.results(name)
 
+    def held(self, name: str) -> tuple[str, ...]:
+        """The runs of a dataset that its circuit breaker holds back."""
+        table = CheckTable(
+            dynamodb=self.stack.cloud.client("dynamodb"), table=self.stack.state_table()
+        )
+        known = table.loads().get(name)
+        return () if known is None else known.held
+
     def _open(self, opened: ExitStack) -> None:
         with self._step("synthesize and deploy") as done:
             bundle = _bundle(self.folder, self.sources)

@@ -58,17 +58,18 @@ def batches_of(notices: Sequence[Notice]) -> tuple[NoticeBatch, ...]:
     """What to deliver for these notices, the oldest first."""
     groups: list[list[Notice]] = []
     open_group: dict[tuple[str, ...], int] = {}
-    last: dict[tuple[str, ...], int] = {}
+    last: dict[tuple[str, ...], list[tuple[Notice, int]]] = {}
     for notice in sorted(notices, key=lambda item: (item.created_at, item.notice_id)):
         key, story = _key(notice), _story(notice)
         place = open_group.get(key, -1)
-        if place <= last.get(story, -1) or _is_full(groups[place]):
+        behind = [at for one, at in last.get(story, ()) if _comes_before(one, notice)]
+        if place <= max(behind, default=-1) or _is_full(groups[place]):
             # What came before it in its incident leaves before it, too.
             place = len(groups)
             open_group[key] = place
             groups.append([])
         groups[place].append(notice)
-        last[story] = place
+        last.setdefault(story, []).append((notice, place))
     return tuple(batch for group in groups for batch in _batches(group))
 
 
@@ -99,6 +100,12 @@ def _story(notice: Notice) -> tuple[str, ...]:
     told before the end of an earlier one.
     """
     return notice.channel, notice.audience.value, notice.dataset or notice.incident_id
+
+
+def _comes_before(one: Notice, other: Notice) -> bool:
+    """Two incidents of a dataset that are told of at once have no order."""
+    is_earlier = one.created_at < other.created_at
+    return is_earlier or one.incident_id == other.incident_id
 
 
 _ALONE = frozenset(
@@ -168,7 +175,8 @@ def _together(group: list[Notice]) -> Message:
         return _of_owners(group, worst)
     names = list(dict.fromkeys(item.dataset for item in sorted(group, key=_rank)))
     page = "[page] " if any(notice.page for notice in group) else ""
-    why = in_plain_words(first.cause).rstrip(".") if first.cause else ""
+    is_said = first.cause is None or first.cause in OF_CHECKS
+    why = "" if is_said else in_plain_words(first.cause).rstrip(".")
     if first.shared is not None and first.audience is Recipient.ENGINEERS:
         why += f" ({first.shared})"
     return Message(

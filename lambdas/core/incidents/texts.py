@@ -176,6 +176,12 @@ def one_line(audience: Recipient, incident: Incident, subject: IncidentContext) 
     expected = f"expected {_expected(incident, subject)}" if is_known else ""
     if incident.resolved_at is not None:
         return subject.dataset
+    if incident.kind == "quality":
+        if audience is Recipient.ENGINEERS:
+            return f"{incident.headline}; {_owner(subject)}"
+        checks = _without_runs(incident)
+        more = f"; {len(checks) - 1} more" if len(checks) > 1 else ""
+        return f"{subject.dataset}: {''.join(checks[:1])}{more}; {subject.team}"
     newest = incident.newest_at
     since = "no dated row" if newest is None else f"newest {_at(newest, subject)}"
     risk = incident.late_at if incident.kind == "at_risk" else None

@@ -59,7 +59,7 @@ class Volume(Metric):
             return Conclusion(value=today, passed=True, must=must)
         band = usual_band(list(_usual(context, first, before)))
         if band.is_learning:
-            must = f"learning, {band.count} of {band.needed} such days"
+            must = f"as usual: learning, {band.count} of {band.needed} such days"
             return Conclusion(value=today, passed=True, must=must)
         must = (
             f"between {number(band.least)} and {number(band.most)}, as on "

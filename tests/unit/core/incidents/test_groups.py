@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from lambdas.core.dataset import Freshness
 from lambdas.core.incidents.context import context_of
 from lambdas.core.incidents.groups import batches_of
 from lambdas.core.incidents.incident import (
@@ -15,7 +16,12 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.incident import Recipient as TellAudience
 from lambdas.core.incidents.notice import Notice, notices
+<<<<<<< HEAD
 from lambdas.core.names import MONITOR
+=======
+from lambdas.core.incidents.quality import quality_verdict
+from lambdas.core.quality.result import QualityResult
+>>>>>>> 2c0ed64 (messages: of many that fail checks each line says which)
 from tests.datasets import a_dataset
 from tests.watched import NOW, a_verdict
 
@@ -162,3 +168,47 @@ def test_what_is_late_and_what_is_at_risk_are_two_messages() -> None:
     said = [batch.message.headline for batch in batches_of(waiting)]
     assert ["2 datasets at risk" in said[0], "2 datasets late" in said[1]] == [True] * 2
     assert len(said) == 2
+
+
+def of_checks(name: str, audience: Recipient) -> Notice:
+    failing = QualityResult(
+        check="ids", metric="duplicateValues", column="id", severity="error",
+        state="fail", value=3, must="0", at=NOW, since_run="r1",
+    )  # fmt: skip
+    verdict = quality_verdict(
+        name, [failing], promise=Freshness(), environment=None, file="x.yaml"
+    )
+    (notice,) = notices(
+        advance(None, verdict, now=NOW),
+        verdict,
+        subject=context_of(a_dataset(name=name, owner={"team": "zoo"})),
+        routes={audience: ["sns"]},
+        now=NOW,
+    )
+    return notice
+
+
+@pytest.mark.parametrize(
+    ("audience", "line"),
+    [
+        (Recipient.ENGINEERS, "cats: ids is 3, and must be 0; zoo"),
+        (Recipient.STAKEHOLDERS, "cats: ids is 3, and must be 0; zoo"),
+    ],
+)
+def test_of_many_that_fail_checks_each_line_says_which(
+    audience: Recipient, line: str
+) -> None:
+    (batch,) = batches_of([of_checks(name, audience) for name in ("cats", "dogs")])
+    said = batch.message
+    assert said.headline.removeprefix("[page] ") == "2 datasets fail checks"
+    assert said.blocks[0].lines[0] == line
+
+
+def test_two_incidents_of_a_dataset_that_are_told_at_once_split_no_message() -> None:
+    """Checks of cats and dogs fail, and cats is late: two messages, not three."""
+    late = of_state("cats", "error", "pipe_stopped", is_over=False)
+    checks = [of_checks(name, Recipient.ENGINEERS) for name in ("ants", "cats", "dogs")]
+    told = [
+        [one.dataset for one in batch.notices] for batch in batches_of([late, *checks])
+    ]
+    assert sorted(told) == [["ants", "cats", "dogs"], ["cats"]]
