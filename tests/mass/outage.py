@@ -119,6 +119,10 @@ class _Table(TableInMemory):
         self._watch.wait(READ_S)
         return super().get_item(**request)
 
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        self._watch.wait(QUERY_S)
+        return super().batch_get_item(**request)
+
     def paginate(self, **request: Any) -> Any:
         for page in super().paginate(**request):
             self._watch.wait(QUERY_S)
