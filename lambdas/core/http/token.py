@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ from lambdas.core.http.urls import public_url
 
 _MARGIN = timedelta(seconds=60)
 _LONGEST = timedelta(days=1)
+_ERROR_CODE = re.compile(r"[a-z_]{1,40}")
+"""RFC 6749, 5.2; some send it with 200."""
 """A token that claims to live longer is asked for anew: no pull is that long."""
 
 
@@ -126,9 +129,12 @@ class TokenAuth(BaseAuth, ABC):
         member = self.token_member
         value = answer.get(member) if isinstance(answer, Mapping) else None
         if not isinstance(answer, Mapping) or not isinstance(value, str) or not value:
+            said = answer.get("error") if isinstance(answer, Mapping) else None
+            is_code = isinstance(said, str) and _ERROR_CODE.fullmatch(said)
             raise Terminal(
-                f"{public_url(response.url)} gave no `{member}` in a JSON object; "
-                "check access_token_url and access_token_request_data",
+                f"{public_url(response.url)} gave no `{member}` in a JSON object"
+                + (f", but the error `{said}`; " if is_code else "; ")
+                + "check access_token_url and access_token_request_data",
                 kind=RunErrorKind.AUTH,
             )
         seconds = self._seconds(answer.get("expires_in"))

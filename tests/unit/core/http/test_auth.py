@@ -218,6 +218,18 @@ class TestClientCredentials:
         assert caught.value.kind is RunErrorKind.AUTH
         assert "CANARY" not in str(caught.value)
 
+    @pytest.mark.parametrize(
+        ("said", "is_shown"),
+        [("invalid_client", True), ("CANARY x", False), (1, False)],
+    )
+    def test_the_error_code_of_an_answer_is_shown(
+        self, said: object, *, is_shown: bool
+    ) -> None:
+        with pytest.raises(Terminal) as caught:
+            OAUTH.read_token(answer({"error": said}), NOW)
+        assert ("but the error `invalid_client`" in str(caught.value)) == is_shown
+        assert "CANARY" not in str(caught.value)
+
     def test_the_token_is_in_no_repr(self) -> None:
         token = OAUTH.read_token(answer({"access_token": "CANARY"}), NOW)
         assert "CANARY" not in repr(token)
