@@ -16,12 +16,9 @@ from lambdas.core.incidents.incident import (
 )
 from lambdas.core.incidents.incident import Recipient as TellAudience
 from lambdas.core.incidents.notice import Notice, notices
-<<<<<<< HEAD
-from lambdas.core.names import MONITOR
-=======
 from lambdas.core.incidents.quality import quality_verdict
+from lambdas.core.names import MONITOR
 from lambdas.core.quality.result import QualityResult
->>>>>>> 2c0ed64 (messages: of many that fail checks each line says which)
 from tests.datasets import a_dataset
 from tests.watched import NOW, a_verdict
 
