@@ -355,7 +355,7 @@ class ApiPages:
                     needed=self._needed,
                     before=self._fields,
                 ):
-                    self._fields = self._fields or list(members(piece[0]))
+                    self._fields = self._fields or _fields_of(piece)
                     yield piece
             else:
                 yield from json_lines(stream, content_type)
@@ -462,6 +462,11 @@ class ApiPages:
         """Whether the document itself is the record."""
         is_object = document is not None and document.kind == "object"
         return is_object and (self._endpoint.data_selector or self.selector) == WHOLE
+
+
+def _fields_of(piece: Sequence[bytes]) -> Sequence[str]:
+    first = next((one for one in piece if one.startswith(b"{")), b"{}")
+    return list(members(first))
 
 
 def _within(position: JsonValue) -> tuple[JsonValue, int]:

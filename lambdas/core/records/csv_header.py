@@ -95,6 +95,8 @@ def refuse_apology(row: Sequence[str]) -> None:
     several of them, or a single word, are one.
     """
     text = ", ".join(row)
+    if not any(row):
+        return  # as R writes a table without columns
     if len(row) == 1:
         words = row[0].split()
         is_name = len(words) == 1 and row[0].strip().lower() not in _NO_NAME

@@ -139,7 +139,10 @@ def csv_rows(
                     f"row names {len(names)}"
                 )
             has_rows = True
-            records.append(encode(dict(zip(names, row, strict=True))))
+            # the names again, as where files were put together, are no record
+            is_record = row != names or len(names) == 1
+            record = dict(zip(names, row, strict=True)) if is_record else row
+            records.append(encode(record))
             refuse_long(records[-1:], len(records[-1]))
             size += len(records[-1])
             if size >= PIECE_BYTES:

@@ -61,7 +61,7 @@ def test_an_apology_in_the_lines_to_skip_is_seen(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"\n", b"id\n", b"email_address", b"id,name\n",
+        b"", b"\n", b'""\n', b"id\n", b"email_address", b"id,name\n",
         b'"Full Name","Born on"\r\n',
         b"id, full name, born on\n", b"Last error,Failed at\n", b"name,1960,1961\n",
     ],
@@ -73,6 +73,15 @@ def test_a_csv_of_names_alone_is_an_answer_without_rows(body: bytes) -> None:
 def test_names_of_several_words_with_rows_are_names() -> None:
     assert rows(b"Country name\nFrance\n", "csv") == [{"Country name": "France"}]
     assert rows(b"Error message\nnone\n", "csv") == [{"Error message": "none"}]
+
+
+def test_the_names_again_are_no_record() -> None:
+    body = b"id,name\nid,name\n1,a\nid,name\n2,b\n"
+    with serving(in_turn(Answer(body=body))) as server:
+        (page,) = Pull(server, {"format": "csv"}).pages()
+    assert [json.loads(one)["id"] for one in page.records] == ["1", "2"]
+    assert list(page.odd) == [b'["id","name"]'] * 2
+    assert rows(b"id\n1\nid\n", "csv") == [{"id": "1"}, {"id": "id"}]
 
 
 def test_lines_are_skipped_before_the_names() -> None:
