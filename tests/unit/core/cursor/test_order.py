@@ -339,3 +339,14 @@ def test_a_time_without_a_zone_is_told_in_full() -> None:
         "the time '2024-01-01T00:00:00' carries no offset, and no zone is declared; "
         "accepted: an offset, or an IANA zone in incremental.timezone"
     )
+
+
+@pytest.mark.parametrize(
+    ("day", "zone"), [("0001-01-01", "Asia/Tokyo"), ("9999-12-31", "America/New_York")]
+)
+def test_the_first_and_the_last_day_there_are_have_a_midnight_in_every_zone(
+    day: str, zone: str
+) -> None:
+    at = CursorOrder(timezone=zone).instant(day)
+    assert at is not None
+    assert at.date().isoformat() == day

@@ -19,7 +19,7 @@ from lambdas.core.pull.engine import Puller, PullResult, SourceFactory
 from lambdas.core.pull.message import PullRequest
 from lambdas.core.pull.ports import Page, PageSource
 from lambdas.core.pull.run import DatasetState, Run, RunStatus
-from lambdas.core.pull.segment import MAX_HOPS, Budget
+from lambdas.core.pull.segment import MAX_HOPS, Budget, shape_of
 from lambdas.core.pull.window import Window
 from lambdas.pull.worker import Worker
 from tests.api_pull import Pull
@@ -360,11 +360,55 @@ def test_a_changed_endpoint_stops_an_append_and_lets_a_merge_begin_anew() -> Non
     rig.pull()
     changed = incremental(lag=0, initial_value=0)
     rig.dataset = a_dataset(source=changed, write_disposition="append")
-    with pytest.raises(BadInput, match="a long pull is not finished"):
+    with pytest.raises(BadInput) as refused:
         rig.pull()
+    assert str(refused.value) == (
+        f"{rig.dataset.name}: a long pull is not finished (1 segment landed) and its "
+        "endpoint has changed since; starting over would append its rows twice. Change "
+        "the endpoint back until the pull has ended, or set `write_disposition: merge`"
+    )
     rig.dataset = a_dataset(source=changed, write_disposition="merge")
     rig.pull_whole()
     assert set(rig.landed()) == {1, 5}
+
+
+@pytest.mark.parametrize(
+    ("budget", "is_spent"),
+    [
+        (Budget(), False),
+        (Budget(deadline_s=11), False),
+        (Budget(deadline_s=10), True),
+        (Budget(rows=6), False),
+        (Budget(rows=5), True),
+        (Budget(size=101), False),
+        (Budget(size=100), True),
+        (Budget(deadline_s=11, rows=6, size=100), True),
+    ],
+)
+def test_a_segment_ends_by_time_rows_or_size_whichever_comes_first(
+    budget: Budget, *, is_spent: bool
+) -> None:
+    assert budget.is_spent(now_s=10, rows=5, size=100) is is_spent
+
+
+def test_another_api_path_pagination_or_parent_gives_positions_another_meaning() -> (
+    None
+):
+    def of(path: str = "cats", **client: object) -> Dataset:
+        source = {
+            "client": {"base_url": "https://example.com/", **client},
+            "endpoint": {"path": path},
+        }
+        return a_dataset(source=source, write_disposition="append")
+
+    known = [
+        of(),
+        of("dogs"),
+        of(base_url="https://example.org/"),
+        of(paginator={"type": "offset", "limit": 10}),
+    ]
+    assert len({shape_of(one) for one in known}) == len(known)
+    assert shape_of(of()) == shape_of(of(timeout=7)), "which changes no position"
 
 
 def test_a_segment_that_ends_where_it_began_is_a_circle() -> None:
