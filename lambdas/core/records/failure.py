@@ -56,13 +56,18 @@ _MESSAGES = frozenset({
     "code",
 })  # fmt: skip
 _REFUSES = re.compile(
-    r"(?<!\bno )(?<!\b0 )(?<!\bzero )(?<!\bwithout )(?<!\bany )"
-    r"\b(unavailable|errors?|den(?:y|ied)|forbidden|unauthori[sz]ed|exceeded|time-?out"
-    r"|timed out|throttled|maintenance|overloaded|fail(?:ed|ure)|expired|rejected"
-    r"|aborted|exception|fatal|outage|bad gateway|too many requests|try again|sorry"
+    r"(?<!\b0 )(?<!\bzero )(?<!\bwithout )\b(unavailable|errors?|den(?:y|ied)"
+    r"|forbidden|unauthori[sz]ed|exceeded|time-?out|timed out|throttled|maintenance|overloaded|fail(?:ed|ure)|expired|rejected"
+    r"|aborted|exception|fatal|outage|bad gateway|too many requests|again later"
     r"|not (?:authori[sz]ed|allowed|permitted|healthy)|no healthy)\b",
     re.IGNORECASE,
 )
+_FINDS_NONE = re.compile(
+    r"\W*(?:there (?:are|is|were|was) |(?:you |we )?(?:have |has |found ))?"
+    r"(?:no|0|zero|none|nothing)\b(?! (?:healthy|permission|access|route|longer|valid))",
+    re.IGNORECASE,
+)
+"""Begins a sentence that says that there is none: "No failed jobs found"."""
 _LOOKED_AT = 500
 """Characters of a message that are looked at."""
 _TELLS_WHY = frozenset({
@@ -199,6 +204,8 @@ def _refusal(nodes: Iterable[Node], *, rows: int, is_record: bool) -> str | None
 
 def speaks_of_failure(text: str) -> bool:
     """Whether a sentence says that something failed: "Service unavailable"."""
+    if _FINDS_NONE.match(text):
+        return False
     return _REFUSES.search(text, 0, _LOOKED_AT) is not None
 
 

@@ -185,6 +185,7 @@ SAYS_WHY = [
     {"data": None, "message": "Service temporarily unavailable"},
     {"data": {}, "total": 0},
     {"meta": {"msg": "Access denied"}, "results": []},
+    {"data": [], "message": "no healthy upstream"},
 ]
 
 
@@ -204,6 +205,10 @@ def test_no_rows_and_a_message_of_a_failure_are_an_error(
     [
         {"data": [], "message": "No records found"},
         {"data": [], "message": "0 errors"},
+        {"data": [], "message": "There are no open or expired invoices"},
+        {"data": [], "message": "No failed jobs found."},
+        {"data": [], "message": "OK, 0 failed"},
+        {"data": [], "message": "Sorry, we found nothing. Try again with less."},
         {"data": [], "message": "done without errors"},
         {"items": None, "total": 0},
     ],
