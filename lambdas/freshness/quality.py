@@ -72,6 +72,8 @@ LOG = logging.getLogger("catflap.freshness.quality")
 FAILED_DAYS = 60
 """Days of unusual volume that are remembered."""
 Loads = Mapping[str, tuple[str | None, datetime | None]]
+Judged = tuple[Dataset, DatasetChecks, Sequence[str]]
+"""A dataset, its results, and the runs that are held back."""
 
 
 class QualityChecks:
@@ -124,31 +126,43 @@ class QualityChecks:
         now: datetime,
     ) -> bool:
         """Whether anything waits for its checks, at the full hour."""
+        asked = self._asked_for()
         return any(
             one.name not in known
             or known[one.name].waits
-            or self._is_asked_for(one)
+            or one.name in asked
             or self._newest_landed(one.name) not in {None, known[one.name].run_id}
             for one in self._datasets.values()
             if one.breaker is not None or is_hour_over(last_check_at, now)
         )
 
-    def _is_asked_for(self, dataset: Dataset) -> bool:
-        """Whether a person wants a run to be shown."""
-        return dataset.breaker is not None and bool(self._store.releases(dataset.name))
+    def _asked_for(self) -> set[str]:
+        """The relations that show other rows, since a person wants a run to be shown:
+        a dataset, and what reads it.
+        """
+        asked = {
+            one.name
+            for one in self._datasets.values()
+            if one.breaker is not None and self._store.releases(one.name)
+        }
+        return {
+            one.name
+            for one in self._datasets.values()
+            if asked.intersection({*self._roots(one.name), *_referred(one)})
+        }
 
     def _checked(
         self, known: Mapping[str, CheckedLoad], now: datetime
     ) -> Iterator[Notice]:
         asking = BatchMeasurement(warehouse=self._warehouse, has_time=self._has_time)
-        loads = self._loads(asking)
+        loads, asked = self._loads(asking), self._asked_for()
         due = [
             dataset
             for name, dataset in self._datasets.items()
             if name in loads
             and loads[name][0] is not None
             and (
-                self._is_asked_for(dataset)
+                name in asked
                 or is_waiting(
                     dataset, known, run_id=loads[name][0], loaded_at=loads[name][1]
                 )
@@ -162,13 +176,51 @@ class QualityChecks:
             for one in due
             if one.breaker is None or one.name in waiting
         ]
-        pulled = self._catalogue.datasets
-        # models last: what a breaker has just shown is in them then
-        models = [one for one in subjects if one.dataset.name not in pulled]
-        subjects = [one for one in subjects if one.dataset.name in pulled] or models
         done: list[DatasetChecks] = []
+        for some in self._rounds(subjects):
+            for one, checks, held in self._judged(asking, some, loads, known, now):
+                done.append(checks)
+                yield from self._told_of(one, checks, held, now)
+        self._record(asking, done)
+        self._drop_old(asking, known, now)
+        LOG.info(
+            "checked the quality of %s datasets with %s statements",
+            len(done),
+            asking.statements,
+        )
+
+    def _rounds(
+        self, subjects: Sequence[CheckedDataset]
+    ) -> Iterator[Sequence[CheckedDataset]]:
+        """What a breaker has just shown is in what is read of it: so whoever refers to
+        it comes after it, and models come last.
+        """
+        pulled = self._catalogue.datasets
+        left = [one for one in subjects if one.dataset.name in pulled]
+        while left:
+            gates = {one.dataset.name for one in left if one.dataset.breaker}
+            free = [
+                one
+                for one in left
+                if not (gates - {one.dataset.name}).intersection(_referred(one.dataset))
+            ]
+            some = free or left  # they refer to each other
+            yield some
+            names = {one.dataset.name for one in some}
+            left = [one for one in left if one.dataset.name not in names]
+        if models := [one for one in subjects if one.dataset.name not in pulled]:
+            yield models
+
+    def _judged(
+        self,
+        asking: BatchMeasurement,
+        subjects: Sequence[CheckedDataset],
+        loads: Loads,
+        known: Mapping[str, CheckedLoad],
+        now: datetime,
+    ) -> Iterator[Judged]:
+        """Their results, of those with a breaker once it has decided."""
         while subjects:
-            is_last = subjects is models
             left: list[CheckedDataset] = []
             for one, measured in self._run(asking, subjects, loads, now):
                 try:
@@ -178,22 +230,27 @@ class QualityChecks:
                         continue
                     checks = self._as_it_was(one, measured, known, held)
                     self._store.keep(checks)
-                    done.append(checks)
-                    made = self._told(one.dataset, checks, held, now)
-                except StateConflict as conflict:
-                    LOG.warning("%s", conflict)
                 except Exception:
                     LOG.exception("the checks of %s ended early", one.dataset.name)
-                else:
-                    yield from made
-            subjects = left or ([] if is_last else models)
-        self._record(asking, done)
-        self._drop_old(asking, known, now)
-        LOG.info(
-            "checked the quality of %s datasets with %s statements",
-            len(done),
-            asking.statements,
-        )
+                    continue
+                yield one.dataset, checks, held
+            subjects = left
+
+    def _told_of(
+        self,
+        dataset: Dataset,
+        checks: DatasetChecks,
+        held: Sequence[str],
+        now: datetime,
+    ) -> Sequence[Notice]:
+        """As `_told`; what goes wrong is this dataset's alone."""
+        try:
+            return self._told(dataset, checks, held, now)
+        except StateConflict as conflict:
+            LOG.warning("%s", conflict)
+        except Exception:
+            LOG.exception("the checks of %s ended early", dataset.name)
+        return ()
 
     def _run(
         self,
@@ -540,6 +597,12 @@ class QualityChecks:
             incident, with_notices(after, made), notices=made, watch=None
         )
         return made
+
+
+def _referred(dataset: Dataset) -> set[str]:
+    """What its checks compare its rows with."""
+    named = (check.arguments.dataset for check in dataset.quality)
+    return {one for one in named if one is not None}
 
 
 def _unseen(checks: DatasetChecks, known: CheckedLoad | None) -> list[QualityResult]:

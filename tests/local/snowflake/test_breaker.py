@@ -60,10 +60,10 @@ class Dam:
         self.store.landed[self.dataset.name] = pull
         return run_id
 
-    def check(self, *, now: datetime | None = None) -> list[str]:
+    def check(self, *others: Dam, now: datetime | None = None) -> list[str]:
         """What is said to engineers."""
         made = quality_checks(
-            Catalogue(datasets={self.dataset.name: self.dataset}),
+            Catalogue(datasets={x.dataset.name: x.dataset for x in (self, *others)}),
             warehouse=self.world.warehouse(READER, READER_ROLE),
             state=self.state,
             routes={"engineers": ("sns",)},  # type: ignore[dict-item]  # by its value
@@ -156,6 +156,38 @@ def test_what_is_held_back_stays_told_while_other_checks_are_tried_again(
     )  # fmt: skip
     dam.run([(3, 3.0)])
     assert dam.check() == ["resolved"]
+
+
+def test_what_refers_to_a_dataset_is_checked_against_what_its_breaker_shows(
+    world: World,
+) -> None:
+    """Whatever their names: rows of both came since the last look."""
+    to_parent = {
+        "metric": "references",
+        "column": "id",
+        "arguments": {"dataset": "dam_parent", "column": "id"},
+        "mustBe": 0,
+    }
+    child = Dam(
+        world, "dam_child", quality=[to_parent], write_disposition="append",
+        circuit_breaker=False,
+    )  # fmt: skip
+    parent = Dam(world, "dam_parent", write_disposition="append")
+    parent.store.columns |= child.store.columns
+    child.store, child.state = parent.store, parent.state
+    parent.run([(1, 1.0)])
+    child.run([(1, 1.0)])
+    assert child.check(parent) == []
+
+    bad = parent.run([(2, None)])
+    child.run([(2, 1.0)])
+    assert child.check(parent) == ["opened", "opened"]
+    wanted = Release(dataset="dam_parent", run_id=bad, by="mia", at=parent.now)
+    parent.store.wanted.append(wanted)
+    # what it refers to is there now, though it got no rows itself
+    assert child.check(parent) == ["resolved"]
+    (left,) = [one for one in child.state.all.values() if one.resolved_at is None]
+    assert left.dataset == "dam_parent"
 
 
 def test_of_several_runs_only_those_that_failed_are_held(world: World) -> None:
