@@ -57,14 +57,16 @@ _MESSAGES = frozenset({
 })  # fmt: skip
 _REFUSES = re.compile(
     r"(?<!\b0 )(?<!\bzero )(?<!\bwithout )\b(unavailable|errors?|den(?:y|ied)"
-    r"|forbidden|unauthori[sz]ed|exceeded|time-?out|timed out|throttled|maintenance|overloaded|fail(?:ed|ure)|expired|rejected"
+    r"|forbidden|unauthori[sz]ed|exceeded|time-?out|timed out|throttled"
+    r"|maintenance|overloaded|fail(?:ed|ure)|expired|rejected"
     r"|aborted|exception|fatal|outage|bad gateway|too many requests|again later"
     r"|not (?:authori[sz]ed|allowed|permitted|healthy)|no healthy)\b",
     re.IGNORECASE,
 )
 _FINDS_NONE = re.compile(
     r"\W*(?:there (?:are|is|were|was) |(?:you |we )?(?:have |has |found ))?"
-    r"(?:no|0|zero|none|nothing)\b(?! (?:healthy|permission|access|route|longer|valid))",
+    r"(?:no|0|zero|none|nothing)\b"
+    r"(?! (?:healthy|permission|access|route|longer|valid))",
     re.IGNORECASE,
 )
 """Begins a sentence that says that there is none: "No failed jobs found"."""
