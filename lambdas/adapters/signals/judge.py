@@ -13,9 +13,8 @@ from datetime import datetime
 from lambdas.adapters.signals.collect import CollectedSignals, Collector
 from lambdas.adapters.signals.tables import TableReader
 from lambdas.core.dataset import Dataset
-from lambdas.core.diagnosis.causes.pulling import FAILURES_AT_RISK
 from lambdas.core.diagnosis.evidence import PullFacts
-from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table
+from lambdas.core.diagnosis.signals import Deployment, Monitor, Signals, Table, Upstream
 from lambdas.core.diagnosis.verdict import Verdict, diagnose, diagnose_first_pull
 from lambdas.core.freshness.assess import Limits, all_signals, table_signals
 from lambdas.core.freshness.first_load import awaited_until, awaiting
@@ -129,16 +128,16 @@ class Judge:
 
     def by_pulls(self, judged: Sequence[Judged], *, now: datetime) -> list[Judged]:
         """Datasets that are on time, judged by their pulls besides: no warehouse is
-        asked. The source is asked only where pulls keep failing. Those whose pulls
-        cannot be looked at are left out.
+        asked, and the source only where that decides. Those whose pulls cannot be
+        looked at are left out.
         """
         datasets = [one.dataset for one in judged]
         found = self._collector.collect(datasets, now=now, sections=("pull",))
         known = {name: one for name, one in found.items() if one.pull is not None}
         looked_at = [one for one in judged if one.dataset.name in known]
         seen = self._explained(looked_at, known)
-        failing = [one.dataset for one in seen if _keeps_failing(one.signals)]
-        more = self._collector.collect(failing, now=now, sections=("upstream",))
+        doubted = [one.dataset for one in seen if _would_be_risk(one)]
+        more = self._collector.collect(doubted, now=now, sections=("upstream",))
         joined = {
             name: dataclasses.replace(known[name], upstream=one.upstream)
             for name, one in more.items()
@@ -282,9 +281,12 @@ def _remembered(watch: Watch) -> Table:
     )
 
 
-def _keeps_failing(signals: Signals) -> bool:
-    """So often that it is a risk, if the source has more."""
-    return (signals.pull.failures_in_row or 0) >= FAILURES_AT_RISK
+def _would_be_risk(one: Judged) -> bool:
+    """Whether it is a risk if the source has more, and only then: it is asked."""
+    if one.verdict.at_risk:
+        return False
+    more = Upstream(probe="ok", newest_event_at=one.signals.now)
+    return diagnose(one.signals.model_copy(update={"upstream": more})).at_risk
 
 
 def reason(error: Exception) -> str:

@@ -1105,6 +1105,31 @@ def test_a_failed_pull_is_told_though_the_table_was_read_and_is_on_time() -> Non
     assert (incident.kind, incident.cause) == ("at_risk", "credentials_rejected")
 
 
+@pytest.mark.parametrize(
+    ("is_enabled", "cause"), [(True, "pull_not_run"), (False, "schedule_disabled")]
+)
+def test_pulls_that_start_no_more_after_one_that_failed_are_a_risk(
+    *, is_enabled: bool, cause: str
+) -> None:
+    house = House({"cats": fresh()})
+    house.datasets = [a_dataset(name="cats", freshness=PROMISE)]
+    house.check()
+    failed_pull(house, "cats", RunErrorKind.INTERNAL)
+    facts, enabled = house.sources.pulls["cats"], DeployedSchedule(is_enabled=True)
+    house.sources.pulls["cats"] = dataclasses.replace(
+        facts, schedule=dataclasses.replace(enabled, is_enabled=is_enabled)
+    )
+    house.sources.upstream_newest["cats"] = NOW
+    house.check(10 * MINUTES_1)
+    assert (house.state.open_incident("cats") is None) == is_enabled
+    house.check(80 * MINUTES_1)
+    incident = house.state.open_incident("cats")
+    assert incident is not None
+    assert (incident.kind, incident.cause) == ("at_risk", cause)
+    asked = [one for one in house.sources.asked if one[0] == "upstream"]
+    assert asked
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_risk_lasts_while_the_table_is_read_on_time(*, is_known: bool) -> None:
     """Also where nobody can tell, for once, how its pulls are."""
