@@ -63,13 +63,16 @@ def main(
             return
         if message["now"] is not None:
             clock.move_to(datetime.fromisoformat(message["now"]))
-        deadline = time.monotonic() + message["timeout_s"]
         try:
             if function is None:
                 module, _, name = handler.rpartition(".")
                 function = getattr(importlib.import_module(module), name)
                 if handler.startswith("lambdas."):
                     _count_calls(calls)
+            # an empty frame: the import is over, and the timeout begins
+            replies.write(struct.pack(">I", 0))
+            replies.flush()
+            deadline = time.monotonic() + message["timeout_s"]
             context = LambdaContext(**message["context"], deadline=deadline)
             answer = {"result": function(message["event"], context)}
             body = json.dumps({**answer, "calls": _taken(calls)}).encode()

@@ -94,7 +94,7 @@ def test_a_paused_pipe_is_seen_by_all_that_watch_it(world: World) -> None:
     # Signed in first, as a check is: its threads share one connection.
     assert warehouse.query("SELECT 1")
     now = datetime.now(UTC)
-    found = Collector(sources=sources, threads=8, timeout_s=30).collect(
+    found = Collector(sources=sources, threads=8, timeout_s=600).collect(
         [flights], now=now
     )["watch_paused"]
     warehouse.close()
