@@ -298,7 +298,7 @@ def dynamic_faults(model: SqlModel, expression: exp.Expr) -> Iterator[SqlFault]:
     """
     yield from _never_faults(expression)
     if model.refresh_mode != "full":
-        yield from _incremental_faults(model.refresh_mode or "incremental", expression)
+        yield from _incremental_faults(expression)
 
 
 def _never_faults(expression: exp.Expr) -> Iterator[SqlFault]:
@@ -316,18 +316,20 @@ def _never_faults(expression: exp.Expr) -> Iterator[SqlFault]:
                 )
 
 
-def _incremental_faults(mode: str, expression: exp.Expr) -> Iterator[SqlFault]:
+def _incremental_faults(expression: exp.Expr) -> Iterator[SqlFault]:
     accepted = "`refresh_mode: full`, or a SELECT without it"
     for kind, word in _NOT_INCREMENTAL:
         for node in expression.find_all(kind):
-            yield _refused(node, f"{word} cannot be refreshed {mode}", accepted)
+            yield _refused(node, f"{word} cannot be refreshed incrementally", accepted)
     for node, word in _odd_relations(expression):
-        yield _refused(node, f"{word} cannot be refreshed {mode}", accepted)
+        yield _refused(node, f"{word} cannot be refreshed incrementally", accepted)
     for node in expression.find_all(exp.Subquery, exp.Exists, exp.In):
         if _is_outside_from(node):
             what = "a subquery outside FROM"
             yield _refused(
-                node, f"{what} cannot be refreshed {mode}", f"a join, or {accepted}"
+                node,
+                f"{what} cannot be refreshed incrementally",
+                f"a join, or {accepted}",
             )
 
 
