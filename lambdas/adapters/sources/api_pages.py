@@ -35,6 +35,7 @@ from lambdas.core.records.select import (
 from lambdas.core.records.streams import csv_rows, json_lines
 from lambdas.core.source.request import Values, base_request, secret_params, secrets_in
 from lambdas.core.source.response import NOT_READY
+from lambdas.core.text.count import counted
 
 NOTHING_YET: Values = {
     "incremental.start_value": None,
@@ -387,6 +388,17 @@ class ApiPages:
         return replace(request, params={**kept, **request.params})
 
     def _nothing(self, request: HttpRequest, number: int) -> Page:
+        """An answer without rows that ends the pull, unless a total says otherwise."""
+        rows, totals = self._before.rows, self._before.totals
+        above = [(one, n) for one, n in totals.items() if rows and n > rows]
+        if above and not self.paginator.ignore_total:
+            where, total = above[0]
+            raise bad_response(
+                f"this answer has no rows (response_actions ignores it, or it is 204), "
+                f"though `{where}` was {total} and {counted(rows or 0, 'row')} came: "
+                "that is no end. Set ignore_total: true if that number counts other "
+                "rows"
+            )
         self._upcoming = None
         return Page(records=(), number=number, url=self._http.public(request.url))
 

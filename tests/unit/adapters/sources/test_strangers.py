@@ -110,6 +110,34 @@ def test_every_row_lands_whatever_the_style(style: str) -> None:
         assert [one["id"] for one in Pull(server, endpoint).records()] == IDS
 
 
+@pytest.mark.parametrize(
+    ("total", "paginator", "lands"),
+    [
+        (25, {}, False),
+        (10, {}, True),
+        (None, {}, True),
+        (25, {"ignore_total": True}, True),
+    ],
+)
+def test_an_ignored_answer_is_no_end_below_a_total(
+    total: int | None, paginator: dict[str, object], *, lands: bool
+) -> None:
+    def app(asked: Asked) -> Answer:
+        at = int(asked.query["offset"])
+        return failing(404) if at else answer_json({"data": ROWS[:10], "total": total})
+
+    endpoint = {
+        "paginator": {"type": "offset", "limit": 10, **paginator},
+        "response_actions": [{"status_code": 404, "action": "ignore"}],
+    }
+    with serving(app) as server:
+        pull = Pull(server, endpoint)
+        if lands:
+            assert len(pull.records()) == 10
+        else:
+            assert "`total` was 25 and 10 rows came" in str(pull.fails(Terminal))
+
+
 LINK = '<cats?p=2>; rel="next"'
 
 
