@@ -65,11 +65,12 @@ class BadFiles(BadInput):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFiles:
     """What was read. `sound` holds the datasets that nothing is wrong with; `faulty`
-    the faults of each other one: its own, its API's and its parents'. `warnings` are of
-    sound ones.
+    the faults of each other one: its own, its API's and its parents'. `whole` are those
+    whose files could be read to the end. `warnings` are of sound ones.
     """
 
     sound: Catalogue
+    whole: Mapping[str, Dataset]
     apis: Mapping[str, Api]
     faults: tuple[Fault, ...]
     faulty: Mapping[str, tuple[Fault, ...]]
@@ -90,6 +91,8 @@ class _File:
     document: YamlDocument
     found: ModelFindings
     clean: Any = None
+    is_whole: bool = False
+    """Whether all of it could be read, whatever else is wrong with it."""
     is_named: bool = True
     """Whether its name may be a dataset's or an API's; else it stands for none."""
 
@@ -193,6 +196,11 @@ def read_files(datasets: Path, apis: Path, models: Path | None = None) -> Projec
     made = ModelFiles() if models is None else read_models(models, sound, names)
     return ProjectFiles(
         sound=Catalogue(datasets=sound, models=dict(made.models)),
+        whole={
+            file.name: by_name[file.name]
+            for file in dataset_files
+            if file.is_whole and file.name in by_name
+        },
         apis=known_apis,
         faults=tuple(sorted({*faults, *made.faults})),
         faulty=faulty,
@@ -315,6 +323,7 @@ def _read_file(path: Path, model: type[BaseModel], faults: list[Fault]) -> _File
     file.found.dropped += [one.location for one in file.document.faults[:before]]
     clean = walk_model(model, value, (), file.found)
     file.clean = clean if isinstance(clean, dict) else None
+    file.is_whole = not file.found.dropped
     return file
 
 

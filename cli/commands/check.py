@@ -59,7 +59,7 @@ def run(
     """
     written = read_files(datasets, apis, options.models_of(datasets, models))
     wrong = _python_faults(written, datasets)
-    wrong += sql_faults(written.sound.datasets, datasets)
+    wrong += sql_faults(written.whole, datasets)
     usual_runs: Mapping[str, timedelta] = {}
     not_known = ""
     if environment is not None:
@@ -82,7 +82,7 @@ def run(
         usual_runs=usual_runs,
     )
     if wrong:
-        written = replace(written, faults=(*written.faults, *wrong))
+        written = replace(written, faults=tuple(sorted({*written.faults, *wrong})))
     for fault in (*written.faults, *written.warnings):
         print(fault, file=sys.stderr)
     if as_json:

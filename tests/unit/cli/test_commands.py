@@ -101,6 +101,24 @@ def test_check_says_how_much_later_a_breaker_shows_rows(
     assert "where those cannot run, up to 2 h later" in out
 
 
+def test_check_reads_the_sql_of_a_dataset_that_is_faulty_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"""{DATASET}
+quality:
+  - {{metric: rowCount, mustBe: 1, filter: "nosuch = 1"}}
+  - metric: references
+    column: id
+    arguments: {{dataset: dogs, column: id}}
+    mustBe: 0
+"""
+    datasets, apis = folders(tmp_path, datasets={"cats.yaml": text})
+    assert run(["check", "--datasets", str(datasets), "--apis", str(apis)]) == 2
+    _, err = capsys.readouterr()
+    told = [line.split(": ")[1] for line in err.splitlines() if "quality" in line]
+    assert told == ["quality[0].filter", "quality[1].arguments.dataset"]
+
+
 def test_check_tells_faults_on_stderr_and_as_one_document(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
