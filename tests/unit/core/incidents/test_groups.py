@@ -6,7 +6,7 @@ import pytest
 
 from lambdas.core.dataset import Freshness
 from lambdas.core.incidents.context import context_of
-from lambdas.core.incidents.groups import batches_of
+from lambdas.core.incidents.groups import _rank, batches_of
 from lambdas.core.incidents.incident import (
     Ending,
     NoticeKind,
@@ -20,7 +20,9 @@ from lambdas.core.incidents.quality import quality_verdict
 from lambdas.core.names import MONITOR
 from lambdas.core.quality.result import QualityResult
 from tests.datasets import a_dataset
-from tests.watched import NOW, a_verdict
+from tests.watched import HOUR, NOW, a_verdict
+
+LATER = NOW + HOUR
 
 
 def of_api(name: str, api: str, cause: str = "upstream_down") -> Notice:
@@ -146,6 +148,65 @@ def test_what_a_person_adds_and_what_is_told_by_the_calendar_stands_alone(
         for n in range(9)
     ]
     assert len(batches_of(many)) == 9
+
+
+def test_each_of_what_stands_alone_keeps_its_place_among_others() -> None:
+    late = of_state("a", "error", "pipe_stopped", is_over=False)
+    told = dataclasses.replace(late, kind=NoticeKind.PROMISED)
+    waiting = [
+        dataclasses.replace(told, notice_id="n1"),
+        dataclasses.replace(told, notice_id="n2", together="click"),
+        dataclasses.replace(told, notice_id="n3", together="click"),
+    ]
+    sizes = [len(batch.notices) for batch in batches_of(waiting)]
+    assert sorted(sizes) in ([1, 2], [1, 1, 1])
+    assert sizes[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("opened", "late"),
+        ("changed", "still late"),
+        ("blind", "late, and now they cannot be read"),
+        ("reminder", "still late"),
+        ("daily", "still late"),
+        ("reopened", "late again"),
+        ("flapping", "late again and again"),
+        ("overdue", "did not come when expected"),
+        ("resolved", "up to date again"),
+        ("repaired", "repaired"),
+    ],
+)
+def test_each_kind_of_news_of_many_has_its_words(kind: str, said: str) -> None:
+    waiting = [
+        dataclasses.replace(
+            of_state(name, "error", "pipe_stopped", is_over=False),
+            kind=NoticeKind(kind),
+        )
+        for name in "ab"
+    ]
+    (batch,) = batches_of(waiting)
+    headline = batch.message.headline.partition(": ")[0]
+    assert headline.removeprefix("[page] ") == f"2 datasets {said}"
+
+
+def test_the_worst_of_many_comes_first_by_state_age_and_name() -> None:
+    notice = of_state("x", "error", "pipe_stopped", is_over=False)
+    order = [
+        ("c", "error", None), ("b", "error", NOW), ("d", "error", LATER),
+        ("a", "error", LATER), ("w", "warn", None), ("u", "unknown", None),
+        ("p", "pass", None),
+    ]  # fmt: skip
+    order[2], order[3] = order[3], order[2]
+    waiting = [
+        dataclasses.replace(
+            notice, notice_id=name, dataset=name, line=name, state=state, newest_at=at
+        )
+        for name, state, at in reversed(order)
+    ]
+    worst = sorted(waiting, key=_rank)
+    assert [one.dataset for one in worst] == [name for name, _, _ in order]
 
 
 def test_what_is_wrong_with_the_monitor_stands_alone() -> None:

@@ -293,6 +293,15 @@ def test_each_change_of_an_incident_is_a_version_of_its_own() -> None:
     assert versions == list(range(1, len(story) + 2))
 
 
+def test_a_blindness_that_comes_back_is_no_news_and_puts_no_reminder_off() -> None:
+    blind = of(advance(opened(), BLIND, now=NOW + HOUR))
+    read = of(advance(blind, LATE, now=NOW + 2 * HOUR))
+    again = advance(read, BLIND, now=NOW + 3 * HOUR)
+    assert said(again) == set()
+    assert of(again).blind_since == NOW + 3 * HOUR
+    assert of(again).paged_at == read.paged_at == NOW + HOUR
+
+
 def test_what_is_over_is_not_blind_whoever_has_snoozed_it() -> None:
     blind = of(advance(opened(), BLIND, now=NOW + HOUR))
     human = HumanSide(snoozed_until=NOW + 9 * HOUR)

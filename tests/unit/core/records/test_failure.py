@@ -130,3 +130,47 @@ def test_what_to_do_is_said_of_a_record_of_rows_and_of_none() -> None:
         "ask for less, or for what does not fail"
     )
     assert str(said(document, is_record=True)).endswith("set data_selector: $")
+
+
+WHY = [
+    *("message", "messages", "msg", "reason", "detail", "details", "errmsg"),
+    *("status_message", "error_message"),
+]
+BARE = [
+    *("message", "msg", "detail", "details", "title", "description", "reason", "error"),
+    *("timestamp", "path", "request_id", "requestId", "type", "instance", "trace_id"),
+]
+BESIDE_ERROR = [
+    *("message", "messages", "msg", "code", "description", "text", "detail", "details"),
+    *("list", "info", "reason", "string", "type", "api", "graphql", "partial"),
+]
+
+
+@pytest.mark.parametrize("name", WHY)
+def test_a_message_without_rows_that_speaks_of_a_failure_is_one(name: str) -> None:
+    assert said({name: "Service unavailable", "page": 1}) is not None
+    is_error_by_name = name in {"errmsg", "error_message"}
+    fine = said({name: "Served without errors", "page": 1})
+    assert (fine is None) is not is_error_by_name
+    assert said({name: "Service unavailable", "page": 1}, rows=2) is None
+
+
+@pytest.mark.parametrize("name", BESIDE_ERROR)
+def test_a_name_of_an_error_and_of_what_it_says_is_an_error(name: str) -> None:
+    assert said({f"error_{name}": "quota used up"}) is not None
+    assert said({"error_budget": "quota used up"}) is None
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_a_record_that_is_nothing_but_a_message_is_none(name: str) -> None:
+    for told in ("message", "msg", "detail"):
+        assert said({told: "Not today", name: "x"}, is_record=True) is not None
+        assert said(
+            {told: "Not today", name: "x", "cat": 1}, is_record=True
+        ) is None or (name == "error")
+
+
+def test_shards_that_failed_are_an_error_beside_rows_too() -> None:
+    assert "`_shards.failed`: 2" in str(said({"_shards": {"failed": 2}}, rows=3))
+    for well in (0, None):
+        assert said({"_shards": {"failed": well}}, rows=3) is None

@@ -440,3 +440,21 @@ def test_what_holds_no_objects_is_told_by_its_kind() -> None:
         select_records(b'{"rows":[1,2]}', "rows")
     with pytest.raises(Terminal, match=r"it holds an array: `\[1\]`"):
         select_records(b'{"rows":[[1],[2]]}', "rows")
+
+
+@pytest.mark.parametrize("empty", ["[]", "[ ]", "[\n]", "null"])
+def test_what_holds_nothing_beside_counts_and_links_is_no_record(empty: str) -> None:
+    assert select_records(b'{"total":0,"results":%b}' % empty.encode()) == []
+
+
+@pytest.mark.parametrize("empty", ["{}", "{ }"])
+def test_an_empty_object_where_records_are_expected_is_refused_in_words(
+    empty: str,
+) -> None:
+    with pytest.raises(Terminal, match="`results` should hold records, and is an emp"):
+        select_records(b'{"total":0,"results":%b}' % empty.encode())
+
+
+def test_an_object_under_a_name_of_lists_is_a_record_with_something_in_it() -> None:
+    body = b'{"total":1,"results":{"a":1}}'
+    assert select_records(body) == [body]
