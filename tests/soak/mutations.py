@@ -657,10 +657,6 @@ MUTATIONS: dict[str, Callable[[], tuple[Hooks, list[Any]]]] = {
             for one in _refusals
         ],
     ),
-    "a page that is refused is the end": lambda: (
-        Hooks(shape=_over_http("pages, refused past the end")),
-        [patch.object(one, "may_be_past_the_end", _past_any_page) for one in _refusals],
-    ),
     "an offset that is refused is the end": lambda: (
         Hooks(shape=_over_http("an offset, refused past the end")),
         [patch.object(one, "may_be_past_the_end", _past_any_page) for one in _refusals],
@@ -746,7 +742,6 @@ KINDS: dict[str, tuple[str, ...]] = {
         "an empty page in between is the end",
         "an end that the newest total is against is believed",
         "a page without rows is the end, whatever number it has",
-        "a page that is refused is the end",
         "an offset that is refused is the end",
         "an answer without content is the end",
     ),
