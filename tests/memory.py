@@ -253,7 +253,7 @@ class MemoryEvents:
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         assert_documented(detail_type, detail)
         if self.is_refusing:
-            raise DeliveryError(f"the bus did not take {detail_type}")
+            raise DeliveryError(f"the bus refused {detail_type}")
         self.faults.around(
             "publish", lambda: self.published.append((detail_type, detail))
         )

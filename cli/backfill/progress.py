@@ -21,7 +21,7 @@ STOPPED = (
     "goes on from here"
 )
 
-STOPPING = "ending what is under way; Ctrl-C again ends it at once"
+STOPPING = "stopping the running slices; Ctrl-C again stops at once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

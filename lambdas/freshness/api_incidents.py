@@ -66,7 +66,11 @@ class ApiIncidents:
             except StateConflict as conflict:
                 LOG.warning("%s; the next check tells", conflict)
             except Exception:
-                LOG.exception("%s: no incident; its datasets tell one by one", name)
+                LOG.exception(
+                    "%s: could not keep its incident; reporting its datasets "
+                    "one by one",
+                    name,
+                )
                 continue
             quiet |= {one.dataset.name for one in found}
         return [_quiet(one) if one.dataset.name in quiet else one for one in judged], (

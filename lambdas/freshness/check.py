@@ -268,7 +268,7 @@ class FreshnessCheck:
             return
         for event_id, why in refused.items():
             LOG.warning(
-                "the bus did not take %s: %s; retrying with the next check",
+                "the bus refused %s: %s; retrying with the next check",
                 event_id,
                 why,
             )
@@ -529,7 +529,7 @@ class FreshnessCheck:
         try:
             return self._state.open_incidents(names)
         except Exception:
-            LOG.exception("incidents could not be read at once; they are one by one")
+            LOG.exception("could not read incidents together; reading them one by one")
             return {}
 
     def _earlier(self, watch: Watch | None) -> Incident | None:

@@ -159,7 +159,7 @@ class PeopleWorker:
             raise BadInput(_NOT_HERE)
         self._refuse_others(wanted, group.channel)
         posts = self._posts.of(place, group.incidents)
-        said, refused = "", "all of that is over, or was done before"
+        said, refused = "", "all of these are over, or were done before"
         for incident_id in [one for one, post in posts.items() if post.ts == ts]:
             try:
                 said = self._done_to_one_of_many(wanted, incident_id) or said

@@ -38,7 +38,7 @@ class BusChannel:
         }
         if left:
             why = "; ".join(f"{name}: {reason}" for name, reason in left.items())
-            raise PartlyDelivered(f"the bus did not take {why}", left=left.keys())
+            raise PartlyDelivered(f"the bus refused {why}", left=left.keys())
 
 
 def make(tools: Tools) -> BusChannel:

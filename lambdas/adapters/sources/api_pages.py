@@ -396,8 +396,8 @@ class ApiPages:
             raise bad_response(
                 f"this answer has no rows (response_actions ignores it, or it is 204), "
                 f"though `{where}` was {total} and {counted(rows or 0, 'row')} came: "
-                "that is no end. Set ignore_total: true if that number counts other "
-                "rows"
+                "that is not the end. Set ignore_total: true if that number counts "
+                "other rows"
             )
         self._upcoming = None
         return Page(records=(), number=number, url=self._http.public(request.url))

@@ -304,7 +304,7 @@ def _end(incident: Incident, subject: IncidentContext, never_late: str) -> str:
         Ending.FALSE_ALARM: f"{name}: it was a false alarm, says {by}",
         Ending.NOT_PROMISED: f"{name} is no longer promised"
         if incident.late_since is None
-        else f"{name} would still be late, but less is promised of it now",
+        else f"{name} is no longer late: its promise was loosened",
         Ending.REMOVED: f"{name} was removed; the incident is closed",
     }
     if incident.ended_by in said:

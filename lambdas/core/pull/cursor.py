@@ -414,9 +414,9 @@ class NewRows:
             one, other = found
             raise self._fault(
                 page,
-                f"is {shown(one)} and {shown(other)}, of which the order is not known: "
-                "versions have another than numbers; accepted: `incremental.cursor_type"
-                ": number` if they are numbers",
+                f"is {shown(one)} and {shown(other)}, whose order is not known: as "
+                "versions they sort differently than as numbers; accepted: "
+                "`incremental.cursor_type: number` if they are numbers",
                 other,
             )
 

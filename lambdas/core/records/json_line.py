@@ -41,7 +41,7 @@ def refuse_no_record(
         found = excerpt(last)
     if found is not None:
         where = "the answer's only line" if rows == 1 else f"its last of {rows} lines"
-        raise bad_response(f"{where} is an error and no record, {found}; {_ADVICE}")
+        raise bad_response(f"{where} is an error, not a record, {found}; {_ADVICE}")
 
 
 def _page_within(line: Document) -> str | None:

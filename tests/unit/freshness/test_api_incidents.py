@@ -91,7 +91,9 @@ def test_an_incident_that_cannot_be_kept_silences_none_of_its_datasets(
     house.check(MINUTES_5)
     assert to_engineers(house) == [("cats", "opened"), ("dogs", "opened")]
     (fault,) = faults()
-    assert fault.endswith(": no incident; its datasets tell one by one")
+    assert fault.endswith(
+        ": could not keep its incident; reporting its datasets one by one"
+    )
 
 
 def test_it_pages_once_when_they_are_late_and_those_who_wait_hear_of_each() -> None:

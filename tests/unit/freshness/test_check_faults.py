@@ -294,5 +294,5 @@ def test_incidents_that_cannot_be_read_at_once_are_read_one_by_one(
     house.age("cats", timedelta())
     house.check(MINUTES_5)
     assert house.state.open_incident("cats") is None
-    expected = ["incidents could not be read at once; they are one by one"] * 2
+    expected = ["could not read incidents together; reading them one by one"] * 2
     assert faults() == (expected if is_broken else [])

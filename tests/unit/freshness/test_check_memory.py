@@ -188,7 +188,7 @@ def test_what_less_is_promised_of_while_nothing_is_due_has_not_recovered() -> No
     (over,) = house.state.all.values()
     assert over.ended_by == "not_promised"
     mails = [batch.message.headline for batch in house.sns.batches]
-    assert mails[-1] == "cats would still be late, but less is promised of it now"
+    assert mails[-1] == "cats is no longer late: its promise was loosened"
 
 
 def test_so_many_refused_events_are_published_by_one_check() -> None:

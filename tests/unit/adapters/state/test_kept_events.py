@@ -22,7 +22,7 @@ class Bus:
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         if self.is_refusing:
-            raise DeliveryError(f"the bus did not take {detail_type}")
+            raise DeliveryError(f"the bus refused {detail_type}")
         self.heard.append(detail["id"])
 
 
