@@ -208,7 +208,7 @@ def test_once_all_are_over_there_is_nothing_to_click(office: Office) -> None:
     office.worker.work(late)
     ((user, said),) = office.workspace.whispers
     assert user == "U0ANN"
-    assert "is over" in said
+    assert "are over" in said
 
 
 @pytest.mark.parametrize(

@@ -313,7 +313,7 @@ def test_versions_are_not_compared_as_numbers(
     stood_at: str | None, page: tuple[str, ...]
 ) -> None:
     new = new_rows(CursorPosition(value=stood_at))
-    with pytest.raises(Terminal, match=r"of which the order is not known.*: number`"):
+    with pytest.raises(Terminal, match=r"whose order is not known.*: number`"):
         new.keep(rows(*page), page=1)
 
 
