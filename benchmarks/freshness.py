@@ -17,7 +17,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.freshness_check import make_table
+from benchmarks.measure import ran
 from lambdas.adapters.snowflake.warehouse import SnowflakeWarehouse, snowflake_connector
 from lambdas.core.dataset import Catalogue, Dataset, catalogue_to_json
 from lambdas.core.settings import SnowflakeSettings
@@ -314,19 +314,10 @@ class Dbt:
             *["--project-dir", str(self._folder), "--profiles-dir", str(self._folder)],
             *["--threads", str(THREADS)],
         ]
-        with log.open("wb") as said:
-            began = time.monotonic()
-            process = subprocess.Popen(
-                command, stdout=said, stderr=said, cwd=self._folder
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.monotonic() - began
-            process.returncode = os.waitstatus_to_exitcode(status)
+        weight, code = ran(command, log, self._folder)
         results = self._folder / "target" / "sources.json"
-        if process.returncode not in (0, 1) or not results.exists():
-            raise RuntimeError(
-                f"dbt ended with {process.returncode}:\n{log.read_text()[-3000:]}"
-            )
+        if code not in (0, 1) or not results.exists():
+            raise RuntimeError(f"dbt ended with {code}:\n{log.read_text()[-3000:]}")
         found = {
             one["unique_id"].rpartition(".")[2]: one["status"]
             for one in json.loads(results.read_text())["results"]
@@ -334,9 +325,7 @@ class Dbt:
         results.unlink()
         _agree("dbt", expected(self._ages), found)
         return ContenderTimes(
-            seconds=seconds,
-            cpu=usage.ru_utime + usage.ru_stime,
-            megabytes=usage.ru_maxrss / 1024,
+            seconds=weight.seconds, cpu=weight.cpu, megabytes=weight.megabytes
         )
 
 
