@@ -246,7 +246,7 @@ class ApiPages:
         try:
             request = self._request(base, _within(position)[0], guard)
             again = yield from self._piece_by_piece(
-                base, request, position, number, guard, is_first=True
+                base, request, position, number, guard, may_doubt=True
             )
             if again:
                 self._http.wait_to_ask_again()
@@ -262,10 +262,10 @@ class ApiPages:
         number: int,
         guard: LoopGuard,
         *,
-        is_first: bool = False,
+        may_doubt: bool = False,
     ) -> Generator[Page, None, bool]:
-        """One answer's pages; with `is_first`, none of them but whether it is to be
-        asked for once more.
+        """The pages of one answer; returns whether it is to be requested once more.
+        With `may_doubt`, one whose end is doubtful is: it has no page.
         """
         position, skip = _within(position)
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
@@ -304,7 +304,7 @@ class ApiPages:
             if rows and self._endpoint.body_format == "jsonl":
                 refuse_no_record(first, last, rows=rows, needed=self._needed)
             answered = self._answered(base, request, response, rows, None)
-            if is_first and self.paginator.is_doubtful_end(answered, position):
+            if may_doubt and self.paginator.is_doubtful_end(answered, position):
                 return True
             if rows == 0:
                 guard.seen([])

@@ -29,6 +29,7 @@ from local.slack.workspace import BOT_TOKEN
 from tests.datasets import a_dataset
 from tests.memory import FakeClock
 from tests.unit.adapters.slack.test_app import MemoryGroups, MemoryPosts
+from tests.unit.people.kills import Died, killed_at
 from tests.watched import HOUR, NOW, MemoryIncidents, a_verdict
 
 ROUTES = routes({"slack"})
@@ -232,27 +233,11 @@ def test_who_may_not_changes_none_of_them(
     assert office.waiting() == []
 
 
-class Died(BaseException):
-    """The function was killed."""
-
-
 @pytest.mark.parametrize("place", range(12))
 def test_each_is_changed_once_wherever_the_function_is_killed(
     office: Office, place: int
 ) -> None:
-    effects = iter(range(99))
-
-    def killing(effect: Any) -> Any:
-        def call(*given: Any, **more: Any) -> Any:
-            if next(effects) == place:
-                raise Died
-            done = effect(*given, **more)
-            if next(effects) == place:
-                raise Died
-            return done
-
-        return call
-
+    killing = killed_at(place)
     office.state.record = killing(office.state.record)  # type: ignore[method-assign]
     office.worker._api.call = killing(office.worker._api.call)  # type: ignore[method-assign]
     wanted = office.clicked("acknowledge")

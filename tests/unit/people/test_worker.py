@@ -26,6 +26,7 @@ from local.slack.workspace import BOT_TOKEN, TEAM
 from tests.datasets import a_dataset
 from tests.memory import FakeClock
 from tests.unit.adapters.slack.test_app import MemoryPosts
+from tests.unit.people.kills import Died, killed_at
 from tests.watched import HOUR, NOW, MemoryIncidents, a_verdict
 
 ROUTES = routes({"slack"})
@@ -325,29 +326,13 @@ def test_a_report_of_no_dataset_is_answered_and_opens_nothing(office: Office) ->
     assert (last.channel, "catz" in str(last.message)) == ("#U0EVE", True)
 
 
-class Died(BaseException):
-    """The function was killed."""
-
-
 @pytest.mark.parametrize("action", ["acknowledge", "pull", "resolve", "cause"])
 @pytest.mark.parametrize("place", range(8))
 def test_an_action_is_done_once_wherever_the_function_is_killed(
     office: Office, action: str, place: int
 ) -> None:
     """Before and after each effect: the change, the pull, each call of Slack's."""
-    effects = iter(range(99))
-
-    def killing(effect: Any) -> Any:
-        def call(*given: Any, **more: Any) -> Any:
-            if next(effects) == place:
-                raise Died
-            done = effect(*given, **more)
-            if next(effects) == place:
-                raise Died
-            return done
-
-        return call
-
+    killing = killed_at(place)
     office.state.record = killing(office.state.record)  # type: ignore[method-assign]
     office.pulls.send_message = killing(office.pulls.send_message)  # type: ignore[method-assign]
     office.worker._api.call = killing(office.worker._api.call)  # type: ignore[method-assign]
