@@ -34,6 +34,7 @@ from lambdas.core.records.json_path import kind_of
 from lambdas.core.records.nested import NestedRows
 from lambdas.core.records.select import WHOLE
 from lambdas.core.text.count import counted
+from lambdas.core.text.number import whole_number
 
 ROWS = 2000
 """Records of a sample; a page may hold more."""
@@ -425,7 +426,7 @@ class EndpointProbe:
         for name in (own_offset,) if own_offset else ("offset", "skip"):
             start = int(sent.get(name, "0"))
             asked = sent.get(limit_name or "", "")
-            limit = int(asked) if asked.isdecimal() and int(asked) else rows
+            limit = max(0, whole_number(asked) or 0) or rows
             paginator: dict[str, JsonValue] = {
                 "type": "offset",
                 "limit": limit,

@@ -24,6 +24,7 @@ from lambdas.core.http.auth import (
 )
 from lambdas.core.http.message import HttpRequest, HttpResponse
 from lambdas.core.http.urls import public_url
+from lambdas.core.text.number import whole_number
 
 _MARGIN = timedelta(seconds=60)
 _LONGEST = timedelta(days=1)
@@ -147,8 +148,8 @@ class TokenAuth(BaseAuth, ABC):
         )
 
     def _seconds(self, expires_in: object) -> float:
-        if isinstance(expires_in, str) and expires_in.strip().isdecimal():
-            expires_in = int(expires_in)
+        if isinstance(expires_in, str):
+            expires_in = whole_number(expires_in.strip())
         if isinstance(expires_in, int | float) and expires_in > 0:
-            return float(expires_in)
+            return expires_in
         return float(self.default_token_expiration)

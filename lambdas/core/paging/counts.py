@@ -13,6 +13,7 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import Counted, Sign
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import AnswerPath, answer_steps, path_of
+from lambdas.core.text.number import whole_number
 
 PAGE_PARAMS = ("page", "page_number", "pageNumber", "p", "page[number]", "pg", "$page",
                "pagination[page]", "current_page", "pageNo", "pageIndex")  # fmt: skip
@@ -179,4 +180,5 @@ def groups_in_body(page: AnsweredPage) -> Iterable[Counted]:
 
 
 def _integer(value: str) -> int:
-    return int(value) if value.isdecimal() else -1
+    number = whole_number(value)
+    return -1 if number is None else number

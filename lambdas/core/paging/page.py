@@ -17,6 +17,7 @@ from lambdas.core.paging.vocabulary import NOTHING
 from lambdas.core.records.documents import Document, bad_response
 from lambdas.core.records.envelope import Envelope
 from lambdas.core.records.json_path import kind_of
+from lambdas.core.text.number import whole_number
 
 
 def something(text: str) -> str | None:
@@ -164,8 +165,9 @@ class AnsweredPage:
             return value
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        if isinstance(value, str) and value.strip().isdecimal():
-            return int(value)
+        number = whole_number(value.strip()) if isinstance(value, str) else None
+        if number is not None:
+            return number
         raise bad_response(
             f"total_path `{path}` should be a whole number, got a "
             f"{kind_of(raw) if raw is not None else 'null'}; set total_path to where "
@@ -174,4 +176,5 @@ class AnsweredPage:
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.lstrip("-").isdecimal() else text
+    number = whole_number(text)
+    return text if number is None else number

@@ -56,6 +56,7 @@ from lambdas.core.paging.vocabulary import (
 from lambdas.core.records.documents import excerpt
 from lambdas.core.records.envelope import Envelope, Node, Scalar, Way, words_of
 from lambdas.core.records.json_path import path_of
+from lambdas.core.text.number import whole_number
 
 _RANGE = re.compile(r"\s*(?:[a-zA-Z]+[\s=])?\s*(\d+)\s*-\s*(\d+)\s*/\s*(\d+|\*)\s*")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
@@ -443,9 +444,9 @@ class Signs:
         if self._before.pages:
             return 0
         sent = [
-            int(value)
+            whole_number(value) or 0
             for name, value in self._request.params.items()
-            if words_of(name) in OFFSETS and value.isdecimal()
+            if words_of(name) in OFFSETS
         ]
         offset = max([_number_of(one.offset) or 0, *sent])
         return offset if offset > 1 else 0
@@ -720,7 +721,8 @@ def _whole(value: Scalar) -> int | None:
     if isinstance(value, str) and len(value) < _SHORT:
         text = value.strip()
         text = text.replace(",", "") if _GROUPED.fullmatch(text) else text
-        return int(text) if text.isdecimal() else None
+        number = whole_number(text)
+        return number if number is not None and number >= 0 else None
     return None
 
 

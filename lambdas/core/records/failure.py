@@ -87,6 +87,7 @@ _BARE = frozenset({
 })  # fmt: skip
 _IDS = frozenset({"id", "_id", "uuid"})
 _HTTP_ERROR = 400
+_NUMBER = re.compile(r"-?[0-9]{1,30}\.?[0-9]{0,30}")
 
 
 def refuse_failure(
@@ -241,7 +242,7 @@ def _is_well(value: object) -> bool:
     if value is None or value is True:
         return True
     text = str(value).strip().lower()
-    if text.lstrip("-").replace(".", "", 1).isdecimal():
+    if _NUMBER.fullmatch(text):
         number = float(text)
         return number == 0 or 200 <= number < 300  # noqa: PLR2004 - HTTP's success
     return text in _WELL

@@ -17,7 +17,7 @@ from lambdas.core.rules.api import api_findings, path_findings, secret_findings
 from lambdas.core.rules.cursor import cursor_findings
 from lambdas.core.rules.endpoint import endpoint_findings
 from lambdas.core.rules.fan_out import parent_findings
-from lambdas.core.rules.findings import Finding, Location
+from lambdas.core.rules.findings import Finding, Location, location_of
 from lambdas.core.rules.models import table_findings
 from lambdas.core.rules.quality import quality_findings
 from lambdas.core.schedule import expressions as schedule
@@ -89,8 +89,7 @@ def not_there(name: str, known: Collection[str]) -> str:
 def _dotted(faults: list[tuple[str, str]]) -> Iterator[Finding]:
     """Findings from `a.b.0` paths."""
     for path, sentence in faults:
-        key = tuple(int(one) if one.isdigit() else one for one in path.split("."))
-        yield Finding(key=key, sentence=sentence)
+        yield Finding(key=location_of(path), sentence=sentence)
 
 
 def _source_findings(dataset: Dataset) -> Iterator[Finding]:

@@ -6,8 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lambdas.core.text.number import whole_number
+
 Location: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the top of a file."""
+
+
+def location_of(path: str) -> Location:
+    """`("columns", "id", 0)` of `columns.id.0`."""
+    parts = ((one, whole_number(one)) for one in path.split("."))
+    return tuple(one if number is None else number for one, number in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

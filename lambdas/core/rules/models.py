@@ -9,7 +9,7 @@ from lambdas.core.dataset import Dataset, Materialized, RefreshMode, SqlModel
 from lambdas.core.freshness import promise
 from lambdas.core.models.graph import refs_of
 from lambdas.core.quality.registry import METRICS
-from lambdas.core.rules.findings import Finding, refused
+from lambdas.core.rules.findings import Finding, location_of, refused
 from lambdas.core.rules.quality import check_findings
 from lambdas.core.sql.target_lag import parse_target_lag
 
@@ -55,8 +55,7 @@ def model_findings(
     """What is wrong with a model by itself, apart from its SELECT."""
     yield from table_findings(model.materialized, model.target_lag, model.refresh_mode)
     for path, sentence in promise.faults(model.freshness):
-        key = tuple(int(one) if one.isdigit() else one for one in path.split("."))
-        yield Finding(key=key, sentence=sentence)
+        yield Finding(key=location_of(path), sentence=sentence)
     for one in ("loaded_at_field", "probe", "deadline_cron", "tolerance"):
         if getattr(model.freshness, one, None) is not None:
             yield Finding(

@@ -25,6 +25,7 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import Sign
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import JsonPath
+from lambdas.core.text.number import whole_number
 
 _LIKELY_ALL = "likely_all"
 """In a position: a short page was before it."""
@@ -107,10 +108,10 @@ class OffsetPaginator(CountingPaginator):
     def _by_own_params(cls, page: AnsweredPage) -> Self | None:
         sent = sent_by(page)
         limit, offset = own(sent, LIMIT_PARAMS), own(sent, OFFSET_PARAMS)
-        if limit is None or not sent[limit].isdecimal() or not int(sent[limit]):
+        if limit is None or offset is None:
             return None
-        start = sent[offset] if offset else ""
-        if offset is None or not start.isdecimal():
+        size, start = whole_number(sent[limit]), whole_number(sent[offset])
+        if size is None or start is None or size <= 0 or start < 0:
             return None
         above = page.signs.above(page.rows_read)
         if above is None and page.signs.of_more(page.rows_read, bare=True) is None:
@@ -118,8 +119,8 @@ class OffsetPaginator(CountingPaginator):
         is_path = above is not None and not above.is_header
         return cls.model_validate(
             {
-                "limit": int(sent[limit]),
-                "offset": int(start),
+                "limit": size,
+                "offset": start,
                 **placed(page, "offset", offset),
                 **placed(page, "limit", limit),
                 "total_path": above.where if above and is_path else None,

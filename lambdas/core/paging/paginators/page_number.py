@@ -23,6 +23,7 @@ from lambdas.core.paging.page import AnsweredPage
 from lambdas.core.paging.signs import Counted, Sign
 from lambdas.core.records.documents import bad_response
 from lambdas.core.records.json_path import JsonPath
+from lambdas.core.text.number import whole_number
 
 _OTHERWISE = {
     "current_page": "page", "currentPage": "page", "number": "page",
@@ -85,11 +86,11 @@ class PageNumberPaginator(CountingPaginator):
                 return found
         sent = sent_by(page)
         param = own(sent, PAGE_PARAMS)
-        if param is None or not sent[param].isdecimal():
+        number = None if param is None else whole_number(sent[param])
+        if param is None or number is None or number < 0:
             return None
         if page.signs.of_more(page.rows_read, bare=True) is None:
             return None
-        number = int(sent[param])
         return cls.model_validate(
             {
                 "base_page": min(number, 1),

@@ -298,7 +298,8 @@ def token_of(expires_in: object) -> App:
 
 
 @pytest.mark.parametrize(
-    "expires_in", [None, True, 0, -1, "3600", "soon", 0.5, 10**30, 1e300]
+    "expires_in",
+    [None, True, 0, -1, "3600", "soon", 0.5, 10**30, 10**400, 1e300, "9" * 5_000, "²"],
 )
 def test_whatever_a_token_server_says_of_its_tokens_life(expires_in: object) -> None:
     with serving(token_of(expires_in)) as server:
