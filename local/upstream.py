@@ -259,7 +259,6 @@ class Upstream:
     def start(self) -> None:
         """Serve; returns when the API answers. RuntimeError if it does not."""
         self._hold_port()
-        self._let_go()
         settings = {
             "max_returned_rows": PAGE_ROWS,
             "suggest_facets": "off",
@@ -293,11 +292,12 @@ class Upstream:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             self._process = None
-            self._hold_port()
 
     def _hold_port(self) -> None:
-        """Have the port, and listen on it no more than a server that is down: somebody
-        else's may not come up there meanwhile. Connections of before may linger on it.
+        """Have the port from before the first start until it is closed, without
+        listening on it. Datasette takes a second to come up and may be down for long:
+        a server of somebody else's could answer there meanwhile. Two sockets with
+        SO_REUSEADDR, as asyncio's have, may share a port of which one listens.
         """
         if self._held is None:
             self._held = socket.socket()
@@ -305,15 +305,12 @@ class Upstream:
             self._held.bind(("127.0.0.1", self.port))
             self.port = self._held.getsockname()[1]
 
-    def _let_go(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
-
     def close(self) -> None:
         """End the API and close the database."""
         self.stop()
-        self._let_go()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
         self._connection.close()
 
     def _answers(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from local.upstream import new_york_flights
+from local.upstream import Upstream, new_york_flights
 
 
 def test_while_it_is_down_its_port_refuses_and_belongs_to_nobody_else(
@@ -31,3 +31,21 @@ def test_while_it_is_down_its_port_refuses_and_belongs_to_nobody_else(
         # what was answered a moment ago lingers on the port, and hinders nothing
         upstream.start()
         assert upstream.port == port
+
+
+class Watched(Upstream):
+    """Looks, each time that it is not up yet, whether somebody else could be there."""
+
+    looks = 0
+
+    def _answers(self) -> bool:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", self.port))
+        self.looks += 1
+        return super()._answers()
+
+
+def test_while_it_comes_up_its_port_belongs_to_nobody_else(tmp_path: Path) -> None:
+    with closing(Watched(tmp_path)) as upstream:
+        upstream.start()
+        assert upstream.looks > 1
